@@ -1,0 +1,1 @@
+//! Bags: MCAP writer, reader, recovery and tick journals.

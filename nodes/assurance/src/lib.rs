@@ -1,0 +1,1 @@
+//! Core of runtime assurance: independent checks, mode and permits.

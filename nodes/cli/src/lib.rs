@@ -1,0 +1,1 @@
+//! The outrider command: simulate, replay, report and look into bags without ROS.

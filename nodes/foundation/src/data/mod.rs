@@ -1,0 +1,28 @@
+//! The domain data that nodes exchange, free of ROS: what a message means once it has been validated.
+//!
+//! Whoever holds one of these may rely on: every number finite unless the field says otherwise, angles wrapped,
+//! sizes consistent, counts within the limits named here.
+
+mod command;
+mod safety;
+mod sensing;
+mod truth;
+mod world;
+
+pub use command::{Alternative, Command, CommandSource, Decision, Goal, TrajectoryPoint, TreeStatus};
+pub use safety::{
+    AssuranceState, CausalRef, Challenge, CommandDigest, CommandVelocity, Digest, Envelope, GateMode, GateState, Intervention,
+    Mode, MonitorReading, OperatorAction, OperatorReply, OperatorRequest, Permit, PinnedHashes, Verdict,
+};
+pub use sensing::{Detection, DetectionSet, Imu, OccupancyMap, Odometry, Scan, TransformStamped};
+pub use truth::{GroundTruth, TrueActor};
+pub use world::{EgoState, SourceState, SourceStatus, Track, TrackState, WorldModel};
+
+/// The most beams of one scan that are taken.
+pub const BEAM_LIMIT: usize = 8192;
+/// The most detections of one set that are taken.
+pub const DETECTION_LIMIT: usize = 256;
+/// The most tracks in one world model.
+pub const TRACK_LIMIT: usize = 64;
+/// The most points of one trajectory or braking tail.
+pub const TRAJECTORY_LIMIT: usize = 256;

@@ -1,0 +1,301 @@
+//! Plane geometry in SI units (REP-103): x forward, y left, angles counter-clockwise in radians.
+
+use serde::{Deserialize, Serialize};
+use std::f64::consts::PI;
+
+/// A point or a displacement in a plane, in metres.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Point2 {
+    /// Along x.
+    pub x_m: f64,
+    /// Along y.
+    pub y_m: f64,
+}
+
+impl Point2 {
+    /// From coordinates in metres.
+    pub const fn new(x_m: f64, y_m: f64) -> Self {
+        Self { x_m, y_m }
+    }
+
+    /// Euclidean distance in metres.
+    pub fn distance_m(self, other: Self) -> f64 {
+        libm::hypot(self.x_m - other.x_m, self.y_m - other.y_m)
+    }
+
+    /// Both coordinates are finite.
+    pub fn is_finite(self) -> bool {
+        self.x_m.is_finite() && self.y_m.is_finite()
+    }
+}
+
+/// A pose in a plane, or a rigid transform: named `a_from_b`, it takes coordinates in frame b to frame a.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Pose2 {
+    /// Position along x.
+    pub x_m: f64,
+    /// Position along y.
+    pub y_m: f64,
+    /// Heading, kept within (−π, π] by the operations here.
+    pub yaw_rad: f64,
+}
+
+impl Pose2 {
+    /// The transform that changes nothing.
+    pub const IDENTITY: Self = Self { x_m: 0.0, y_m: 0.0, yaw_rad: 0.0 };
+
+    /// From position in metres and heading in radians.
+    pub const fn new(x_m: f64, y_m: f64, yaw_rad: f64) -> Self {
+        Self { x_m, y_m, yaw_rad }
+    }
+
+    /// `a_from_b.then(b_from_c)` is `a_from_c`.
+    pub fn then(self, other: Self) -> Self {
+        let p = self.apply(other.position());
+        Self { x_m: p.x_m, y_m: p.y_m, yaw_rad: wrap_angle(self.yaw_rad + other.yaw_rad) }
+    }
+
+    /// `a_from_b.inverse()` is `b_from_a`.
+    pub fn inverse(self) -> Self {
+        let (s, c) = libm::sincos(self.yaw_rad);
+        Self {
+            x_m: -(c * self.x_m + s * self.y_m),
+            y_m: s * self.x_m - c * self.y_m,
+            yaw_rad: wrap_angle(-self.yaw_rad),
+        }
+    }
+
+    /// `a_from_b.apply(point in b)` is the point in a.
+    pub fn apply(self, p: Point2) -> Point2 {
+        let (s, c) = libm::sincos(self.yaw_rad);
+        Point2::new(self.x_m + c * p.x_m - s * p.y_m, self.y_m + s * p.x_m + c * p.y_m)
+    }
+
+    /// The position alone.
+    pub const fn position(self) -> Point2 {
+        Point2::new(self.x_m, self.y_m)
+    }
+
+    /// All three numbers are finite.
+    pub fn is_finite(self) -> bool {
+        self.x_m.is_finite() && self.y_m.is_finite() && self.yaw_rad.is_finite()
+    }
+
+    /// The pose after moving for `dt_s` with constant `twist` (exact unicycle arc).
+    pub fn advance(self, twist: Twist2, dt_s: f64) -> Self {
+        let turn = twist.w_radps * dt_s;
+        let travel = twist.v_mps * dt_s;
+        // Chord of the arc: sin(turn/2)/(turn/2), by series near zero.
+        let half = 0.5 * turn;
+        let sinc = if half.abs() < 1e-4 { 1.0 - half * half / 6.0 } else { libm::sin(half) / half };
+        let (s, c) = libm::sincos(self.yaw_rad + half);
+        Self {
+            x_m: self.x_m + travel * sinc * c,
+            y_m: self.y_m + travel * sinc * s,
+            yaw_rad: wrap_angle(self.yaw_rad + turn),
+        }
+    }
+}
+
+/// Velocity of a differential-drive robot in its own frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Twist2 {
+    /// Forward speed.
+    pub v_mps: f64,
+    /// Turn rate, positive to the left.
+    pub w_radps: f64,
+}
+
+impl Twist2 {
+    /// Standing still.
+    pub const ZERO: Self = Self { v_mps: 0.0, w_radps: 0.0 };
+
+    /// From metres and radians per second.
+    pub const fn new(v_mps: f64, w_radps: f64) -> Self {
+        Self { v_mps, w_radps }
+    }
+
+    /// Both numbers are finite.
+    pub fn is_finite(self) -> bool {
+        self.v_mps.is_finite() && self.w_radps.is_finite()
+    }
+}
+
+/// The same angle within (−π, π]. Non-finite angles come back as they are.
+pub fn wrap_angle(angle_rad: f64) -> f64 {
+    if !angle_rad.is_finite() || (angle_rad > -PI && angle_rad <= PI) {
+        return angle_rad;
+    }
+    let wrapped = libm::remainder(angle_rad, 2.0 * PI);
+    if wrapped <= -PI { PI } else { wrapped }
+}
+
+/// The outline of the robot in its base frame: a convex polygon that contains the origin.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Footprint {
+    corners: Vec<Point2>,
+    inscribed_m: f64,
+    circumscribed_m: f64,
+}
+
+/// Why a footprint was refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum FootprintError {
+    /// Too few corners, or a coordinate that is not a number.
+    #[error("a footprint needs 3 to {limit} finite corners, got {corners}", limit = Footprint::CORNER_LIMIT)]
+    Corners {
+        /// How many were given.
+        corners: usize,
+    },
+    /// Clockwise, not convex, or the origin lies outside.
+    #[error("footprint corner {corner} makes it clockwise, not convex, or leaves base_link's origin outside")]
+    NotConvex {
+        /// Index of the first corner of the offending edge.
+        corner: usize,
+    },
+}
+
+impl Footprint {
+    /// The most corners a footprint may have.
+    pub const CORNER_LIMIT: usize = 16;
+
+    /// From counter-clockwise corners in metres.
+    ///
+    /// # Errors
+    /// When there are fewer than 3 or more than [`Self::CORNER_LIMIT`] corners, or they are not strictly convex around the origin.
+    pub fn new(corners: Vec<Point2>) -> Result<Self, FootprintError> {
+        let count = corners.len();
+        if !(3..=Self::CORNER_LIMIT).contains(&count) || corners.iter().any(|c| !c.is_finite()) {
+            return Err(FootprintError::Corners { corners: count });
+        }
+        let mut inscribed_m = f64::INFINITY;
+        let mut circumscribed_m: f64 = 0.0;
+        for (i, (a, b)) in edges(&corners).enumerate() {
+            let distance_m = edge_offset_m(a, b, Point2::default());
+            let next = corners.iter().cycle().nth(i + 2).copied().unwrap_or(b);
+            if distance_m <= 0.0 || edge_offset_m(a, b, next) <= 0.0 {
+                return Err(FootprintError::NotConvex { corner: i });
+            }
+            inscribed_m = inscribed_m.min(distance_m);
+            circumscribed_m = circumscribed_m.max(libm::hypot(a.x_m, a.y_m));
+        }
+        Ok(Self { corners, inscribed_m, circumscribed_m })
+    }
+
+    /// A rectangle from `rear_m` behind to `front_m` ahead of the origin, `width_m` wide.
+    ///
+    /// # Errors
+    /// When it does not contain the origin.
+    pub fn rectangle(front_m: f64, rear_m: f64, width_m: f64) -> Result<Self, FootprintError> {
+        let half = 0.5 * width_m;
+        Self::new(vec![
+            Point2::new(front_m, -half),
+            Point2::new(front_m, half),
+            Point2::new(-rear_m, half),
+            Point2::new(-rear_m, -half),
+        ])
+    }
+
+    /// Its corners, counter-clockwise.
+    pub fn corners(&self) -> &[Point2] {
+        &self.corners
+    }
+
+    /// Radius of the largest disc about the origin inside it.
+    pub const fn inscribed_m(&self) -> f64 {
+        self.inscribed_m
+    }
+
+    /// Radius of the smallest disc about the origin around it.
+    pub const fn circumscribed_m(&self) -> f64 {
+        self.circumscribed_m
+    }
+
+    /// Signed distance from a point in the base frame to the outline: negative inside.
+    pub fn signed_distance_m(&self, p: Point2) -> f64 {
+        let mut inside_m = f64::INFINITY;
+        let mut outside_sq = f64::INFINITY;
+        for (a, b) in edges(&self.corners) {
+            inside_m = inside_m.min(edge_offset_m(a, b, p));
+            outside_sq = outside_sq.min(segment_distance_sq(a, b, p));
+        }
+        if inside_m >= 0.0 { -inside_m } else { outside_sq.sqrt() }
+    }
+}
+
+fn edges(corners: &[Point2]) -> impl Iterator<Item = (Point2, Point2)> + '_ {
+    corners.iter().copied().zip(corners.iter().copied().cycle().skip(1))
+}
+
+/// Distance of `p` to the left of the line from `a` to `b`.
+fn edge_offset_m(a: Point2, b: Point2, p: Point2) -> f64 {
+    let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
+    let length = libm::hypot(dx, dy);
+    if length <= 0.0 { f64::NEG_INFINITY } else { (dx * (p.y_m - a.y_m) - dy * (p.x_m - a.x_m)) / length }
+}
+
+/// Squared distance of `p` from the segment `a`–`b`, in m².
+pub fn segment_distance_sq(a: Point2, b: Point2, p: Point2) -> f64 {
+    let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
+    let length_sq = dx * dx + dy * dy;
+    let along = if length_sq > 0.0 {
+        (((p.x_m - a.x_m) * dx + (p.y_m - a.y_m) * dy) / length_sq).clamp(0.0, 1.0)
+    } else {
+        0.0
+    };
+    let (ex, ey) = (p.x_m - (a.x_m + along * dx), p.y_m - (a.y_m + along * dy));
+    ex * ex + ey * ey
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn inverse_undoes(x in -50.0..50.0f64, y in -50.0..50.0f64, yaw in -9.0..9.0f64, px in -9.0..9.0f64, py in -9.0..9.0f64) {
+            let a_from_b = Pose2::new(x, y, yaw);
+            let p = Point2::new(px, py);
+            let back = a_from_b.inverse().apply(a_from_b.apply(p));
+            prop_assert!(back.distance_m(p) < 1e-9);
+            prop_assert!(a_from_b.then(a_from_b.inverse()).position().distance_m(Point2::default()) < 1e-9);
+        }
+
+        #[test]
+        fn one_arc_equals_many_small_ones(v in -2.0..2.0f64, w in -3.0..3.0f64) {
+            let twist = Twist2::new(v, w);
+            let whole = Pose2::IDENTITY.advance(twist, 1.0);
+            let parts = (0..100).fold(Pose2::IDENTITY, |p, _| p.advance(twist, 0.01));
+            prop_assert!(whole.position().distance_m(parts.position()) < 1e-9);
+        }
+
+        #[test]
+        fn wrapped_angles_stay_in_range(a in -1e3..1e3f64) {
+            let w = wrap_angle(a);
+            prop_assert!(w > -PI && w <= PI);
+            prop_assert!((libm::sin(w) - libm::sin(a)).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn footprint_distances() -> Result<(), FootprintError> {
+        let f = Footprint::rectangle(0.3, 0.2, 0.4)?;
+        assert_relative_eq!(f.inscribed_m(), 0.2);
+        assert_relative_eq!(f.circumscribed_m(), libm::hypot(0.3, 0.2));
+        assert_relative_eq!(f.signed_distance_m(Point2::new(0.8, 0.0)), 0.5);
+        assert_relative_eq!(f.signed_distance_m(Point2::default()), -0.2);
+        assert_relative_eq!(f.signed_distance_m(Point2::new(0.3 + 0.3, 0.2 + 0.4)), 0.5);
+        Ok(())
+    }
+
+    #[test]
+    fn bad_footprints_are_refused() {
+        assert!(matches!(Footprint::new(vec![]), Err(FootprintError::Corners { corners: 0 })));
+        // The origin lies behind the rear edge.
+        assert!(matches!(Footprint::rectangle(0.5, -0.1, 0.4), Err(FootprintError::NotConvex { .. })));
+        let clockwise = vec![Point2::new(1.0, 1.0), Point2::new(1.0, -1.0), Point2::new(-1.0, 0.0)];
+        assert!(matches!(Footprint::new(clockwise), Err(FootprintError::NotConvex { .. })));
+    }
+}

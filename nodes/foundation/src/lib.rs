@@ -1,0 +1,16 @@
+//! Time, units, frames, geometry, random numbers, the [`Node`] trait and the domain data that nodes exchange.
+//!
+//! This crate depends on nothing else of Outrider. It never knows ROS, topics, encodings, files or clocks.
+
+pub mod data;
+pub mod geometry;
+pub mod grid;
+pub mod node;
+pub mod rng;
+pub mod robot;
+pub mod time;
+
+pub use geometry::{Footprint, Point2, Pose2, Twist2};
+pub use node::{Node, Outbox, Stamped};
+pub use robot::{Robot, RobotDescription};
+pub use time::{Instant, Now, Span, Stamp};

@@ -1,0 +1,200 @@
+//! The robot as every node knows it: one description, so that no two nodes disagree about its size or its brakes.
+
+use crate::geometry::{Footprint, FootprintError, Point2, Pose2};
+use serde::{Deserialize, Serialize};
+
+/// `config/robot.yaml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RobotDescription {
+    /// For reports.
+    pub name: String,
+    /// Frame of the robot's base, REP-105.
+    pub base_frame: String,
+    /// Continuous world-fixed frame.
+    pub odom_frame: String,
+    /// Localised world-fixed frame.
+    pub map_frame: String,
+    /// Corners of the outline in the base frame, counter-clockwise and convex, `[x, y]` in metres.
+    pub footprint_m: Vec<[f64; 2]>,
+    /// Where the lidar sits.
+    pub lidar: Mount,
+    /// What the drive can do.
+    pub limits: DriveLimits,
+}
+
+/// Where a sensor sits on the robot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mount {
+    /// Frame of its data.
+    pub frame: String,
+    /// Forward of the base's origin.
+    pub x_m: f64,
+    /// Left of it.
+    pub y_m: f64,
+    /// Turned to the left.
+    pub yaw_rad: f64,
+}
+
+/// What a differential drive can do. All positive but `v_min_mps`, which is zero or negative.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DriveLimits {
+    /// Greatest forward speed.
+    pub v_max_mps: f64,
+    /// Greatest backward speed, negative.
+    pub v_min_mps: f64,
+    /// Greatest turn rate.
+    pub w_max_radps: f64,
+    /// Greatest acceleration.
+    pub accel_mps2: f64,
+    /// Deceleration of an ordinary slow-down.
+    pub decel_mps2: f64,
+    /// Deceleration that the brakes reach under the worst load and floor that are allowed: what safety reckons with.
+    pub brake_mps2: f64,
+    /// Greatest angular acceleration.
+    pub alpha_radps2: f64,
+    /// Greatest jerk.
+    pub jerk_mps3: f64,
+    /// Longest time from a command to the wheels' response.
+    pub actuator_delay_s: f64,
+}
+
+/// A robot description that has been checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Robot {
+    /// What it was made from.
+    pub description: RobotDescription,
+    /// Its outline.
+    pub footprint: Footprint,
+    /// Where the lidar sits.
+    pub base_from_lidar: Pose2,
+    /// What the drive can do.
+    pub limits: DriveLimits,
+}
+
+/// Why a robot description was refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RobotError {
+    /// The outline.
+    #[error("footprint_m: {0}")]
+    Footprint(#[from] FootprintError),
+    /// A number out of its range.
+    #[error("{key}: {value} is not within {range}")]
+    Range {
+        /// Key in the file.
+        key: &'static str,
+        /// What was given.
+        value: f64,
+        /// What is allowed.
+        range: &'static str,
+    },
+    /// A frame without a name.
+    #[error("{0}: a frame needs a name")]
+    Frame(&'static str),
+}
+
+impl Robot {
+    /// Checks a description.
+    ///
+    /// # Errors
+    /// Names the first key whose value cannot be.
+    pub fn new(description: RobotDescription) -> Result<Self, RobotError> {
+        let frames = [
+            ("base_frame", &description.base_frame),
+            ("odom_frame", &description.odom_frame),
+            ("map_frame", &description.map_frame),
+            ("lidar.frame", &description.lidar.frame),
+        ];
+        if let Some((key, _)) = frames.iter().find(|(_, name)| name.is_empty()) {
+            return Err(RobotError::Frame(key));
+        }
+        check_limits(&description.limits)?;
+        let lidar = &description.lidar;
+        let base_from_lidar = Pose2::new(lidar.x_m, lidar.y_m, lidar.yaw_rad);
+        if !base_from_lidar.is_finite() {
+            return Err(RobotError::Range { key: "lidar", value: f64::NAN, range: "the finite numbers" });
+        }
+        let corners = description.footprint_m.iter().map(|[x, y]| Point2::new(*x, *y)).collect();
+        let footprint = Footprint::new(corners)?;
+        Ok(Self { footprint, base_from_lidar, limits: description.limits, description })
+    }
+}
+
+fn check_limits(limits: &DriveLimits) -> Result<(), RobotError> {
+    let positive = [
+        ("limits.v_max_mps", limits.v_max_mps),
+        ("limits.w_max_radps", limits.w_max_radps),
+        ("limits.accel_mps2", limits.accel_mps2),
+        ("limits.decel_mps2", limits.decel_mps2),
+        ("limits.brake_mps2", limits.brake_mps2),
+        ("limits.alpha_radps2", limits.alpha_radps2),
+        ("limits.jerk_mps3", limits.jerk_mps3),
+    ];
+    for (key, value) in positive {
+        if !(value > 0.0 && value <= 1000.0) {
+            return Err(RobotError::Range { key, value, range: "(0, 1000]" });
+        }
+    }
+    if !(limits.v_min_mps <= 0.0 && limits.v_min_mps >= -1000.0) {
+        return Err(RobotError::Range { key: "limits.v_min_mps", value: limits.v_min_mps, range: "[-1000, 0]" });
+    }
+    if !(limits.actuator_delay_s >= 0.0 && limits.actuator_delay_s <= 2.0) {
+        let value = limits.actuator_delay_s;
+        return Err(RobotError::Range { key: "limits.actuator_delay_s", value, range: "[0, 2]" });
+    }
+    Ok(())
+}
+
+/// Test support: a small differential-drive AMR.
+pub mod example {
+    use super::{DriveLimits, Mount, RobotDescription};
+
+    /// A small differential-drive AMR, as in `config/robot.yaml`.
+    pub fn amr() -> RobotDescription {
+        RobotDescription {
+            name: "amr".into(),
+            base_frame: "base_link".into(),
+            odom_frame: "odom".into(),
+            map_frame: "map".into(),
+            footprint_m: vec![[0.35, -0.25], [0.35, 0.25], [-0.35, 0.25], [-0.35, -0.25]],
+            lidar: Mount { frame: "laser".into(), x_m: 0.10, y_m: 0.0, yaw_rad: 0.0 },
+            limits: DriveLimits {
+                v_max_mps: 1.0,
+                v_min_mps: -0.3,
+                w_max_radps: 1.2,
+                accel_mps2: 1.0,
+                decel_mps2: 0.8,
+                brake_mps2: 1.2,
+                alpha_radps2: 3.0,
+                jerk_mps3: 10.0,
+                actuator_delay_s: 0.05,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sound_description_is_taken() {
+        let robot = Robot::new(example::amr()).unwrap();
+        assert!((robot.footprint.inscribed_m() - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn errors_name_the_key() {
+        let mut d = example::amr();
+        d.limits.brake_mps2 = 0.0;
+        assert_eq!(Robot::new(d).unwrap_err().to_string(), "limits.brake_mps2: 0 is not within (0, 1000]");
+        let mut d = example::amr();
+        d.limits.accel_mps2 = f64::NAN;
+        assert!(Robot::new(d).is_err());
+        let mut d = example::amr();
+        d.lidar.frame.clear();
+        assert_eq!(Robot::new(d).unwrap_err().to_string(), "lidar.frame: a frame needs a name");
+    }
+}

@@ -1,0 +1,1 @@
+//! Core of the actuation gate: the only writer of the command topic.

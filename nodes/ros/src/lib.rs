@@ -1,0 +1,1 @@
+//! The only crate that sees r2r: one shell, one small binary a node.

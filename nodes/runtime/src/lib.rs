@@ -1,0 +1,1 @@
+//! What a core needs to be run: bindings, journal, configuration, telemetry.

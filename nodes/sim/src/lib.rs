@@ -1,0 +1,1 @@
+//! Core of the embedded simulator: world, robot, sensors and people.

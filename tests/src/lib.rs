@@ -1,0 +1,1 @@
+//! Evaluation: architecture fence, scenario library, system and fault tests.
