@@ -20,7 +20,7 @@ pub fn definition_of(type_name: &str) -> Option<&'static str> {
     CATALOGUE.iter().find(|(name, _)| *name == type_name).map(|(_, definition)| *definition)
 }
 
-#[allow(unused_qualifications, missing_docs, reason = "generated")]
+#[allow(clippy::all, unused_qualifications, missing_docs, reason = "generated")]
 mod generated {
     include!(concat!(env!("OUT_DIR"), "/messages.rs"));
 }

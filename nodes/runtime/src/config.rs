@@ -1,0 +1,182 @@
+//! Configuration: one typed YAML a node, unknown keys refused, and every file that went into a node kept for the bag.
+
+use garde::Validate;
+use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Why a configuration was refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file could not be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is larger than a configuration can be.
+    #[error("{}: {bytes} bytes are more than the {limit} that a configuration file may have", path.display(), limit = SIZE_LIMIT)]
+    TooLarge {
+        /// Which file.
+        path: PathBuf,
+        /// Its size.
+        bytes: u64,
+    },
+    /// Its content is not what the node takes.
+    #[error("{name}: {message}")]
+    Content {
+        /// Which file or role.
+        name: String,
+        /// Line, column, key and what was expected.
+        message: String,
+    },
+    /// A node was given too little.
+    #[error("the node `{node}` needs a `{role}` file and was given none")]
+    Missing {
+        /// Which node.
+        node: String,
+        /// Which file.
+        role: String,
+    },
+}
+
+/// The largest configuration file that is read, in bytes.
+pub const SIZE_LIMIT: u64 = 16 << 20;
+
+/// Reads a text file.
+///
+/// # Errors
+/// When it cannot be read, is not UTF-8, or is too large.
+pub fn read(path: &Path) -> Result<String, ConfigError> {
+    let wrap = |source| ConfigError::Read { path: path.to_owned(), source };
+    let bytes = std::fs::metadata(path).map_err(wrap)?.len();
+    if bytes > SIZE_LIMIT {
+        return Err(ConfigError::TooLarge { path: path.to_owned(), bytes });
+    }
+    std::fs::read_to_string(path).map_err(wrap)
+}
+
+/// A validated value from YAML; `name` is for error messages.
+///
+/// # Errors
+/// Names line, column and key of what is unknown, missing or out of range.
+pub fn parse<T>(name: &str, text: &str) -> Result<T, ConfigError>
+where
+    T: DeserializeOwned + Validate,
+    T::Context: Default,
+{
+    serde_saphyr::from_str_valid(text)
+        .map_err(|e| ConfigError::Content { name: name.to_owned(), message: e.to_string() })
+}
+
+/// As [`parse`], for types that check themselves.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_unchecked<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
+    serde_saphyr::from_str(text)
+        .map_err(|e| ConfigError::Content { name: name.to_owned(), message: e.to_string() })
+}
+
+/// Every file that goes into a node, by role (`config`, `robot`, `tree`, …): enough to start the same node again.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    contents: BTreeMap<String, String>,
+    origins: BTreeMap<String, String>,
+}
+
+impl Resources {
+    /// None yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a content; `origin` is where it came from, for error messages.
+    pub fn insert(&mut self, role: &str, content: String, origin: String) {
+        self.contents.insert(role.to_owned(), content);
+        self.origins.insert(role.to_owned(), origin);
+    }
+
+    /// Adds the content of a file.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn insert_file(&mut self, role: &str, path: &Path) -> Result<(), ConfigError> {
+        self.insert(role, read(path)?, path.display().to_string());
+        Ok(())
+    }
+
+    /// The content of a role and where it came from.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn get<'a>(&'a self, node: &str, role: &'a str) -> Result<(&'a str, &'a str), ConfigError> {
+        let missing = || ConfigError::Missing { node: node.to_owned(), role: role.to_owned() };
+        let content = self.contents.get(role).ok_or_else(missing)?;
+        Ok((content, self.origins.get(role).map_or(role, String::as_str)))
+    }
+
+    /// Role and content, by role.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.contents.iter().map(|(role, content)| (role.as_str(), content.as_str()))
+    }
+
+    /// SHA-256 over roles and contents.
+    pub fn hash(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        for part in self.contents.iter().flat_map(|(role, content)| [role, content]) {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.finalize().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, serde::Deserialize, Validate)]
+    #[serde(deny_unknown_fields)]
+    struct Example {
+        #[garde(range(min = 0.001, max = 1.0))]
+        period_s: f64,
+    }
+
+    #[test]
+    fn errors_name_file_line_and_key() {
+        assert!((parse::<Example>("x.yaml", "period_s: 0.01\n").unwrap().period_s - 0.01).abs() < 1e-12);
+        let unknown = parse::<Example>("x.yaml", "period_s: 0.01\nperoid: 1\n").unwrap_err().to_string();
+        assert!(
+            unknown.contains("x.yaml") && unknown.contains("peroid") && unknown.contains('2'),
+            "{unknown}"
+        );
+        let range = parse::<Example>("x.yaml", "period_s: 0\n").unwrap_err().to_string();
+        assert!(range.contains("period_s") && range.contains("x.yaml"), "{range}");
+        let missing = parse::<Example>("x.yaml", "{}\n").unwrap_err().to_string();
+        assert!(missing.contains("period_s"), "{missing}");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = read(Path::new("/nowhere/gate.yaml")).unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere/gate.yaml: "), "{error}");
+        let error = Resources::new().get("planner", "tree").unwrap_err().to_string();
+        assert_eq!(error, "the node `planner` needs a `tree` file and was given none");
+    }
+
+    #[test]
+    fn the_hash_depends_on_role_and_content() {
+        let with = |role: &str, content: &str| {
+            let mut r = Resources::new();
+            r.insert(role, content.into(), "here".into());
+            r.hash()
+        };
+        assert_eq!(with("config", "a"), with("config", "a"));
+        assert_ne!(with("config", "a"), with("config", "b"));
+        assert_ne!(with("config", "a"), with("tree", "a"));
+    }
+}

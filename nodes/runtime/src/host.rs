@@ -1,0 +1,312 @@
+//! A core with its topics: bytes in, bytes out, one journal record a step.
+
+use crate::BUILD;
+use crate::config::Resources;
+use crate::journal::{OutputDigest, payload_digest};
+use crate::losses::LossCounter;
+use crate::topic::Topic;
+use outrider_foundation::{Instant, Node, Now, Outbox, Stamp, Stamped};
+use outrider_msgs::builtin_interfaces::Time;
+use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
+use outrider_msgs::outrider_msgs::{NodeInfo, Tick, TickInput};
+use outrider_msgs::std_msgs::Header;
+use outrider_msgs::{CodecError, Message};
+
+/// The most messages that one step consumes; beyond it the newest is refused and counted.
+pub const PENDING_LIMIT: usize = 512;
+/// The most outputs of one step.
+const OUTPUT_LIMIT: usize = 64;
+
+/// Where outputs go: index into the node's outputs, and the encoded message.
+pub type Sink<'a> = dyn FnMut(usize, &[u8]) + 'a;
+
+/// What came of decoding one message.
+#[derive(Debug)]
+pub struct Decoded<I> {
+    /// The inputs it means to the core: usually one.
+    pub inputs: Vec<I>,
+    /// Run and number of the message at its publisher, where it has them.
+    pub sequence: Option<(u64, u64)>,
+}
+
+impl<I> Decoded<I> {
+    /// One input from a message without a number.
+    pub fn one(input: I) -> Self {
+        Self { inputs: vec![input], sequence: None }
+    }
+
+    /// One input from a numbered message.
+    pub fn numbered(input: I, boot_id: u64, sequence: u64) -> Self {
+        Self { inputs: vec![input], sequence: Some((boot_id, sequence)) }
+    }
+}
+
+/// Health of a core, for `/diagnostics`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnosis {
+    /// A level of `DiagnosticStatus`.
+    pub level: u8,
+    /// One line.
+    pub message: String,
+    /// Details.
+    pub values: Vec<(String, String)>,
+}
+
+/// Ties a core to topics. Has no state that an output depends on, save its configuration.
+pub trait Binding {
+    /// The core.
+    type Core: Node;
+
+    /// What it listens to, in the order of input indices.
+    fn inputs(&self) -> Vec<Topic>;
+
+    /// What it publishes, in the order of output indices.
+    fn outputs(&self) -> Vec<Topic>;
+
+    /// Validates a message and turns it into what the core takes.
+    ///
+    /// # Errors
+    /// A sentence that names the field and value that cannot be.
+    fn decode(&self, input: usize, bytes: &[u8]) -> Result<Decoded<<Self::Core as Node>::Input>, String>;
+
+    /// What the core is told of a message that was refused.
+    fn rejected(&self, topic: &str, reason: String) -> <Self::Core as Node>::Input;
+
+    /// Encodes an output as any number of messages.
+    ///
+    /// # Errors
+    /// When a message cannot be encoded.
+    fn encode(&self, output: &<Self::Core as Node>::Output, sink: &mut Sink) -> Result<(), CodecError>;
+
+    /// Health of the core.
+    fn diagnose(&self, core: &Self::Core) -> Diagnosis;
+}
+
+/// What a node is called and was started with.
+#[derive(Clone, Debug)]
+pub struct NodeSpec {
+    /// Its name.
+    pub name: String,
+    /// Which run of it; never zero.
+    pub boot_id: u64,
+    /// Every file that went into it.
+    pub resources: Resources,
+}
+
+/// A core that can be run, whatever its type.
+pub trait HostedNode {
+    /// What it is called and was started with.
+    fn spec(&self) -> &NodeSpec;
+    /// What it listens to.
+    fn inputs(&self) -> &[Topic];
+    /// What it publishes.
+    fn outputs(&self) -> &[Topic];
+    /// Hands it a message that arrived at `received`, to be consumed by the next step.
+    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]);
+    /// Consumes what was delivered. Outputs go to `sink`; the journal record of the step comes back, its duration zero.
+    fn step(&mut self, now: Now, sink: &mut Sink) -> Tick;
+    /// Something was delivered that no step has consumed.
+    fn has_input(&self) -> bool;
+    /// When it wants to be stepped although nothing arrives.
+    fn next_wakeup(&self) -> Option<Instant>;
+    /// Health of the node, losses and refusals included.
+    fn diagnose(&self) -> Diagnosis;
+}
+
+/// The one implementation of [`HostedNode`].
+pub struct Host<B: Binding> {
+    spec: NodeSpec,
+    binding: B,
+    core: B::Core,
+    inputs: Vec<Topic>,
+    outputs: Vec<Topic>,
+    pending: Vec<Stamped<<B::Core as Node>::Input>>,
+    consumed: Vec<TickInput>,
+    losses: Vec<LossCounter>,
+    outbox: Outbox<<B::Core as Node>::Output>,
+    tick: u64,
+    rejected: u64,
+    overflowed: u64,
+    encode_errors: u64,
+    last_rejection: String,
+}
+
+impl<B: Binding> Host<B> {
+    /// A core ready to run.
+    pub fn new(spec: NodeSpec, binding: B, core: B::Core) -> Self {
+        let (inputs, outputs) = (binding.inputs(), binding.outputs());
+        Self {
+            losses: vec![LossCounter::default(); inputs.len()],
+            outbox: Outbox::new(OUTPUT_LIMIT),
+            pending: Vec::new(),
+            consumed: Vec::new(),
+            tick: 0,
+            rejected: 0,
+            overflowed: 0,
+            encode_errors: 0,
+            last_rejection: String::new(),
+            spec,
+            binding,
+            core,
+            inputs,
+            outputs,
+        }
+    }
+}
+
+impl<B: Binding> HostedNode for Host<B> {
+    fn spec(&self) -> &NodeSpec {
+        &self.spec
+    }
+
+    fn inputs(&self) -> &[Topic] {
+        &self.inputs
+    }
+
+    fn outputs(&self) -> &[Topic] {
+        &self.outputs
+    }
+
+    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
+        let (Some(topic), Ok(index)) = (self.inputs.get(input), u16::try_from(input)) else { return };
+        if self.consumed.len() >= PENDING_LIMIT {
+            self.overflowed += 1;
+            return;
+        }
+        self.consumed.push(TickInput {
+            input: index,
+            digest: payload_digest(bytes),
+            received: received.nanos(),
+        });
+        match self.binding.decode(input, bytes) {
+            Ok(decoded) => {
+                if let (Some((boot, number)), Some(counter)) = (decoded.sequence, self.losses.get_mut(input))
+                {
+                    counter.note(boot, number);
+                }
+                self.pending.extend(decoded.inputs.into_iter().map(|value| Stamped { received, value }));
+            }
+            Err(reason) => {
+                self.rejected += 1;
+                self.last_rejection = format!("{}: {reason}", topic.absolute_name());
+                let value = self.binding.rejected(&topic.name, reason);
+                self.pending.push(Stamped { received, value });
+            }
+        }
+    }
+
+    fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
+        self.tick += 1;
+        self.core.step(now, &self.pending, &mut self.outbox);
+        self.pending.clear();
+        let dropped = u32::try_from(self.outbox.dropped()).unwrap_or(u32::MAX);
+        let mut digest = OutputDigest::default();
+        for output in self.outbox.drain() {
+            let mut each = |index: usize, bytes: &[u8]| {
+                digest.add(index, bytes);
+                sink(index, bytes);
+            };
+            if self.binding.encode(&output, &mut each).is_err() {
+                self.encode_errors += 1;
+            }
+        }
+        let (outputs, output_digest) = digest.finish();
+        Tick {
+            node: self.spec.name.clone(),
+            boot_id: self.spec.boot_id,
+            tick: self.tick,
+            monotonic: now.mono.nanos(),
+            ros: now.ros.nanos(),
+            inputs: std::mem::take(&mut self.consumed),
+            outputs,
+            output_digest,
+            dropped,
+            duration: 0,
+        }
+    }
+
+    fn has_input(&self) -> bool {
+        !self.consumed.is_empty()
+    }
+
+    fn next_wakeup(&self) -> Option<Instant> {
+        self.core.next_wakeup()
+    }
+
+    fn diagnose(&self) -> Diagnosis {
+        let mut diagnosis = self.binding.diagnose(&self.core);
+        let lost: u64 = self.losses.iter().map(|l| l.lost).sum();
+        let mut add = |key: &str, value: String| diagnosis.values.push((key.to_owned(), value));
+        add("steps", self.tick.to_string());
+        add("messages_lost", lost.to_string());
+        for (topic, losses) in self.inputs.iter().zip(&self.losses).filter(|(_, l)| l.lost > 0) {
+            add(&format!("messages_lost{}", topic.absolute_name()), losses.lost.to_string());
+        }
+        add("messages_refused", self.rejected.to_string());
+        add("inputs_overflowed", self.overflowed.to_string());
+        add("encode_errors", self.encode_errors.to_string());
+        if self.rejected > 0 {
+            add("last_refusal", self.last_rejection.clone());
+        }
+        if self.overflowed > 0 || self.encode_errors > 0 {
+            diagnosis.level = diagnosis.level.max(DiagnosticStatus::WARN);
+        }
+        diagnosis
+    }
+}
+
+/// A ROS time as its message.
+pub fn time_message(stamp: Stamp) -> Time {
+    let nanos = stamp.nanos();
+    Time {
+        sec: i32::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(i32::MAX),
+        nanosec: u32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or_default(),
+    }
+}
+
+/// A header.
+pub fn header(stamp: Stamp, frame: &str) -> Header {
+    Header { stamp: time_message(stamp), frame_id: frame.to_owned() }
+}
+
+/// `/diagnostics` of a node.
+pub fn diagnostics(node: &dyn HostedNode, stamp: Stamp) -> DiagnosticArray {
+    let diagnosis = node.diagnose();
+    let values = diagnosis.values.into_iter().map(|(key, value)| KeyValue { key, value }).collect();
+    let status = DiagnosticStatus {
+        level: diagnosis.level,
+        name: format!("outrider: {}", node.spec().name),
+        message: diagnosis.message,
+        hardware_id: "outrider".to_owned(),
+        values,
+    };
+    DiagnosticArray { header: header(stamp, ""), status: vec![status] }
+}
+
+/// What a node was started with, with topic names as `resolve` has them.
+pub fn node_info(node: &dyn HostedNode, stamp: Stamp, resolve: impl Fn(&Topic) -> String) -> NodeInfo {
+    let spec = node.spec();
+    let types = |topics: &[Topic]| topics.iter().map(|t| t.type_name.to_owned()).collect();
+    NodeInfo {
+        header: header(stamp, ""),
+        node: spec.name.clone(),
+        boot_id: spec.boot_id,
+        build: BUILD.to_owned(),
+        inputs: node.inputs().iter().map(&resolve).collect(),
+        input_types: types(node.inputs()),
+        outputs: node.outputs().iter().map(&resolve).collect(),
+        output_types: types(node.outputs()),
+        resource_names: spec.resources.iter().map(|(role, _)| role.to_owned()).collect(),
+        resource_contents: spec.resources.iter().map(|(_, content)| content.to_owned()).collect(),
+        resources_hash: spec.resources.hash(),
+    }
+}
+
+/// Encodes a message into the sink as output `index`.
+///
+/// # Errors
+/// When it cannot be encoded.
+pub fn emit<T: Message>(sink: &mut Sink, index: usize, message: &T) -> Result<(), CodecError> {
+    sink(index, &outrider_msgs::encode(message)?);
+    Ok(())
+}
