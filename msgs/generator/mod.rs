@@ -58,6 +58,11 @@ pub fn generate(sources: &[Source]) -> Result<String, Error> {
         );
     }
     out.push_str("];\n");
+    out.push_str("/// Calls a macro with every message type, as `$call!(package, Name);`.\n#[macro_export]\nmacro_rules! for_each_message {\n    ($call:ident) => {\n");
+    for (package, name) in catalogue.keys() {
+        let _ = writeln!(out, "        $call!({package}, {name});");
+    }
+    out.push_str("    };\n}\n");
     Ok(out)
 }
 

@@ -19,6 +19,8 @@ pub struct RobotDescription {
     pub footprint_m: Vec<[f64; 2]>,
     /// Where the lidar sits.
     pub lidar: Mount,
+    /// Whether the drive takes `geometry_msgs/TwistStamped` (true) or `Twist` (false) on `cmd_vel`.
+    pub stamped_command: bool,
     /// What the drive can do.
     pub limits: DriveLimits,
 }
@@ -160,6 +162,7 @@ pub mod example {
             map_frame: "map".into(),
             footprint_m: vec![[0.35, -0.25], [0.35, 0.25], [-0.35, 0.25], [-0.35, -0.25]],
             lidar: Mount { frame: "laser".into(), x_m: 0.10, y_m: 0.0, yaw_rad: 0.0 },
+            stamped_command: true,
             limits: DriveLimits {
                 v_max_mps: 1.0,
                 v_min_mps: -0.3,

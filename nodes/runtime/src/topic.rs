@@ -16,8 +16,8 @@ impl Qos {
     pub const SENSOR: Self = Self { reliable: false, transient_local: false, depth: 5 };
     /// Between the nodes of the suite: nothing may be lost, and old ones are of no use.
     pub const RELIABLE: Self = Self { reliable: true, transient_local: false, depth: 10 };
-    /// Records that a bag must have whole.
-    pub const RECORD: Self = Self { reliable: true, transient_local: false, depth: 1000 };
+    /// Records that a bag must have whole: kept for a recorder that comes late.
+    pub const RECORD: Self = Self { reliable: true, transient_local: true, depth: 1000 };
     /// Kept for late comers: maps, static transforms, what a node was started with.
     pub const LATCHED: Self = Self { reliable: true, transient_local: true, depth: 1 };
 

@@ -1,1 +1,14 @@
-//! The cores bound to their topics, the lock-step world and the replay.
+//! All cores bound to their topics: what the shells, the command line and the tests put together.
+//!
+//! This crate is the only one that knows every core. It never knows r2r, files beyond configuration, or real time.
+
+pub mod assemble;
+pub mod bindings;
+pub mod convert;
+pub mod lockstep;
+pub mod replay;
+pub mod scenario;
+
+pub use assemble::{AssembleError, Files, NODES, assemble, read_resources, read_scenario};
+pub use bindings::topics;
+pub use scenario::Scenario;

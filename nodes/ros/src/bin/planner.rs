@@ -1,0 +1,5 @@
+//! The planner node.
+
+fn main() -> std::process::ExitCode {
+    outrider_ros::entry("planner")
+}

@@ -1,0 +1,5 @@
+//! The recorder node.
+
+fn main() -> std::process::ExitCode {
+    outrider_ros::recorder::entry()
+}

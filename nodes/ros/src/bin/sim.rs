@@ -1,0 +1,5 @@
+//! The sim node.
+
+fn main() -> std::process::ExitCode {
+    outrider_ros::entry("sim")
+}

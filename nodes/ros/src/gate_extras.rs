@@ -1,0 +1,115 @@
+//! What the gate has beside topics: its services, and an eye on who else publishes the robot's command.
+//!
+//! Both reach the core as messages that are published too, so that the bag has every input of the gate.
+
+use crate::shell::{advertise, publish, resolved};
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use outrider_foundation::data::{OperatorAction, OperatorRequest};
+use outrider_foundation::{Instant, Now, Span};
+use outrider_msgs::outrider_msgs::{OperatorReply, VelocityPublishers};
+use outrider_runtime::{HostedNode, Topic, header};
+use outrider_suite::{convert, topics};
+use r2r::ServiceRequest;
+use r2r::std_srvs::srv::Trigger;
+use std::collections::BTreeMap;
+
+const PUBLISHERS_PERIOD: Span = Span::from_millis(500);
+/// Calls that wait for an answer; beyond it they are refused.
+const CALL_LIMIT: usize = 16;
+
+type Calls = Box<dyn Stream<Item = ServiceRequest<Trigger::Service>> + Unpin>;
+
+pub(crate) struct GateExtras {
+    calls: Vec<(OperatorAction, Calls)>,
+    waiting: BTreeMap<u64, ServiceRequest<Trigger::Service>>,
+    requests: r2r::PublisherUntyped,
+    publishers: r2r::PublisherUntyped,
+    request_input: usize,
+    publishers_input: usize,
+    reply_output: usize,
+    command: Topic,
+    last_request: u64,
+    next_count: Instant,
+    errors: u64,
+}
+
+impl GateExtras {
+    pub(crate) fn connect(ros: &mut r2r::Node, core: &dyn HostedNode) -> anyhow::Result<Self> {
+        let mut calls: Vec<(OperatorAction, Calls)> = Vec::new();
+        for (action, name) in [(OperatorAction::Arm, "gate/arm"), (OperatorAction::Reset, "gate/reset")] {
+            let stream = ros.create_service::<Trigger::Service>(name, r2r::QosProfile::services_default())?;
+            calls.push((action, Box::new(stream)));
+        }
+        let index = |list: &[Topic], topic: &Topic| list.iter().position(|t| t.name == topic.name);
+        let unbound = || anyhow::anyhow!("the gate's binding has no operator topics");
+        let command = core.outputs().iter().find(|t| t.name == topics::cmd_vel(true).name).cloned();
+        Ok(Self {
+            calls,
+            waiting: BTreeMap::new(),
+            requests: advertise(ros, &topics::operator_request())?,
+            publishers: advertise(ros, &topics::velocity_publishers())?,
+            request_input: index(core.inputs(), &topics::operator_request()).ok_or_else(unbound)?,
+            publishers_input: index(core.inputs(), &topics::velocity_publishers()).ok_or_else(unbound)?,
+            reply_output: index(core.outputs(), &topics::operator_reply()).ok_or_else(unbound)?,
+            command: command.ok_or_else(unbound)?,
+            last_request: 0,
+            next_count: Instant::default(),
+            errors: 0,
+        })
+    }
+
+    /// Hands service calls and the number of command publishers to the core.
+    pub(crate) fn receive(&mut self, ros: &r2r::Node, now: Now, core: &mut dyn HostedNode) {
+        for (action, stream) in &mut self.calls {
+            while let Some(call) = stream.next().now_or_never().flatten() {
+                if self.waiting.len() >= CALL_LIMIT {
+                    refuse(call, "too many calls wait for an answer");
+                    continue;
+                }
+                self.last_request += 1;
+                let request =
+                    OperatorRequest { stamp: now.ros, sequence: self.last_request, action: *action };
+                if let Ok(bytes) = outrider_msgs::encode(&convert::operator_request_to_message(&request)) {
+                    publish(&self.requests, &bytes, &mut self.errors);
+                    core.deliver(self.request_input, now.mono, &bytes);
+                    self.waiting.insert(request.sequence, call);
+                }
+            }
+        }
+        if now.mono >= self.next_count {
+            self.next_count = now.mono + PUBLISHERS_PERIOD;
+            self.count_publishers(ros, now, core);
+        }
+    }
+
+    fn count_publishers(&mut self, ros: &r2r::Node, now: Now, core: &mut dyn HostedNode) {
+        let name = resolved(&ros.namespace().unwrap_or_default(), &self.command);
+        let Ok(found) = ros.get_publishers_info_by_topic(&name, false) else { return };
+        let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
+        let message = VelocityPublishers { header: header(now.ros, ""), count };
+        if let Ok(bytes) = outrider_msgs::encode(&message) {
+            publish(&self.publishers, &bytes, &mut self.errors);
+            core.deliver(self.publishers_input, now.mono, &bytes);
+        }
+    }
+
+    /// Answers the call that an output replies to.
+    pub(crate) fn observe(&mut self, output: usize, bytes: &[u8]) {
+        if output != self.reply_output {
+            return;
+        }
+        let Ok(reply) = outrider_msgs::decode::<OperatorReply>(bytes) else { return };
+        if let Some(call) = self.waiting.remove(&reply.request_sequence) {
+            let response = Trigger::Response { success: reply.success, message: reply.message };
+            if let Err(error) = call.respond(response) {
+                tracing::warn!("answering a service call: {error}");
+            }
+        }
+    }
+}
+
+fn refuse(call: ServiceRequest<Trigger::Service>, why: &str) {
+    if let Err(error) = call.respond(Trigger::Response { success: false, message: why.to_owned() }) {
+        tracing::warn!("refusing a service call: {error}");
+    }
+}

@@ -1,0 +1,98 @@
+//! ROS parameters of a shell: few, typed, and an unknown one refuses to start.
+
+use anyhow::{Context as _, bail};
+use r2r::ParameterValue;
+use std::path::PathBuf;
+
+/// What may be set with `-p name:=value` or a parameters file.
+#[derive(Clone, Debug, Default)]
+pub struct Parameters {
+    /// Configuration folder.
+    pub config: PathBuf,
+    /// Scenario file.
+    pub scenario: Option<PathBuf>,
+    /// Behaviour tree file.
+    pub tree: Option<PathBuf>,
+    /// Zones file.
+    pub zones: Option<PathBuf>,
+    /// ROS time from `/clock`.
+    pub use_sim_time: bool,
+    /// Wait so long for a recorder before the first step; zero: do not wait.
+    pub wait_for_recorder_s: f64,
+    /// Recorder: folder that the bag's folder is made in.
+    pub output: Option<PathBuf>,
+}
+
+/// Parameters that every ROS 2 node has and that are of no concern here.
+const IGNORED: [&str; 3] = ["qos_overrides.", "start_type_description_service", "diagnostic_updater."];
+
+impl Parameters {
+    /// Reads what the node was started with.
+    ///
+    /// # Errors
+    /// Names an unknown parameter or one of the wrong type.
+    pub fn read(node: &r2r::Node) -> anyhow::Result<Self> {
+        let mut result = Self { config: default_config_folder(), ..Self::default() };
+        let params = node.params.lock().map_err(|_| anyhow::anyhow!("parameters are locked"))?;
+        for (name, parameter) in params.iter() {
+            result.set(name, &parameter.value).with_context(|| format!("parameter `{name}`"))?;
+        }
+        Ok(result)
+    }
+
+    fn set(&mut self, name: &str, value: &ParameterValue) -> anyhow::Result<()> {
+        match name {
+            "config" => self.config = text(value)?.into(),
+            "scenario" => self.scenario = path(value)?,
+            "tree" => self.tree = path(value)?,
+            "zones" => self.zones = path(value)?,
+            "output" => self.output = path(value)?,
+            "use_sim_time" => self.use_sim_time = truth(value)?,
+            "wait_for_recorder_s" => self.wait_for_recorder_s = number(value)?,
+            other if IGNORED.iter().any(|prefix| other.starts_with(prefix)) => {}
+            _ => bail!(
+                "is not known; there are config, scenario, tree, zones, output, use_sim_time, wait_for_recorder_s"
+            ),
+        }
+        Ok(())
+    }
+}
+
+/// Beside an installed node the configuration lies in `share/outrider_bringup/config`, in a checkout in `config`.
+fn default_config_folder() -> PathBuf {
+    let installed = std::env::current_exe().ok().and_then(|exe| {
+        let prefix = exe.parent()?.parent()?.parent()?;
+        let folder = prefix.join("share/outrider_bringup/config");
+        folder.is_dir().then_some(folder)
+    });
+    installed.unwrap_or_else(|| PathBuf::from("config"))
+}
+
+fn text(value: &ParameterValue) -> anyhow::Result<&str> {
+    match value {
+        ParameterValue::String(text) => Ok(text),
+        other => bail!("must be a string, is {other:?}"),
+    }
+}
+
+/// An empty string means: not given, as launch files have it.
+fn path(value: &ParameterValue) -> anyhow::Result<Option<PathBuf>> {
+    Ok(Some(text(value)?).filter(|t| !t.is_empty()).map(PathBuf::from))
+}
+
+fn truth(value: &ParameterValue) -> anyhow::Result<bool> {
+    match value {
+        ParameterValue::Bool(truth) => Ok(*truth),
+        other => bail!("must be true or false, is {other:?}"),
+    }
+}
+
+/// A whole number is a number too: `-p x:=2` means 2.0.
+fn number(value: &ParameterValue) -> anyhow::Result<f64> {
+    match value {
+        ParameterValue::Double(number) => Ok(*number),
+        #[allow(clippy::cast_precision_loss, reason = "a parameter of 2^53 is nonsense anyway")]
+        ParameterValue::Integer(number) => Ok(*number as f64),
+        other => bail!("must be a number, is {other:?}"),
+    }
+}

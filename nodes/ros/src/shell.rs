@@ -1,0 +1,241 @@
+//! The run loop of a node: one thread that waits on DDS, hands messages to the core, steps it and publishes.
+//!
+//! One thread because it was measured to be the fastest and because the order in which messages are consumed is then
+//! the order in the journal.
+
+use crate::clock::{Clocks, monotonic};
+use crate::gate_extras::GateExtras;
+use crate::params::Parameters;
+use crate::process::{die_with_parent, init_logging, install_panic_abort, stop_flag};
+use crate::qos::{offered, profile};
+use anyhow::Context as _;
+use futures::{FutureExt as _, Stream, StreamExt as _};
+use outrider_foundation::{Instant, Now, Span, Stamp};
+use outrider_msgs::outrider_msgs::Tick;
+use outrider_msgs::rosgraph_msgs::Clock;
+use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
+use outrider_suite::{Files, assemble, read_resources, topics};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Longest wait for DDS: how soon a stop signal is heeded at the latest.
+const SPIN_LIMIT: Span = Span::from_millis(50);
+const DIAGNOSTICS_PERIOD: Span = Span::from_millis(1000);
+/// Once the recorder has found the journal it needs this long to find the other topics.
+const RECORDER_SETTLES: Span = Span::from_millis(400);
+
+pub(crate) type Bytes = Box<dyn Stream<Item = Vec<u8>> + Unpin>;
+
+/// `main` of every node: logs the error that ends it.
+pub fn entry(name: &str) -> ExitCode {
+    install_panic_abort();
+    init_logging();
+    die_with_parent();
+    match stop_flag().and_then(|stop| run_node(name, &stop)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a node until `stop` is set.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run_node(name: &str, stop: &AtomicBool) -> anyhow::Result<()> {
+    let context = r2r::Context::create().context("starting ROS")?;
+    let mut ros = r2r::Node::create(context, name, "").context("creating the node")?;
+    let parameters = Parameters::read(&ros)?;
+    let files = Files {
+        config: parameters.config.clone(),
+        scenario: parameters.scenario.clone(),
+        tree: parameters.tree.clone(),
+        zones: parameters.zones.clone(),
+    };
+    let core = assemble(name, read_resources(name, &files)?, boot_id())?;
+    let mut shell = Shell::connect(&mut ros, core, &parameters)?;
+    tracing::info!("{name}: connected, boot id {:016x}", shell.core.spec().boot_id);
+    shell.wait_for_recorder(&mut ros, parameters.wait_for_recorder_s, stop);
+    while !stop.load(Ordering::Relaxed) {
+        shell.turn(&mut ros)?;
+    }
+    tracing::info!("{name}: stopping");
+    Ok(())
+}
+
+/// A number that no other run has: the time in nanoseconds, mixed with the process id.
+fn boot_id() -> u64 {
+    let time = crate::clock::realtime().nanos().unsigned_abs();
+    (time ^ (u64::from(std::process::id()) << 44)).max(1)
+}
+
+struct Shell {
+    core: Box<dyn HostedNode>,
+    clocks: Clocks,
+    inputs: Vec<Bytes>,
+    outputs: Vec<r2r::PublisherUntyped>,
+    journal: r2r::PublisherUntyped,
+    info: r2r::PublisherUntyped,
+    health: r2r::PublisherUntyped,
+    clock: Option<Bytes>,
+    gate: Option<GateExtras>,
+    next_health: Instant,
+    announced: bool,
+    publish_errors: u64,
+}
+
+impl Shell {
+    fn connect(
+        ros: &mut r2r::Node,
+        core: Box<dyn HostedNode>,
+        parameters: &Parameters,
+    ) -> anyhow::Result<Self> {
+        let mut inputs = Vec::new();
+        for topic in core.inputs() {
+            inputs.push(subscribe(ros, topic)?);
+        }
+        let mut outputs = Vec::new();
+        for topic in core.outputs() {
+            outputs.push(advertise(ros, topic)?);
+        }
+        let name = core.spec().name.clone();
+        let clock = parameters.use_sim_time.then(|| subscribe(ros, &topics::clock())).transpose()?;
+        let gate = (name == "gate").then(|| GateExtras::connect(ros, core.as_ref())).transpose()?;
+        Ok(Self {
+            inputs,
+            outputs,
+            journal: advertise(ros, &topics::journal(&name))?,
+            info: advertise(ros, &topics::info(&name))?,
+            health: advertise(ros, &topics::diagnostics())?,
+            clocks: Clocks::new(parameters.use_sim_time),
+            clock,
+            gate,
+            next_health: monotonic(),
+            announced: false,
+            publish_errors: 0,
+            core,
+        })
+    }
+
+    /// A bag is only replayable from the first step on: waits until somebody listens to the journal.
+    fn wait_for_recorder(&mut self, ros: &mut r2r::Node, limit_s: f64, stop: &AtomicBool) {
+        if limit_s <= 0.0 {
+            return;
+        }
+        let deadline = monotonic() + Span::from_s(limit_s);
+        let mut heard = false;
+        while !heard && monotonic() < deadline && !stop.load(Ordering::Relaxed) {
+            ros.spin_once(Duration::from_millis(10));
+            heard = self.journal.get_inter_process_subscription_count().is_ok_and(|count| count > 0);
+        }
+        if !heard {
+            tracing::warn!("no recorder within {limit_s} s: going on without");
+            return;
+        }
+        let settled = monotonic() + RECORDER_SETTLES;
+        while monotonic() < settled && !stop.load(Ordering::Relaxed) {
+            ros.spin_once(Duration::from_millis(10));
+            // What arrives before the first step is not consumed: the recorder may have missed it.
+            self.inputs.iter_mut().for_each(|stream| while next(stream).is_some() {});
+        }
+    }
+
+    /// Waits for a message or the next timer, then does what is due.
+    fn turn(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
+        let wakeup = self.core.next_wakeup().unwrap_or_else(|| monotonic() + SPIN_LIMIT);
+        let wait = wakeup.since(monotonic()).min(SPIN_LIMIT).max(Span::ZERO);
+        ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
+        self.receive(ros);
+        let Some(now) = self.clocks.now() else { return Ok(()) };
+        if !self.announced {
+            self.announced = true;
+            let namespace = ros.namespace().unwrap_or_default();
+            let info = node_info(self.core.as_ref(), now.ros, |topic| resolved(&namespace, topic));
+            publish(&self.info, &outrider_msgs::encode(&info)?, &mut self.publish_errors);
+            self.step(now)?;
+        }
+        if self.core.has_input() || self.core.next_wakeup().is_some_and(|at| at <= now.mono) {
+            self.step(now)?;
+        }
+        if now.mono >= self.next_health {
+            self.next_health = now.mono + DIAGNOSTICS_PERIOD;
+            let bytes = outrider_msgs::encode(&diagnostics(self.core.as_ref(), now.ros))?;
+            publish(&self.health, &bytes, &mut self.publish_errors);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, ros: &r2r::Node) {
+        if let Some(stream) = &mut self.clock {
+            while let Some(bytes) = next(stream) {
+                if let Ok(message) = outrider_msgs::decode::<Clock>(&bytes) {
+                    let seconds = i64::from(message.clock.sec).saturating_mul(1_000_000_000);
+                    self.clocks.set(Stamp::from_nanos(seconds + i64::from(message.clock.nanosec)));
+                }
+            }
+        }
+        let received = monotonic();
+        for (index, stream) in self.inputs.iter_mut().enumerate() {
+            while let Some(bytes) = next(stream) {
+                self.core.deliver(index, received, &bytes);
+            }
+        }
+        if let (Some(extras), Some(now)) = (&mut self.gate, self.clocks.now()) {
+            extras.receive(ros, now, self.core.as_mut());
+        }
+    }
+
+    fn step(&mut self, now: Now) -> anyhow::Result<()> {
+        let (outputs, errors, gate) = (&self.outputs, &mut self.publish_errors, &mut self.gate);
+        let before = monotonic();
+        let mut tick: Tick = self.core.step(now, &mut |index, bytes| {
+            if let Some(publisher) = outputs.get(index) {
+                publish(publisher, bytes, errors);
+            }
+            if let Some(extras) = gate.as_mut() {
+                extras.observe(index, bytes);
+            }
+        });
+        tick.duration = u32::try_from(monotonic().since(before).nanos()).unwrap_or(u32::MAX);
+        publish(&self.journal, &outrider_msgs::encode(&tick)?, &mut self.publish_errors);
+        Ok(())
+    }
+}
+
+/// The next message of a stream, if one is there already.
+pub(crate) fn next(stream: &mut Bytes) -> Option<Vec<u8>> {
+    stream.next().now_or_never().flatten()
+}
+
+pub(crate) fn subscribe(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<Bytes> {
+    let stream = ros
+        .subscribe_raw(&topic.name, topic.type_name, profile(topic.qos))
+        .with_context(|| format!("subscribing to {} ({})", topic.name, topic.type_name))?;
+    Ok(Box::new(stream))
+}
+
+pub(crate) fn advertise(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<r2r::PublisherUntyped> {
+    ros.create_publisher_untyped(&topic.name, topic.type_name, offered(topic.qos))
+        .with_context(|| format!("advertising {} ({})", topic.name, topic.type_name))
+}
+
+/// A publication that fails is counted; the first is logged.
+pub(crate) fn publish(publisher: &r2r::PublisherUntyped, bytes: &[u8], errors: &mut u64) {
+    if let Err(error) = publisher.publish_raw(bytes) {
+        *errors += 1;
+        if *errors == 1 {
+            tracing::error!("publishing failed: {error}");
+        }
+    }
+}
+
+/// A topic's name within a namespace; remappings are not known here.
+pub(crate) fn resolved(namespace: &str, topic: &Topic) -> String {
+    if topic.name.starts_with('/') || namespace == "/" || namespace.is_empty() {
+        return topic.absolute_name();
+    }
+    format!("{}/{}", namespace.trim_end_matches('/'), topic.name)
+}

@@ -1,0 +1,185 @@
+//! From files to nodes: the same in every world they run in.
+
+use crate::bindings::{AssuranceBinding, GateBinding, PlannerBinding, SimBinding, WorldModelBinding};
+use crate::convert::command_digest;
+use crate::scenario::Scenario;
+use outrider_assurance::{AssuranceNode, Zones};
+use outrider_foundation::data::{Digest, PinnedHashes};
+use outrider_foundation::{Robot, RobotDescription};
+use outrider_gate::GateNode;
+use outrider_planner::PlannerNode;
+use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, config};
+use outrider_sim::SimNode;
+use outrider_world_model::WorldModelNode;
+use sha2::{Digest as _, Sha256};
+use std::path::{Path, PathBuf};
+
+/// The nodes that have a core, in the order in which one instant reaches them.
+pub const NODES: [&str; 5] = ["sim", "world_model", "planner", "assurance", "gate"];
+
+/// Why a node was not started.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleError {
+    /// A file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// No node has this name.
+    #[error("there is no node `{0}`; there are {NODES:?}")]
+    NoSuchNode(String),
+    /// The core refused its configuration.
+    #[error("{origin}: {message}")]
+    Refused {
+        /// File or role.
+        origin: String,
+        /// Why.
+        message: String,
+    },
+}
+
+/// Where the files are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Files {
+    /// The configuration folder, `config/`.
+    pub config: PathBuf,
+    /// The scenario; the simulator needs one.
+    pub scenario: Option<PathBuf>,
+    /// The behaviour tree; by default `trees/navigate_to_pose.xml` in the configuration folder.
+    pub tree: Option<PathBuf>,
+    /// The zones; by default those of the scenario, else `zones/warehouse.yaml` in the configuration folder.
+    pub zones: Option<PathBuf>,
+}
+
+/// Reads every file that goes into a node.
+///
+/// # Errors
+/// When one cannot be read or the scenario is not sound.
+pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleError> {
+    if !NODES.contains(&node) {
+        return Err(AssembleError::NoSuchNode(node.to_owned()));
+    }
+    let mut resources = Resources::new();
+    resources.insert_file("config", &files.config.join(format!("{node}.yaml")))?;
+    resources.insert_file("robot", &files.config.join("robot.yaml"))?;
+    let scenario = files.scenario.as_deref().map(read_scenario).transpose()?;
+    match node {
+        "sim" => {
+            let path = files.scenario.as_deref().unwrap_or(Path::new(""));
+            let scenario =
+                scenario.ok_or(ConfigError::Missing { node: node.into(), role: "scenario".into() })?;
+            resources.insert_file("scenario", path)?;
+            resources.insert_file("world", &files.config.join(&scenario.world))?;
+        }
+        "planner" => {
+            let default = || files.config.join("trees/navigate_to_pose.xml");
+            resources.insert_file("tree", &files.tree.clone().unwrap_or_else(default))?;
+        }
+        "assurance" => {
+            let of_scenario = scenario.map_or_else(|| "zones/warehouse.yaml".to_owned(), |s| s.zones);
+            resources.insert_file(
+                "zones",
+                &files.zones.clone().unwrap_or_else(|| files.config.join(of_scenario)),
+            )?;
+        }
+        _ => {}
+    }
+    Ok(resources)
+}
+
+/// Reads a scenario file.
+///
+/// # Errors
+/// When it cannot be read or is not sound.
+pub fn read_scenario(path: &Path) -> Result<Scenario, AssembleError> {
+    Ok(config::parse(&path.display().to_string(), &config::read(path)?)?)
+}
+
+/// A node from its files: live, in replay and in simulation alike.
+///
+/// # Errors
+/// When a file is missing or the core refuses it.
+pub fn assemble(
+    node: &str,
+    resources: Resources,
+    boot_id: u64,
+) -> Result<Box<dyn HostedNode>, AssembleError> {
+    let robot = robot(node, &resources)?;
+    let spec = |resources: Resources| NodeSpec { name: node.to_owned(), boot_id, resources };
+    let refused = |role: &str, message: String| AssembleError::Refused {
+        origin: resources.get(node, role).map_or(role, |(_, origin)| origin).to_owned(),
+        message,
+    };
+    let stamped_command = robot.description.stamped_command;
+    Ok(match node {
+        "sim" => {
+            let config: outrider_sim::Config = parsed(node, &resources, "config")?;
+            let scenario: Scenario = parsed(node, &resources, "scenario")?;
+            let (world, _) = resources.get(node, "world")?;
+            let scan_period_s = 1.0 / config.lidar.rate_hz;
+            let core = SimNode::new(config, &robot, world, scenario.start.into(), scenario.seed)
+                .map_err(|e| refused("world", e.to_string()))?;
+            Box::new(Host::new(spec(resources), SimBinding { stamped_command, scan_period_s }, core))
+        }
+        "world_model" => {
+            let config = parsed(node, &resources, "config")?;
+            let core =
+                WorldModelNode::new(config, &robot, boot_id).map_err(|e| refused("config", e.to_string()))?;
+            Box::new(Host::new(spec(resources), WorldModelBinding, core))
+        }
+        "planner" => {
+            let config = parsed(node, &resources, "config")?;
+            let (tree, _) = resources.get(node, "tree")?;
+            let core = PlannerNode::new(config, &robot, tree, boot_id)
+                .map_err(|e| refused("tree", e.to_string()))?;
+            Box::new(Host::new(spec(resources), PlannerBinding, core))
+        }
+        "assurance" => {
+            let config = parsed(node, &resources, "config")?;
+            let zones: Zones = parsed(node, &resources, "zones")?;
+            let hashes = pinned_hashes(node, &resources, &zones)?;
+            let core = AssuranceNode::new(config, zones, &robot, hashes, command_digest, boot_id)
+                .map_err(|e| refused("config", e.to_string()))?;
+            Box::new(Host::new(spec(resources), AssuranceBinding, core))
+        }
+        "gate" => {
+            let config = parsed(node, &resources, "config")?;
+            let core = GateNode::new(config, &robot, command_digest, boot_id)
+                .map_err(|e| refused("config", e.to_string()))?;
+            Box::new(Host::new(spec(resources), GateBinding { stamped_command }, core))
+        }
+        other => return Err(AssembleError::NoSuchNode(other.to_owned())),
+    })
+}
+
+fn parsed<T>(node: &str, resources: &Resources, role: &str) -> Result<T, AssembleError>
+where
+    T: serde::de::DeserializeOwned + garde::Validate,
+    T::Context: Default,
+{
+    let (text, origin) = resources.get(node, role)?;
+    Ok(config::parse(origin, text)?)
+}
+
+fn robot(node: &str, resources: &Resources) -> Result<Robot, AssembleError> {
+    let (text, origin) = resources.get(node, "robot")?;
+    let description: RobotDescription = config::parse_unchecked(origin, text)?;
+    Robot::new(description)
+        .map_err(|e| AssembleError::Refused { origin: origin.to_owned(), message: e.to_string() })
+}
+
+/// What the gate pins when it is armed. The monitored properties are part of the program until they have files of
+/// their own; an empty set of zones is all zeros, which the gate refuses to be armed with.
+fn pinned_hashes(node: &str, resources: &Resources, zones: &Zones) -> Result<PinnedHashes, AssembleError> {
+    let sha = |parts: &[&str]| -> Digest {
+        let mut hasher = Sha256::new();
+        for part in parts {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        hasher.finalize().into()
+    };
+    Ok(PinnedHashes {
+        specification: sha(&["outrider_assurance built-in properties", env!("CARGO_PKG_VERSION")]),
+        parameters: sha(&[resources.get(node, "config")?.0, resources.get(node, "robot")?.0]),
+        zones: if zones.is_empty() { [0; 32] } else { sha(&[resources.get(node, "zones")?.0]) },
+    })
+}

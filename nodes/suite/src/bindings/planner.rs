@@ -1,0 +1,83 @@
+//! The planner between the world model and assurance.
+
+use super::{convert, healthy, no_such_input, take, topics};
+use outrider_msgs::CodecError;
+use outrider_msgs::std_msgs::Bool;
+use outrider_planner::{Input, Output, PlannerNode};
+use outrider_runtime::{Binding, Decoded, Diagnosis, Sink, Topic, emit};
+
+/// RViz is shown every n-th trajectory.
+const SHOW_EVERY: u64 = 4;
+
+/// Binds the planner.
+pub struct PlannerBinding;
+
+impl Binding for PlannerBinding {
+    type Core = PlannerNode;
+
+    fn inputs(&self) -> Vec<Topic> {
+        vec![
+            topics::world_model(),
+            topics::global_grid(),
+            topics::goal_pose(),
+            topics::cancel(),
+            topics::assurance_state(),
+            topics::gate_state(),
+        ]
+    }
+
+    fn outputs(&self) -> Vec<Topic> {
+        vec![topics::cmd_vel_nominal(), topics::decision(), topics::plan(), topics::trajectory()]
+    }
+
+    fn decode(&self, input: usize, bytes: &[u8]) -> Result<Decoded<Input>, String> {
+        match input {
+            0 => {
+                let w = take(bytes, convert::world_model_from_message)?;
+                let (boot_id, sequence) = (w.boot_id, w.sequence);
+                Ok(Decoded::numbered(Input::WorldModel(w), boot_id, sequence))
+            }
+            1 => Ok(Decoded::one(Input::GlobalGrid(take(bytes, convert::grid_from_message)?))),
+            2 => Ok(Decoded::one(Input::Goal(take(bytes, convert::goal_from_message)?))),
+            3 => {
+                let cancel = take(bytes, |m: Bool| Ok(m.data))?;
+                Ok(Decoded { inputs: if cancel { vec![Input::Cancel] } else { Vec::new() }, sequence: None })
+            }
+            4 => {
+                let state = take(bytes, convert::assurance_state_from_message)?;
+                let (boot_id, sequence) = (state.boot_id, state.sequence);
+                Ok(Decoded::numbered(Input::Assurance(state), boot_id, sequence))
+            }
+            5 => {
+                let state = take(bytes, convert::gate_state_from_message)?;
+                let (boot_id, sequence) = (state.boot_id, state.sequence);
+                Ok(Decoded::numbered(Input::Gate(state), boot_id, sequence))
+            }
+            _ => no_such_input(input),
+        }
+    }
+
+    fn rejected(&self, topic: &str, reason: String) -> Input {
+        Input::Rejected { topic: topic.to_owned(), reason }
+    }
+
+    fn encode(&self, output: &Output, sink: &mut Sink) -> Result<(), CodecError> {
+        match output {
+            Output::Command(c) => {
+                emit(sink, 0, &convert::command_to_message(c))?;
+                if c.sequence % SHOW_EVERY == 0 {
+                    emit(sink, 3, &convert::trajectory_message(c))?;
+                }
+                Ok(())
+            }
+            Output::Decision(d) => emit(sink, 1, &convert::decision_to_message(d)),
+            Output::Plan { stamp, frame, poses } => {
+                emit(sink, 2, &convert::path_message(*stamp, *frame, poses))
+            }
+        }
+    }
+
+    fn diagnose(&self, core: &PlannerNode) -> Diagnosis {
+        healthy("running", core.diagnostics().into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+    }
+}

@@ -1,0 +1,202 @@
+//! Goals, commands and decisions.
+
+use super::world::{from_code, to_code};
+use super::{
+    Checked, at_most, finite, frame_from, frame_name, header, pose_from, pose_message, stamp_from, within,
+};
+use outrider_foundation::data::{
+    Alternative, Command, CommandSource, Decision, Digest, Goal, TRAJECTORY_LIMIT, TrajectoryPoint,
+    TreeStatus,
+};
+use outrider_foundation::grid::FrameId;
+use outrider_foundation::{Pose2, Stamp, Twist2};
+use outrider_msgs::{geometry_msgs, nav_msgs, outrider_msgs as ours};
+use sha2::{Digest as _, Sha256};
+
+/// A goal.
+pub fn goal_from_message(m: geometry_msgs::PoseStamped) -> Checked<Goal> {
+    Ok(Goal {
+        stamp: stamp_from(&m.header.stamp)?,
+        frame: frame_from(&m.header.frame_id)?,
+        pose: pose_from("pose", &m.pose)?,
+    })
+}
+
+/// A goal as its message.
+pub fn goal_to_message(g: &Goal) -> geometry_msgs::PoseStamped {
+    geometry_msgs::PoseStamped { header: header(g.stamp, frame_name(g.frame)), pose: pose_message(g.pose) }
+}
+
+pub(super) const SOURCES: [(CommandSource, u8); 2] =
+    [(CommandSource::Planner, ours::Command::PLANNER), (CommandSource::Recovery, ours::Command::RECOVERY)];
+
+const TREE: [(TreeStatus, u8); 4] = [
+    (TreeStatus::Idle, ours::Decision::IDLE),
+    (TreeStatus::Running, ours::Decision::RUNNING),
+    (TreeStatus::Success, ours::Decision::SUCCESS),
+    (TreeStatus::Failure, ours::Decision::FAILURE),
+];
+
+/// A command.
+pub fn command_from_message(m: ours::Command) -> Checked<Command> {
+    Ok(Command {
+        stamp: stamp_from(&m.header.stamp)?,
+        boot_id: m.boot_id,
+        sequence: m.sequence,
+        source: from_code("source", m.source, &SOURCES)?,
+        twist: Twist2 { v_mps: within("v", m.v, -100.0, 100.0)?, w_radps: within("w", m.w, -100.0, 100.0)? },
+        trajectory: points_from("trajectory", &m.trajectory)?,
+        braking_tail: points_from("braking_tail", &m.braking_tail)?,
+        data_stamp: stamp_from(&m.data_stamp)?,
+        world_model_sequence: m.world_model_sequence,
+        goal_id: m.goal_id,
+        reason: m.reason,
+    })
+}
+
+/// A command as its message.
+pub fn command_to_message(c: &Command) -> ours::Command {
+    ours::Command {
+        header: header(c.stamp, super::BASE),
+        boot_id: c.boot_id,
+        sequence: c.sequence,
+        source: to_code(c.source, &SOURCES),
+        v: c.twist.v_mps,
+        w: c.twist.w_radps,
+        trajectory: c.trajectory.iter().map(point_to).collect(),
+        braking_tail: c.braking_tail.iter().map(point_to).collect(),
+        data_stamp: outrider_runtime::time_message(c.data_stamp),
+        world_model_sequence: c.world_model_sequence,
+        goal_id: c.goal_id,
+        reason: c.reason.clone(),
+    }
+}
+
+/// SHA-256 over a command's canonical bytes: its encoding as a message. All zeros when it cannot be encoded, which no
+/// permit may carry.
+pub fn command_digest(command: &Command) -> Digest {
+    outrider_msgs::encode(&command_to_message(command)).map_or([0; 32], |bytes| Sha256::digest(bytes).into())
+}
+
+fn points_from(field: &str, points: &[ours::TrajectoryPoint]) -> Checked<Vec<TrajectoryPoint>> {
+    at_most(field, points.len(), TRAJECTORY_LIMIT)?;
+    let one = |(i, p): (usize, &ours::TrajectoryPoint)| {
+        let number = |name: &str, value: f64| finite(&format!("{field}[{i}].{name}"), value);
+        Ok(TrajectoryPoint {
+            t_s: number("t", p.t)?,
+            pose: Pose2 { x_m: number("x", p.x)?, y_m: number("y", p.y)?, yaw_rad: number("yaw", p.yaw)? },
+            twist: Twist2 { v_mps: number("v", p.v)?, w_radps: number("w", p.w)? },
+        })
+    };
+    points.iter().enumerate().map(one).collect()
+}
+
+fn point_to(p: &TrajectoryPoint) -> ours::TrajectoryPoint {
+    ours::TrajectoryPoint {
+        t: p.t_s,
+        x: p.pose.x_m,
+        y: p.pose.y_m,
+        yaw: p.pose.yaw_rad,
+        v: p.twist.v_mps,
+        w: p.twist.w_radps,
+    }
+}
+
+/// A decision as its message.
+pub fn decision_to_message(d: &Decision) -> ours::Decision {
+    let alternative = |a: &Alternative| ours::Alternative {
+        name: a.name.clone(),
+        cost: a.cost,
+        rejected_because: a.rejected_because.clone(),
+    };
+    ours::Decision {
+        header: header(d.stamp, super::BASE),
+        boot_id: d.boot_id,
+        sequence: d.sequence,
+        command_sequence: d.command_sequence,
+        world_model_sequence: d.world_model_sequence,
+        goal_id: d.goal_id,
+        tree_status: to_code(d.tree_status, &TREE),
+        active_node: d.active_node.clone(),
+        chosen: d.chosen.clone(),
+        alternatives: d.alternatives.iter().map(alternative).collect(),
+        constraint: d.constraint.clone(),
+        distance_remaining: d.distance_remaining_m,
+        position_sigma: d.position_sigma_m,
+    }
+}
+
+/// Poses as a path for RViz.
+pub fn path_message(stamp: Stamp, frame: FrameId, poses: &[Pose2]) -> nav_msgs::Path {
+    let name = frame_name(frame);
+    let one = |p: &Pose2| geometry_msgs::PoseStamped { header: header(stamp, name), pose: pose_message(*p) };
+    nav_msgs::Path { header: header(stamp, name), poses: poses.iter().map(one).collect() }
+}
+
+/// What a command leads to, and its braking tail behind, as a path in the base frame for RViz.
+pub fn trajectory_message(c: &Command) -> nav_msgs::Path {
+    let poses: Vec<Pose2> = if c.trajectory.is_empty() { &c.braking_tail } else { &c.trajectory }
+        .iter()
+        .map(|p| p.pose)
+        .collect();
+    path_message(c.stamp, FrameId::Base, &poses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn command() -> Command {
+        let point =
+            TrajectoryPoint { t_s: 0.5, pose: Pose2::new(0.1, 0.0, 0.2), twist: Twist2::new(0.2, 0.1) };
+        Command {
+            stamp: Stamp::from_nanos(9_000_000_001),
+            boot_id: 4,
+            sequence: 11,
+            twist: Twist2::new(0.5, -0.25),
+            trajectory: vec![point; 2],
+            braking_tail: vec![point; 3],
+            data_stamp: Stamp::from_nanos(8_950_000_000),
+            reason: "follow path".into(),
+            ..Default::default()
+        }
+    }
+
+    #[test]
+    fn a_command_survives_with_its_digest() {
+        let bytes = outrider_msgs::encode(&command_to_message(&command())).unwrap();
+        let back = command_from_message(outrider_msgs::decode(&bytes).unwrap()).unwrap();
+        assert_eq!(back, command());
+        assert_eq!(command_digest(&back), command_digest(&command()));
+    }
+
+    #[test]
+    fn the_digest_sees_every_field() {
+        let base = command_digest(&command());
+        let edits: [fn(&mut Command); 6] = [
+            |c| c.twist.v_mps += 1e-12,
+            |c| c.sequence += 1,
+            |c| c.source = CommandSource::Recovery,
+            |c| c.braking_tail[2].twist.v_mps = 0.0,
+            |c| c.boot_id += 1,
+            |c| c.reason.push(' '),
+        ];
+        for edit in edits {
+            let mut changed = command();
+            edit(&mut changed);
+            assert_ne!(command_digest(&changed), base);
+        }
+    }
+
+    #[test]
+    fn commands_that_are_no_numbers_are_refused() {
+        for bad in [f64::NAN, f64::INFINITY, 1e308] {
+            let mut m = command_to_message(&command());
+            m.v = bad;
+            assert!(command_from_message(m).unwrap_err().starts_with("v: "));
+        }
+        let mut m = command_to_message(&command());
+        m.braking_tail[1].yaw = f64::NAN;
+        assert_eq!(command_from_message(m).unwrap_err(), "braking_tail[1].yaw: NaN is not a finite number");
+    }
+}

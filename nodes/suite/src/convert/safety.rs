@@ -1,0 +1,297 @@
+//! Permits, challenges, modes, monitors and the gate.
+
+use super::command::SOURCES;
+use super::world::{from_code, to_code};
+use super::{Checked, at_most, duration_message, finite, header, span_from, stamp_from};
+use outrider_foundation::Twist2;
+use outrider_foundation::data::{
+    AssuranceState, CausalRef, Challenge, Envelope, GateMode, GateState, Intervention, Mode, MonitorReading,
+    OperatorAction, OperatorReply, OperatorRequest, Permit, PinnedHashes, Verdict,
+};
+use outrider_msgs::outrider_msgs as ours;
+
+const MODES: [(Mode, u8); 4] = [
+    (Mode::Nominal, ours::Permit::NOMINAL),
+    (Mode::Degraded, ours::Permit::DEGRADED),
+    (Mode::SafeStop, ours::Permit::SAFE_STOP),
+    (Mode::EStop, ours::Permit::E_STOP),
+];
+
+const VERDICTS: [(Verdict, u8); 4] = [
+    (Verdict::Unknown, ours::MonitorReading::UNKNOWN),
+    (Verdict::Ok, ours::MonitorReading::OK),
+    (Verdict::Violated, ours::MonitorReading::VIOLATED),
+    (Verdict::Invalid, ours::MonitorReading::INVALID),
+];
+
+const GATE_MODES: [(GateMode, u8); 5] = [
+    (GateMode::Disarmed, ours::GateState::DISARMED),
+    (GateMode::Stopping, ours::GateState::STOPPING),
+    (GateMode::Forwarding, ours::GateState::FORWARDING),
+    (GateMode::Teleop, ours::GateState::TELEOP),
+    (GateMode::EStop, ours::GateState::E_STOP),
+];
+
+const ACTIONS: [(OperatorAction, u8); 2] = [
+    (OperatorAction::Arm, ours::OperatorRequest::ARM),
+    (OperatorAction::Reset, ours::OperatorRequest::RESET),
+];
+
+/// A challenge.
+pub fn challenge_from_message(m: ours::Challenge) -> Checked<Challenge> {
+    Ok(Challenge { stamp: stamp_from(&m.header.stamp)?, gate_boot_id: m.gate_boot_id, number: m.number })
+}
+
+/// A challenge as its message.
+pub fn challenge_to_message(c: &Challenge) -> ours::Challenge {
+    ours::Challenge { header: header(c.stamp, ""), gate_boot_id: c.gate_boot_id, number: c.number }
+}
+
+/// A permit. Numbers are judged by the gate itself, except that they must be numbers.
+pub fn permit_from_message(m: ours::Permit) -> Checked<Permit> {
+    let envelope = Envelope {
+        v_min_mps: finite("v_min", m.v_min)?,
+        v_max_mps: finite("v_max", m.v_max)?,
+        w_max_radps: finite("w_max", m.w_max)?,
+        accel_mps2: finite("accel", m.accel)?,
+        decel_mps2: finite("decel", m.decel)?,
+        alpha_radps2: finite("alpha", m.alpha)?,
+        jerk_mps3: finite("jerk", m.jerk)?,
+    };
+    Ok(Permit {
+        stamp: stamp_from(&m.header.stamp)?,
+        version: m.version,
+        assurance_boot_id: m.assurance_boot_id,
+        gate_boot_id: m.gate_boot_id,
+        challenge_number: m.challenge_number,
+        sequence: m.sequence,
+        command_source: from_code("command_source", m.command_source, &SOURCES)?,
+        command_sequence: m.command_sequence,
+        command_digest: m.command_digest,
+        mode: from_code("mode", m.mode, &MODES)?,
+        envelope,
+        time_to_live: span_from(&m.time_to_live),
+        hashes: PinnedHashes {
+            specification: m.specification_hash,
+            parameters: m.parameters_hash,
+            zones: m.zones_hash,
+        },
+        inputs_digest: m.inputs_digest,
+        robustness: finite("robustness", m.robustness)?,
+        limiting: m.limiting,
+    })
+}
+
+/// A permit as its message.
+pub fn permit_to_message(p: &Permit) -> ours::Permit {
+    ours::Permit {
+        header: header(p.stamp, ""),
+        version: p.version,
+        assurance_boot_id: p.assurance_boot_id,
+        gate_boot_id: p.gate_boot_id,
+        challenge_number: p.challenge_number,
+        sequence: p.sequence,
+        command_source: to_code(p.command_source, &SOURCES),
+        command_sequence: p.command_sequence,
+        command_digest: p.command_digest,
+        mode: to_code(p.mode, &MODES),
+        v_min: p.envelope.v_min_mps,
+        v_max: p.envelope.v_max_mps,
+        w_max: p.envelope.w_max_radps,
+        accel: p.envelope.accel_mps2,
+        decel: p.envelope.decel_mps2,
+        alpha: p.envelope.alpha_radps2,
+        jerk: p.envelope.jerk_mps3,
+        time_to_live: duration_message(p.time_to_live),
+        specification_hash: p.hashes.specification,
+        parameters_hash: p.hashes.parameters,
+        zones_hash: p.hashes.zones,
+        inputs_digest: p.inputs_digest,
+        robustness: p.robustness,
+        limiting: p.limiting.clone(),
+    }
+}
+
+/// Mode and monitors.
+pub fn assurance_state_from_message(m: ours::AssuranceState) -> Checked<AssuranceState> {
+    at_most("monitors", m.monitors.len(), 64)?;
+    let monitor = |r: ours::MonitorReading| {
+        Ok(MonitorReading {
+            verdict: from_code("monitors.verdict", r.verdict, &VERDICTS)?,
+            name: r.name,
+            robustness: r.robustness,
+            value: r.value,
+            limit: r.limit,
+            unit: r.unit,
+        })
+    };
+    Ok(AssuranceState {
+        stamp: stamp_from(&m.header.stamp)?,
+        boot_id: m.boot_id,
+        sequence: m.sequence,
+        mode: from_code("mode", m.mode, &MODES)?,
+        limiting: m.limiting,
+        monitors: m.monitors.into_iter().map(monitor).collect::<Checked<_>>()?,
+    })
+}
+
+/// Mode and monitors as their message.
+pub fn assurance_state_to_message(s: &AssuranceState) -> ours::AssuranceState {
+    let monitor = |r: &MonitorReading| ours::MonitorReading {
+        name: r.name.clone(),
+        verdict: to_code(r.verdict, &VERDICTS),
+        robustness: r.robustness,
+        value: r.value,
+        limit: r.limit,
+        unit: r.unit.clone(),
+    };
+    ours::AssuranceState {
+        header: header(s.stamp, ""),
+        boot_id: s.boot_id,
+        sequence: s.sequence,
+        mode: to_code(s.mode, &MODES),
+        limiting: s.limiting.clone(),
+        monitors: s.monitors.iter().map(monitor).collect(),
+    }
+}
+
+/// Why assurance intervened, as its message.
+pub fn intervention_to_message(i: &Intervention) -> ours::Intervention {
+    let cause = |c: &CausalRef| ours::CausalRef {
+        topic: c.topic.clone(),
+        sequence: c.sequence,
+        stamp: outrider_runtime::time_message(c.stamp),
+    };
+    ours::Intervention {
+        header: header(i.stamp, ""),
+        boot_id: i.boot_id,
+        sequence: i.sequence,
+        rule: i.rule.clone(),
+        subformula: i.subformula.clone(),
+        value: i.value,
+        limit: i.limit,
+        unit: i.unit.clone(),
+        causes: i.causes.iter().map(cause).collect(),
+        mode_before: to_code(i.mode_before, &MODES),
+        mode_after: to_code(i.mode_after, &MODES),
+        clears_when: i.clears_when.clone(),
+        text: i.text.clone(),
+    }
+}
+
+/// What the gate does.
+pub fn gate_state_from_message(m: ours::GateState) -> Checked<GateState> {
+    Ok(GateState {
+        stamp: stamp_from(&m.header.stamp)?,
+        boot_id: m.boot_id,
+        sequence: m.sequence,
+        mode: from_code("mode", m.mode, &GATE_MODES)?,
+        reason: m.reason,
+        twist: Twist2 { v_mps: finite("v", m.v)?, w_radps: finite("w", m.w)? },
+        command_source: from_code("command_source", m.command_source, &SOURCES)?,
+        command_sequence: m.command_sequence,
+        permit_sequence: m.permit_sequence,
+        permit_age_s: if m.permit_age.is_nan() { f64::INFINITY } else { m.permit_age },
+        data_stamp: stamp_from(&m.data_stamp)?,
+        clamped: m.clamped,
+        accepted: m.accepted,
+        rejected: m.rejected,
+        stops: m.stops,
+        late_periods: m.late_periods,
+    })
+}
+
+/// What the gate does, as its message.
+pub fn gate_state_to_message(g: &GateState) -> ours::GateState {
+    ours::GateState {
+        header: header(g.stamp, super::BASE),
+        boot_id: g.boot_id,
+        sequence: g.sequence,
+        mode: to_code(g.mode, &GATE_MODES),
+        reason: g.reason.clone(),
+        v: g.twist.v_mps,
+        w: g.twist.w_radps,
+        command_source: to_code(g.command_source, &SOURCES),
+        command_sequence: g.command_sequence,
+        permit_sequence: g.permit_sequence,
+        permit_age: g.permit_age_s,
+        data_stamp: outrider_runtime::time_message(g.data_stamp),
+        clamped: g.clamped,
+        accepted: g.accepted,
+        rejected: g.rejected,
+        stops: g.stops,
+        late_periods: g.late_periods,
+    }
+}
+
+/// A service call to the gate.
+pub fn operator_request_from_message(m: ours::OperatorRequest) -> Checked<OperatorRequest> {
+    Ok(OperatorRequest {
+        stamp: stamp_from(&m.header.stamp)?,
+        sequence: m.sequence,
+        action: from_code("action", m.action, &ACTIONS)?,
+    })
+}
+
+/// A service call to the gate as its message.
+pub fn operator_request_to_message(r: &OperatorRequest) -> ours::OperatorRequest {
+    ours::OperatorRequest {
+        header: header(r.stamp, ""),
+        sequence: r.sequence,
+        action: to_code(r.action, &ACTIONS),
+    }
+}
+
+/// The gate's answer as its message.
+pub fn operator_reply_to_message(r: &OperatorReply) -> ours::OperatorReply {
+    ours::OperatorReply {
+        header: header(r.stamp, ""),
+        request_sequence: r.request_sequence,
+        success: r.success,
+        message: r.message.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_foundation::data::CommandSource;
+    use outrider_foundation::{Span, Stamp};
+
+    #[test]
+    fn a_permit_survives() {
+        let permit = Permit {
+            stamp: Stamp::from_nanos(1),
+            version: Permit::VERSION,
+            gate_boot_id: 5,
+            challenge_number: 6,
+            sequence: 7,
+            command_source: CommandSource::Recovery,
+            command_digest: [3; 32],
+            mode: Mode::Degraded,
+            time_to_live: Span::from_millis(60),
+            hashes: PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] },
+            robustness: 0.5,
+            limiting: "speed".into(),
+            ..Default::default()
+        };
+        assert_eq!(permit_from_message(permit_to_message(&permit)).unwrap(), permit);
+        let mut m = permit_to_message(&permit);
+        m.v_max = f64::INFINITY;
+        assert_eq!(permit_from_message(m).unwrap_err(), "v_max: inf is not a finite number");
+    }
+
+    #[test]
+    fn modes_and_states_survive() {
+        for (mode, _) in GATE_MODES {
+            let state = GateState { mode, permit_age_s: f64::INFINITY, ..Default::default() };
+            assert_eq!(gate_state_from_message(gate_state_to_message(&state)).unwrap(), state);
+        }
+        for (mode, _) in MODES {
+            let state = AssuranceState { mode, ..Default::default() };
+            assert_eq!(assurance_state_from_message(assurance_state_to_message(&state)).unwrap(), state);
+        }
+        let request = OperatorRequest { action: OperatorAction::Reset, sequence: 2, ..Default::default() };
+        assert_eq!(operator_request_from_message(operator_request_to_message(&request)).unwrap(), request);
+    }
+}

@@ -1,0 +1,59 @@
+//! What is driven: a world, a start, a goal and what is expected.
+
+use garde::Validate;
+use outrider_foundation::Pose2;
+use serde::{Deserialize, Serialize};
+
+/// One scenario file, `tests/scenarios/*.yaml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Scenario {
+    /// Unique name.
+    #[garde(length(min = 1, max = 64))]
+    pub id: String,
+    /// What it tries.
+    #[garde(length(min = 1, max = 400))]
+    pub description: String,
+    /// World file, relative to the configuration folder.
+    #[garde(length(min = 1))]
+    pub world: String,
+    /// Zones file, relative to the configuration folder.
+    #[garde(length(min = 1))]
+    pub zones: String,
+    /// Where the robot starts, in the map frame.
+    #[garde(dive)]
+    pub start: ScenarioPose,
+    /// Where it is to go, in the map frame.
+    #[garde(dive)]
+    pub goal: ScenarioPose,
+    /// How near to the goal counts as reached.
+    #[garde(range(min = 0.01, max = 10.0))]
+    pub goal_tolerance_m: f64,
+    /// Seed of everything random.
+    #[garde(skip)]
+    pub seed: u64,
+    /// When to give up.
+    #[garde(range(min = 0.1, max = 3600.0))]
+    pub time_limit_s: f64,
+}
+
+/// A pose in the map frame.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioPose {
+    /// Metres along x.
+    #[garde(range(min = -1000.0, max = 1000.0))]
+    pub x_m: f64,
+    /// Metres along y.
+    #[garde(range(min = -1000.0, max = 1000.0))]
+    pub y_m: f64,
+    /// Heading.
+    #[garde(range(min = -6.3, max = 6.3))]
+    pub yaw_rad: f64,
+}
+
+impl From<ScenarioPose> for Pose2 {
+    fn from(p: ScenarioPose) -> Self {
+        Self::new(p.x_m, p.y_m, p.yaw_rad)
+    }
+}
