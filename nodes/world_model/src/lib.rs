@@ -1,1 +1,37 @@
-//! Core of the world model: ego state, costmap and tracks from sensor data.
+//! Core of the world model: scans, odometry, transforms, an optional map and detections go in; one state of the
+//! world with its uncertainty comes out.
+//!
+//! What each part knows, and nothing more:
+//!
+//! - `source`: whether a source of data may be relied upon (age, rate, faults).
+//! - `history`, `ego`: where the robot was at a given time, in `odom` and, when localised, in `map`.
+//! - `beams`, `obstacles`: what a scan says about the cells round the robot.
+//! - [`distance`], `inflation`: kernels over whole grids.
+//! - `static_map`, `costmap`, `global`: the local rolling grid and the global one.
+//! - `kalman`, `tracker`: moving objects.
+//! - `node`: ties them to the [`Node`](outrider_foundation::Node) trait.
+//!
+//! This crate never knows a clock, ROS, files, or another core.
+
+mod beams;
+mod config;
+mod costmap;
+pub mod distance;
+mod ego;
+mod error;
+mod global;
+mod history;
+mod inflation;
+mod kalman;
+mod node;
+mod obstacles;
+mod source;
+mod static_map;
+mod tracker;
+
+pub use config::{
+    Config, CostmapConfig, EgoConfig, InflationConfig, LogOddsConfig, MapConfig, MapSourceConfig,
+    SourceConfig, SourcesConfig, TracksConfig,
+};
+pub use error::WorldModelError;
+pub use node::{Input, Output, SCANS_PER_STEP_LIMIT, WorldModelNode};

@@ -1,0 +1,248 @@
+//! From a scan to straight beams in the grid's frame, each with what it proves.
+
+use outrider_foundation::data::{BEAM_LIMIT, Scan};
+use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::{Footprint, Point2, Pose2};
+
+/// A sweep that takes longer than this is no scan of this robot's lidar.
+const SWEEP_MAX_S: f64 = 1.0;
+
+/// One beam: free from `origin` to `end`, and an obstacle at `end` when it marks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Beam {
+    /// Where the lidar was.
+    pub origin: Point2,
+    /// Where it was free to.
+    pub end: Point2,
+    /// Whether something stands at `end`.
+    pub marks: bool,
+}
+
+/// A disc whose hits belong to a tracked object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Disc {
+    /// In the grid's frame.
+    pub centre: Point2,
+    /// With margin, in m.
+    pub radius_m: f64,
+}
+
+/// How far beams mark and clear.
+#[derive(Clone, Copy, Debug)]
+pub struct Reach {
+    /// Hits farther away do not mark, in m.
+    pub mark_max_m: f64,
+    /// Beams clear no farther, in m.
+    pub clear_max_m: f64,
+}
+
+/// The pose of the base at the first and the last beam, in the grid's frame.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep {
+    /// At the scan's stamp.
+    pub first: Pose2,
+    /// At the last beam; equal to `first` when the beams carry no times.
+    pub last: Pose2,
+}
+
+/// What is the robot's own body.
+#[derive(Clone, Copy, Debug)]
+pub struct Body<'a> {
+    /// Its outline in the base frame.
+    pub footprint: &'a Footprint,
+    /// Hits this close to it are its own, in m.
+    pub margin_m: f64,
+    /// Where the lidar sits.
+    pub base_from_lidar: Pose2,
+}
+
+/// Refuses a scan that means nothing.
+///
+/// # Errors
+/// Says what is wrong with it.
+pub fn check(scan: &Scan, lidar_frame: &str) -> Result<(), String> {
+    let count = scan.ranges_m.len();
+    if scan.frame != lidar_frame {
+        return Err(format!("frame '{}', expected '{lidar_frame}'", scan.frame));
+    }
+    if count == 0 || count > BEAM_LIMIT {
+        return Err(format!("{count} beams, expected 1 to {BEAM_LIMIT}"));
+    }
+    let angles = scan.angle_min_rad.is_finite() && scan.angle_increment_rad.is_finite();
+    if !angles || scan.angle_increment_rad.abs() < 1e-9 || scan.angle_increment_rad.abs() * count as f64 > 7.0
+    {
+        return Err(format!("angles from {} by {} rad", scan.angle_min_rad, scan.angle_increment_rad));
+    }
+    let ranges = scan.range_min_m >= 0.0 && scan.range_max_m.is_finite();
+    if !ranges || scan.range_max_m <= scan.range_min_m {
+        return Err(format!("range limits {} to {} m", scan.range_min_m, scan.range_max_m));
+    }
+    let sweep_s = sweep_s(scan);
+    if !(0.0..=SWEEP_MAX_S).contains(&sweep_s) {
+        return Err(format!("sweep of {sweep_s} s, expected 0 to {SWEEP_MAX_S}"));
+    }
+    Ok(())
+}
+
+/// Time from the first beam to the last.
+pub fn sweep_s(scan: &Scan) -> f64 {
+    scan.time_increment_s * scan.ranges_m.len().saturating_sub(1) as f64
+}
+
+/// How far a beam reaches and whether it hit: `None` when it tells nothing.
+///
+/// After REP-117: NaN is no measurement, −∞ and below the least range too close to tell, +∞ and beyond the greatest
+/// range nothing hit.
+fn measure(range_m: f32, scan: &Scan, reach: Reach) -> Option<(f64, bool)> {
+    let range_m = f64::from(range_m);
+    if range_m.is_nan() || range_m < scan.range_min_m {
+        return None;
+    }
+    if range_m > scan.range_max_m {
+        return Some((scan.range_max_m.min(reach.clear_max_m), false));
+    }
+    if range_m > reach.mark_max_m {
+        return Some((range_m.min(reach.clear_max_m), false));
+    }
+    Some((range_m, true))
+}
+
+/// Writes the beams that tell something into `out` (cleared before; at most [`BEAM_LIMIT`]). The scan must have passed
+/// [`check`]. Hits on the robot's own body are left out; hits in a disc of `tracked` clear up to the hit and do not mark.
+pub fn beams(scan: &Scan, sweep: Sweep, body: Body<'_>, reach: Reach, tracked: &[Disc], out: &mut Vec<Beam>) {
+    out.clear();
+    let count = scan.ranges_m.len();
+    let turn_rad = wrap_angle(sweep.last.yaw_rad - sweep.first.yaw_rad);
+    let per_beam = 1.0 / count.saturating_sub(1).max(1) as f64;
+    // Beyond this range from the lidar a hit cannot be the body.
+    let lidar_m = body.base_from_lidar.position().distance_m(Point2::default());
+    let body_m = lidar_m + body.footprint.circumscribed_m() + body.margin_m;
+    for (i, range_m) in scan.ranges_m.iter().take(BEAM_LIMIT).enumerate() {
+        let Some((length_m, hit)) = measure(*range_m, scan, reach) else {
+            continue;
+        };
+        let in_base = if length_m <= body_m {
+            Some(end_in_base(scan, i, length_m, body.base_from_lidar))
+        } else {
+            None
+        };
+        if hit && in_base.is_some_and(|p| body.footprint.signed_distance_m(p) <= body.margin_m) {
+            continue;
+        }
+        let fraction = i as f64 * per_beam;
+        let yaw_rad = sweep.first.yaw_rad + fraction * turn_rad;
+        let frame_from_base = Pose2::new(
+            sweep.first.x_m + fraction * (sweep.last.x_m - sweep.first.x_m),
+            sweep.first.y_m + fraction * (sweep.last.y_m - sweep.first.y_m),
+            yaw_rad,
+        );
+        let origin = frame_from_base.apply(body.base_from_lidar.position());
+        let (s, c) = libm::sincos(yaw_rad + body.base_from_lidar.yaw_rad + scan.angle_rad(i));
+        let end = Point2::new(origin.x_m + length_m * c, origin.y_m + length_m * s);
+        let of_track = hit && tracked.iter().any(|disc| within(end, *disc));
+        out.push(Beam { origin, end, marks: hit && !of_track });
+    }
+}
+
+fn end_in_base(scan: &Scan, index: usize, length_m: f64, base_from_lidar: Pose2) -> Point2 {
+    let (s, c) = libm::sincos(scan.angle_rad(index));
+    base_from_lidar.apply(Point2::new(length_m * c, length_m * s))
+}
+
+fn within(p: Point2, disc: Disc) -> bool {
+    let (dx, dy) = (p.x_m - disc.centre.x_m, p.y_m - disc.centre.y_m);
+    dx * dx + dy * dy <= disc.radius_m * disc.radius_m
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(ranges_m: &[f32]) -> Scan {
+        Scan {
+            frame: "laser".into(),
+            angle_increment_rad: 0.01,
+            range_min_m: 0.1,
+            range_max_m: 10.0,
+            ranges_m: ranges_m.to_vec(),
+            ..Scan::default()
+        }
+    }
+
+    fn run(scan: &Scan, sweep: Sweep, tracked: &[Disc]) -> Vec<Beam> {
+        let footprint = Footprint::rectangle(0.35, 0.35, 0.5).unwrap();
+        let body = Body { footprint: &footprint, margin_m: 0.02, base_from_lidar: Pose2::new(0.1, 0.0, 0.0) };
+        let mut out = Vec::new();
+        beams(scan, sweep, body, Reach { mark_max_m: 6.0, clear_max_m: 8.0 }, tracked, &mut out);
+        out
+    }
+
+    fn standing(pose: Pose2) -> Sweep {
+        Sweep { first: pose, last: pose }
+    }
+
+    #[test]
+    fn every_kind_of_range() {
+        let length = |range: f32| {
+            let out = run(&scan(&[range]), standing(Pose2::IDENTITY), &[]);
+            out.first().map(|b| (b.origin.distance_m(b.end), b.marks))
+        };
+        for nothing in [f32::NAN, f32::NEG_INFINITY, -1.0, 0.0, 0.05] {
+            assert_eq!(length(nothing), None, "{nothing}");
+        }
+        // 0.2 m ahead of the lidar is 0.3 m ahead of the base: the robot itself, and so is what touches its outline.
+        assert_eq!(length(0.2), None);
+        assert_eq!(length(0.265), None);
+        assert_eq!(length(0.5), Some((0.5, true)));
+        assert_eq!(length(6.0), Some((6.0, true)));
+        assert_eq!(length(7.0), Some((7.0, false)));
+        assert_eq!(length(9.0), Some((8.0, false)));
+        assert_eq!(length(11.0), Some((8.0, false)));
+        assert_eq!(length(f32::INFINITY), Some((8.0, false)));
+    }
+
+    #[test]
+    fn beams_start_at_the_lidar_and_turn_with_the_robot() {
+        let out = run(&scan(&[2.0]), standing(Pose2::new(1.0, 2.0, std::f64::consts::FRAC_PI_2)), &[]);
+        assert!(out[0].origin.distance_m(Point2::new(1.0, 2.1)) < 1e-12);
+        assert!(out[0].end.distance_m(Point2::new(1.0, 4.1)) < 1e-12);
+    }
+
+    #[test]
+    fn motion_during_the_sweep_is_taken_out() {
+        let mut s = scan(&[2.0, 2.0, 2.0]);
+        s.time_increment_s = 0.05;
+        let moved = Pose2::IDENTITY.advance(outrider_foundation::Twist2::new(1.0, 0.0), sweep_s(&s));
+        let out = run(&s, Sweep { first: Pose2::IDENTITY, last: moved }, &[]);
+        let x: Vec<f64> = out.iter().map(|b| b.origin.x_m).collect();
+        assert!((x[1] - 0.15).abs() < 1e-12 && (x[2] - 0.2).abs() < 1e-12, "{x:?}");
+    }
+
+    #[test]
+    fn hits_on_a_tracked_object_clear_and_do_not_mark() {
+        let disc = Disc { centre: Point2::new(2.2, 0.0), radius_m: 0.3 };
+        let out = run(&scan(&[1.9, 1.7]), standing(Pose2::IDENTITY), &[disc]);
+        assert_eq!(out.iter().map(|b| b.marks).collect::<Vec<_>>(), [false, true]);
+        assert!((out[0].end.x_m - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn senseless_scans_are_refused() {
+        let refuse = |change: fn(&mut Scan)| {
+            let mut s = scan(&[1.0; 4]);
+            change(&mut s);
+            check(&s, "laser").unwrap_err()
+        };
+        check(&scan(&[1.0; 4]), "laser").unwrap();
+        assert_eq!(refuse(|s| s.ranges_m.clear()), "0 beams, expected 1 to 8192");
+        assert_eq!(refuse(|s| s.frame = "camera".into()), "frame 'camera', expected 'laser'");
+        assert!(refuse(|s| s.ranges_m = vec![1.0; BEAM_LIMIT + 1]).contains("8193 beams"));
+        assert!(refuse(|s| s.angle_increment_rad = 0.0).contains("angles"));
+        assert!(refuse(|s| s.angle_increment_rad = 3.0).contains("angles"));
+        assert!(refuse(|s| s.angle_min_rad = f64::NAN).contains("angles"));
+        assert!(refuse(|s| s.range_max_m = 0.05).contains("range limits"));
+        assert!(refuse(|s| s.range_max_m = f64::INFINITY).contains("range limits"));
+        assert!(refuse(|s| s.time_increment_s = -0.01).contains("sweep"));
+        assert!(refuse(|s| s.time_increment_s = f64::NAN).contains("sweep"));
+    }
+}

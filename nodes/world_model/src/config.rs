@@ -1,0 +1,384 @@
+//! The configuration: `config/world_model.yaml` is the only home of values.
+
+use crate::error::WorldModelError;
+use crate::inflation::RADIUS_LIMIT_CELLS;
+use garde::Validate;
+use outrider_foundation::Robot;
+use serde::{Deserialize, Serialize};
+
+/// The most predicted positions of one track.
+pub const PREDICTION_LIMIT: usize = 64;
+/// Log-odds are kept in a signed byte in units of one over this.
+pub const LOG_ODDS_SCALE: f64 = 32.0;
+
+/// `config/world_model.yaml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// A world model is published at the latest after this time, even without a scan, in s.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub heartbeat_s: f64,
+    /// When the ROS clock steps back by more than this, all memory is dropped and filled anew, in s.
+    #[garde(custom(within(0.01, 60.0)))]
+    pub clock_jump_s: f64,
+    /// Every source of data.
+    #[garde(dive)]
+    pub sources: SourcesConfig,
+    /// The robot's own state.
+    #[garde(dive)]
+    pub ego: EgoConfig,
+    /// The rolling grid.
+    #[garde(dive)]
+    pub costmap: CostmapConfig,
+    /// Costs round obstacles, on both grids.
+    #[garde(dive)]
+    pub inflation: InflationConfig,
+    /// The static map and the global grid.
+    #[garde(dive)]
+    pub map: MapConfig,
+    /// Moving objects.
+    #[garde(dive)]
+    pub tracks: TracksConfig,
+}
+
+/// Limits of every source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct SourcesConfig {
+    /// `/scan`.
+    #[garde(dive)]
+    pub scan: SourceConfig,
+    /// `/odom`.
+    #[garde(dive)]
+    pub odometry: SourceConfig,
+    /// `/imu`.
+    #[garde(dive)]
+    pub imu: SourceConfig,
+    /// `/tf`: the localiser's `map` to `odom`; other transforms do not count.
+    #[garde(dive)]
+    pub transform: SourceConfig,
+    /// `/detections`.
+    #[garde(dive)]
+    pub detections: SourceConfig,
+    /// `/map`.
+    #[garde(dive)]
+    pub map: MapSourceConfig,
+}
+
+/// Limits of one source that arrives again and again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct SourceConfig {
+    /// Whether its absence is a fault; told in the reason.
+    #[garde(skip)]
+    pub required: bool,
+    /// Older data is stale, by its stamp or by its arrival, in s.
+    #[garde(custom(within(0.01, 60.0)))]
+    pub max_age_s: f64,
+    /// Stamps may lie this far ahead of the ROS clock, in s.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub future_tolerance_s: f64,
+}
+
+/// Limits of the map, which arrives once and does not age.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct MapSourceConfig {
+    /// Whether its absence is a fault; told in the reason.
+    #[garde(skip)]
+    pub required: bool,
+    /// Stamps may lie this far ahead of the ROS clock, in s.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub future_tolerance_s: f64,
+}
+
+/// The robot's own state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct EgoConfig {
+    /// The pose is reckoned on by the last twist for at most this long, in s.
+    #[garde(custom(within(0.01, 2.0)))]
+    pub extrapolation_max_s: f64,
+    /// Odometry that moves farther than this plus top speed between two messages has been reset, in m.
+    #[garde(custom(within(0.05, 100.0)))]
+    pub jump_m: f64,
+    /// Growth of the variance of x and y with the age of the data, in m²/s.
+    #[garde(custom(within(1e-6, 10.0)))]
+    pub position_variance_rate_m2ps: f64,
+    /// Growth of the variance of the heading with the age of the data, in rad²/s.
+    #[garde(custom(within(1e-6, 10.0)))]
+    pub yaw_variance_rate_rad2ps: f64,
+    /// Variance of the localiser's x and y, in m²: `/tf` carries none.
+    #[garde(custom(within(1e-6, 10.0)))]
+    pub localiser_position_variance_m2: f64,
+    /// Variance of the localiser's heading, in rad².
+    #[garde(custom(within(1e-6, 10.0)))]
+    pub localiser_yaw_variance_rad2: f64,
+}
+
+/// The rolling grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct CostmapConfig {
+    /// Cells along x.
+    #[garde(range(min = 20, max = 1024))]
+    pub width_cells: u32,
+    /// Cells along y.
+    #[garde(range(min = 20, max = 1024))]
+    pub height_cells: u32,
+    /// Edge of a cell, in m.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub resolution_m: f64,
+    /// Hits farther away do not mark, in m.
+    #[garde(custom(within(0.1, 100.0)))]
+    pub mark_max_m: f64,
+    /// Beams clear no farther than this, in m.
+    #[garde(custom(within(0.1, 100.0)))]
+    pub clear_max_m: f64,
+    /// Hits this close to the robot's outline or within it are its own body, in m.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub footprint_margin_m: f64,
+    /// Hits this close to the disc of a confirmed track belong to it and mark nothing, in m.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub track_margin_m: f64,
+    /// Evidence of hits and misses.
+    #[garde(dive)]
+    pub log_odds: LogOddsConfig,
+}
+
+/// Evidence for one cell, in natural log-odds of being occupied; kept in steps of 1/32.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct LogOddsConfig {
+    /// Added when a beam ends in the cell. From `min`, one hit must reach `occupied`.
+    #[garde(custom(within(0.1, 3.9)))]
+    pub hit: f64,
+    /// Subtracted when a beam passes through. From `max`, two misses must fall below `occupied`.
+    #[garde(custom(within(0.1, 3.9)))]
+    pub miss: f64,
+    /// Lower bound.
+    #[garde(custom(within(-3.9, 0.0)))]
+    pub min: f64,
+    /// Upper bound.
+    #[garde(custom(within(0.1, 3.9)))]
+    pub max: f64,
+    /// At or above, the cell is an obstacle.
+    #[garde(custom(within(0.05, 3.9)))]
+    pub occupied: f64,
+}
+
+/// Costs round obstacles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct InflationConfig {
+    /// Costs fall to zero at this distance from an obstacle, in m; at least the robot's inscribed radius.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub radius_m: f64,
+    /// How fast they fall beyond the inscribed radius, in 1/m.
+    #[garde(custom(within(0.1, 100.0)))]
+    pub cost_scaling_per_m: f64,
+}
+
+/// The static map and the global grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct MapConfig {
+    /// Occupancy from 1 to 100 at which a cell of the map is an obstacle.
+    #[garde(range(min = 1, max = 100))]
+    pub occupied_threshold: i8,
+    /// Least time between two global grids that take in what the scans have found, in s.
+    #[garde(custom(within(0.1, 3600.0)))]
+    pub republish_s: f64,
+    /// What the scans find this close to an obstacle of the map is that obstacle, in m.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub merge_margin_m: f64,
+}
+
+/// Moving objects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct TracksConfig {
+    /// Greatest squared Mahalanobis distance of a detection that may belong to a track; 9.21 is 99 % of χ² with 2 degrees.
+    #[garde(custom(within(1.0, 50.0)))]
+    pub gate_chi2: f64,
+    /// Power spectral density of the objects' acceleration, in m²/s³.
+    #[garde(custom(within(1e-3, 100.0)))]
+    pub acceleration_psd_m2ps3: f64,
+    /// Standard deviation added to every detection, in m.
+    #[garde(custom(within(1e-3, 5.0)))]
+    pub detection_sigma_floor_m: f64,
+    /// No object is faster, in m/s.
+    #[garde(custom(within(0.1, 50.0)))]
+    pub speed_max_mps: f64,
+    /// Detections less probable than this start no track.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub birth_existence_min: f64,
+    /// Detections until a track is confirmed.
+    #[garde(range(min = 1, max = 100))]
+    pub confirm_hits: u32,
+    /// Without a detection for this long an unconfirmed track is deleted, in s.
+    #[garde(custom(within(0.01, 60.0)))]
+    pub tentative_ttl_s: f64,
+    /// Without a detection for this long a track is coasting, in s.
+    #[garde(custom(within(0.01, 60.0)))]
+    pub coast_after_s: f64,
+    /// Without a detection for this long only the disc it can have reached is known, in s.
+    #[garde(custom(within(0.01, 60.0)))]
+    pub time_to_live_s: f64,
+    /// Without a detection for this long it is deleted, and counted, in s.
+    #[garde(custom(within(0.01, 600.0)))]
+    pub delete_after_s: f64,
+    /// The disc that a lost object can have reached grows no larger than this, in m.
+    #[garde(custom(within(0.1, 100.0)))]
+    pub reachable_max_m: f64,
+    /// Probability that the detector reports an object that is there.
+    #[garde(custom(within(0.01, 0.99)))]
+    pub detection_probability: f64,
+    /// Weight of a new detection's class against what was believed.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub class_gain: f64,
+    /// How far ahead tracks are predicted, in s.
+    #[garde(custom(within(0.1, 30.0)))]
+    pub prediction_horizon_s: f64,
+    /// Time from one predicted position to the next, in s.
+    #[garde(custom(within(0.01, 5.0)))]
+    pub prediction_step_s: f64,
+}
+
+/// A range check that names the value and refuses NaN, which garde's own `range` lets pass.
+fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |value, ()| {
+        if *value >= min && *value <= max {
+            Ok(())
+        } else {
+            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
+        }
+    }
+}
+
+impl InflationConfig {
+    /// The finest grid on which the radius can be told, in m.
+    pub fn finest_m(&self) -> f64 {
+        self.radius_m / RADIUS_LIMIT_CELLS
+    }
+}
+
+impl Config {
+    /// Checks every value, and the values against each other and the robot.
+    ///
+    /// # Errors
+    /// Names the key, its value and what is allowed.
+    pub fn check(&self, robot: &Robot) -> Result<(), WorldModelError> {
+        self.validate().map_err(|report| {
+            let lines: Vec<String> = report.iter().map(|(path, error)| format!("{path}: {error}")).collect();
+            WorldModelError::Config(lines.join("; "))
+        })?;
+        self.check_grid(robot)?;
+        self.check_tracks()
+    }
+
+    fn check_grid(&self, robot: &Robot) -> Result<(), WorldModelError> {
+        let inscribed_m = robot.footprint.inscribed_m();
+        at_least("inflation.radius_m", self.inflation.radius_m, inscribed_m, "the robot's inscribed radius")?;
+        let grid = &self.costmap;
+        at_least("costmap.clear_max_m", grid.clear_max_m, grid.mark_max_m, "costmap.mark_max_m")?;
+        let finest_m = self.inflation.finest_m();
+        at_least("costmap.resolution_m", grid.resolution_m, finest_m, "1/255 of inflation.radius_m")?;
+        let cells = f64::from(grid.width_cells.min(grid.height_cells));
+        let reach_m = 0.5 * cells * grid.resolution_m;
+        let needed_m = robot.footprint.circumscribed_m() + self.inflation.radius_m;
+        at_least(
+            "costmap.resolution_m times half the cells",
+            reach_m,
+            needed_m,
+            "the footprint with its inflation",
+        )?;
+        let odds = &grid.log_odds;
+        at_least("costmap.log_odds.hit", odds.hit, odds.occupied - odds.min, "occupied - min")?;
+        // Strictly more, by one step of the stored scale.
+        let step = 1.0 / LOG_ODDS_SCALE;
+        let miss_min = 0.5 * (odds.max - odds.occupied) + step;
+        at_least("costmap.log_odds.miss", odds.miss, miss_min, "more than half of max - occupied")?;
+        at_least("costmap.log_odds.max", odds.max, odds.occupied, "costmap.log_odds.occupied")
+    }
+
+    fn check_tracks(&self) -> Result<(), WorldModelError> {
+        let t = &self.tracks;
+        at_least("tracks.time_to_live_s", t.time_to_live_s, t.coast_after_s, "tracks.coast_after_s")?;
+        at_least("tracks.delete_after_s", t.delete_after_s, t.time_to_live_s, "tracks.time_to_live_s")?;
+        at_least(
+            "tracks.prediction_horizon_s",
+            t.prediction_horizon_s,
+            t.prediction_step_s,
+            "tracks.prediction_step_s",
+        )?;
+        let least_s = t.prediction_horizon_s / PREDICTION_LIMIT as f64;
+        at_least(
+            "tracks.prediction_step_s",
+            t.prediction_step_s,
+            least_s,
+            "1/64 of tracks.prediction_horizon_s",
+        )
+    }
+}
+
+fn at_least(key: &'static str, value: f64, min: f64, what: &str) -> Result<(), WorldModelError> {
+    if value >= min {
+        Ok(())
+    } else {
+        Err(WorldModelError::Range { key, value, range: format!("[{min}, ∞) ({what})") })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use outrider_foundation::robot::example;
+
+    const SHIPPED: &str = include_str!("../../../config/world_model.yaml");
+
+    /// The configuration that ships.
+    pub(crate) fn shipped() -> Config {
+        serde_saphyr::from_str_valid(SHIPPED).unwrap()
+    }
+
+    pub(crate) fn amr() -> Robot {
+        Robot::new(example::amr()).unwrap()
+    }
+
+    #[test]
+    fn the_shipped_file_is_sound() {
+        shipped().check(&amr()).unwrap();
+    }
+
+    #[test]
+    fn unknown_and_missing_keys_are_refused() {
+        let unknown = SHIPPED.replace("heartbeat_s:", "heart_beat_s:");
+        assert!(serde_saphyr::from_str::<Config>(&unknown).is_err());
+        let missing = SHIPPED.replace("clock_jump_s: 0.5", "");
+        assert!(serde_saphyr::from_str::<Config>(&missing).is_err());
+    }
+
+    #[test]
+    fn errors_name_key_value_and_range() {
+        let refuse = |change: fn(&mut Config)| {
+            let mut config = shipped();
+            change(&mut config);
+            config.check(&amr()).unwrap_err().to_string()
+        };
+        assert_eq!(
+            refuse(|c| c.sources.scan.max_age_s = 0.0),
+            "configuration: sources.scan.max_age_s: 0 is not within [0.01, 60]"
+        );
+        assert!(refuse(|c| c.heartbeat_s = f64::NAN).contains("heartbeat_s: NaN"));
+        assert!(
+            refuse(|c| c.inflation.radius_m = 0.2).contains("inflation.radius_m: 0.2 is not within [0.25")
+        );
+        assert!(refuse(|c| c.costmap.log_odds.hit = 0.3).contains("log_odds.hit"));
+        assert!(refuse(|c| c.costmap.log_odds.miss = 0.3).contains("log_odds.miss"));
+        assert!(refuse(|c| c.costmap.clear_max_m = 1.0).contains("clear_max_m"));
+        assert!(refuse(|c| c.costmap.resolution_m = 0.01).contains("half the cells"));
+        assert!(refuse(|c| c.tracks.delete_after_s = 0.5).contains("delete_after_s"));
+        assert!(refuse(|c| c.tracks.prediction_step_s = 0.01).contains("prediction_step_s"));
+    }
+}

@@ -1,0 +1,210 @@
+//! The rolling local grid: map and obstacle layer combined, distances, inflated costs.
+
+use crate::beams::Beam;
+use crate::config::{CostmapConfig, InflationConfig};
+use crate::distance::{DistanceScratch, squared_distance};
+use crate::inflation::InflationTable;
+use crate::obstacles::{Corner, ObstacleLayer};
+use crate::static_map::{Ranges, StaticMap};
+use outrider_foundation::data::EgoState;
+use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId};
+use outrider_foundation::{Footprint, Point2, Robot, Stamp};
+
+/// The local grid and what it is made of.
+#[derive(Clone, Debug)]
+pub struct Costmap {
+    footprint: Footprint,
+    obstacles: ObstacleLayer,
+    table: InflationTable,
+    /// The map on this grid, and for which place and map it holds.
+    fixed: Vec<u8>,
+    fixed_for: Option<(Corner, u64)>,
+    ranges: Ranges,
+    lethal: Vec<bool>,
+    scratch: DistanceScratch,
+    grid: CostGrid,
+}
+
+impl Costmap {
+    /// Nothing seen yet.
+    pub fn new(config: &CostmapConfig, inflation: &InflationConfig, robot: &Robot) -> Self {
+        let (width, height) = (config.width_cells, config.height_cells);
+        let cells = width as usize * height as usize;
+        let grid = CostGrid {
+            frame: FrameId::Odom,
+            resolution_m: config.resolution_m,
+            width,
+            height,
+            cost: vec![COST_UNKNOWN; cells],
+            distance_sq: vec![u16::MAX; cells],
+            ..CostGrid::default()
+        };
+        Self {
+            footprint: robot.footprint.clone(),
+            obstacles: ObstacleLayer::new(width, height, config.resolution_m, &config.log_odds),
+            table: InflationTable::new(
+                robot.footprint.inscribed_m(),
+                inflation.radius_m,
+                inflation.cost_scaling_per_m,
+                config.resolution_m,
+            ),
+            fixed: vec![COST_UNKNOWN; cells],
+            fixed_for: None,
+            ranges: Ranges::default(),
+            lethal: vec![false; cells],
+            scratch: DistanceScratch::default(),
+            grid,
+        }
+    }
+
+    /// The grid as of the last [`Self::compose`].
+    pub fn grid(&self) -> &CostGrid {
+        &self.grid
+    }
+
+    /// Forgets what scans have shown.
+    pub fn clear(&mut self) {
+        self.obstacles.clear();
+    }
+
+    /// Goes with the robot. True when the frame has changed, which clears the memory: cells of one frame mean nothing in
+    /// the other.
+    pub fn follow(&mut self, ego: &EgoState) -> bool {
+        let changed = self.grid.frame != ego.frame;
+        if changed {
+            self.obstacles.clear();
+            self.grid.frame = ego.frame;
+        }
+        self.obstacles.recentre(ego.pose.position());
+        changed
+    }
+
+    /// Takes a scan in, made at the pose of `ego`. The grid must have followed it.
+    pub fn integrate(&mut self, beams: &[Beam], ego: &EgoState, stamp: Stamp) {
+        self.obstacles.integrate(beams);
+        self.obstacles.clear_footprint(&self.footprint, ego.pose);
+        self.grid.stamp = stamp;
+    }
+
+    /// Makes costs and distances of the layers. `map` comes with a number that changes whenever the map does; it counts
+    /// only in the map frame.
+    pub fn compose(&mut self, map: Option<(&StaticMap, u64)>) {
+        let origin = self.obstacles.origin();
+        self.refresh_fixed(map.filter(|_| self.grid.frame == FrameId::Map), origin);
+        self.grid.origin = origin;
+        self.grid.sequence = self.grid.sequence.saturating_add(1);
+        let cells = self.grid.cost.iter_mut().zip(&mut self.lethal);
+        for ((seen, fixed), (cost, lethal)) in self.obstacles.cells().zip(&self.fixed).zip(cells) {
+            *lethal = seen == Some(true) || *fixed == COST_LETHAL;
+            *cost = if seen == Some(false) || *fixed == COST_FREE { COST_FREE } else { COST_UNKNOWN };
+        }
+        let (width, height) = (self.grid.width as usize, self.grid.height as usize);
+        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+        for (cost, distance_sq) in self.grid.cost.iter_mut().zip(&self.grid.distance_sq) {
+            *cost = self.table.cost(*cost, *distance_sq);
+        }
+    }
+
+    fn refresh_fixed(&mut self, map: Option<(&StaticMap, u64)>, origin: Point2) {
+        let wanted = map.map(|(_, number)| (self.obstacles.corner(), number));
+        if wanted == self.fixed_for {
+            return;
+        }
+        self.fixed_for = wanted;
+        match map {
+            Some((map, _)) => {
+                let (resolution_m, width) = (self.grid.resolution_m, self.grid.width as usize);
+                map.resample(origin, resolution_m, width, &mut self.ranges, &mut self.fixed);
+            }
+            None => self.fixed.fill(COST_UNKNOWN),
+        }
+    }
+
+    /// Centres of the cells in which scans have found an obstacle, in the grid's frame, row by row.
+    pub fn obstacles(&self) -> impl Iterator<Item = Point2> + '_ {
+        let (origin, resolution_m) = (self.obstacles.origin(), self.grid.resolution_m);
+        let width = self.grid.width.max(1) as usize;
+        self.obstacles.cells().enumerate().filter(|(_, seen)| *seen == Some(true)).map(move |(i, _)| {
+            Point2::new(
+                origin.x_m + ((i % width) as f64 + 0.5) * resolution_m,
+                origin.y_m + ((i / width) as f64 + 0.5) * resolution_m,
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{amr, shipped};
+    use crate::static_map::tests::map;
+    use outrider_foundation::Pose2;
+    use outrider_foundation::grid::COST_INSCRIBED;
+
+    fn costmap() -> Costmap {
+        Costmap::new(&shipped().costmap, &shipped().inflation, &amr())
+    }
+
+    fn ego(frame: FrameId, x_m: f64) -> EgoState {
+        EgoState { frame, pose: Pose2::new(x_m, 0.0, 0.0), ..EgoState::default() }
+    }
+
+    fn hit(from_x_m: f64, x_m: f64) -> Beam {
+        Beam { origin: Point2::new(from_x_m, 0.01), end: Point2::new(x_m, 0.01), marks: true }
+    }
+
+    #[test]
+    fn unseen_is_unknown_and_obstacles_are_inflated() {
+        let mut costmap = costmap();
+        costmap.compose(None);
+        assert!(costmap.grid().cost.iter().all(|c| *c == COST_UNKNOWN));
+        let here = ego(FrameId::Odom, 0.0);
+        assert!(!costmap.follow(&here));
+        costmap.integrate(&[hit(0.0, 2.01)], &here, Stamp::from_nanos(5));
+        costmap.compose(None);
+        let grid = costmap.grid();
+        assert!(grid.is_consistent());
+        assert_eq!(grid.stamp, Stamp::from_nanos(5));
+        assert_eq!(grid.cost_at(Point2::new(2.01, 0.01)), COST_LETHAL);
+        assert_eq!(grid.cost_at(Point2::new(1.8, 0.01)), COST_INSCRIBED);
+        // Behind the obstacle nothing was seen, yet contact is sure.
+        assert_eq!(grid.cost_at(Point2::new(2.2, 0.01)), COST_INSCRIBED);
+        assert_eq!(grid.cost_at(Point2::new(2.6, 0.01)), COST_UNKNOWN);
+        let near = grid.cost_at(Point2::new(1.6, 0.01));
+        assert!(near > 0 && near < COST_INSCRIBED);
+        assert_eq!(grid.cost_at(Point2::new(0.5, 0.01)), COST_FREE);
+        assert_eq!(grid.distance_at_m(Point2::new(1.01, 0.01)), Some(1.0));
+    }
+
+    #[test]
+    fn the_map_counts_in_the_map_frame_only_and_moves_with_the_grid() {
+        let fixed = StaticMap::new(&map(0.05), "map", 65, 0.01).unwrap();
+        let mut costmap = costmap();
+        costmap.follow(&ego(FrameId::Odom, 0.0));
+        costmap.compose(Some((&fixed, 1)));
+        assert_eq!(costmap.grid().cost_at(Point2::new(4.02, 0.0)), COST_UNKNOWN);
+        assert!(costmap.follow(&ego(FrameId::Map, 0.0)));
+        for x_m in [0.0, 0.07, 1.3] {
+            costmap.follow(&ego(FrameId::Map, x_m));
+            costmap.compose(Some((&fixed, 1)));
+            assert_eq!(costmap.grid().cost_at(Point2::new(4.02, 0.0)), COST_LETHAL);
+            assert_eq!(costmap.grid().cost_at(Point2::new(3.0, 0.0)), COST_FREE);
+        }
+        let mut empty = map(0.05);
+        empty.cells.fill(0);
+        let empty = StaticMap::new(&empty, "map", 65, 0.01).unwrap();
+        costmap.compose(Some((&empty, 2)));
+        assert_eq!(costmap.grid().cost_at(Point2::new(4.02, 0.0)), COST_FREE);
+    }
+
+    #[test]
+    fn a_change_of_frame_clears_the_memory() {
+        let mut costmap = costmap();
+        let here = ego(FrameId::Odom, 0.0);
+        costmap.follow(&here);
+        costmap.integrate(&[hit(0.0, 2.0)], &here, Stamp::default());
+        assert_eq!(costmap.obstacles().count(), 1);
+        assert!(costmap.follow(&ego(FrameId::Map, 0.0)));
+        assert_eq!(costmap.obstacles().count(), 0);
+    }
+}

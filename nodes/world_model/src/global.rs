@@ -1,0 +1,169 @@
+//! The global grid: the static map, and what the scans have found beside it.
+
+use crate::config::{InflationConfig, MapConfig};
+use crate::distance::{DistanceScratch, squared_distance};
+use crate::inflation::InflationTable;
+use crate::static_map::StaticMap;
+use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId};
+use outrider_foundation::{Point2, Stamp};
+
+/// The global grid and what it is made of.
+#[derive(Clone, Debug)]
+pub struct GlobalMap {
+    map: StaticMap,
+    map_number: u64,
+    table: InflationTable,
+    merge_margin_sq: f64,
+    /// Distances to the obstacles of the map alone.
+    map_distance_sq: Vec<u16>,
+    /// Cells that are obstacles only by the scans, rising; and those of the grid made last.
+    found: Vec<usize>,
+    published: Vec<usize>,
+    lethal: Vec<bool>,
+    scratch: DistanceScratch,
+    grid: CostGrid,
+}
+
+impl GlobalMap {
+    /// Makes the grid of a map, with this sequence number.
+    pub fn new(
+        map: StaticMap,
+        sequence: u64,
+        config: &MapConfig,
+        inflation: &InflationConfig,
+        inscribed_m: f64,
+    ) -> Self {
+        let cells = map.cells.len();
+        let margin_cells = config.merge_margin_m / map.resolution_m;
+        let mut global = Self {
+            table: InflationTable::new(
+                inscribed_m,
+                inflation.radius_m,
+                inflation.cost_scaling_per_m,
+                map.resolution_m,
+            ),
+            map_number: sequence,
+            merge_margin_sq: margin_cells * margin_cells,
+            map_distance_sq: Vec::new(),
+            found: Vec::new(),
+            published: Vec::new(),
+            lethal: vec![false; cells],
+            scratch: DistanceScratch::default(),
+            grid: CostGrid {
+                stamp: map.stamp,
+                sequence,
+                frame: FrameId::Map,
+                resolution_m: map.resolution_m,
+                // A map's sides come from u32.
+                width: map.width as u32,
+                height: map.height as u32,
+                origin: map.origin,
+                cost: vec![COST_UNKNOWN; cells],
+                distance_sq: vec![0; cells],
+            },
+            map,
+        };
+        global.compose();
+        global.map_distance_sq.clone_from(&global.grid.distance_sq);
+        global
+    }
+
+    /// The map that it is made of.
+    pub fn map(&self) -> &StaticMap {
+        &self.map
+    }
+
+    /// Changes whenever the map does.
+    pub fn map_number(&self) -> u64 {
+        self.map_number
+    }
+
+    /// The grid made last.
+    pub fn grid(&self) -> &CostGrid {
+        &self.grid
+    }
+
+    /// Takes in where the scans see obstacles now, in the map frame. True when that made a new grid, numbered
+    /// `sequence`: when there are obstacles that are not of the map, or those of last time are gone.
+    pub fn merge(&mut self, obstacles: impl Iterator<Item = Point2>, stamp: Stamp, sequence: u64) -> bool {
+        self.found.clear();
+        for p in obstacles {
+            let Some(index) = self.grid.index_of(self.grid.cell_of(p)) else { continue };
+            let of_the_map =
+                self.map_distance_sq.get(index).is_none_or(|sq| f64::from(*sq) <= self.merge_margin_sq);
+            if !of_the_map {
+                self.found.push(index);
+            }
+        }
+        self.found.sort_unstable();
+        self.found.dedup();
+        if self.found == self.published {
+            return false;
+        }
+        self.published.clone_from(&self.found);
+        self.grid.stamp = stamp;
+        self.grid.sequence = sequence;
+        self.compose();
+        true
+    }
+
+    fn compose(&mut self) {
+        for (lethal, cell) in self.lethal.iter_mut().zip(&self.map.cells) {
+            *lethal = *cell == COST_LETHAL;
+        }
+        for index in &self.found {
+            if let Some(lethal) = self.lethal.get_mut(*index) {
+                *lethal = true;
+            }
+        }
+        let (width, height) = (self.map.width, self.map.height);
+        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+        let distances = self.grid.distance_sq.iter().zip(&self.map.cells);
+        for (cost, (distance_sq, cell)) in self.grid.cost.iter_mut().zip(distances) {
+            let base = if *cell == COST_UNKNOWN { COST_UNKNOWN } else { COST_FREE };
+            *cost = self.table.cost(base, *distance_sq);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::shipped;
+    use crate::static_map::tests::map;
+
+    fn global() -> GlobalMap {
+        let config = shipped();
+        let map = StaticMap::new(&map(0.05), "map", config.map.occupied_threshold, 0.01).unwrap();
+        GlobalMap::new(map, 1, &config.map, &config.inflation, 0.25)
+    }
+
+    #[test]
+    fn the_map_alone() {
+        let global = global();
+        let grid = global.grid();
+        assert!(grid.is_consistent());
+        assert_eq!((grid.sequence, grid.frame), (1, FrameId::Map));
+        assert_eq!(grid.cost_at(Point2::new(4.02, 1.0)), COST_LETHAL);
+        assert_eq!(grid.cost_at(Point2::new(0.0, 1.0)), COST_FREE);
+        let distance_m = grid.distance_at_m(Point2::new(3.52, 1.0)).unwrap();
+        assert!((distance_m - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_scans_find_is_merged_once_and_goes_again() {
+        let mut global = global();
+        let stamp = Stamp::from_nanos(9);
+        let pallet = Point2::new(1.01, 1.01);
+        // Beside the wall by one cell: that is the wall. Outside the map: nowhere.
+        let nothing_new = [Point2::new(3.96, 1.0), Point2::new(99.0, 0.0)];
+        assert!(!global.merge(nothing_new.into_iter(), stamp, 2));
+        assert!(global.merge([pallet, pallet].into_iter(), stamp, 2));
+        let grid = global.grid();
+        assert_eq!((grid.sequence, grid.stamp, grid.cost_at(pallet)), (2, stamp, COST_LETHAL));
+        assert_eq!(grid.distance_at_m(Point2::new(1.51, 1.01)), Some(0.5));
+        assert!(!global.merge([pallet].into_iter(), stamp, 3));
+        assert!(global.merge(std::iter::empty(), stamp, 3));
+        assert_eq!(global.grid().cost_at(pallet), COST_FREE);
+    }
+}

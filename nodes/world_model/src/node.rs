@@ -1,0 +1,463 @@
+//! The world model as a node: inputs are checked and handed to their part, one world model comes out per scan.
+
+use crate::beams::{Beam, Body, Disc, Reach, Sweep, beams, check, sweep_s};
+use crate::config::Config;
+use crate::costmap::Costmap;
+use crate::ego::EgoEstimator;
+use crate::error::WorldModelError;
+use crate::global::GlobalMap;
+use crate::source::SourceMonitor;
+use crate::static_map::StaticMap;
+use crate::tracker::Tracker;
+use outrider_foundation::data::{
+    DetectionSet, EgoState, Imu, OccupancyMap, Odometry, Scan, TransformStamped, WorldModel,
+};
+use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::{Instant, Node, Now, Outbox, Pose2, Robot, Span, Stamp, Stamped};
+
+/// The most scans that one step takes; of more, the oldest are left out and counted.
+pub const SCANS_PER_STEP_LIMIT: usize = 4;
+
+/// What the world model consumes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// `/scan`.
+    Scan(Scan),
+    /// `/odom`.
+    Odometry(Odometry),
+    /// `/imu`.
+    Imu(Imu),
+    /// One transform of `/tf` or `/tf_static`.
+    Transform(TransformStamped),
+    /// `/map`.
+    Map(OccupancyMap),
+    /// `/detections`.
+    Detections(DetectionSet),
+    /// A message that could not be decoded or was refused at the border.
+    Rejected {
+        /// Its topic.
+        topic: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the world model produces.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "almost every output is the large one, and a box would be one more allocation"
+)]
+pub enum Output {
+    /// `/world_model`: after every scan, and at the latest every heartbeat.
+    WorldModel(WorldModel),
+    /// The global grid: when the map comes or changes, and when the scans have found something beside it.
+    GlobalGrid(CostGrid),
+}
+
+/// What has happened that no message tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Counters {
+    scans_integrated: u64,
+    scans_left_out: u64,
+    heartbeats: u64,
+    frame_changes: u64,
+    odometry_resets: u64,
+    clock_resets: u64,
+    transforms_ignored: u64,
+    rejected_of_unknown_topic: u64,
+}
+
+/// Watches of every source, in the order in which they are published.
+#[derive(Clone, Debug)]
+struct Sources {
+    scan: SourceMonitor,
+    odometry: SourceMonitor,
+    imu: SourceMonitor,
+    transform: SourceMonitor,
+    map: SourceMonitor,
+    detections: SourceMonitor,
+}
+
+impl Sources {
+    fn all(&self) -> [&SourceMonitor; 6] {
+        [&self.scan, &self.odometry, &self.imu, &self.transform, &self.map, &self.detections]
+    }
+
+    fn all_mut(&mut self) -> [&mut SourceMonitor; 6] {
+        [
+            &mut self.scan,
+            &mut self.odometry,
+            &mut self.imu,
+            &mut self.transform,
+            &mut self.map,
+            &mut self.detections,
+        ]
+    }
+}
+
+/// The world model.
+#[derive(Clone, Debug)]
+pub struct WorldModelNode {
+    config: Config,
+    robot: Robot,
+    boot_id: u64,
+    sources: Sources,
+    ego: EgoEstimator,
+    costmap: Costmap,
+    global: Option<GlobalMap>,
+    tracker: Tracker,
+    counters: Counters,
+    sequence: u64,
+    scan_stamp: Stamp,
+    /// Stamp of the newest world model: they never run backwards unless the clock does.
+    stamp: Stamp,
+    last_now: Option<Now>,
+    heartbeat_due: Option<Instant>,
+    global_sequence: u64,
+    global_due: Instant,
+    beams: Vec<Beam>,
+    discs: Vec<Disc>,
+}
+
+impl WorldModelNode {
+    /// Checks the configuration and starts with nothing known.
+    ///
+    /// # Errors
+    /// Names the key, its value and what is allowed.
+    pub fn new(config: Config, robot: &Robot, boot_id: u64) -> Result<Self, WorldModelError> {
+        config.check(robot)?;
+        let s = &config.sources;
+        let speed_max_mps = robot.limits.v_max_mps.max(-robot.limits.v_min_mps);
+        Ok(Self {
+            sources: Sources {
+                scan: SourceMonitor::new("/scan", &s.scan),
+                odometry: SourceMonitor::new("/odom", &s.odometry),
+                imu: SourceMonitor::new("/imu", &s.imu),
+                transform: SourceMonitor::new("/tf", &s.transform).allowing_repeats(),
+                map: SourceMonitor::ageless("/map", &s.map).allowing_repeats(),
+                detections: SourceMonitor::new("/detections", &s.detections),
+            },
+            ego: EgoEstimator::new(config.ego.clone(), speed_max_mps),
+            costmap: Costmap::new(&config.costmap, &config.inflation, robot),
+            global: None,
+            tracker: Tracker::new(config.tracks.clone()),
+            counters: Counters::default(),
+            sequence: 0,
+            scan_stamp: Stamp::default(),
+            stamp: Stamp::from_nanos(i64::MIN),
+            last_now: None,
+            heartbeat_due: None,
+            global_sequence: 0,
+            global_due: Instant::default(),
+            beams: Vec::new(),
+            discs: Vec::new(),
+            robot: robot.clone(),
+            config,
+            boot_id,
+        })
+    }
+
+    /// Counters by name, for `/diagnostics`.
+    pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
+        let (c, t) = (&self.counters, self.tracker.counters());
+        let mut list: Vec<(&'static str, u64)> = vec![
+            ("world_models", self.sequence),
+            ("global_grids", self.global_sequence),
+            ("scans_integrated", c.scans_integrated),
+            ("scans_left_out", c.scans_left_out),
+            ("heartbeats", c.heartbeats),
+            ("frame_changes_that_cleared_the_grid", c.frame_changes),
+            ("odometry_resets", c.odometry_resets),
+            ("clock_resets", c.clock_resets),
+            ("transforms_ignored", c.transforms_ignored),
+            ("rejected_of_unknown_topic", c.rejected_of_unknown_topic),
+        ];
+        list.extend([
+            ("tracks_begun", t.begun),
+            ("tracks_unconfirmed", t.unconfirmed),
+            ("tracks_expired", t.expired),
+            ("tracks_dropped_farthest", t.dropped),
+            ("tracks_reset", t.reset),
+            ("detections_beyond_limit", t.detections_beyond_limit),
+            ("detections_unusable", t.detections_unusable),
+        ]);
+        list.into_iter().map(|(name, count)| (name, count.to_string())).collect()
+    }
+
+    /// When the ROS clock has stepped back, nothing that is remembered has a meaning any more.
+    fn watch_clock(&mut self, now: Now) {
+        let back = self.last_now.map_or(Span::ZERO, |last| last.ros.since(now.ros));
+        self.last_now = Some(now);
+        if back <= Span::from_s(self.config.clock_jump_s) {
+            return;
+        }
+        self.counters.clock_resets += 1;
+        for source in self.sources.all_mut() {
+            source.reset_clock();
+        }
+        self.ego.clear();
+        self.costmap.clear();
+        self.tracker.reset();
+        self.scan_stamp = Stamp::default();
+        self.stamp = Stamp::from_nanos(i64::MIN);
+    }
+
+    /// Takes everything but scans.
+    fn take(&mut self, now: Now, received: Instant, input: &Input, out: &mut Outbox<Output>) {
+        match input {
+            Input::Scan(_) => {}
+            Input::Odometry(odometry) => self.take_odometry(now, received, odometry),
+            Input::Imu(imu) => match self.sources.imu.check_stamp(imu.stamp, now) {
+                Ok(()) => self.sources.imu.accept(imu.stamp, received),
+                Err(reason) => self.sources.imu.reject(reason),
+            },
+            Input::Transform(transform) => self.take_transform(now, received, transform),
+            Input::Map(map) => self.take_map(now, received, map, out),
+            Input::Detections(set) => match self.take_detections(now, set) {
+                Ok(()) => self.sources.detections.accept(set.stamp, received),
+                Err(reason) => self.sources.detections.reject(reason),
+            },
+            Input::Rejected { topic, reason } => {
+                // Shells may name topics with or without the leading slash.
+                let named = |source: &&mut SourceMonitor| {
+                    source.topic().trim_start_matches('/') == topic.trim_start_matches('/')
+                };
+                match self.sources.all_mut().into_iter().find(named) {
+                    Some(source) => source.reject(reason.as_str()),
+                    None => self.counters.rejected_of_unknown_topic += 1,
+                }
+            }
+        }
+    }
+
+    fn take_odometry(&mut self, now: Now, received: Instant, odometry: &Odometry) {
+        let [xx, _, _, _, yy, _, _, _, tt] = odometry.pose_covariance;
+        let [vv, ww] = odometry.twist_variance;
+        let finite = odometry.odom_from_base.is_finite()
+            && odometry.twist.is_finite()
+            && odometry.pose_covariance.iter().all(|c| c.is_finite());
+        let checked = if !finite || ![xx, yy, tt, vv, ww].iter().all(|v| *v >= 0.0 && v.is_finite()) {
+            Err("not finite, or a negative variance".to_owned())
+        } else {
+            self.sources.odometry.check_stamp(odometry.stamp, now)
+        };
+        if let Err(reason) = checked {
+            self.sources.odometry.reject(reason);
+            return;
+        }
+        if self.ego.push_odometry(odometry) {
+            self.counters.odometry_resets += 1;
+            self.costmap.clear();
+            self.tracker.reset();
+        }
+        self.sources.odometry.accept(odometry.stamp, received);
+    }
+
+    /// Only the localiser's transform counts: odometry comes by its own topic, the lidar's place by the robot description.
+    fn take_transform(&mut self, now: Now, received: Instant, transform: &TransformStamped) {
+        let frames = &self.robot.description;
+        if transform.parent != frames.map_frame || transform.child != frames.odom_frame {
+            self.counters.transforms_ignored += 1;
+            return;
+        }
+        let checked = if transform.parent_from_child.is_finite() {
+            self.sources.transform.check_stamp(transform.stamp, now)
+        } else {
+            Err("not finite".to_owned())
+        };
+        match checked {
+            Ok(()) => {
+                self.ego.push_localisation(transform.stamp, transform.parent_from_child);
+                self.sources.transform.accept(transform.stamp, received);
+            }
+            Err(reason) => self.sources.transform.reject(reason),
+        }
+    }
+
+    fn take_map(&mut self, now: Now, received: Instant, map: &OccupancyMap, out: &mut Outbox<Output>) {
+        let frame = &self.robot.description.map_frame;
+        let finest_m = self.config.inflation.finest_m();
+        let checked = self
+            .sources
+            .map
+            .check_stamp(map.stamp, now)
+            .and_then(|()| StaticMap::new(map, frame, self.config.map.occupied_threshold, finest_m));
+        let fixed = match checked {
+            Ok(fixed) => fixed,
+            Err(reason) => {
+                self.sources.map.reject(reason);
+                return;
+            }
+        };
+        self.sources.map.accept(map.stamp, received);
+        if self.global.as_ref().is_some_and(|global| global.map().says_the_same(&fixed)) {
+            return;
+        }
+        self.global_sequence = self.global_sequence.saturating_add(1);
+        let inscribed_m = self.robot.footprint.inscribed_m();
+        let global = GlobalMap::new(
+            fixed,
+            self.global_sequence,
+            &self.config.map,
+            &self.config.inflation,
+            inscribed_m,
+        );
+        out.push(Output::GlobalGrid(global.grid().clone()));
+        self.global = Some(global);
+        self.global_due = now.mono + Span::from_s(self.config.map.republish_s);
+    }
+
+    fn take_detections(&mut self, now: Now, set: &DetectionSet) -> Result<(), String> {
+        self.sources.detections.check_stamp(set.stamp, now)?;
+        let at = self.ego.sample(set.stamp).map_err(|e| e.to_string())?;
+        let frames = &self.robot.description;
+        let odom_from_set = match &set.frame {
+            frame if *frame == frames.base_frame => at.odom_from_base,
+            frame if *frame == frames.lidar.frame => at.odom_from_base.then(self.robot.base_from_lidar),
+            frame if *frame == frames.odom_frame => Pose2::IDENTITY,
+            frame if *frame == frames.map_frame => {
+                if !self.sources.transform.has_recent(now) {
+                    return Err(format!("frame '{frame}', but not localised"));
+                }
+                self.ego.map_from_odom(set.stamp).map_err(|e| e.to_string())?.0.inverse()
+            }
+            frame => return Err(format!("frame '{frame}' is not known")),
+        };
+        self.tracker.observe(set, odom_from_set, at.odom_from_base.position());
+        Ok(())
+    }
+
+    fn take_scan(&mut self, now: Now, received: Instant, scan: &Scan) -> bool {
+        match self.integrate(now, scan) {
+            Ok(()) => {
+                self.sources.scan.accept(scan.stamp, received);
+                self.counters.scans_integrated += 1;
+                self.scan_stamp = scan.stamp;
+                true
+            }
+            Err(reason) => {
+                self.sources.scan.reject(reason);
+                false
+            }
+        }
+    }
+
+    fn integrate(&mut self, now: Now, scan: &Scan) -> Result<(), String> {
+        self.sources.scan.check_stamp(scan.stamp, now)?;
+        check(scan, &self.robot.description.lidar.frame)?;
+        self.ego.sample(scan.stamp).map_err(|e| e.to_string())?;
+        let ego = self.ego.ego(scan.stamp, self.sources.transform.has_recent(now));
+        self.follow(&ego);
+        self.collect_discs(scan.stamp, &ego);
+        let grid = &self.config.costmap;
+        let body = Body {
+            footprint: &self.robot.footprint,
+            margin_m: grid.footprint_margin_m,
+            base_from_lidar: self.robot.base_from_lidar,
+        };
+        let sweep = Sweep { first: ego.pose, last: ego.pose.advance(ego.twist, sweep_s(scan)) };
+        let reach = Reach { mark_max_m: grid.mark_max_m, clear_max_m: grid.clear_max_m };
+        beams(scan, sweep, body, reach, &self.discs, &mut self.beams);
+        self.costmap.integrate(&self.beams, &ego, scan.stamp);
+        Ok(())
+    }
+
+    fn follow(&mut self, ego: &EgoState) {
+        if self.costmap.follow(ego) {
+            self.counters.frame_changes += 1;
+        }
+    }
+
+    /// The discs of the confirmed tracks, in the grid's frame.
+    fn collect_discs(&mut self, at: Stamp, ego: &EgoState) {
+        let frame_from_odom = ego.pose.then(ego.odom_from_base.inverse());
+        let margin_m = self.config.costmap.track_margin_m;
+        self.tracker.age(at);
+        self.discs.clear();
+        self.discs.extend(self.tracker.confirmed(at).map(|(position, radius_m)| Disc {
+            centre: frame_from_odom.apply(position),
+            radius_m: radius_m + margin_m,
+        }));
+    }
+
+    fn publish(&mut self, now: Now, at: Stamp, out: &mut Outbox<Output>) {
+        self.stamp = self.stamp.max(at);
+        let ego = self.ego.ego(self.stamp, self.sources.transform.has_recent(now));
+        self.follow(&ego);
+        self.costmap.compose(self.global.as_ref().map(|global| (global.map(), global.map_number())));
+        self.publish_global(now, out);
+        self.tracker.age(self.stamp);
+        self.sequence = self.sequence.saturating_add(1);
+        let frame_from_odom = ego.pose.then(ego.odom_from_base.inverse());
+        out.push(Output::WorldModel(WorldModel {
+            stamp: self.stamp,
+            boot_id: self.boot_id,
+            sequence: self.sequence,
+            scan_stamp: self.scan_stamp,
+            tracks: self.tracker.tracks(self.stamp, frame_from_odom),
+            sources: self.sources.all().iter().map(|source| source.state(now)).collect(),
+            local: self.costmap.grid().clone(),
+            global_sequence: self.global_sequence,
+            ego,
+        }));
+        self.heartbeat_due = Some(now.mono + Span::from_s(self.config.heartbeat_s));
+    }
+
+    /// A global grid with what the scans have found, when it is due and differs from the last.
+    fn publish_global(&mut self, now: Now, out: &mut Outbox<Output>) {
+        if self.costmap.grid().frame != FrameId::Map || now.mono < self.global_due {
+            return;
+        }
+        let Some(global) = &mut self.global else { return };
+        self.global_due = now.mono + Span::from_s(self.config.map.republish_s);
+        let sequence = self.global_sequence.saturating_add(1);
+        if global.merge(self.costmap.obstacles(), self.costmap.grid().stamp, sequence) {
+            self.global_sequence = sequence;
+            out.push(Output::GlobalGrid(global.grid().clone()));
+        }
+    }
+}
+
+impl Node for WorldModelNode {
+    type Input = Input;
+    type Output = Output;
+
+    /// Takes everything but scans first, so that a scan finds the odometry that came with it; then scan by scan.
+    fn step(&mut self, now: Now, inputs: &[Stamped<Input>], out: &mut Outbox<Output>) {
+        self.watch_clock(now);
+        for input in inputs {
+            self.take(now, input.received, &input.value, out);
+        }
+        let scans = || {
+            inputs.iter().filter_map(|input| match &input.value {
+                Input::Scan(scan) => Some((input.received, scan)),
+                _ => None,
+            })
+        };
+        let beyond = scans().count().saturating_sub(SCANS_PER_STEP_LIMIT);
+        self.counters.scans_left_out += beyond as u64;
+        for (received, scan) in scans().skip(beyond) {
+            if self.take_scan(now, received, scan) {
+                self.publish(now, scan.stamp, out);
+            }
+        }
+        match self.heartbeat_due {
+            // The first step only starts the heartbeat.
+            None => self.heartbeat_due = Some(now.mono + Span::from_s(self.config.heartbeat_s)),
+            Some(due) if now.mono >= due => {
+                self.counters.heartbeats += 1;
+                self.publish(now, now.ros, out);
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// The next heartbeat; at once before the first step.
+    fn next_wakeup(&self) -> Option<Instant> {
+        Some(self.heartbeat_due.unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,355 @@
+//! The obstacle layer: evidence per cell of a grid that rolls with the robot.
+
+use crate::beams::Beam;
+use crate::config::{LOG_ODDS_SCALE, LogOddsConfig};
+use outrider_foundation::{Footprint, Point2, Pose2};
+
+/// Never seen; outside the range that evidence is kept in.
+const UNSEEN: i8 = i8::MIN;
+
+const MARK_NONE: u8 = 0;
+const MARK_FREE: u8 = 1;
+const MARK_HIT: u8 = 2;
+
+/// Log-odds in steps of 1/[`LOG_ODDS_SCALE`].
+#[derive(Clone, Copy, Debug)]
+struct Evidence {
+    hit: i16,
+    miss: i16,
+    min: i16,
+    max: i16,
+    occupied: i8,
+}
+
+/// Where the grid lies: which cell of the unbounded grid of its frame is its lower left one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Corner {
+    /// Column of the unbounded grid.
+    pub col: i64,
+    /// Row.
+    pub row: i64,
+}
+
+/// The rolling layer.
+#[derive(Clone, Debug)]
+pub struct ObstacleLayer {
+    width: usize,
+    height: usize,
+    resolution_m: f64,
+    evidence: Evidence,
+    corner: Corner,
+    log_odds: Vec<i8>,
+    /// What the scan in hand says; all [`MARK_NONE`] between scans.
+    marks: Vec<u8>,
+}
+
+impl ObstacleLayer {
+    /// All cells unseen.
+    pub fn new(width: u32, height: u32, resolution_m: f64, config: &LogOddsConfig) -> Self {
+        let units = |value: f64| (value * LOG_ODDS_SCALE).round() as i16;
+        let cells = width as usize * height as usize;
+        Self {
+            width: width as usize,
+            height: height as usize,
+            resolution_m,
+            evidence: Evidence {
+                hit: units(config.hit),
+                miss: units(config.miss),
+                min: units(config.min),
+                max: units(config.max),
+                // Within ±3.9 · 32 by the configuration's ranges, so it fits.
+                occupied: units(config.occupied) as i8,
+            },
+            corner: Corner { col: 0, row: 0 },
+            log_odds: vec![UNSEEN; cells],
+            marks: vec![MARK_NONE; cells],
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&mut self) {
+        self.log_odds.fill(UNSEEN);
+    }
+
+    /// Where it lies.
+    pub fn corner(&self) -> Corner {
+        self.corner
+    }
+
+    /// Lower left corner of the grid in its frame.
+    pub fn origin(&self) -> Point2 {
+        Point2::new(self.corner.col as f64 * self.resolution_m, self.corner.row as f64 * self.resolution_m)
+    }
+
+    /// Moves the grid so that `centre` lies in its middle cell; what stays inside is kept.
+    pub fn recentre(&mut self, centre: Point2) {
+        let first = |v: f64, cells: usize| {
+            ((v / self.resolution_m).floor() as i64).saturating_sub((cells / 2) as i64)
+        };
+        let corner = Corner { col: first(centre.x_m, self.width), row: first(centre.y_m, self.height) };
+        let (cols, rows) =
+            (corner.col.saturating_sub(self.corner.col), corner.row.saturating_sub(self.corner.row));
+        self.corner = corner;
+        if (cols, rows) != (0, 0) {
+            roll(&mut self.log_odds, self.width, self.height, cols, rows);
+        }
+    }
+
+    /// Takes a scan in: cells that a beam ends in are hit, those it only passes are missed; a hit outweighs any miss of
+    /// the same scan, so that grazing beams do not eat walls.
+    pub fn integrate(&mut self, beams: &[Beam]) {
+        for beam in beams {
+            self.trace(beam);
+        }
+        let e = self.evidence;
+        for (odds, mark) in self.log_odds.iter_mut().zip(&mut self.marks) {
+            if *mark == MARK_NONE {
+                continue;
+            }
+            let held = if *odds == UNSEEN { 0 } else { i16::from(*odds) };
+            let next = if *mark == MARK_HIT { held + e.hit } else { held - e.miss };
+            *odds = next.clamp(e.min, e.max) as i8;
+            *mark = MARK_NONE;
+        }
+    }
+
+    /// The robot's own cells are free: were something there, it would be contact, which is not this layer's to tell.
+    pub fn clear_footprint(&mut self, footprint: &Footprint, frame_from_base: Pose2) {
+        let reach = (footprint.circumscribed_m() / self.resolution_m).ceil() as i64 + 1;
+        let origin = self.origin();
+        let col0 = ((frame_from_base.x_m - origin.x_m) / self.resolution_m).floor() as i64;
+        let row0 = ((frame_from_base.y_m - origin.y_m) / self.resolution_m).floor() as i64;
+        let base_from_frame = frame_from_base.inverse();
+        for row in row0.saturating_sub(reach)..=row0.saturating_add(reach) {
+            for col in col0.saturating_sub(reach)..=col0.saturating_add(reach) {
+                let centre = Point2::new(
+                    origin.x_m + (col as f64 + 0.5) * self.resolution_m,
+                    origin.y_m + (row as f64 + 0.5) * self.resolution_m,
+                );
+                if footprint.signed_distance_m(base_from_frame.apply(centre)) > 0.0 {
+                    continue;
+                }
+                let min = self.evidence.min as i8;
+                if let Some(odds) = self.index(col, row).and_then(|i| self.log_odds.get_mut(i)) {
+                    *odds = min;
+                }
+            }
+        }
+    }
+
+    /// For every cell, row-major: `None` unseen, else whether it is an obstacle.
+    pub fn cells(&self) -> impl Iterator<Item = Option<bool>> + '_ {
+        let occupied = self.evidence.occupied;
+        self.log_odds.iter().map(move |&odds| (odds != UNSEEN).then_some(odds >= occupied))
+    }
+
+    fn index(&self, col: i64, row: i64) -> Option<usize> {
+        let (col, row) = (usize::try_from(col).ok()?, usize::try_from(row).ok()?);
+        (col < self.width && row < self.height).then(|| row * self.width + col)
+    }
+
+    /// Marks the cells of one beam: free from the first up to the one before the end, then the end.
+    ///
+    /// Cells on the line after Amanatides and Woo, "A fast voxel traversal algorithm for ray tracing", 1987. The walk ends
+    /// at the edge of the grid, so it is bounded by width + height.
+    fn trace(&mut self, beam: &Beam) {
+        let origin = self.origin();
+        let scale = 1.0 / self.resolution_m;
+        let (x0, y0) = ((beam.origin.x_m - origin.x_m) * scale, (beam.origin.y_m - origin.y_m) * scale);
+        let (x1, y1) = ((beam.end.x_m - origin.x_m) * scale, (beam.end.y_m - origin.y_m) * scale);
+        let (mut col, mut row) = (x0.floor() as i64, y0.floor() as i64);
+        let (col1, row1) = (x1.floor() as i64, y1.floor() as i64);
+        let (mut next_x, step_x, dcol) = axis(x0, x1);
+        let (mut next_y, step_y, drow) = axis(y0, y1);
+        let steps =
+            (col1.saturating_sub(col)).unsigned_abs().saturating_add(row1.saturating_sub(row).unsigned_abs());
+        let bound = self.width.saturating_add(self.height) as u64;
+        for _ in 0..steps.min(bound) {
+            let Some(i) = self.index(col, row) else { return };
+            if let Some(mark) = self.marks.get_mut(i) {
+                *mark = (*mark).max(MARK_FREE);
+            }
+            if next_x < next_y {
+                next_x += step_x;
+                col += dcol;
+            } else {
+                next_y += step_y;
+                row += drow;
+            }
+        }
+        if beam.marks
+            && let Some(mark) = self.index(col1, row1).and_then(|i| self.marks.get_mut(i))
+        {
+            *mark = MARK_HIT;
+        }
+    }
+}
+
+/// Along one axis, in fractions of the beam: where it first crosses into the next cell, how far it is from one crossing to
+/// the next, and which way it goes.
+fn axis(from: f64, to: f64) -> (f64, f64, i64) {
+    let delta = to - from;
+    if delta > 0.0 {
+        ((from.floor() + 1.0 - from) / delta, 1.0 / delta, 1)
+    } else if delta < 0.0 {
+        ((from.floor() - from) / delta, -1.0 / delta, -1)
+    } else {
+        (f64::INFINITY, f64::INFINITY, 0)
+    }
+}
+
+/// Moves the contents by whole cells against the motion of the grid; what comes in is unseen.
+fn roll(cells: &mut [i8], width: usize, height: usize, cols: i64, rows: i64) {
+    let (dc, dr) = (cols.unsigned_abs(), rows.unsigned_abs());
+    if dc >= width as u64 || dr >= height as u64 {
+        cells.fill(UNSEEN);
+        return;
+    }
+    let (dc, dr) = (dc as usize, dr as usize);
+    let keep = (height - dr) * width;
+    if rows > 0 {
+        cells.copy_within(dr * width.., 0);
+        cells.iter_mut().skip(keep).for_each(|c| *c = UNSEEN);
+    } else {
+        cells.copy_within(..keep, dr * width);
+        cells.iter_mut().take(dr * width).for_each(|c| *c = UNSEEN);
+    }
+    for row in cells.chunks_exact_mut(width) {
+        if cols > 0 {
+            row.copy_within(dc.., 0);
+            row.iter_mut().skip(width - dc).for_each(|c| *c = UNSEEN);
+        } else {
+            row.copy_within(..width - dc, dc);
+            row.iter_mut().take(dc).for_each(|c| *c = UNSEEN);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::shipped;
+    use proptest::prelude::*;
+
+    fn layer() -> ObstacleLayer {
+        let mut layer = ObstacleLayer::new(20, 20, 0.1, &shipped().costmap.log_odds);
+        layer.recentre(Point2::new(0.05, 0.05));
+        layer
+    }
+
+    fn beam(x: f64, y: f64, marks: bool) -> Beam {
+        Beam { origin: Point2::new(0.05, 0.05), end: Point2::new(x, y), marks }
+    }
+
+    fn at(layer: &ObstacleLayer, x: f64, y: f64) -> Option<bool> {
+        let origin = layer.origin();
+        let index =
+            layer.index(((x - origin.x_m) / 0.1).floor() as i64, ((y - origin.y_m) / 0.1).floor() as i64);
+        layer.cells().nth(index.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_beam_clears_its_way_and_marks_its_end() {
+        let mut layer = layer();
+        layer.integrate(&[beam(0.55, 0.05, true)]);
+        for x in [0.05, 0.15, 0.25, 0.35, 0.45] {
+            assert_eq!(at(&layer, x, 0.05), Some(false), "{x}");
+        }
+        assert_eq!(at(&layer, 0.55, 0.05), Some(true));
+        assert_eq!(at(&layer, 0.65, 0.05), None);
+        assert_eq!(at(&layer, 0.05, 0.15), None);
+        // All four directions, a diagonal, and one that leaves the grid.
+        layer.integrate(&[
+            beam(-0.45, 0.05, true),
+            beam(0.05, -0.45, true),
+            beam(-0.35, 0.45, true),
+            beam(9.0, 9.0, true),
+        ]);
+        assert_eq!(at(&layer, -0.45, 0.05), Some(true));
+        assert_eq!(at(&layer, -0.35, 0.05), Some(false));
+        assert_eq!(at(&layer, 0.05, -0.45), Some(true));
+        assert_eq!(at(&layer, -0.35, 0.45), Some(true));
+        assert_eq!(at(&layer, 0.95, 0.95), Some(false));
+    }
+
+    #[test]
+    fn a_hit_outweighs_the_misses_of_its_scan() {
+        let mut layer = layer();
+        layer.integrate(&[beam(0.55, 0.05, true), beam(0.95, 0.05, true), beam(0.95, 0.06, false)]);
+        assert_eq!(at(&layer, 0.55, 0.05), Some(true));
+    }
+
+    #[test]
+    fn who_walks_away_is_gone_after_two_scans_and_who_comes_is_there_after_one() {
+        let mut layer = layer();
+        for _ in 0..50 {
+            layer.integrate(&[beam(0.55, 0.05, true)]);
+        }
+        layer.integrate(&[beam(0.95, 0.05, false)]);
+        assert_eq!(at(&layer, 0.55, 0.05), Some(true));
+        layer.integrate(&[beam(0.95, 0.05, false)]);
+        assert_eq!(at(&layer, 0.55, 0.05), Some(false));
+        for _ in 0..50 {
+            layer.integrate(&[beam(0.95, 0.05, false)]);
+        }
+        layer.integrate(&[beam(0.55, 0.05, true)]);
+        assert_eq!(at(&layer, 0.55, 0.05), Some(true));
+    }
+
+    #[test]
+    fn memory_shifts_when_the_grid_rolls() {
+        let mut layer = layer();
+        layer.integrate(&[beam(0.55, 0.35, true)]);
+        for (x, y) in [(0.35, 0.05), (0.35, -0.45), (-0.25, -0.25), (0.05, 0.05)] {
+            layer.recentre(Point2::new(x, y));
+            assert_eq!(at(&layer, 0.55, 0.35), Some(true), "{x} {y}");
+            assert_eq!(layer.cells().filter(|c| *c == Some(true)).count(), 1);
+        }
+        layer.recentre(Point2::new(5.0, 0.0));
+        layer.recentre(Point2::new(0.0, 0.0));
+        assert!(layer.cells().all(|c| c.is_none()));
+    }
+
+    #[test]
+    fn the_robots_own_cells_are_free() {
+        let mut layer = layer();
+        layer.integrate(&[beam(0.25, 0.05, true), beam(0.05, 0.55, true)]);
+        let footprint = Footprint::rectangle(0.3, 0.3, 0.4).unwrap();
+        layer.clear_footprint(&footprint, Pose2::new(0.05, 0.05, 0.3));
+        assert_eq!(at(&layer, 0.25, 0.05), Some(false));
+        assert_eq!(at(&layer, 0.05, 0.55), Some(true));
+        // Far off the grid, or nowhere: harmless.
+        layer.clear_footprint(&footprint, Pose2::new(1e300, f64::NAN, 0.3));
+    }
+
+    proptest! {
+        /// Every cell that lies well on the beam is free, none that lies well off it is touched, and the end is hit.
+        #[test]
+        fn beams_touch_the_cells_on_their_line(x in -0.94..0.94f64, y in -0.94..0.94f64) {
+            let mut layer = layer();
+            layer.integrate(&[beam(x, y, true)]);
+            let start = Point2::new(0.05, 0.05);
+            prop_assert_eq!(at(&layer, x, y), Some(true));
+            let origin = layer.origin();
+            for (i, seen) in layer.cells().enumerate() {
+                let centre = Point2::new(
+                    origin.x_m + ((i % 20) as f64 + 0.5) * 0.1,
+                    origin.y_m + ((i / 20) as f64 + 0.5) * 0.1,
+                );
+                let off_m = outrider_foundation::geometry::segment_distance_sq(start, Point2::new(x, y), centre).sqrt();
+                if off_m > 0.0708 {
+                    prop_assert_eq!(seen, None);
+                } else if off_m < 0.0499 {
+                    prop_assert!(seen.is_some());
+                }
+            }
+        }
+
+        #[test]
+        fn no_beam_is_too_wild(x in any::<f64>(), y in any::<f64>(), ox in any::<f64>(), oy in any::<f64>()) {
+            let mut layer = layer();
+            layer.integrate(&[Beam { origin: Point2::new(ox, oy), end: Point2::new(x, y), marks: true }, beam(x, y, true)]);
+            layer.recentre(Point2::new(x, y));
+        }
+    }
+}

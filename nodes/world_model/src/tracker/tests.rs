@@ -1,0 +1,298 @@
+#![allow(clippy::float_cmp, reason = "these values are bounds or copies, not results of arithmetic")]
+
+use super::*;
+use crate::config::tests::shipped;
+use outrider_foundation::data::Detection;
+use proptest::prelude::*;
+
+fn stamp(ms: i64) -> Stamp {
+    Stamp::from_nanos(ms * 1_000_000)
+}
+
+fn person(x_m: f64, y_m: f64) -> Detection {
+    Detection {
+        position: Point2::new(x_m, y_m),
+        covariance: [0.01, 0.0, 0.0, 0.01],
+        radius_m: 0.3,
+        existence: 0.9,
+        class_probabilities: vec![0.2, 0.8],
+    }
+}
+
+fn set(ms: i64, detections: Vec<Detection>) -> DetectionSet {
+    DetectionSet {
+        stamp: stamp(ms),
+        model_id: "net".into(),
+        model_version: "3".into(),
+        class_labels: vec!["forklift".into(), "person".into()],
+        detections,
+        ..DetectionSet::default()
+    }
+}
+
+fn tracker() -> Tracker {
+    Tracker::new(shipped().tracks)
+}
+
+fn observe(tracker: &mut Tracker, set: &DetectionSet) {
+    tracker.observe(set, Pose2::IDENTITY, Point2::default());
+    tracker.age(set.stamp);
+}
+
+/// Someone who walks along x at 1.2 m/s, seen ten times a second for a second: 0 to 900 ms.
+fn walking() -> Tracker {
+    let mut tracker = tracker();
+    for i in 0..10 {
+        observe(&mut tracker, &set(100 * i, vec![person(0.12 * i as f64, 1.0)]));
+    }
+    tracker
+}
+
+fn only(tracker: &Tracker, ms: i64) -> Track {
+    let tracks = tracker.tracks(stamp(ms), Pose2::IDENTITY);
+    assert_eq!(tracks.len(), 1);
+    tracks.into_iter().next().unwrap()
+}
+
+#[test]
+fn confirmed_after_three_hits_and_not_before() {
+    let mut tracker = tracker();
+    for (i, state) in
+        [TrackState::Tentative, TrackState::Tentative, TrackState::Confirmed].into_iter().enumerate()
+    {
+        observe(&mut tracker, &set(100 * i as i64, vec![person(1.0, 1.0)]));
+        assert_eq!(only(&tracker, 100 * i as i64).state, state);
+    }
+    let track = only(&tracker, 200);
+    assert_eq!((track.id, track.class_label.as_str()), (1, "person"));
+    assert_eq!((track.model_id.as_str(), track.model_version.as_str()), ("net", "3"));
+    assert!(track.class_probability > 0.79 && track.existence > 0.99);
+}
+
+#[test]
+fn a_false_alarm_is_deleted_and_counted() {
+    let mut tracker = tracker();
+    observe(&mut tracker, &set(0, vec![person(1.0, 1.0)]));
+    for i in 1..5 {
+        observe(&mut tracker, &set(100 * i, vec![]));
+    }
+    assert!(tracker.tracks(stamp(400), Pose2::IDENTITY).is_empty());
+    assert_eq!(tracker.counters(), TrackCounters { begun: 1, unconfirmed: 1, ..TrackCounters::default() });
+}
+
+#[test]
+fn velocity_is_found_and_predicted() {
+    let track = only(&walking(), 900);
+    assert!(
+        (track.velocity.x_m - 1.2).abs() < 0.1 && track.velocity.y_m.abs() < 0.05,
+        "{:?}",
+        track.velocity
+    );
+    assert_eq!((track.prediction.len(), track.prediction_sigma_m.len()), (15, 15));
+    let second = track.prediction[4];
+    assert!((second.x_m - (1.08 + 1.2)).abs() < 0.15 && (second.y_m - 1.0).abs() < 0.1, "{second:?}");
+    assert!(track.prediction_sigma_m.windows(2).all(|w| w[1] > w[0]));
+    assert_eq!(track.reachable_m, 0.0);
+}
+
+#[test]
+fn out_of_sight_it_coasts_then_only_its_reach_is_known_then_it_is_gone() {
+    let mut tracker = walking();
+    let mut last_variance = only(&tracker, 900).covariance[0];
+    for (ms, state) in
+        [(1200, TrackState::Confirmed), (1300, TrackState::Coasting), (1900, TrackState::Coasting)]
+    {
+        tracker.age(stamp(ms));
+        let track = only(&tracker, ms);
+        assert_eq!(track.state, state, "{ms}");
+        assert!(track.covariance[0] > last_variance);
+        assert!((track.position.x_m - (1.08 + 1.2 * (ms - 900) as f64 * 1e-3)).abs() < 0.15);
+        last_variance = track.covariance[0];
+    }
+    tracker.age(stamp(1910));
+    let lost = only(&tracker, 1910);
+    assert_eq!(lost.state, TrackState::Reachable);
+    // Round where it was last seen, by top speed, up to the bound.
+    assert!((lost.position.x_m - 1.08).abs() < 0.05 && lost.velocity == Point2::default());
+    // 1.01 s at 2 m/s is beyond the bound already.
+    assert_eq!(lost.reachable_m, 2.0);
+    tracker.age(stamp(3800));
+    assert_eq!(only(&tracker, 3800).reachable_m, 2.0);
+    tracker.age(stamp(3910));
+    assert!(tracker.tracks(stamp(3910), Pose2::IDENTITY).is_empty());
+    assert_eq!(tracker.counters().expired, 1);
+}
+
+#[test]
+fn the_reach_covers_every_way_at_top_speed() {
+    let mut config = shipped().tracks;
+    config.reachable_max_m = 100.0;
+    let mut tracker = Tracker::new(config);
+    for i in 0..10 {
+        observe(&mut tracker, &set(100 * i, vec![person(1.0, 1.0)]));
+    }
+    for ms in [2000, 2500, 3500] {
+        tracker.age(stamp(ms));
+        let track = only(&tracker, ms);
+        let farthest_m = 2.0 * (ms - 900) as f64 * 1e-3;
+        assert!(track.reachable_m >= farthest_m && track.reachable_m < farthest_m + 0.5);
+        assert!(track.prediction_sigma_m[14] * 3.0 > track.reachable_m + 5.9);
+    }
+}
+
+#[test]
+fn who_comes_back_keeps_the_id() {
+    for gap_ms in [500, 1500] {
+        let mut tracker = walking();
+        let ms = 900 + gap_ms;
+        tracker.age(stamp(ms));
+        observe(&mut tracker, &set(ms, vec![person(1.08 + 1.2e-3 * gap_ms as f64, 1.0)]));
+        let track = only(&tracker, ms);
+        assert_eq!((track.id, track.state), (1, TrackState::Confirmed), "after {gap_ms} ms");
+    }
+}
+
+#[test]
+fn misses_lower_existence_and_silence_does_not() {
+    let mut tracker = walking();
+    let before = only(&tracker, 900).existence;
+    tracker.age(stamp(1300));
+    assert_eq!(only(&tracker, 1300).existence, before);
+    observe(&mut tracker, &set(1300, vec![]));
+    let after = only(&tracker, 1300).existence;
+    assert!(after < before && after > 0.5);
+}
+
+#[test]
+fn the_gate_keeps_strangers_apart() {
+    let mut tracker = walking();
+    observe(&mut tracker, &set(1000, vec![person(1.2, 4.0)]));
+    let tracks = tracker.tracks(stamp(1000), Pose2::IDENTITY);
+    assert_eq!(tracks.iter().map(|t| t.id).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(tracks[0].age_s, 0.1);
+    // The gate in numbers: the innovation's sigma is known, so 3.1 of it (9.6) is out and 2.9 (8.4) is in.
+    for (sigmas, tracks) in [(2.9, 1), (3.1, 2)] {
+        let mut tracker = walking();
+        let object = tracker.objects[0].filter.predicted(0.1, tracker.config.acceleration_psd_m2ps3);
+        let floor = tracker.config.detection_sigma_floor_m.powi(2);
+        let sigma = (object.covariance[(1, 1)] + 0.01 + floor).sqrt();
+        let p = object.position();
+        observe(&mut tracker, &set(1000, vec![person(p.x_m, p.y_m + sigmas * sigma)]));
+        assert_eq!(tracker.objects.len(), tracks, "{sigmas} sigmas");
+    }
+}
+
+#[test]
+fn crossing_people_are_told_apart_by_their_motion() {
+    let mut tracker = tracker();
+    for i in 0..30 {
+        let s = 0.1 * (i as f64 - 15.0);
+        // They pass each other 0.4 m apart; the order of the detections alternates.
+        let mut both = vec![person(s, 0.2), person(-s, -0.2)];
+        if i % 2 == 1 {
+            both.reverse();
+        }
+        observe(&mut tracker, &set(100 * i, both));
+    }
+    let tracks = tracker.tracks(stamp(2900), Pose2::IDENTITY);
+    assert_eq!(tracks.iter().map(|t| t.id).collect::<Vec<_>>(), [1, 2]);
+    assert!(tracks[0].velocity.x_m > 0.9 && tracks[1].velocity.x_m < -0.9);
+}
+
+#[test]
+fn beyond_the_limit_the_farthest_are_dropped_and_counted() {
+    let mut tracker = tracker();
+    let many: Vec<_> = (0..300).map(|i| person(3.0 * (299 - i) as f64, 0.0)).collect();
+    observe(&mut tracker, &set(0, many));
+    let tracks = tracker.tracks(stamp(0), Pose2::IDENTITY);
+    let counters = tracker.counters();
+    assert_eq!((tracks.len(), counters.begun, counters.dropped), (64, 256, 192));
+    assert_eq!(counters.detections_beyond_limit, 44);
+    // Of the first 256, detections 44 cells and more away are nearest: the last ones.
+    assert!(tracks.iter().all(|t| t.position.x_m < 3.0 * (44.0 + 64.0)));
+    assert!(tracks.windows(2).all(|w| w[0].id < w[1].id));
+}
+
+#[test]
+fn unusable_detections_are_counted_and_harmless() {
+    let mut tracker = tracker();
+    let bad: [fn(&mut Detection); 6] = [
+        |d| d.position.x_m = f64::NAN,
+        |d| d.covariance[0] = -1.0,
+        |d| d.covariance = [1.0, 5.0, 5.0, 1.0],
+        |d| d.covariance[3] = f64::INFINITY,
+        |d| d.radius_m = f64::INFINITY,
+        |d| d.existence = 1.5,
+    ];
+    let detections: Vec<_> = bad
+        .iter()
+        .map(|spoil| {
+            let mut d = person(1.0, 1.0);
+            spoil(&mut d);
+            d
+        })
+        .collect();
+    observe(&mut tracker, &set(0, detections));
+    assert_eq!(tracker.counters(), TrackCounters { detections_unusable: 6, ..TrackCounters::default() });
+    let mut odd = person(1.0, 1.0);
+    odd.class_probabilities = vec![f32::NAN];
+    observe(&mut tracker, &set(100, vec![odd]));
+    assert_eq!(only(&tracker, 100).class_probability, 0.5);
+}
+
+#[test]
+fn a_new_model_starts_the_classes_anew() {
+    let mut tracker = walking();
+    let mut other = set(1000, vec![person(1.2, 1.0)]);
+    other.model_version = "4".into();
+    other.class_labels = vec!["child".into(), "cart".into()];
+    observe(&mut tracker, &other);
+    let track = only(&tracker, 1000);
+    assert_eq!((track.class_label.as_str(), track.model_version.as_str()), ("cart", "4"));
+    assert!(track.class_probability < 0.7);
+}
+
+#[test]
+fn tracks_come_in_the_frame_asked_for() {
+    let map_from_odom = Pose2::new(10.0, 0.0, std::f64::consts::FRAC_PI_2);
+    let track = walking().tracks(stamp(900), map_from_odom).remove(0);
+    assert!((track.position.y_m - 1.08).abs() < 0.1 && (track.position.x_m - 9.0).abs() < 0.1);
+    assert!((track.velocity.y_m - 1.2).abs() < 0.1 && track.velocity.x_m.abs() < 0.1);
+    assert!((track.prediction[4].y_m - 2.28).abs() < 0.15);
+    // An elongated covariance turns with it.
+    let mut elongated = tracker();
+    let mut d = person(1.0, 1.0);
+    d.covariance = [0.25, 0.0, 0.0, 0.01];
+    observe(&mut elongated, &set(0, vec![d]));
+    let track = elongated.tracks(stamp(0), map_from_odom).remove(0);
+    assert!(track.covariance[5] > 0.25 && track.covariance[0] < 0.02);
+}
+
+proptest! {
+    /// Whatever is seen: bounded, ids rise, covariances stay positive, the counters add up.
+    #[test]
+    fn invariants_hold(
+        sets in proptest::collection::vec((1..2000i64, proptest::collection::vec((-20.0..20.0f64, -20.0..20.0f64), 0..90)), 1..12),
+    ) {
+        let mut tracker = tracker();
+        let mut ms = 0;
+        let mut last_id = 0;
+        for (gap_ms, points) in sets {
+            ms += gap_ms;
+            observe(&mut tracker, &set(ms, points.iter().map(|(x, y)| person(*x, *y)).collect()));
+            let tracks = tracker.tracks(stamp(ms), Pose2::IDENTITY);
+            prop_assert!(tracks.len() <= TRACK_LIMIT);
+            prop_assert!(tracks.windows(2).all(|w| w[0].id < w[1].id));
+            for t in &tracks {
+                let c = Matrix4::from_row_slice(&t.covariance);
+                prop_assert!(c.cholesky().is_some() && t.position.is_finite() && t.velocity.is_finite());
+                prop_assert!(t.existence >= 0.0 && t.existence <= 1.0);
+            }
+            let c = tracker.counters();
+            prop_assert_eq!(c.begun, tracks.len() as u64 + c.unconfirmed + c.expired + c.dropped + c.reset);
+            let newest = tracks.last().map_or(last_id, |t| t.id);
+            prop_assert!(newest >= last_id || tracks.iter().all(|t| t.id <= last_id));
+            last_id = last_id.max(newest);
+        }
+    }
+}
