@@ -9,8 +9,10 @@
 )]
 
 mod clock;
+pub mod demo;
 mod gate_extras;
 mod params;
+pub mod player;
 mod process;
 mod qos;
 pub mod recorder;

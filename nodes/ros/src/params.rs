@@ -21,6 +21,14 @@ pub struct Parameters {
     pub wait_for_recorder_s: f64,
     /// Recorder: folder that the bag's folder is made in.
     pub output: Option<PathBuf>,
+    /// Player: bag to play, a file or a folder.
+    pub bag: Option<PathBuf>,
+    /// Player: seconds of the bag a second; zero: the default, 1.
+    pub rate: f64,
+    /// Player: begin anew at the end.
+    pub repeat: bool,
+    /// Player: only these topics; empty: all.
+    pub topics: Vec<String>,
 }
 
 /// Parameters that every ROS 2 node has and that are of no concern here.
@@ -47,11 +55,16 @@ impl Parameters {
             "tree" => self.tree = path(value)?,
             "zones" => self.zones = path(value)?,
             "output" => self.output = path(value)?,
+            "bag" => self.bag = path(value)?,
+            "rate" => self.rate = number(value)?,
+            "loop" => self.repeat = truth(value)?,
+            "topics" => self.topics = names(value)?,
             "use_sim_time" => self.use_sim_time = truth(value)?,
             "wait_for_recorder_s" => self.wait_for_recorder_s = number(value)?,
             other if IGNORED.iter().any(|prefix| other.starts_with(prefix)) => {}
             _ => bail!(
-                "is not known; there are config, scenario, tree, zones, output, use_sim_time, wait_for_recorder_s"
+                "is not known; there are config, scenario, tree, zones, output, bag, rate, loop, topics, use_sim_time, \
+                 wait_for_recorder_s"
             ),
         }
         Ok(())
@@ -85,6 +98,16 @@ fn truth(value: &ParameterValue) -> anyhow::Result<bool> {
         ParameterValue::Bool(truth) => Ok(*truth),
         other => bail!("must be true or false, is {other:?}"),
     }
+}
+
+/// A list of names, or one string with commas, as a launch argument has it.
+fn names(value: &ParameterValue) -> anyhow::Result<Vec<String>> {
+    let list = match value {
+        ParameterValue::StringArray(list) => list.clone(),
+        ParameterValue::String(text) => text.split(',').map(|name| name.trim().to_owned()).collect(),
+        other => bail!("must be a list of strings, is {other:?}"),
+    };
+    Ok(list.into_iter().filter(|name| !name.is_empty()).collect())
 }
 
 /// A whole number is a number too: `-p x:=2` means 2.0.

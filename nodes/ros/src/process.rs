@@ -33,10 +33,19 @@ pub fn init_logging() {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
+/// Holds the process id of the parent with which this process is to end; any other text: whoever is the parent.
+const DIE_WITH_PARENT: &str = "OUTRIDER_DIE_WITH_PARENT";
+
 /// Asks the kernel to end this process when its parent dies, if `OUTRIDER_DIE_WITH_PARENT` is set: whoever starts
 /// children wants none left behind, even after `kill -9` of itself.
 pub fn die_with_parent() {
-    if std::env::var_os("OUTRIDER_DIE_WITH_PARENT").is_some() {
-        let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+    let Some(meant) = std::env::var_os(DIE_WITH_PARENT) else { return };
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
+    // A parent that died before the kernel was asked is not noticed by it: somebody else is the parent by now.
+    let meant: Option<i32> = meant.to_str().and_then(|text| text.parse().ok()).filter(|pid| *pid > 1);
+    let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get());
+    if meant.is_some_and(|meant| parent != Some(meant)) {
+        tracing::error!("the process that started this one is gone");
+        std::process::exit(1);
     }
 }

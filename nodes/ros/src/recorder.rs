@@ -6,12 +6,12 @@ use crate::process::{die_with_parent, init_logging, install_panic_abort, stop_fl
 use crate::shell::{Bytes, advertise, next, publish, resolved};
 use anyhow::Context as _;
 use outrider_bags::{BagWriter, ChannelId, WriterOptions};
-use outrider_foundation::Span;
+use outrider_foundation::{RobotDescription, Span};
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
-use outrider_runtime::{BUILD, LossCounter, Qos, Topic, header};
+use outrider_runtime::{BUILD, LossCounter, Qos, config, header};
 use outrider_suite::{NODES, topics};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -62,7 +62,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     let context = r2r::Context::create().context("starting ROS")?;
     let mut ros = r2r::Node::create(context, "recorder", "").context("creating the node")?;
     let parameters = Parameters::read(&ros)?;
-    let folder = parameters.output.unwrap_or_else(|| PathBuf::from("bag"));
+    let folder = parameters.output.clone().unwrap_or_else(|| PathBuf::from("bag"));
     let writer = BagWriter::create_folder(&folder, &WriterOptions::default())?;
     let health = advertise(&mut ros, &topics::diagnostics())?;
     let mut recorder = Recorder {
@@ -76,7 +76,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         errors: 0,
     };
     recorder.writer.write_metadata("outrider", BTreeMap::from([("build".to_owned(), BUILD.to_owned())]))?;
-    recorder.subscribe_known(&mut ros)?;
+    recorder.subscribe_known(&mut ros, stamped_command(&parameters.config))?;
     tracing::info!("recorder: writing {}", folder.display());
     let mut next_flush = realtime() + FLUSH_PERIOD;
     let mut next_discovery = realtime();
@@ -101,11 +101,25 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     recorder.finish(&mut ros)
 }
 
+/// What the robot takes on `cmd_vel`; stamped, as in Jazzy, where there is no description.
+fn stamped_command(folder: &Path) -> bool {
+    let path = folder.join("robot.yaml");
+    let description = config::read(&path)
+        .and_then(|text| config::parse_unchecked::<RobotDescription>(&path.display().to_string(), &text));
+    description.map_or_else(
+        |error| {
+            tracing::warn!("recorder: {error}: taking cmd_vel as TwistStamped");
+            true
+        },
+        |robot| robot.stamped_command,
+    )
+}
+
 impl Recorder {
     /// The topics of the suite, before anybody publishes them: the first message of a run is in the bag too.
-    fn subscribe_known(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
+    fn subscribe_known(&mut self, ros: &mut r2r::Node, stamped_command: bool) -> anyhow::Result<()> {
         let namespace = ros.namespace().unwrap_or_default();
-        for topic in topics::all(&NODES) {
+        for topic in topics::all(&NODES, stamped_command) {
             self.subscribe(ros, &resolved(&namespace, &topic), topic.type_name, topic.qos)?;
         }
         Ok(())

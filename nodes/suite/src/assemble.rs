@@ -114,7 +114,7 @@ pub fn assemble(
             let config: outrider_sim::Config = parsed(node, &resources, "config")?;
             let scenario: Scenario = parsed(node, &resources, "scenario")?;
             let (world, _) = resources.get(node, "world")?;
-            let scan_period_s = 1.0 / config.lidar.rate_hz;
+            let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
             let core = SimNode::new(config, &robot, world, scenario.start.into(), scenario.seed)
                 .map_err(|e| refused("world", e.to_string()))?;
             Box::new(Host::new(spec(resources), SimBinding { stamped_command, scan_period_s }, core))
@@ -180,6 +180,10 @@ fn pinned_hashes(node: &str, resources: &Resources, zones: &Zones) -> Result<Pin
     Ok(PinnedHashes {
         specification: sha(&["outrider_assurance built-in properties", env!("CARGO_PKG_VERSION")]),
         parameters: sha(&[resources.get(node, "config")?.0, resources.get(node, "robot")?.0]),
-        zones: if zones.is_empty() { [0; 32] } else { sha(&[resources.get(node, "zones")?.0]) },
+        zones: if zones.exclusion.is_empty() && zones.speed.is_empty() {
+            [0; 32]
+        } else {
+            sha(&[resources.get(node, "zones")?.0])
+        },
     })
 }

@@ -5,6 +5,7 @@
 pub mod assemble;
 pub mod bindings;
 pub mod convert;
+pub mod drive;
 pub mod lockstep;
 pub mod replay;
 pub mod scenario;

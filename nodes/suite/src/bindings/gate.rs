@@ -99,7 +99,8 @@ impl Binding for GateBinding {
         }
     }
 
-    fn diagnose(&self, core: &GateNode) -> Diagnosis {
-        healthy("running", core.diagnostics().into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+    fn diagnose(&self, _core: &GateNode) -> Diagnosis {
+        // Its state is published every period in full.
+        healthy("running", Vec::new())
     }
 }

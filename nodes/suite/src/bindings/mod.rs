@@ -107,8 +107,8 @@ pub mod topics {
         if stamped { cmd_vel_stamped() } else { cmd_vel_plain() }
     }
 
-    /// Every topic of a suite with these nodes.
-    pub fn all(nodes: &[&str]) -> Vec<Topic> {
+    /// Every topic of a suite with these nodes, for a robot that takes stamped commands or not.
+    pub fn all(nodes: &[&str], stamped_command: bool) -> Vec<Topic> {
         let mut all = vec![
             scan(),
             odom(),
@@ -141,6 +141,7 @@ pub mod topics {
             ground_truth(),
             clock(),
             diagnostics(),
+            cmd_vel(stamped_command),
         ];
         all.extend(nodes.iter().flat_map(|node| [journal(node), info(node)]));
         all

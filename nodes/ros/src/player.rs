@@ -1,0 +1,203 @@
+//! The player: a bag as live topics, with `/clock`, so that RViz, Foxglove or nodes on simulated time see the run again.
+
+use crate::clock::monotonic;
+use crate::params::Parameters;
+use crate::process::{die_with_parent, init_logging, install_panic_abort, stop_flag};
+use crate::qos::offered;
+use crate::shell::{advertise, publish};
+use anyhow::{Context as _, ensure};
+use outrider_bags::{BagReader, Channel, Order};
+use outrider_foundation::{Instant, Span, Stamp};
+use outrider_msgs::rosgraph_msgs::Clock;
+use outrider_runtime::{Qos, time_message};
+use outrider_suite::topics;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// `/clock` is published so often, in real time.
+const CLOCK_PERIOD: Span = Span::from_millis(10);
+/// Subscribers that are there already find the player within this.
+const DISCOVERY: Span = Span::from_millis(1000);
+const FASTEST: f64 = 100.0;
+const SLOWEST: f64 = 0.01;
+/// Depth where the bag does not tell.
+const DEPTH: u32 = 10;
+const DEEPEST: u32 = 1000;
+
+/// `main` of the player.
+pub fn entry() -> ExitCode {
+    install_panic_abort();
+    init_logging();
+    die_with_parent();
+    match stop_flag().and_then(|stop| run(&stop)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("player: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(stop: &AtomicBool) -> anyhow::Result<()> {
+    let context = r2r::Context::create().context("starting ROS")?;
+    let mut ros = r2r::Node::create(context, "player", "").context("creating the node")?;
+    let parameters = Parameters::read(&ros)?;
+    let path = parameters.bag.as_ref().context("parameter `bag` has to name a bag")?;
+    // Never set is zero.
+    let rate = if parameters.rate.abs() < f64::EPSILON { 1.0 } else { parameters.rate };
+    ensure!(
+        (SLOWEST..=FASTEST).contains(&rate),
+        "parameter `rate`: {rate} is not within [{SLOWEST}, {FASTEST}]"
+    );
+    let bag = BagReader::open(path)?;
+    let (first_ns, last_ns) = bag.bounds_ns().with_context(|| format!("{} is empty", path.display()))?;
+    let mut player = Player::connect(&mut ros, &bag, &parameters.topics, rate)?;
+    let length_s = Span::from_nanos(signed(last_ns) - signed(first_ns)).as_s();
+    tracing::info!("player: {} ({length_s:.1} s) at rate {rate}", path.display());
+    player.wait_until(&mut ros, monotonic() + DISCOVERY, stop, None);
+    loop {
+        player.play(&mut ros, &bag, signed(first_ns), stop)?;
+        if !parameters.repeat || stop.load(Ordering::Relaxed) {
+            break;
+        }
+        tracing::info!("player: from the beginning");
+    }
+    tracing::info!("player: {} messages played, {} could not be", player.played, player.errors);
+    Ok(())
+}
+
+fn signed(nanos: u64) -> i64 {
+    i64::try_from(nanos).unwrap_or(i64::MAX)
+}
+
+struct Player {
+    /// By the bag's channel; `None` is not played.
+    publishers: Vec<Option<r2r::PublisherUntyped>>,
+    clock: r2r::PublisherUntyped,
+    next_clock: Instant,
+    rate: f64,
+    played: u64,
+    errors: u64,
+}
+
+/// Where a pass through the bag is in time.
+#[derive(Clone, Copy)]
+struct Pass {
+    started: Instant,
+    first_ns: i64,
+}
+
+impl Player {
+    fn connect(ros: &mut r2r::Node, bag: &BagReader, chosen: &[String], rate: f64) -> anyhow::Result<Self> {
+        let clock = advertise(ros, &topics::clock())?;
+        let clock_name = topics::clock().absolute_name();
+        let mut publishers = Vec::new();
+        for channel in bag.channels() {
+            // Its own clock instead of the bag's: that one stands still between messages and knows no rate.
+            let wanted =
+                channel.topic != clock_name && (chosen.is_empty() || chosen.contains(&channel.topic));
+            publishers.push(if wanted { offer(ros, channel) } else { None });
+        }
+        ensure!(publishers.iter().any(Option::is_some), "none of the bag's topics is to be played");
+        Ok(Self { publishers, clock, next_clock: monotonic(), rate, played: 0, errors: 0 })
+    }
+
+    /// Once through the bag.
+    fn play(
+        &mut self,
+        ros: &mut r2r::Node,
+        bag: &BagReader,
+        first_ns: i64,
+        stop: &AtomicBool,
+    ) -> anyhow::Result<()> {
+        let pass = Pass { started: monotonic(), first_ns };
+        for message in bag.messages(Order::LogTime) {
+            let message = match message {
+                Ok(message) => message,
+                Err(damage) => {
+                    tracing::warn!("player: {damage}");
+                    continue;
+                }
+            };
+            let Some(Some(publisher)) = self.publishers.get(message.channel) else { continue };
+            let into_s = Span::from_nanos(signed(message.log_time_ns) - first_ns).as_s() / self.rate;
+            let publisher = publisher.clone();
+            self.wait_until(ros, pass.started + Span::from_s(into_s), stop, Some(pass));
+            if stop.load(Ordering::Relaxed) {
+                break;
+            }
+            publish(&publisher, &message.data, &mut self.errors);
+            self.played += 1;
+        }
+        Ok(())
+    }
+
+    /// Waits and, within a pass, publishes the clock.
+    fn wait_until(&mut self, ros: &mut r2r::Node, until: Instant, stop: &AtomicBool, pass: Option<Pass>) {
+        loop {
+            let now = monotonic();
+            if let Some(pass) = pass.filter(|_| now >= self.next_clock) {
+                self.next_clock = now + CLOCK_PERIOD;
+                self.tell_time(now, pass);
+            }
+            let left = until.since(now).min(CLOCK_PERIOD);
+            if left <= Span::ZERO || stop.load(Ordering::Relaxed) {
+                return;
+            }
+            // Nothing is subscribed, so spinning does not wait by itself; it answers parameter requests.
+            ros.spin_once(Duration::ZERO);
+            std::thread::sleep(Duration::from_nanos(left.nanos().unsigned_abs()));
+        }
+    }
+
+    fn tell_time(&mut self, now: Instant, pass: Pass) {
+        let passed = Span::from_s(now.since(pass.started).as_s() * self.rate);
+        let clock = time_message(Stamp::from_nanos(pass.first_ns) + passed);
+        if let Ok(bytes) = outrider_msgs::encode(&Clock { clock }) {
+            publish(&self.clock, &bytes, &mut self.errors);
+        }
+    }
+}
+
+fn offer(ros: &mut r2r::Node, channel: &Channel) -> Option<r2r::PublisherUntyped> {
+    let qos = offered(recorded_qos(channel.metadata.get("offered_qos_profiles").map_or("", String::as_str)));
+    if channel.message_encoding != "cdr" {
+        tracing::warn!("player: {}: encoded as {}, not played", channel.topic, channel.message_encoding);
+        return None;
+    }
+    match ros.create_publisher_untyped(&channel.topic, &channel.type_name, qos) {
+        Ok(publisher) => Some(publisher),
+        Err(error) => {
+            tracing::warn!("player: {} ({}): {error}, not played", channel.topic, channel.type_name);
+            None
+        }
+    }
+}
+
+/// Durability and depth from rosbag2's YAML, in words or, before Jazzy, numbers (1 is transient local).
+fn recorded_qos(yaml: &str) -> Qos {
+    let value = |key: &str| {
+        yaml.lines().find_map(|line| {
+            line.trim_start_matches([' ', '-']).strip_prefix(key)?.strip_prefix(':').map(str::trim)
+        })
+    };
+    let transient_local = matches!(value("durability"), Some("transient_local" | "1"));
+    let depth = value("depth").and_then(|d| d.parse().ok()).filter(|d| *d > 0).unwrap_or(DEPTH);
+    Qos { reliable: true, transient_local, depth: depth.min(DEEPEST) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_our_own_bags_say_is_understood() {
+        for qos in [Qos::SENSOR, Qos::RELIABLE, Qos::RECORD, Qos::LATCHED] {
+            let read = recorded_qos(&qos.to_rosbag2_yaml());
+            assert_eq!((read.transient_local, read.depth), (qos.transient_local, qos.depth));
+        }
+        assert!(recorded_qos("- history: 1\n  depth: 1\n  durability: 1\n").transient_local);
+        assert!(!recorded_qos("").transient_local);
+    }
+}

@@ -1,0 +1,216 @@
+//! One scenario, driven in lock-step: an operator arms the gate and gives the goal, an observer watches the end.
+
+use crate::assemble::{AssembleError, Files, read_scenario};
+use crate::bindings::topics;
+use crate::convert;
+use crate::lockstep::{Lockstep, LockstepError, Observed, Observer};
+use crate::scenario::Scenario;
+use outrider_foundation::Stamp;
+use outrider_foundation::data::{Goal, OperatorAction, OperatorRequest};
+use outrider_foundation::grid::FrameId;
+use outrider_msgs::outrider_msgs::{Decision, GateState, GroundTruth};
+use outrider_msgs::std_msgs::Bool;
+use outrider_runtime::ConfigError;
+
+/// The operator tries to arm so often.
+const ARM_PERIOD_S: f64 = 0.5;
+/// Progress is shown so often.
+const SHOW_PERIOD_S: f64 = 0.1;
+/// Standing still for so long at the goal is arriving.
+const STILL_S: f64 = 0.5;
+/// Slower than this is standing still.
+const STILL_MPS: f64 = 0.02;
+
+/// How a drive ended.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct DriveResult {
+    /// Scenario.
+    pub id: String,
+    /// Standing at the goal, with the planner's own word that it is there.
+    pub reached: bool,
+    /// From the goal being given to standing still at it, or to the end.
+    pub drive_time_s: f64,
+    /// Virtual time of the whole run.
+    pub elapsed_s: f64,
+    /// Way of the base's origin.
+    pub distance_m: f64,
+    /// Distance from the goal at the end.
+    pub goal_distance_m: f64,
+    /// Least true distance from the robot's outline to anything.
+    pub least_clearance_m: f64,
+    /// What that was.
+    pub nearest: String,
+    /// Times that contact began.
+    pub collisions: u32,
+    /// Times that the gate changed to stopping.
+    pub stops: u64,
+    /// XXH3-64 over every message, in order: two runs with the same digest are the same run.
+    pub digest: String,
+}
+
+/// What a drive's operator and observer remember.
+#[derive(Default)]
+struct Watch {
+    gate: Option<GateState>,
+    truth: Option<GroundTruth>,
+    decision: Option<Decision>,
+    still_since: Option<f64>,
+    least_clearance_m: Option<(f64, String)>,
+    distance_m: f64,
+    digest: outrider_runtime::OutputDigest,
+}
+
+impl Watch {
+    fn see(&mut self, observed: &Observed, elapsed_s: f64) {
+        self.digest.add(0, observed.topic.name.as_bytes());
+        self.digest.add(1, observed.bytes);
+        let name = observed.topic.name.as_str();
+        if name == topics::gate_state().name {
+            self.gate = outrider_msgs::decode(observed.bytes).ok();
+        } else if name == topics::decision().name {
+            self.decision = outrider_msgs::decode(observed.bytes).ok();
+        } else if name == topics::ground_truth().name
+            && let Ok(truth) = outrider_msgs::decode::<GroundTruth>(observed.bytes)
+        {
+            self.note(truth, elapsed_s);
+        }
+    }
+
+    fn note(&mut self, truth: GroundTruth, elapsed_s: f64) {
+        if let Some(before) = &self.truth {
+            self.distance_m += libm::hypot(truth.x - before.x, truth.y - before.y);
+        }
+        if self.least_clearance_m.as_ref().is_none_or(|(least, _)| truth.clearance < *least) {
+            self.least_clearance_m = Some((truth.clearance, truth.nearest.clone()));
+        }
+        if truth.v.abs() > STILL_MPS || truth.w.abs() > STILL_MPS {
+            self.still_since = None;
+        } else {
+            self.still_since = self.still_since.or(Some(elapsed_s));
+        }
+        self.truth = Some(truth);
+    }
+
+    fn goal_distance_m(&self, scenario: &Scenario) -> f64 {
+        let goal = scenario.goal;
+        self.truth.as_ref().map_or(f64::INFINITY, |t| libm::hypot(t.x - goal.x_m, t.y - goal.y_m))
+    }
+
+    fn arrived(&self, scenario: &Scenario, elapsed_s: f64) -> bool {
+        self.goal_distance_m(scenario) <= scenario.goal_tolerance_m
+            && self.still_since.is_some_and(|since| elapsed_s - since >= STILL_S)
+            && self.decision.as_ref().is_some_and(|d| d.tree_status == Decision::SUCCESS)
+    }
+
+    fn is_armed(&self) -> bool {
+        self.gate.as_ref().is_some_and(|g| matches!(g.mode, GateState::STOPPING | GateState::FORWARDING))
+    }
+}
+
+/// What `drive` shows while it runs.
+pub struct Progress<'a> {
+    /// Virtual time since the start.
+    pub elapsed_s: f64,
+    /// The newest truth.
+    pub truth: Option<&'a GroundTruth>,
+    /// The newest decision.
+    pub decision: Option<&'a Decision>,
+}
+
+/// Drives a scenario to its end. `see` gets every message, `show` the progress about ten times a virtual second.
+///
+/// # Errors
+/// When a node cannot be started or a bound of the lock-step world is hit.
+pub fn drive(
+    files: &Files,
+    see: &mut Observer,
+    show: &mut dyn FnMut(&Progress),
+) -> Result<DriveResult, LockstepError> {
+    let missing = || ConfigError::Missing { node: "sim".into(), role: "scenario".into() };
+    let path = files.scenario.as_deref().ok_or_else(missing).map_err(AssembleError::from)?;
+    let scenario = read_scenario(path)?;
+    let mut suite = Lockstep::new(files)?;
+    let mut watch = Watch::default();
+    let mut operator = Operator::default();
+    let mut next_show_s = 0.0;
+    loop {
+        let at_s = suite.elapsed_s();
+        suite.advance(&mut |observed: &Observed| {
+            see(observed);
+            watch.see(observed, at_s);
+        })?;
+        let now_s = suite.elapsed_s();
+        operator.act(&scenario, &mut suite, &mut watch, see)?;
+        if now_s >= next_show_s {
+            next_show_s = now_s + SHOW_PERIOD_S;
+            let (truth, decision) = (watch.truth.as_ref(), watch.decision.as_ref());
+            show(&Progress { elapsed_s: now_s, truth, decision });
+        }
+        let arrived = operator.goal_given_s.is_some() && watch.arrived(&scenario, now_s);
+        if arrived || now_s >= scenario.time_limit_s {
+            return Ok(result(&scenario, &watch, arrived, now_s, operator.goal_given_s));
+        }
+    }
+}
+
+/// Who arms the gate and gives the goal.
+#[derive(Default)]
+struct Operator {
+    next_arm_s: f64,
+    requests: u64,
+    goal_given_s: Option<f64>,
+}
+
+impl Operator {
+    fn act(
+        &mut self,
+        scenario: &Scenario,
+        suite: &mut Lockstep,
+        watch: &mut Watch,
+        see: &mut Observer,
+    ) -> Result<(), LockstepError> {
+        let (now_s, stamp) = (suite.elapsed_s(), suite.now().ros);
+        let disarmed = watch.gate.as_ref().is_none_or(|g| g.mode == GateState::DISARMED);
+        let give_goal = self.goal_given_s.is_none() && watch.is_armed();
+        let mut record = |observed: &Observed| {
+            see(observed);
+            watch.see(observed, now_s);
+        };
+        if disarmed && now_s >= self.next_arm_s {
+            self.next_arm_s = now_s + ARM_PERIOD_S;
+            self.requests += 1;
+            let request = OperatorRequest { stamp, sequence: self.requests, action: OperatorAction::Arm };
+            let message = convert::operator_request_to_message(&request);
+            suite.publish(&topics::e_stop(), &Bool { data: false }, &mut record)?;
+            suite.publish(&topics::operator_request(), &message, &mut record)?;
+        }
+        if give_goal {
+            self.goal_given_s = Some(now_s);
+            let message = convert::goal_to_message(&goal(scenario, stamp));
+            suite.publish(&topics::goal_pose(), &message, &mut record)?;
+        }
+        Ok(())
+    }
+}
+
+fn goal(scenario: &Scenario, stamp: Stamp) -> Goal {
+    Goal { stamp, frame: FrameId::Map, pose: scenario.goal.into() }
+}
+
+fn result(scenario: &Scenario, watch: &Watch, reached: bool, now_s: f64, goal_s: Option<f64>) -> DriveResult {
+    let (least_clearance_m, nearest) =
+        watch.least_clearance_m.clone().unwrap_or((f64::NAN, "nothing seen".to_owned()));
+    DriveResult {
+        id: scenario.id.clone(),
+        reached,
+        drive_time_s: goal_s.map_or(0.0, |since| now_s - since),
+        elapsed_s: now_s,
+        distance_m: watch.distance_m,
+        goal_distance_m: watch.goal_distance_m(scenario),
+        least_clearance_m,
+        nearest,
+        collisions: watch.truth.as_ref().map_or(0, |t| t.collisions),
+        stops: watch.gate.as_ref().map_or(0, |g| g.stops),
+        digest: format!("{:016x}", watch.digest.finish().1),
+    }
+}
