@@ -1,1 +1,43 @@
-//! Bags: MCAP writer, reader, recovery and tick journals.
+//! Bags at the raw level: rosbag2-compatible MCAP files of CDR messages, written so that a killed recorder loses at
+//! most what came after its last [`BagWriter::flush`], and read so that every complete message of a damaged or
+//! truncated file comes back. Knows no message types: bytes in, bytes out.
+//!
+//! What rosbag2 (Jazzy) wants of such a file: profile `ros2`; on every channel the message encoding `cdr` and a
+//! schema named `pkg/msg/Type` of encoding `ros2msg`; for a folder a `metadata.yaml` (version 9) beside the file.
+
+#![allow(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "this is the shell that reads and writes files; no core depends on it"
+)]
+
+mod error;
+mod framing;
+mod index;
+mod messages;
+mod metadata_yaml;
+mod reader;
+mod recovery;
+#[cfg(test)]
+mod tests;
+mod writer;
+
+pub use error::{BagError, Damage};
+pub use messages::{BagMessage, Messages, Order};
+pub use reader::{BagReader, Channel, Metadata};
+pub use recovery::{Recovery, recover};
+pub use writer::{BagWriter, ChannelId, Compression, WriterOptions};
+
+/// The longest message or definition that is written, in bytes.
+pub const MESSAGE_LIMIT: usize = 64 << 20;
+/// The longest single record (message, schema, whole chunk before or after decompression) that is read, in bytes.
+/// A longer claim in a file is damage, and nothing is allocated for it.
+pub const RECORD_LIMIT: usize = 128 << 20;
+/// The longest summary section that is read, in bytes; beyond it a file is scanned instead.
+pub const SUMMARY_LIMIT: u64 = 256 << 20;
+/// The most bytes of messages that are held at once while overlapping chunks are merged by time.
+pub const MERGE_LIMIT: usize = 1 << 30;
+/// The most files of one folder.
+pub const FILE_LIMIT: usize = 10_000;
+/// The most findings of damage that are kept apart; more are counted in the last one.
+pub const DAMAGE_LIMIT: usize = 1_000;

@@ -1,1 +1,98 @@
-//! Core of runtime assurance: independent checks, mode and permits.
+//! Core of runtime assurance: independent checks of every proposed command, the mode, and permits.
+//!
+//! It trusts neither the planner nor the world model: raw scan and odometry come first. It never plans a way, and never
+//! knows ROS, encodings, files or clocks. The way through it: [`Input`] → `sensing` (what is known, how fresh) →
+//! `state_checks` (may the robot move on as it moves) and `command_checks` (may it do what is proposed) → `mode` (how much
+//! freedom) → `backup` (what instead) → `explain` (why).
+
+mod backup;
+mod clearance;
+mod command_checks;
+mod config;
+mod explain;
+mod mode;
+mod monitor;
+mod motion;
+mod node;
+mod sensing;
+mod source;
+mod state_checks;
+mod tail_shape;
+#[cfg(test)]
+mod tests;
+mod zones;
+
+pub use config::{Ages, Config, Margins, ModeLimits, Reaction, ScanQuality, Tail, Tracks, Uncertainty};
+pub use node::AssuranceNode;
+pub use zones::{ExclusionZone, SpeedZone, Zones};
+
+use outrider_foundation::data::{
+    AssuranceState, Challenge, Command, GateState, Intervention, Odometry, Permit, Scan, WorldModel,
+};
+
+/// What assurance consumes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The raw scan, straight from the robot.
+    Scan(Scan),
+    /// The odometry, straight from the robot.
+    Odometry(Odometry),
+    /// Tracks, pose and health of the sources.
+    WorldModel(WorldModel),
+    /// A proposal of the planner.
+    Command(Command),
+    /// The gate's question.
+    Challenge(Challenge),
+    /// The emergency stop: pressed or released.
+    EStop(bool),
+    /// What the gate does.
+    Gate(GateState),
+    /// A message that the shell could not turn into one of the above.
+    Rejected {
+        /// Where it came from.
+        topic: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What assurance produces.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Leave for one command.
+    Permit(Permit),
+    /// The backup controller's command, in place of one that did not pass. Its permit follows.
+    Recovery(Command),
+    /// Mode and monitors.
+    State(AssuranceState),
+    /// Why something was stopped, slowed or refused.
+    Intervention(Intervention),
+}
+
+/// Why assurance refuses to start.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum AssuranceError {
+    /// Key, value and allowed range, as the validation words them.
+    #[error("assurance configuration: {0}")]
+    Config(String),
+    /// A number that another one bounds.
+    #[error("assurance configuration: {key}: {value} is not within [0, {limit}] ({by})")]
+    Bounded {
+        /// Key in the file.
+        key: &'static str,
+        /// What was given.
+        value: f64,
+        /// The other number.
+        limit: f64,
+        /// Which one that is.
+        by: &'static str,
+    },
+    /// A zone that cannot be.
+    #[error("zones: {name}: {problem}")]
+    Zone {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+}

@@ -1,1 +1,31 @@
-//! Core of the embedded simulator: world, robot, sensors and people.
+//! Core of the embedded simulator: a world from SDF text, a differential-drive robot, its sensors and people on foot.
+//!
+//! [`SimNode`] is a deterministic core like every other: it takes velocity commands and time, and gives what the real
+//! robot would publish, plus the truth for evaluation. The same seed, world, configuration and calls give the same
+//! outputs, bit for bit.
+//!
+//! The world frame of the SDF file is the `map` frame. What this simulator leaves out:
+//! - The lidar sees the collision shapes, cut by the plane at its height. A shape that does not reach that plane is
+//!   not seen and not on the map, though the robot can run into it.
+//! - All beams of a sweep are taken at one instant.
+//! - Nothing can be pushed: models stand still, people follow their script and do not look out.
+
+mod clearance;
+mod config;
+mod drive;
+mod error;
+mod node;
+mod rays;
+mod sensors;
+mod world;
+
+pub use clearance::{Clearance, ClearanceIndex};
+pub use config::{
+    BodyConfig, Config, DetectorConfig, DriveConfig, Dropout, ImuConfig, LidarConfig, LocaliserConfig,
+    MapConfig, OdometryConfig, PersonConfig, Timing,
+};
+pub use drive::Drive;
+pub use error::SimError;
+pub use node::{Counters, Input, Output, SimNode};
+pub use rays::{Disc, Fan, RayScene};
+pub use world::{Actor, Motion, Outline, Pose3, Raster, Shape, Solid, Unsupported, Waypoint, World};

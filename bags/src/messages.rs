@@ -1,0 +1,197 @@
+//! Iterating over the messages of a bag, in the order of the file or of log time.
+
+use crate::MERGE_LIMIT;
+use crate::error::BagError;
+use crate::framing::{Check, Next, op, parse_message, plain_records, stream_records};
+use crate::index::{Kind, Segment, read_at};
+use crate::reader::BagReader;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::fs::File;
+use std::iter::FusedIterator;
+
+/// One message as it was recorded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BagMessage {
+    /// Index into [`BagReader::channels`].
+    pub channel: usize,
+    /// The publisher's count, where it was known.
+    pub sequence: u32,
+    /// When it was recorded, in nanoseconds since the epoch.
+    pub log_time_ns: u64,
+    /// When it was published.
+    pub publish_time_ns: u64,
+    /// The message, CDR with its encapsulation header in our bags.
+    pub data: Vec<u8>,
+}
+
+/// In which order messages are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// As they were written.
+    File,
+    /// By log time; messages of equal time as they were written.
+    LogTime,
+}
+
+/// The messages of a bag; see [`BagReader::messages`].
+pub struct Messages<'a> {
+    reader: &'a BagReader,
+    order: Order,
+    /// File and segment indexes still to be read, in the order of reading; the first is the rank.
+    pending: VecDeque<(usize, usize, usize)>,
+    loaded: BTreeMap<usize, VecDeque<BagMessage>>,
+    /// Log time and rank of the first message of every loaded segment.
+    heads: BinaryHeap<Reverse<(u64, usize)>>,
+    errors: VecDeque<BagError>,
+    open: Option<(usize, File)>,
+    held_bytes: usize,
+    overflow_told: bool,
+}
+
+impl<'a> Messages<'a> {
+    pub(crate) fn new(reader: &'a BagReader, order: Order) -> Self {
+        let all = reader.files.iter().enumerate();
+        let segments = all.flat_map(|(f, file)| (0..file.segments.len()).map(move |s| (f, s)));
+        let mut pending: Vec<_> = segments.enumerate().map(|(rank, (f, s))| (rank, f, s)).collect();
+        if order == Order::LogTime {
+            pending.sort_by_key(|(rank, f, s)| (segment(reader, *f, *s).map_or(0, |s| s.start_ns), *rank));
+        }
+        Self {
+            reader,
+            order,
+            pending: pending.into(),
+            loaded: BTreeMap::new(),
+            heads: BinaryHeap::new(),
+            errors: VecDeque::new(),
+            open: None,
+            held_bytes: 0,
+            overflow_told: false,
+        }
+    }
+
+    /// Loads what has to be there before the next message can be chosen.
+    fn fill(&mut self) {
+        while let Some(&(rank, file, index)) = self.pending.front() {
+            let Some(segment) = segment(self.reader, file, index) else { return };
+            let needed = match (self.order, self.heads.peek()) {
+                (_, None) => true,
+                (Order::File, Some(_)) => false,
+                (Order::LogTime, Some(Reverse((time, _)))) => segment.start_ns <= *time,
+            };
+            if !needed {
+                return;
+            }
+            if self.held_bytes > MERGE_LIMIT {
+                // Too much overlaps in time to be put in order: go on with what is there, and say so once.
+                if !std::mem::replace(&mut self.overflow_told, true) {
+                    let path = self.reader.files.get(file).map(|f| f.path.clone()).unwrap_or_default();
+                    let what = "what overlaps in time (from here on the order is not by log time)".into();
+                    let (size, limit) = (self.held_bytes as u64, MERGE_LIMIT as u64);
+                    self.errors.push_back(BagError::TooLarge { path, what, size, limit });
+                }
+                return;
+            }
+            self.pending.pop_front();
+            let segment = segment.clone();
+            let mut messages = VecDeque::new();
+            if let Err(error) = self.load(file, &segment, &mut messages) {
+                self.errors.push_back(error);
+            }
+            if self.order == Order::LogTime {
+                messages.make_contiguous().sort_by_key(|m| m.log_time_ns);
+            }
+            if let Some(first) = messages.front() {
+                self.heads.push(Reverse((first.log_time_ns, rank)));
+                self.loaded.insert(rank, messages);
+            }
+        }
+    }
+
+    fn load(
+        &mut self,
+        file: usize,
+        segment: &Segment,
+        messages: &mut VecDeque<BagMessage>,
+    ) -> Result<(), BagError> {
+        let (Some(index), Some(map)) = (self.reader.files.get(file), self.reader.channel_maps.get(file))
+        else {
+            return Ok(());
+        };
+        let path = index.path.as_path();
+        let handle = match self.open.take() {
+            Some((open, handle)) if open == file => handle,
+            _ => File::open(path).map_err(BagError::io(path, "open"))?,
+        };
+        let (_, handle) = self.open.insert((file, handle));
+        if segment.length > crate::RECORD_LIMIT as u64 + crate::framing::RECORD_HEADER as u64 {
+            return Err(BagError::TooLarge {
+                path: path.to_owned(),
+                what: format!("the chunk at byte {}", segment.offset),
+                size: segment.length,
+                limit: crate::RECORD_LIMIT as u64,
+            });
+        }
+        let bytes = read_at(handle, path, segment.offset, segment.length)?;
+        let mut undeclared = BTreeSet::new();
+        let mut left = segment.messages.unwrap_or(u64::MAX);
+        let take = |opcode: u8, body: &[u8]| {
+            if opcode != op::MESSAGE {
+                return Ok(Next::Continue);
+            }
+            let (id, mut message) = parse_message(body).ok_or("a message record that is too short")?;
+            match map.get(&id) {
+                Some(channel) => {
+                    message.channel = *channel;
+                    self.held_bytes = self.held_bytes.saturating_add(message.data.len());
+                    messages.push_back(message);
+                }
+                None => {
+                    undeclared.insert(id);
+                }
+            }
+            left = left.saturating_sub(1);
+            Ok(if left == 0 { Next::Stop } else { Next::Continue })
+        };
+        let outcome = match segment.kind {
+            Kind::Chunk if bytes.first() != Some(&op::CHUNK) => Err("no chunk where one should be".into()),
+            Kind::Chunk => stream_records(&bytes, Check::Chunk, take),
+            Kind::CutChunk => stream_records(&bytes, Check::Nothing, take),
+            Kind::Plain => plain_records(&bytes, take),
+        };
+        outcome.map_err(|reason| BagError::damaged(path, segment.offset, reason))?;
+        if undeclared.is_empty() {
+            return Ok(());
+        }
+        let reason = format!("messages of channels that are not declared: {undeclared:?}");
+        Err(BagError::damaged(path, segment.offset, reason))
+    }
+}
+
+impl Iterator for Messages<'_> {
+    type Item = Result<BagMessage, BagError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.fill();
+        if let Some(error) = self.errors.pop_front() {
+            return Some(Err(error));
+        }
+        let Reverse((_, rank)) = self.heads.pop()?;
+        let queue = self.loaded.get_mut(&rank)?;
+        let message = queue.pop_front()?;
+        match queue.front() {
+            Some(following) => self.heads.push(Reverse((following.log_time_ns, rank))),
+            None => {
+                self.loaded.remove(&rank);
+            }
+        }
+        self.held_bytes = self.held_bytes.saturating_sub(message.data.len());
+        Some(Ok(message))
+    }
+}
+
+impl FusedIterator for Messages<'_> {}
+
+fn segment(reader: &BagReader, file: usize, index: usize) -> Option<&Segment> {
+    reader.files.get(file)?.segments.get(index)
+}

@@ -1,0 +1,65 @@
+//! Making a whole bag of what can be read of a damaged one.
+
+use crate::error::BagError;
+use crate::messages::Order;
+use crate::reader::BagReader;
+use crate::writer::{BagWriter, ChannelId, WriterOptions};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What a recovery did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// Messages written.
+    pub messages: u64,
+    /// Messages of channels that a ROS 2 bag cannot hold (not CDR, or without a ros2msg schema).
+    pub left_out: u64,
+    /// What could not be read, one sentence each.
+    pub damage: Vec<String>,
+}
+
+/// Copies every message that can be read from `src` to a new bag `dst`: a file when its name ends in `.mcap`, else a folder.
+///
+/// # Errors
+/// When `src` is no bag at all, or `dst` exists or cannot be written. Damage in `src` is reported, not an error.
+pub fn recover(
+    src: impl AsRef<Path>,
+    dst: impl AsRef<Path>,
+    options: &WriterOptions,
+) -> Result<Recovery, BagError> {
+    let reader = BagReader::open(src)?;
+    let dst = dst.as_ref();
+    let mut writer = if dst.extension().is_some_and(|e| e == "mcap") {
+        BagWriter::create(dst, options)?
+    } else {
+        BagWriter::create_folder(dst, options)?
+    };
+    let mut result = Recovery::default();
+    result.damage.extend(reader.damage().map(ToString::to_string));
+    for metadata in reader.metadata() {
+        writer.write_metadata(&metadata.name, metadata.entries.clone())?;
+    }
+    let mut ids: BTreeMap<usize, ChannelId> = BTreeMap::new();
+    for (index, channel) in reader.channels().iter().enumerate() {
+        if channel.message_encoding == "cdr" && channel.schema_encoding == "ros2msg" {
+            let (topic, type_name) = (&channel.topic, &channel.type_name);
+            let id = writer.add_channel_with(topic, type_name, &channel.definition, &channel.metadata)?;
+            ids.insert(index, id);
+        }
+    }
+    for message in reader.messages(Order::File) {
+        match message {
+            Ok(m) => match ids.get(&m.channel) {
+                Some(id) => {
+                    writer.write(*id, m.sequence, m.log_time_ns, m.publish_time_ns, &m.data)?;
+                    result.messages = result.messages.saturating_add(1);
+                }
+                None => result.left_out = result.left_out.saturating_add(1),
+            },
+            Err(error) if result.damage.len() < crate::DAMAGE_LIMIT => result.damage.push(error.to_string()),
+            Err(_) => {}
+        }
+    }
+    writer.finish()?;
+    Ok(result)
+}

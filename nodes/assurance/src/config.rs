@@ -1,0 +1,270 @@
+//! `config/assurance.yaml`.
+
+use crate::AssuranceError;
+use garde::Validate;
+use outrider_foundation::robot::DriveLimits;
+use serde::{Deserialize, Serialize};
+
+/// Parameters of assurance. Every number has a range; none may switch a monitor off.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// State is published and monitors are evaluated at the latest after this time, s.
+    #[garde(custom(within(0.02, 0.5)))]
+    pub state_period_s: f64,
+    /// How long after its challenge a permit holds, s.
+    #[garde(custom(within(0.01, 0.06)))]
+    pub time_to_live_s: f64,
+    /// Monitors must be satisfied for this long before the mode goes up one level, s.
+    #[garde(custom(within(0.1, 60.0)))]
+    pub dwell_s: f64,
+    /// Refusals with a shorter pause between them are one episode, with one record, s.
+    #[garde(custom(within(0.05, 10.0)))]
+    pub episode_gap_s: f64,
+    /// A ROS clock that steps back by more starts everything anew, s.
+    #[garde(custom(within(0.05, 10.0)))]
+    pub clock_jump_s: f64,
+    /// Data stamped ahead of the ROS clock by more is invalid, s.
+    #[garde(custom(within(0.0, 0.2)))]
+    pub future_tolerance_s: f64,
+    /// Without a pose in the map no zone can be watched: true stops the robot, false makes it slow.
+    #[garde(skip)]
+    pub localisation_required: bool,
+    /// False where no learned detector runs: missing detections then change nothing.
+    #[garde(skip)]
+    pub detections_required: bool,
+    /// Time from an event to the wheels' response.
+    #[garde(dive)]
+    pub reaction: Reaction,
+    /// How old data may be.
+    #[garde(dive)]
+    pub ages: Ages,
+    /// What a scan must offer.
+    #[garde(dive)]
+    pub scan: ScanQuality,
+    /// Distances to keep.
+    #[garde(dive)]
+    pub margins: Margins,
+    /// What a command's braking tail must look like.
+    #[garde(dive)]
+    pub tail: Tail,
+    /// Moving objects.
+    #[garde(dive)]
+    pub tracks: Tracks,
+    /// How well the position must be known.
+    #[garde(dive)]
+    pub uncertainty: Uncertainty,
+    /// Speeds in NOMINAL.
+    #[garde(dive)]
+    pub nominal: ModeLimits,
+    /// Speeds in DEGRADED.
+    #[garde(dive)]
+    pub degraded: ModeLimits,
+}
+
+/// Parts of the reaction time; the permit's time to live and the robot's actuator delay are added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Reaction {
+    /// From an event to the scan that shows it, s.
+    #[garde(custom(within(0.001, 1.0)))]
+    pub sense_s: f64,
+    /// Judging, s.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub monitor_s: f64,
+    /// Transport, s.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub net_s: f64,
+    /// The gate's period, s.
+    #[garde(custom(within(0.001, 0.1)))]
+    pub gate_s: f64,
+}
+
+/// How old data may be; from the stamp and from the arrival, the worse counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Ages {
+    /// Scan, s.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub scan_s: f64,
+    /// Odometry, s.
+    #[garde(custom(within(0.01, 0.5)))]
+    pub odometry_s: f64,
+    /// World model, s.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub world_model_s: f64,
+    /// A proposed command, s.
+    #[garde(custom(within(0.005, 0.5)))]
+    pub command_s: f64,
+    /// Oldest sensor data that a moving command rests on, s.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub command_data_s: f64,
+    /// The gate's challenge, s.
+    #[garde(custom(within(0.005, 0.06)))]
+    pub challenge_s: f64,
+    /// Detections, as the world model reports them, s.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub detections_s: f64,
+}
+
+/// What a scan must offer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ScanQuality {
+    /// It spans at least this angle, rad.
+    #[garde(custom(within(0.5, 6.27)))]
+    pub field_of_view_min_rad: f64,
+    /// Neighbouring beams without an answer span at most this angle, rad.
+    #[garde(custom(within(0.005, 1.0)))]
+    pub gap_max_rad: f64,
+    /// Returns deeper inside the robot's outline than this are contact, m.
+    #[garde(custom(within(0.005, 0.2)))]
+    pub contact_depth_m: f64,
+    /// So many of them in one scan make it count.
+    #[garde(range(min = 1, max = 100))]
+    pub contact_beams: u32,
+    /// So many such scans in a row are an emergency stop.
+    #[garde(range(min = 1, max = 10))]
+    pub contact_scans: u32,
+}
+
+/// Distances to keep.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Margins {
+    /// Between the swept outline and raw scan points, m.
+    #[garde(custom(within(0.005, 1.0)))]
+    pub scan_m: f64,
+    /// Where it is narrower already: never closer than this, m. Also what the robot's own motion must keep.
+    #[garde(custom(within(0.002, 0.1)))]
+    pub floor_m: f64,
+    /// Where it is narrower already: what one command may lose, m.
+    #[garde(custom(within(0.0, 0.01)))]
+    pub creep_m: f64,
+    /// Between the swept outline and an exclusion zone, m.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub zone_m: f64,
+    /// Measured speeds below are standstill, m/s.
+    #[garde(custom(within(0.001, 0.1)))]
+    pub standstill_mps: f64,
+    /// Measured turn rates below are standstill, rad/s.
+    #[garde(custom(within(0.001, 0.2)))]
+    pub standstill_radps: f64,
+    /// Measured speed may exceed a limit by this, m/s.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub speed_tolerance_mps: f64,
+    /// Measured turn rate may exceed a limit by this, rad/s.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub turn_tolerance_radps: f64,
+}
+
+/// What a command's braking tail must look like.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Tail {
+    /// First velocity against the measured one, m/s.
+    #[garde(custom(within(0.01, 2.0)))]
+    pub start_tolerance_mps: f64,
+    /// First turn rate against the measured one, rad/s.
+    #[garde(custom(within(0.01, 4.0)))]
+    pub start_tolerance_radps: f64,
+    /// Distance from one point to the next, m.
+    #[garde(custom(within(0.01, 0.5)))]
+    pub spacing_max_m: f64,
+    /// Turn from one point to the next, rad.
+    #[garde(custom(within(0.01, 0.5)))]
+    pub spacing_max_rad: f64,
+    /// Pose against the one that its velocities lead to, from point to point, m.
+    #[garde(custom(within(0.001, 0.2)))]
+    pub pose_tolerance_m: f64,
+    /// The same for the heading, rad.
+    #[garde(custom(within(0.001, 0.5)))]
+    pub pose_tolerance_rad: f64,
+}
+
+/// Moving objects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Tracks {
+    /// Standard deviations that are added to an object's radius.
+    #[garde(custom(within(0.5, 6.0)))]
+    pub sigma_gain: f64,
+    /// No more than this is taken for the standard deviation, m.
+    #[garde(custom(within(0.01, 2.0)))]
+    pub sigma_cap_m: f64,
+    /// Distance to keep beyond that, m.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub margin_m: f64,
+    /// Growth of the disc of an object that is no longer seen, m/s.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub unseen_growth_mps: f64,
+}
+
+/// How well the position must be known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Uncertainty {
+    /// Standard deviation of the position along its worst axis, m.
+    #[garde(custom(within(0.01, 10.0)))]
+    pub position_sigma_max_m: f64,
+    /// Standard deviations of the position that are added to the distance from exclusion zones.
+    #[garde(custom(within(0.0, 6.0)))]
+    pub zone_sigma_gain: f64,
+}
+
+/// Speeds in a mode.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ModeLimits {
+    /// Greatest speed either way, m/s; the robot's own limits hold as well.
+    #[garde(custom(within(0.01, 10.0)))]
+    pub v_max_mps: f64,
+    /// Greatest turn rate, rad/s.
+    #[garde(custom(within(0.01, 10.0)))]
+    pub w_max_radps: f64,
+}
+
+impl Config {
+    /// Checks ranges, and speeds against the robot's.
+    pub(crate) fn check(&self, limits: &DriveLimits) -> Result<(), AssuranceError> {
+        self.validate().map_err(|report| AssuranceError::Config(report.to_string().trim().to_owned()))?;
+        let (nominal, degraded, margins) = (&self.nominal, &self.degraded, &self.margins);
+        let checks = [
+            ("nominal.v_max_mps", nominal.v_max_mps, limits.v_max_mps, "limits.v_max_mps of the robot"),
+            (
+                "nominal.w_max_radps",
+                nominal.w_max_radps,
+                limits.w_max_radps,
+                "limits.w_max_radps of the robot",
+            ),
+            ("degraded.v_max_mps", degraded.v_max_mps, nominal.v_max_mps, "nominal.v_max_mps"),
+            ("degraded.w_max_radps", degraded.w_max_radps, nominal.w_max_radps, "nominal.w_max_radps"),
+            ("margins.floor_m", margins.floor_m, margins.scan_m, "margins.scan_m"),
+        ];
+        match checks.into_iter().find(|(_, value, limit, _)| value > limit) {
+            Some((key, value, limit, by)) => Err(AssuranceError::Bounded { key, value, limit, by }),
+            None => Ok(()),
+        }
+    }
+
+    /// Time from an event to the wheels' response, s: the sum of the design's parts.
+    pub(crate) fn reaction_s(&self, limits: &DriveLimits) -> f64 {
+        self.reaction.sense_s + self.reaction.monitor_s + self.silence_s(limits)
+    }
+
+    /// Time from the last permit to the wheels' response to its end, s.
+    pub(crate) fn silence_s(&self, limits: &DriveLimits) -> f64 {
+        self.reaction.net_s + self.time_to_live_s + self.reaction.gate_s + limits.actuator_delay_s
+    }
+}
+
+/// A number within `[min, max]`. Unlike a plain range rule it refuses NaN, and it names the value.
+pub(crate) fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |value, ()| {
+        if *value >= min && *value <= max {
+            Ok(())
+        } else {
+            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Why: one record for every change of mode and for every episode of refusals.
+
+use crate::Config;
+use crate::mode::{Cause, Change};
+use crate::monitor::{Part, Reading};
+use crate::sensing::Knowledge;
+use crate::zones::ZoneMap;
+use outrider_foundation::data::{CausalRef, Command, Intervention, Mode};
+use outrider_foundation::{Instant, Now, Span};
+use std::fmt::Write as _;
+
+/// Refusals that follow each other closely are one episode; each rule is recorded once in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Episodes {
+    gap: Span,
+    last: Option<Instant>,
+    recorded: Vec<crate::monitor::Rule>,
+}
+
+impl Episodes {
+    pub fn new(config: &Config) -> Self {
+        Self { gap: Span::from_s(config.episode_gap_s), last: None, recorded: vec![] }
+    }
+
+    /// Whether this refusal is worth a record.
+    pub fn is_new(&mut self, rule: crate::monitor::Rule, now: Instant) -> bool {
+        if self.last.is_none_or(|last| now.since(last) > self.gap) {
+            self.recorded.clear();
+        }
+        self.last = Some(now);
+        // As many as there are rules, at most.
+        let new = !self.recorded.contains(&rule);
+        if new {
+            self.recorded.push(rule);
+        }
+        new
+    }
+}
+
+/// What a record rests on.
+pub(crate) struct Evidence<'a> {
+    pub now: Now,
+    pub boot_id: u64,
+    pub sequence: u64,
+    pub known: &'a Knowledge,
+    pub zones: &'a ZoneMap,
+    pub command: Option<&'a Command>,
+}
+
+impl Evidence<'_> {
+    /// A proposal was refused.
+    pub fn refusal(&self, reading: &Reading, mode: Mode, instead: &str) -> Intervention {
+        let sequence = self.command.map_or(0, |c| c.sequence);
+        let mut text = format!("Command {sequence} is refused: ");
+        self.describe(&mut text, reading);
+        let _ = write!(text, " Instead: {instead}.");
+        self.record(reading, mode, mode, text)
+    }
+
+    /// The mode changed.
+    pub fn change(&self, change: &Change) -> Intervention {
+        let (before, after) = (change.before, change.after);
+        let mut text = format!("{} after {}: ", name(after), name(before));
+        match change.cause {
+            Cause::Rule(reading) => {
+                self.describe(&mut text, &reading);
+                self.record(&reading, before, after, text)
+            }
+            Cause::Latch(latch) => {
+                let (rule, sentence) = latch.facts();
+                text.push_str(sentence);
+                let clears =
+                    "nothing touches the robot, the emergency stop is released and the gate is reset";
+                self.bare(rule, clears, before, after, text)
+            }
+            Cause::Released => {
+                text.push_str("the emergency stop is released and the gate was reset.");
+                self.bare("e_stop_released", "", before, after, text)
+            }
+            Cause::Dwell => {
+                text.push_str("all that this mode needs has been satisfied for long enough.");
+                self.bare("dwell", "", before, after, text)
+            }
+        }
+    }
+
+    fn describe(&self, text: &mut String, reading: &Reading) {
+        let rule = reading.rule;
+        let part = self.part(reading.part);
+        let of = if part.is_empty() { String::new() } else { format!(" ({part})") };
+        // Writing into a string cannot fail.
+        let _ = if reading.value.is_finite() {
+            let (value, limit, unit) = (reading.value, reading.limit, rule.unit());
+            write!(text, "{}{of} is {value:.3} {unit}, the limit is {limit:.3}.", rule.name())
+        } else {
+            write!(text, "{}{of} cannot be judged.", rule.name())
+        };
+    }
+
+    fn part(&self, part: Part) -> String {
+        let zone = |name: Option<&String>| format!("zone {}", name.map_or("?", String::as_str));
+        match part {
+            Part::None => String::new(),
+            Part::Text(text) => text.to_owned(),
+            Part::Track(id) => {
+                let track = self.known.world.tracks.iter().find(|t| t.id == id);
+                format!("{} #{id}", track.map_or("object", |t| t.class_label.as_str()))
+            }
+            Part::Exclusion(i) => zone(self.zones.exclusion.get(i).map(|(name, _)| name)),
+            Part::SpeedZone(i) => zone(self.zones.speed.get(i).map(|(name, ..)| name)),
+        }
+    }
+
+    fn record(&self, reading: &Reading, before: Mode, after: Mode, text: String) -> Intervention {
+        let rule = reading.rule;
+        Intervention {
+            subformula: self.part(reading.part),
+            value: reading.value,
+            limit: reading.limit,
+            unit: rule.unit().to_owned(),
+            ..self.bare(rule.name(), rule.clears_when(), before, after, text)
+        }
+    }
+
+    fn bare(&self, rule: &str, clears: &str, before: Mode, after: Mode, text: String) -> Intervention {
+        Intervention {
+            stamp: self.now.ros,
+            boot_id: self.boot_id,
+            sequence: self.sequence,
+            rule: rule.to_owned(),
+            subformula: String::new(),
+            value: f64::NAN,
+            limit: f64::NAN,
+            unit: String::new(),
+            causes: self.causes(),
+            mode_before: before,
+            mode_after: after,
+            clears_when: clears.to_owned(),
+            text,
+        }
+    }
+
+    fn causes(&self) -> Vec<CausalRef> {
+        let cause = |topic: &str, sequence, stamp| CausalRef { topic: topic.to_owned(), sequence, stamp };
+        let known = self.known;
+        let causes = [
+            known.scan.source.stamp().map(|s| cause("/scan", 0, s)),
+            known.odometry.source.stamp().map(|s| cause("/odom", 0, s)),
+            known.world.source.stamp().map(|s| cause("/world_model", known.world.sequence, s)),
+            self.command.map(|c| cause("/cmd_vel_nominal", c.sequence, c.stamp)),
+        ];
+        causes.into_iter().flatten().collect()
+    }
+}
+
+const fn name(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Nominal => "NOMINAL",
+        Mode::Degraded => "DEGRADED",
+        Mode::SafeStop => "SAFE_STOP",
+        Mode::EStop => "E_STOP",
+    }
+}

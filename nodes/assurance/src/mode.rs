@@ -1,0 +1,170 @@
+//! How much freedom: NOMINAL > DEGRADED > SAFE_STOP > E_STOP. Down at once, up one level at a time after a dwell.
+
+use crate::Config;
+use crate::monitor::{Concern, Reading, worst};
+use outrider_foundation::data::{GateMode, Mode};
+use outrider_foundation::{Instant, Now, Span};
+
+/// Why the mode is E_STOP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Latch {
+    Pressed,
+    Unreadable,
+    Contact,
+    Gate,
+}
+
+impl Latch {
+    /// Rule and sentence for the record.
+    pub const fn facts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Pressed => ("e_stop", "The emergency stop is pressed."),
+            Self::Unreadable => ("e_stop", "A message of the emergency stop could not be read."),
+            Self::Contact => ("contact", "Something touches the robot."),
+            Self::Gate => ("gate_e_stop", "The gate is in emergency stop."),
+        }
+    }
+}
+
+/// A change of mode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Change {
+    pub before: Mode,
+    pub after: Mode,
+    pub cause: Cause,
+}
+
+/// What changed the mode.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Cause {
+    /// A rule that is not satisfied.
+    Rule(Reading),
+    Latch(Latch),
+    /// The emergency stop is released, the gate was reset.
+    Released,
+    /// All rules have been satisfied for the dwell.
+    Dwell,
+}
+
+/// The mode and what it waits for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ModeMachine {
+    mode: Mode,
+    dwell: Span,
+    pressed: bool,
+    latch: Option<Latch>,
+    /// A disarmed gate seen after this clears the latch.
+    latched_at: Instant,
+    gate: Option<(GateMode, Instant)>,
+    /// Since when nothing keeps the robot in SAFE_STOP, in DEGRADED.
+    may_move_since: Option<Instant>,
+    all_well_since: Option<Instant>,
+}
+
+impl ModeMachine {
+    /// In SAFE_STOP: whatever runs has to earn it.
+    pub fn new(config: &Config) -> Self {
+        Self {
+            mode: Mode::SafeStop,
+            dwell: Span::from_s(config.dwell_s),
+            pressed: false,
+            latch: None,
+            latched_at: Instant::default(),
+            gate: None,
+            may_move_since: None,
+            all_well_since: None,
+        }
+    }
+
+    pub fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    pub fn latch(&mut self, latch: Latch, now: Instant) {
+        self.latch.get_or_insert(latch);
+        self.latched_at = now;
+    }
+
+    pub fn e_stop(&mut self, pressed: bool, now: Instant) {
+        // A disarmed gate that was seen before the release proves nothing.
+        if pressed || self.pressed {
+            self.latch(Latch::Pressed, now);
+        }
+        self.pressed = pressed;
+    }
+
+    pub fn gate(&mut self, mode: GateMode, received: Instant) {
+        self.gate = Some((mode, received));
+        if mode == GateMode::EStop {
+            self.latch(Latch::Gate, received);
+        }
+    }
+
+    /// What waits for better times starts to wait anew.
+    pub fn restart(&mut self) {
+        self.may_move_since = None;
+        self.all_well_since = None;
+    }
+
+    /// Follows what the rules about the robot say now.
+    pub fn update(
+        &mut self,
+        now: Now,
+        readings: &[Reading],
+        touched: bool,
+        config: &Config,
+    ) -> Option<Change> {
+        let now = now.mono;
+        if touched {
+            self.latch(Latch::Contact, now);
+        }
+        let bad = |concern| {
+            let of_concern = readings.iter().filter(move |r| r.rule.concern(config) == concern);
+            worst(of_concern.filter(|r| !r.is_positive())).copied()
+        };
+        let (stop, degrade) = (bad(Concern::Stop), bad(Concern::Degrade));
+        keep_since(&mut self.may_move_since, stop.is_none(), now);
+        keep_since(&mut self.all_well_since, stop.is_none() && degrade.is_none(), now);
+        let (after, cause) = self.next(now, stop, degrade)?;
+        let before = std::mem::replace(&mut self.mode, after);
+        // One level at a time: the next has to be earned again.
+        self.may_move_since = self.may_move_since.map(|_| now);
+        self.all_well_since = self.all_well_since.map(|_| now);
+        Some(Change { before, after, cause })
+    }
+
+    fn next(
+        &mut self,
+        now: Instant,
+        stop: Option<Reading>,
+        degrade: Option<Reading>,
+    ) -> Option<(Mode, Cause)> {
+        if let Some(latch) = self.latch {
+            let reset =
+                self.gate.is_some_and(|(mode, at)| mode == GateMode::Disarmed && at > self.latched_at);
+            if self.pressed || !reset {
+                return (self.mode != Mode::EStop).then_some((Mode::EStop, Cause::Latch(latch)));
+            }
+            self.latch = None;
+        }
+        // A rule counts as broken when it is; as satisfied only with something to spare.
+        let broken = |reading: Option<Reading>| reading.filter(|r| !r.is_ok());
+        let dwelt = |since: Option<Instant>| since.is_some_and(|since| now.since(since) >= self.dwell);
+        match (self.mode, broken(stop), broken(degrade)) {
+            (Mode::EStop, ..) => Some((Mode::SafeStop, Cause::Released)),
+            (Mode::Nominal | Mode::Degraded, Some(rule), _) => Some((Mode::SafeStop, Cause::Rule(rule))),
+            (Mode::Nominal, None, Some(rule)) => Some((Mode::Degraded, Cause::Rule(rule))),
+            (Mode::SafeStop, ..) if dwelt(self.may_move_since) => Some((Mode::Degraded, Cause::Dwell)),
+            (Mode::Degraded, ..) if dwelt(self.all_well_since) => Some((Mode::Nominal, Cause::Dwell)),
+            _ => None,
+        }
+    }
+}
+
+fn keep_since(since: &mut Option<Instant>, holds: bool, now: Instant) {
+    if !holds {
+        *since = None;
+    } else if since.is_none() {
+        *since = Some(now);
+    }
+}

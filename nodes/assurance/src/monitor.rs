@@ -1,0 +1,220 @@
+//! The rules, and what became of each.
+
+use crate::Config;
+use outrider_foundation::data::{MonitorReading, Verdict};
+
+/// What a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Concern {
+    /// The robot itself: not satisfied means a stop.
+    Stop,
+    /// Something to go slower for.
+    Degrade,
+    /// One command: not satisfied means that this command is refused.
+    Command,
+}
+
+/// Every rule that is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rule {
+    ScanAge,
+    ScanCoverage,
+    OdometryAge,
+    WorldModelAge,
+    MeasuredSpeed,
+    MeasuredTurnRate,
+    StoppingDistance,
+    Contact,
+    Localised,
+    DetectionsAge,
+    PositionUncertainty,
+    ChallengeAge,
+    CommandAge,
+    CommandDataAge,
+    CommandSequence,
+    Speed,
+    TurnRate,
+    CommandClearance,
+    TailShape,
+    TailClearance,
+    Tracks,
+    ExclusionZones,
+    ZoneSpeed,
+}
+
+impl Rule {
+    pub const fn name(self) -> &'static str {
+        self.facts().0
+    }
+
+    pub const fn unit(self) -> &'static str {
+        self.facts().1
+    }
+
+    /// What would clear it, for a person.
+    pub const fn clears_when(self) -> &'static str {
+        self.facts().2
+    }
+
+    pub const fn concern(self, config: &Config) -> Concern {
+        match self {
+            Self::Localised if config.localisation_required => Concern::Stop,
+            Self::ScanAge
+            | Self::ScanCoverage
+            | Self::OdometryAge
+            | Self::WorldModelAge
+            | Self::MeasuredSpeed
+            | Self::MeasuredTurnRate
+            | Self::StoppingDistance
+            | Self::Contact => Concern::Stop,
+            Self::Localised | Self::DetectionsAge | Self::PositionUncertainty => Concern::Degrade,
+            _ => Concern::Command,
+        }
+    }
+
+    const fn facts(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::ScanAge => ("scan_age", "s", "scans arrive in time again"),
+            Self::ScanCoverage => ("scan_coverage", "rad", "the scan has no gap any more"),
+            Self::OdometryAge => ("odometry_age", "s", "odometry arrives in time again"),
+            Self::WorldModelAge => ("world_model_age", "s", "world models arrive in time again"),
+            Self::MeasuredSpeed => ("measured_speed", "m/s", "the robot is within the drive's limits again"),
+            Self::MeasuredTurnRate => {
+                ("measured_turn_rate", "rad/s", "the robot is within the drive's limits again")
+            }
+            Self::StoppingDistance => {
+                ("stopping_distance", "m", "the robot can stop before what is in its way")
+            }
+            Self::Contact => ("contact", "beams", "nothing touches the robot, and the gate is reset"),
+            Self::Localised => ("localised", "", "the world model has a pose in the map"),
+            Self::DetectionsAge => ("detections_age", "s", "detections arrive in time again"),
+            Self::PositionUncertainty => ("position_uncertainty", "m", "the position is known well enough"),
+            Self::ChallengeAge => ("challenge_age", "s", "the gate's challenges arrive"),
+            Self::CommandAge => ("command_age", "s", "the planner's commands arrive in time"),
+            Self::CommandDataAge => ("command_data_age", "s", "commands rest on fresh sensor data"),
+            Self::CommandSequence => ("command_sequence", "", "one planner alone counts its commands up"),
+            Self::Speed => ("speed", "m/s", "the proposed speed is within the limit"),
+            Self::TurnRate => ("turn_rate", "rad/s", "the proposed turn rate is within the limit"),
+            Self::CommandClearance => {
+                ("command_clearance", "m", "the proposed motion can be stopped before what the scan shows")
+            }
+            Self::TailShape => {
+                ("tail_shape", "", "the proposed braking tail is one that the robot can follow")
+            }
+            Self::TailClearance => {
+                ("tail_clearance", "m", "the proposed braking tail is free of scan points")
+            }
+            Self::Tracks => ("tracks", "m", "the proposed motion keeps clear of moving objects"),
+            Self::ExclusionZones => {
+                ("exclusion_zones", "m", "the proposed motion keeps out of exclusion zones")
+            }
+            Self::ZoneSpeed => ("zone_speed", "m/s", "the proposed motion keeps the zone's speed"),
+        }
+    }
+}
+
+/// Which part of a rule was decisive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    None,
+    Text(&'static str),
+    Track(u64),
+    /// By index into the exclusion zones.
+    Exclusion(usize),
+    /// By index into the speed zones.
+    SpeedZone(usize),
+}
+
+/// What became of one rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Reading {
+    pub rule: Rule,
+    pub verdict: Verdict,
+    /// Distance to violation, positive when satisfied; finite when the verdict is Ok or Violated, else NaN.
+    pub robustness: f64,
+    pub value: f64,
+    pub limit: f64,
+    pub part: Part,
+}
+
+impl Reading {
+    /// `robustness` says by how much `value` keeps `limit`. What is not finite cannot be judged.
+    pub fn new(rule: Rule, robustness: f64, value: f64, limit: f64) -> Self {
+        if !robustness.is_finite() || !limit.is_finite() {
+            return Self::invalid(rule, value, limit);
+        }
+        let verdict = if robustness >= 0.0 { Verdict::Ok } else { Verdict::Violated };
+        Self { rule, verdict, robustness, value, limit, part: Part::None }
+    }
+
+    /// `value` may not exceed `limit`.
+    pub fn at_most(rule: Rule, value: f64, limit: f64) -> Self {
+        Self::new(rule, limit - value, value, limit)
+    }
+
+    /// An age: data that are missing (NaN), too old or from the future cannot be judged on.
+    pub fn age(rule: Rule, age_s: f64, limit_s: f64) -> Self {
+        if age_s <= limit_s {
+            Self::at_most(rule, age_s, limit_s)
+        } else {
+            Self::invalid(rule, age_s, limit_s)
+        }
+    }
+
+    /// Cannot be judged.
+    pub const fn invalid(rule: Rule, value: f64, limit: f64) -> Self {
+        Self { rule, verdict: Verdict::Invalid, robustness: f64::NAN, value, limit, part: Part::None }
+    }
+
+    /// Nothing to judge yet.
+    pub const fn unknown(rule: Rule) -> Self {
+        Self { verdict: Verdict::Unknown, ..Self::invalid(rule, f64::NAN, f64::NAN) }
+    }
+
+    pub const fn part(mut self, part: Part) -> Self {
+        self.part = part;
+        self
+    }
+
+    pub fn is_ok(&self) -> bool {
+        self.verdict == Verdict::Ok
+    }
+
+    /// Satisfied with something to spare: what counts for going up a mode.
+    pub fn is_positive(&self) -> bool {
+        self.is_ok() && self.robustness > 0.0
+    }
+
+    /// For comparing rules with each other: how bad the verdict, then the robustness as a share of the limit.
+    fn rank(&self) -> (u8, f64) {
+        let verdict = match self.verdict {
+            Verdict::Invalid => 0,
+            Verdict::Violated => 1,
+            Verdict::Unknown => 2,
+            Verdict::Ok => 3,
+        };
+        let scale = if self.limit.abs() > 0.0 { self.limit.abs() } else { 1.0 };
+        let share = self.robustness / scale;
+        (verdict, if share.is_finite() { share } else { 0.0 })
+    }
+
+    pub fn message(&self) -> MonitorReading {
+        MonitorReading {
+            name: self.rule.name().to_owned(),
+            verdict: self.verdict,
+            robustness: self.robustness,
+            value: self.value,
+            limit: self.limit,
+            unit: self.rule.unit().to_owned(),
+        }
+    }
+}
+
+/// The reading that is worst: a bad verdict before a good one, then the least robustness as a share of the limit; the
+/// first of equals.
+pub(crate) fn worst<'a>(readings: impl IntoIterator<Item = &'a Reading>) -> Option<&'a Reading> {
+    readings.into_iter().min_by(|a, b| {
+        let ((va, ra), (vb, rb)) = (a.rank(), b.rank());
+        va.cmp(&vb).then(ra.total_cmp(&rb))
+    })
+}

@@ -1,0 +1,284 @@
+//! What is known: raw scan and odometry first, then what the world model says.
+
+use crate::config::{Config, ScanQuality};
+use crate::source::Source;
+use outrider_foundation::data::{
+    BEAM_LIMIT, Odometry, Scan, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
+};
+use outrider_foundation::grid::FrameId;
+use outrider_foundation::{Footprint, Instant, Now, Point2, Pose2, Robot, Span, Stamp, Twist2};
+use std::collections::VecDeque;
+
+/// Odometry poses that are remembered: 1.28 s at 50 Hz. The oldest is dropped.
+const HISTORY_LIMIT: usize = 64;
+/// Odometry is carried on by its twist for no longer than this.
+const EXTRAPOLATION_LIMIT: Span = Span::from_millis(250);
+/// Returns farther away are of no interest to a robot of this speed, m.
+const POINT_RANGE_M: f64 = 20.0;
+
+/// The newest scan as points.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ScanPoints {
+    pub source: Source,
+    /// In the base frame at the stamp of the scan.
+    pub points: Vec<Point2>,
+    /// Angle that neighbouring beams without an answer span at most.
+    pub gap_rad: f64,
+    /// Angle that the scan spans.
+    pub field_of_view_rad: f64,
+    /// Returns deep inside the outline, in the newest scan.
+    pub contact_beams: u32,
+    /// Scans in a row with enough of them.
+    pub contact_scans: u32,
+}
+
+impl ScanPoints {
+    /// Takes a scan. Whatever cannot be used makes the source invalid until a good one comes.
+    pub fn take(&mut self, scan: &Scan, received: Instant, robot: &Robot, quality: &ScanQuality) {
+        let numbers = [scan.angle_min_rad, scan.angle_increment_rad, scan.range_min_m, scan.range_max_m];
+        let usable = numbers.iter().all(|n| n.is_finite())
+            && scan.angle_increment_rad.abs() > 0.0
+            && scan.range_max_m > scan.range_min_m
+            && (2..=BEAM_LIMIT).contains(&scan.ranges_m.len())
+            && scan.frame == robot.description.lidar.frame;
+        if !usable {
+            self.source.fault();
+            return;
+        }
+        if !self.source.accept(scan.stamp, received) {
+            return;
+        }
+        self.measure(scan, &robot.base_from_lidar, &robot.footprint, quality);
+        let touched = self.contact_beams >= quality.contact_beams;
+        self.contact_scans = if touched { self.contact_scans.saturating_add(1) } else { 0 };
+    }
+
+    fn measure(
+        &mut self,
+        scan: &Scan,
+        base_from_lidar: &Pose2,
+        footprint: &Footprint,
+        quality: &ScanQuality,
+    ) {
+        self.points.clear();
+        self.contact_beams = 0;
+        let (mut gap, mut longest) = (0_usize, 0_usize);
+        for (i, range) in scan.ranges_m.iter().enumerate() {
+            let range_m = f64::from(*range);
+            gap = if range_m.is_nan() { gap + 1 } else { 0 };
+            longest = longest.max(gap);
+            if range_m.is_nan() || range_m >= scan.range_max_m {
+                continue;
+            }
+            // Too close to tell: there is something, at the least range or nearer. That is inside most outlines, and
+            // then counts as contact; a lidar that reports its own robot, or zero for "nothing", has to be filtered by
+            // its driver. So a robot never looks through what covers its lidar.
+            let range_m = range_m.max(scan.range_min_m);
+            if range_m > POINT_RANGE_M {
+                continue;
+            }
+            let (s, c) = libm::sincos(base_from_lidar.yaw_rad + scan.angle_rad(i));
+            let point = Point2::new(base_from_lidar.x_m + range_m * c, base_from_lidar.y_m + range_m * s);
+            if footprint.signed_distance_m(point) < -quality.contact_depth_m {
+                self.contact_beams = self.contact_beams.saturating_add(1);
+            }
+            self.points.push(point);
+        }
+        let step_rad = scan.angle_increment_rad.abs();
+        self.field_of_view_rad = step_rad * scan.ranges_m.len() as f64;
+        self.gap_rad = step_rad * longest as f64;
+    }
+
+    pub fn touched(&self, quality: &ScanQuality) -> bool {
+        self.contact_scans >= quality.contact_scans
+    }
+}
+
+/// Odometry with a short history.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OdometryHistory {
+    pub source: Source,
+    /// Velocity of the newest.
+    pub twist: Twist2,
+    poses: VecDeque<(Stamp, Pose2)>,
+}
+
+impl OdometryHistory {
+    /// Takes odometry. Numbers that are not finite make the source invalid until a good one comes.
+    pub fn take(&mut self, odometry: &Odometry, received: Instant) {
+        if !odometry.odom_from_base.is_finite() || !odometry.twist.is_finite() {
+            self.source.fault();
+            return;
+        }
+        if !self.source.accept(odometry.stamp, received) {
+            return;
+        }
+        self.twist = odometry.twist;
+        if self.poses.len() >= HISTORY_LIMIT {
+            self.poses.pop_front();
+        }
+        self.poses.push_back((odometry.stamp, odometry.odom_from_base));
+    }
+
+    /// `base_then_from_base_now`: takes what was seen from the base at `then` to the base at `now`. `None` when the
+    /// history does not reach.
+    pub fn base_now_from_base_then(&self, then: Stamp, now: Stamp) -> Option<Pose2> {
+        Some(self.odom_from_base_at(now)?.inverse().then(self.odom_from_base_at(then)?))
+    }
+
+    fn odom_from_base_at(&self, stamp: Stamp) -> Option<Pose2> {
+        let (newest, pose) = *self.poses.back()?;
+        if stamp >= newest {
+            let ahead = stamp.since(newest);
+            return (ahead <= EXTRAPOLATION_LIMIT).then(|| pose.advance(self.twist, ahead.as_s()));
+        }
+        let after = self.poses.iter().position(|(s, _)| *s > stamp)?;
+        let (later, b) = *self.poses.get(after)?;
+        let Some((earlier, a)) = after.checked_sub(1).and_then(|i| self.poses.get(i)).copied() else {
+            // Just before the first: only in the first moments.
+            let behind = later.since(stamp);
+            return (behind <= EXTRAPOLATION_LIMIT).then(|| b.advance(self.twist, -behind.as_s()));
+        };
+        let share = stamp.since(earlier).as_s() / later.since(earlier).as_s();
+        let a_from_b = a.inverse().then(b);
+        Some(a.then(Pose2::new(share * a_from_b.x_m, share * a_from_b.y_m, share * a_from_b.yaw_rad)))
+    }
+}
+
+/// What the world model says, without its grids.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct World {
+    pub source: Source,
+    pub boot_id: u64,
+    pub sequence: u64,
+    /// In the frame of the tracks.
+    pub pose: Pose2,
+    pub localised: bool,
+    /// Standard deviation of the position along its worst axis.
+    pub position_sigma_m: f64,
+    pub tracks: Vec<Track>,
+    /// Age of the newest detections; NaN when there are none or they are not fresh.
+    pub detections_age_s: f64,
+}
+
+impl World {
+    /// Takes a world model. Numbers that are not finite make the source invalid until a good one comes.
+    pub fn take(&mut self, model: &WorldModel, received: Instant) {
+        let [xx, xy, _, _, yy, ..] = model.ego.covariance;
+        let sigma_m = crate::clearance::worst_axis_sigma(xx, xy, yy);
+        let usable = model.ego.pose.is_finite()
+            && model.tracks.len() <= TRACK_LIMIT
+            && model.tracks.iter().all(track_is_usable);
+        if !usable {
+            self.source.fault();
+            return;
+        }
+        // A restarted world model counts its sequence afresh; the stamp decides.
+        if !self.source.accept(model.stamp, received) {
+            return;
+        }
+        self.boot_id = model.boot_id;
+        self.sequence = model.sequence;
+        self.pose = model.ego.pose;
+        self.localised = model.ego.localised && model.ego.frame == FrameId::Map;
+        self.position_sigma_m = sigma_m;
+        self.tracks.clone_from(&model.tracks);
+        let detections = model.sources.iter().find(|s| s.name.trim_start_matches('/') == "detections");
+        self.detections_age_s = match detections {
+            Some(source) if source.status == SourceStatus::Fresh => source.age_s,
+            _ => f64::NAN,
+        };
+    }
+}
+
+fn track_is_usable(track: &Track) -> bool {
+    let [xx, _, _, _, _, yy, ..] = track.covariance;
+    track.position.is_finite()
+        && track.velocity.is_finite()
+        && [track.radius_m, xx, yy].iter().all(|n| n.is_finite() && *n >= 0.0)
+        && (track.state != TrackState::Reachable || track.reachable_m.is_finite())
+        && track.prediction.iter().all(|p| p.is_finite())
+        && track.prediction_sigma_m.iter().all(|s| s.is_finite() && *s >= 0.0)
+}
+
+/// Everything that is known, with its age at `now`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Knowledge {
+    pub scan: ScanPoints,
+    pub odometry: OdometryHistory,
+    pub world: World,
+}
+
+impl Knowledge {
+    /// Measured velocity; noise about standstill is standstill.
+    pub fn twist(&self, config: &Config) -> Twist2 {
+        let Twist2 { v_mps, w_radps } = self.odometry.twist;
+        let m = &config.margins;
+        Twist2 {
+            v_mps: if v_mps.abs() < m.standstill_mps { 0.0 } else { v_mps },
+            w_radps: if w_radps.abs() < m.standstill_radps { 0.0 } else { w_radps },
+        }
+    }
+
+    /// Scan points in the frame of the base at `at`. `None` when odometry does not reach from the scan to there.
+    pub fn points_at(&self, at: Stamp) -> Option<Vec<Point2>> {
+        let base_from_then = self.odometry.base_now_from_base_then(self.scan.source.stamp()?, at)?;
+        let (s, c) = libm::sincos(base_from_then.yaw_rad);
+        let (x, y) = (base_from_then.x_m, base_from_then.y_m);
+        let apply = |p: &Point2| Point2::new(x + c * p.x_m - s * p.y_m, y + s * p.x_m + c * p.y_m);
+        Some(self.scan.points.iter().map(apply).collect())
+    }
+
+    /// `base_from_world` at `at`: the frame of the world model's pose and tracks.
+    pub fn base_from_world(&self, at: Stamp) -> Option<Pose2> {
+        let base_from_then = self.odometry.base_now_from_base_then(self.world.source.stamp()?, at)?;
+        Some(base_from_then.then(self.world.pose.inverse()))
+    }
+
+    /// Age of the world model's stamp at `now`.
+    pub fn world_age_s(&self, now: Now) -> f64 {
+        self.world.source.stamp().map_or(f64::NAN, |stamp| now.ros.since(stamp).as_s())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn drive(twist: Twist2, count: i64) -> OdometryHistory {
+        let mut history = OdometryHistory::default();
+        for i in 0..count {
+            let odom_from_base = Pose2::new(1.0, 2.0, 0.3).advance(twist, i as f64 * 0.02);
+            let stamp = Stamp::from_nanos(i * 20_000_000);
+            let odometry = Odometry { stamp, odom_from_base, twist, ..Odometry::default() };
+            history.take(&odometry, Instant::from_nanos(i));
+        }
+        history
+    }
+
+    proptest! {
+        #[test]
+        fn poses_between_beyond_and_before_lie_on_the_arc(
+            v in -0.3..1.0f64, w in -1.2..1.2f64, from in -0.05..1.0f64, to in 0.0..1.1f64
+        ) {
+            let twist = Twist2::new(v, w);
+            let history = drive(twist, 50);
+            let at = |s: f64| Stamp::from_nanos((s * 1e9) as i64);
+            let got = history.base_now_from_base_then(at(from), at(to)).unwrap();
+            let expected = Pose2::IDENTITY.advance(twist, from - to);
+            prop_assert!(got.position().distance_m(expected.position()) < 1e-4);
+            prop_assert!((got.yaw_rad - expected.yaw_rad).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn the_history_is_bounded_and_says_when_it_does_not_reach() {
+        let history = drive(Twist2::new(0.5, 0.0), 200);
+        assert_eq!(history.poses.len(), HISTORY_LIMIT);
+        let at = Stamp::from_nanos;
+        assert!(history.odom_from_base_at(at(1_000_000_000)).is_none());
+        assert!(history.odom_from_base_at(at(4_400_000_000)).is_none());
+        assert!(OdometryHistory::default().odom_from_base_at(at(0)).is_none());
+    }
+}

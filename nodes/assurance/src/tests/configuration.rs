@@ -1,0 +1,57 @@
+//! What refuses to start, and why.
+
+use super::support::{config, digest, robot, zones};
+use crate::{AssuranceNode, Config, Zones};
+use outrider_foundation::data::PinnedHashes;
+
+fn refusal(change: impl Fn(&mut Config, &mut Zones)) -> String {
+    let (mut c, mut z) = (config(), zones());
+    change(&mut c, &mut z);
+    let node = AssuranceNode::new(c, z, &robot(), PinnedHashes::default(), digest, 1);
+    node.err().map(|e| e.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn the_shipped_files_are_taken() {
+    assert_eq!(refusal(|_, _| {}), "");
+    assert!((config().reaction_s(&robot().limits) - 0.18).abs() < 1e-9);
+}
+
+#[test]
+fn bad_numbers_are_named_with_value_and_range() {
+    assert_eq!(
+        refusal(|c, _| c.time_to_live_s = 0.061),
+        "assurance configuration: time_to_live_s: 0.061 is not within [0.01, 0.06]"
+    );
+    assert!(refusal(|c, _| c.ages.scan_s = 0.0).contains("ages.scan_s: 0 "));
+    assert!(refusal(|c, _| c.ages.odometry_s = f64::NAN).contains("ages.odometry_s: NaN"));
+    assert!(refusal(|c, _| c.nominal.v_max_mps = 1.1).contains("nominal.v_max_mps: 1.1"));
+    assert!(refusal(|c, _| c.degraded.v_max_mps = 1.05).contains("degraded.v_max_mps"));
+    assert!(refusal(|c, _| c.margins.floor_m = 0.09).contains("margins.floor_m"));
+    assert!(refusal(|c, _| c.scan.contact_beams = 0).contains("contact_beams"));
+}
+
+#[test]
+fn unknown_keys_are_refused() {
+    let text = include_str!("../../../../config/assurance.yaml").replace("dwell_s", "dwel_s");
+    assert!(serde_saphyr::from_str_valid::<Config>(&text).is_err());
+    let text = include_str!("../../../../config/zones/warehouse.yaml").replace("v_max_mps", "v_mx_mps");
+    assert!(serde_saphyr::from_str_valid::<Zones>(&text).is_err());
+}
+
+#[test]
+fn zones_that_cannot_be_are_named() {
+    let crossing = refusal(|_, z| {
+        z.speed[0].polygon_m = vec![[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.5, 2.5]];
+    });
+    assert_eq!(crossing, "zones: doorway: two edges of the polygon cross");
+    assert!(refusal(|_, z| z.exclusion[0].polygon_m[0][0] = f64::NAN).contains("battery store"));
+    assert!(refusal(|_, z| z.exclusion[0].polygon_m.truncate(2)).contains("polygon_m"));
+    assert!(refusal(|_, z| z.speed[0].v_max_mps = f64::NAN).contains("v_max_mps"));
+}
+
+#[test]
+fn an_empty_set_of_zones_can_be_read() {
+    let empty: Zones = serde_saphyr::from_str_valid("version: 1\nexclusion: []\nspeed: []\n").unwrap();
+    assert_eq!(refusal(|_, z| *z = empty.clone()), "");
+}

@@ -1,0 +1,9 @@
+//! Assurance from the outside.
+
+mod configuration;
+mod driving;
+mod modes;
+mod monitors;
+mod support;
+
+pub(crate) use support::config;

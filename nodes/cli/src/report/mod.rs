@@ -1,0 +1,81 @@
+//! `outrider report`: from the bag of a run to numbers (JSON, text) and one page (HTML) that explains it.
+
+#[cfg(test)]
+mod example;
+mod goal;
+mod page;
+mod plots;
+mod png;
+mod reading;
+mod recording;
+mod scene;
+mod stats;
+mod stops;
+mod summary;
+mod svg;
+#[cfg(test)]
+mod tests;
+mod text;
+mod way;
+
+pub use goal::GoalResult;
+pub use recording::Recording;
+pub use stats::Percentiles;
+pub use stops::{Stop, StopKind};
+pub use summary::{
+    BagFacts, GateCounts, InterventionFact, LeastClearance, NodeFacts, RunSummary, TopicFacts,
+};
+
+use anyhow::{Context, ensure};
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Exit code of `--require-reached` when the goal was not reached.
+const NOT_REACHED: u8 = 2;
+
+/// Arguments of `outrider report`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The bag of a run: an .mcap file, or a folder of them.
+    pub bag: PathBuf,
+    /// Where to write the page: one file that needs nothing else.
+    #[arg(long, value_name = "FILE.html")]
+    pub out: Option<PathBuf>,
+    /// Where to write the summary as JSON.
+    #[arg(long, value_name = "FILE.json")]
+    pub json: Option<PathBuf>,
+    /// A goal is reached within this distance, metres.
+    #[arg(long, default_value_t = 0.30)]
+    pub tolerance: f64,
+    /// Exit with 2 when the goal was not reached.
+    #[arg(long)]
+    pub require_reached: bool,
+}
+
+/// Runs `outrider report`.
+///
+/// # Errors
+/// When the bag cannot be read or a file not written.
+pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    ensure!(
+        args.tolerance > 0.0 && args.tolerance <= 100.0,
+        "--tolerance: {} is not within (0, 100]",
+        args.tolerance
+    );
+    let recording = Recording::read(&args.bag)?;
+    let summary = RunSummary::new(&recording, args.tolerance);
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&summary).context("cannot turn the summary into JSON")?;
+        fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(path) = &args.out {
+        let html = page::render(&recording, &summary)?;
+        fs::write(path, html).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    print!("{}", summary.to_text());
+    if args.require_reached && !summary.reached() {
+        return Ok(ExitCode::from(NOT_REACHED));
+    }
+    Ok(ExitCode::SUCCESS)
+}

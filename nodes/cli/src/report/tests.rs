@@ -1,0 +1,182 @@
+//! The report over a made-up run whose numbers are known.
+
+use super::example::{GATE_STOP_S, Made, WAIT_S, WHOLE, route_m, write};
+use super::*;
+use outrider_bags::{BagWriter, WriterOptions};
+use std::path::Path;
+
+fn summary_of(path: &Path) -> (Recording, RunSummary) {
+    let recording = Recording::read(path).unwrap();
+    let summary = RunSummary::new(&recording, 0.30);
+    (recording, summary)
+}
+
+fn made(made: Made) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("run.mcap");
+    write(&path, made);
+    (dir, path)
+}
+
+fn near(value: f64, expected: f64, tolerance: f64) {
+    assert!((value - expected).abs() <= tolerance, "{value} is not {expected} ± {tolerance}");
+}
+
+#[test]
+fn the_numbers_of_a_run_are_right() {
+    let (_dir, path) = made(WHOLE);
+    let (_, s) = summary_of(&path);
+    assert!(s.reached(), "{:?}", s.goal);
+    assert_eq!((s.goal.planner.as_str(), s.basis.as_str(), s.goal.goals), ("success", "truth", 1));
+    near(s.driven_m, route_m(), 0.05);
+    near(s.top_speed_mps, 0.9, 1e-9);
+    assert_eq!(s.collisions, Some(0));
+    assert_eq!(s.least_clearance.as_ref().unwrap().nearest, "walker");
+    // Ages are 20 + (0 … 29) ms, sampled at every new command: 20, 24, 28, 22, 26 … up to 48.
+    let ages = s.scan_to_command_ms.unwrap();
+    near(ages.p50, 34.0, 1e-3);
+    near(ages.max, 48.0, 1e-3);
+    // Of 950 commands 13 passed while disarmed and 25 while stopping; the one in force at each change counts once.
+    assert!((910..=914).contains(&ages.count), "{}", ages.count);
+    near(s.gate_mode_s["stopping"], GATE_STOP_S.1 - GATE_STOP_S.0, 0.02);
+    near(s.gate_mode_s["disarmed"], 0.5, 0.02);
+    near(s.assurance_mode_s["degraded"], 3.0, 0.05);
+    assert_eq!(s.messages_lost, 1);
+    let gate = s.topics.iter().find(|t| t.topic == "/gate/state").unwrap();
+    assert_eq!((gate.lost, gate.count), (Some(1), 3799));
+    near(gate.rate_hz, 100.0, 0.1);
+    assert_eq!(s.topics.iter().find(|t| t.topic == "/map").unwrap().lost, None);
+    let planner = s.nodes.iter().find(|n| n.node == "planner").unwrap();
+    let us = planner.step_us.unwrap();
+    assert_eq!((us.p50, us.p99, us.count, planner.starts), (147.0, 198.0, 950, 1));
+    let gate = s.nodes.iter().find(|n| n.node == "gate").unwrap();
+    assert_eq!((gate.inputs_lost, gate.inputs_refused, gate.health.as_str()), (Some(0), Some(2), "ok"));
+    assert_eq!(s.notes, Vec::<String>::new());
+}
+
+#[test]
+fn every_stop_has_its_reason() {
+    let (_dir, path) = made(WHOLE);
+    let (_, s) = summary_of(&path);
+    assert_eq!(s.stops.len(), 2, "{:?}", s.stops);
+    let (wait, stop) = (&s.stops[0], &s.stops[1]);
+    assert_eq!((wait.kind, wait.reason.as_str()), (StopKind::Wait, "planner: person #3 at 1.2 m"));
+    assert!(wait.t_s > WAIT_S.0 && wait.t_s + wait.duration_s < WAIT_S.1 + 0.2);
+    assert_eq!((stop.kind, stop.mode.as_str()), (StopKind::Gate, "stopping"));
+    assert_eq!(stop.reason, "no valid permit");
+    assert_eq!(stop.because, "No scan for 0.31 s <the lidar> & its cable");
+    near(stop.t_s, GATE_STOP_S.0, 0.02);
+    near(stop.duration_s, 1.0, 0.02);
+    near(stop.speed_mps, 0.9, 0.05);
+    assert_eq!(s.interventions.len(), 1);
+    assert_eq!((s.interventions[0].value, s.interventions[0].mode_after.as_str()), (Some(0.31), "degraded"));
+}
+
+#[test]
+fn a_run_that_ends_on_the_way_has_not_reached_its_goal() {
+    let (_dir, path) = made(Made { end_s: 15.0, ..WHOLE });
+    let (_, s) = summary_of(&path);
+    assert!(!s.reached());
+    assert_eq!(s.goal.time_to_goal_s, None);
+    assert!(s.goal.verdict.contains("m from the goal, 0.30 m are allowed"), "{}", s.goal.verdict);
+    assert!(s.to_text().contains("NOT REACHED"));
+}
+
+#[test]
+fn standing_at_the_goal_takes_half_a_second() {
+    let (_dir, path) = made(WHOLE);
+    let arrived_s = {
+        let goal = summary_of(&path).1.goal;
+        goal.given_s + goal.time_to_goal_s.unwrap()
+    };
+    let (_dir, path) = made(Made { end_s: arrived_s + 0.3, ..WHOLE });
+    let (_, s) = summary_of(&path);
+    assert!(!s.reached());
+    assert!(s.goal.verdict.contains("stood only"), "{}", s.goal.verdict);
+}
+
+#[test]
+fn a_real_robot_has_no_ground_truth() {
+    let (_dir, path) = made(Made { truth: false, ..WHOLE });
+    let (recording, s) = summary_of(&path);
+    assert!(s.reached());
+    assert_eq!((s.basis.as_str(), s.collisions, s.least_clearance.clone()), ("world_model", None, None));
+    near(s.driven_m, route_m(), 0.05);
+    assert_eq!(
+        s.notes,
+        ["no /sim/ground_truth in the bag: true way, clearance and collisions cannot be shown"]
+    );
+    let html = page::render(&recording, &s).unwrap();
+    assert!(html.contains("no ground truth") && !html.contains("Clearance, true"));
+    assert!(s.to_text().contains("clearance        not known: no ground truth"));
+}
+
+#[test]
+fn the_page_needs_nothing_else_and_texts_cannot_break_it() {
+    let (_dir, path) = made(WHOLE);
+    let (recording, s) = summary_of(&path);
+    let html = page::render(&recording, &s).unwrap();
+    assert!(html.len() < 1_000_000, "{} bytes", html.len());
+    // No address of any kind, but the inline image.
+    for outside in ["http:", "https:", "//cdn", "<link", "src=", "@import"] {
+        assert!(!html.contains(outside), "{outside}");
+    }
+    assert_eq!(html.matches("data:image/png;base64,").count(), 1);
+    assert!(!html.contains("<the lidar>"));
+    assert!(html.contains("&lt;the lidar&gt;") || html.contains("&#60;the lidar&#62;"));
+    for part in ["Goal reached", "Speed [m/s]", "Clearance, true [m]", "time since the start of the bag [s]"]
+    {
+        assert!(html.contains(part), "{part}");
+    }
+    for word in ["NaN", "inf\"", "inf "] {
+        assert!(!html.contains(&format!("{word}L")) && !html.contains(&format!("=\"{word}")), "{word}");
+    }
+}
+
+#[test]
+fn a_cut_bag_and_an_odd_one_still_give_a_report() {
+    let (dir, path) = made(WHOLE);
+    let whole = fs::read(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+    let (recording, s) = summary_of(&path);
+    assert!(s.bag.recovered && !s.bag.damage.is_empty() && s.driven_m > 3.0);
+    assert!(page::render(&recording, &s).unwrap().contains("no sound end"));
+    // Only an unknown topic, and one whose messages are rubbish.
+    let odd = dir.path().join("odd.mcap");
+    let mut writer = BagWriter::create(&odd, &WriterOptions::default()).unwrap();
+    let a = writer.add_channel("/x", "a_msgs/msg/B", "int32 b", "").unwrap();
+    let b = writer.add_channel("/gate/state", "outrider_msgs/msg/GateState", "", "").unwrap();
+    writer.write(a, 1, 5, 5, &[0, 1, 0, 0, 7]).unwrap();
+    writer.write(b, 1, 5, 5, &[0, 1, 0, 0, 7]).unwrap();
+    writer.finish().unwrap();
+    let (recording, s) = summary_of(&odd);
+    assert!(s.to_text().contains("goal             NONE"));
+    assert!(s.to_text().contains("driven           0.0 m"));
+    assert_eq!(s.goal.verdict, "no goal was given");
+    assert!(s.notes.iter().any(|n| n.starts_with("/gate/state: 1 of 1 messages cannot be decoded")));
+    assert!(page::render(&recording, &s).unwrap().contains("No goal"));
+}
+
+#[test]
+fn files_and_exit_codes() {
+    let (dir, path) = made(Made { end_s: 6.0, ..WHOLE });
+    let args = |require_reached| Args {
+        bag: path.clone(),
+        out: Some(dir.path().join("r.html")),
+        json: Some(dir.path().join("r.json")),
+        tolerance: 0.30,
+        require_reached,
+    };
+    assert_eq!(run(args(false)).unwrap(), ExitCode::SUCCESS);
+    assert_eq!(run(args(true)).unwrap(), ExitCode::from(2));
+    let json = fs::read_to_string(dir.path().join("r.json")).unwrap();
+    let back: RunSummary = serde_json::from_str(&json).unwrap();
+    assert_eq!(back.goal.planner, "running");
+    let missing = Args { bag: dir.path().join("none.mcap"), ..args(false) };
+    assert!(run(missing).unwrap_err().to_string().contains("none.mcap: cannot open"));
+    let empty = dir.path().join("empty.mcap");
+    BagWriter::create(&empty, &WriterOptions::default()).unwrap().finish().unwrap();
+    let error = run(Args { bag: empty, ..args(false) }).unwrap_err().to_string();
+    assert!(error.ends_with("there is no message in this bag"), "{error}");
+    assert!(run(Args { tolerance: f64::NAN, ..args(false) }).is_err());
+}

@@ -1,0 +1,48 @@
+//! How fast the published velocity may change.
+
+use outrider_foundation::Twist2;
+
+/// Greatest changes of the velocity.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    /// Away from standstill, m/s².
+    pub accel_mps2: f64,
+    /// Towards standstill, m/s².
+    pub decel_mps2: f64,
+    /// Of the turn rate, rad/s².
+    pub alpha_radps2: f64,
+}
+
+/// One step from `from` towards `target`.
+pub(crate) fn towards(from: Twist2, target: Twist2, rates: Rates, dt_s: f64) -> Twist2 {
+    // A stop keeps the curvature, so that the path is the one whose clearance was judged.
+    if target.v_mps.abs() + target.w_radps.abs() <= 0.0 {
+        return ramp_down(from, rates.decel_mps2, rates.alpha_radps2, dt_s);
+    }
+    let turn = rates.alpha_radps2 * dt_s;
+    Twist2 {
+        v_mps: towards_speed(from.v_mps, target.v_mps, rates, dt_s),
+        w_radps: from.w_radps + (target.w_radps - from.w_radps).clamp(-turn, turn),
+    }
+}
+
+fn towards_speed(from: f64, target: f64, rates: Rates, dt_s: f64) -> f64 {
+    if from * target < 0.0 {
+        // Through standstill first: a change of direction is braking, then accelerating in a later period.
+        let left = from.abs() - rates.decel_mps2 * dt_s;
+        return left.max(0.0) * from.signum();
+    }
+    let rate = if target.abs() > from.abs() { rates.accel_mps2 } else { rates.decel_mps2 };
+    from + (target - from).clamp(-rate * dt_s, rate * dt_s)
+}
+
+/// One step down the stop ramp: speed and turn rate shrink by the same factor, as fast as both limits allow.
+pub(crate) fn ramp_down(from: Twist2, decel_mps2: f64, alpha_radps2: f64, dt_s: f64) -> Twist2 {
+    let time_to_stop_s = (from.v_mps.abs() / decel_mps2).max(from.w_radps.abs() / alpha_radps2);
+    if time_to_stop_s > dt_s {
+        let keep = 1.0 - dt_s / time_to_stop_s;
+        Twist2 { v_mps: from.v_mps * keep, w_radps: from.w_radps * keep }
+    } else {
+        Twist2::ZERO
+    }
+}

@@ -1,0 +1,286 @@
+//! Arming, stops, take-over, the period.
+
+use super::support::{GATE_BOOT, PERIOD, Rig, TTL, config, digest, limits, robot};
+use crate::{Config, GateNode, Input, Output};
+use outrider_foundation::data::{GateMode, OperatorAction};
+use outrider_foundation::{Node, Span, Stamp, Twist2};
+
+const FAST: Twist2 = Twist2::new(0.8, 0.4);
+
+fn teleop(v: f64, w: f64) -> Input {
+    Input::Teleop { stamp: Stamp::default(), twist: Twist2::new(v, w) }
+}
+
+#[test]
+fn the_shipped_configuration_is_taken() {
+    assert!((config().period_s - 0.01).abs() < 1e-12);
+}
+
+#[test]
+fn bad_configurations_refuse_to_start_and_say_why() {
+    let refusal = |change: fn(&mut Config)| {
+        let mut c = config();
+        change(&mut c);
+        GateNode::new(c, &robot(), digest, GATE_BOOT).err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    assert_eq!(
+        refusal(|c| c.teleop.timeout_s = 0.0),
+        "gate configuration: teleop.timeout_s: 0 is not within [0.02, 1]"
+    );
+    assert_eq!(
+        refusal(|c| c.max_time_to_live_s = f64::NAN),
+        "gate configuration: max_time_to_live_s: NaN is not within [0.01, 0.06]"
+    );
+    assert!(refusal(|c| c.max_time_to_live_s = 0.061).contains("0.061"));
+    assert!(refusal(|c| c.period_s = 0.0).contains("period_s"));
+    assert!(refusal(|c| c.stop_decel_mps2 = 1.1).contains("limits.brake_mps2"));
+    let unknown = include_str!("../../../../config/gate.yaml").replace("period_s", "perod_s");
+    assert!(serde_saphyr::from_str_valid::<Config>(&unknown).is_err());
+}
+
+#[test]
+fn every_period_publishes_velocity_challenge_and_state() {
+    let mut rig = Rig::new();
+    for i in 2..50 {
+        let due = rig.gate.next_wakeup().unwrap();
+        rig.wait(due.since(rig.now.mono));
+        let out = rig.send(vec![]);
+        assert!(matches!(
+            out[..],
+            [Output::Velocity(_), Output::Challenge(c), Output::State(_)] if c.number == i && c.gate_boot_id == GATE_BOOT
+        ));
+        assert_eq!(rig.state().sequence, i);
+        rig.wait(Span::from_millis(3));
+        assert!(rig.send(vec![]).is_empty(), "an early call is harmless");
+    }
+    assert_eq!(rig.state().late_periods, 0);
+}
+
+#[test]
+fn a_late_call_publishes_once_and_keeps_to_the_grid() {
+    let mut rig = Rig::new();
+    let start = rig.now.mono;
+    rig.wait(Span::from_millis(57));
+    assert_eq!(rig.send(vec![]).len(), 3);
+    assert!(rig.send(vec![]).is_empty());
+    assert_eq!(rig.gate.next_wakeup().unwrap().since(start), Span::from_millis(60));
+    assert_eq!(rig.state().late_periods, 1);
+    assert_eq!(rig.period().late_periods, 1);
+}
+
+#[test]
+fn it_starts_disarmed_and_ignores_valid_permits_until_armed() {
+    let mut rig = Rig::new();
+    for _ in 0..50 {
+        rig.permitted(FAST);
+        let state = rig.period();
+        assert_eq!((state.mode, state.twist), (GateMode::Disarmed, Twist2::ZERO));
+    }
+    assert_eq!(rig.state().reason, "arm to start");
+    rig.permitted(FAST);
+    assert!(rig.operator(OperatorAction::Arm).success);
+    assert_eq!(rig.period().mode, GateMode::Stopping, "the pair from before arming is not used");
+    rig.permitted(FAST);
+    assert_eq!(rig.period().mode, GateMode::Forwarding);
+}
+
+#[test]
+fn arming_is_refused_with_a_reason() {
+    let refused = |rig: &mut Rig, why: &str| {
+        let reply = rig.operator(OperatorAction::Arm);
+        assert!(!reply.success && reply.message.contains(why), "{reply:?}");
+        assert_eq!(reply.request_sequence, 99);
+        assert_ne!(rig.period().mode, GateMode::Stopping);
+    };
+    refused(&mut Rig::new(), "no fresh permit");
+    let mut rig = Rig::new();
+    rig.permitted(Twist2::ZERO);
+    rig.wait(TTL + PERIOD);
+    refused(&mut rig, "no fresh permit");
+    for (why, zero) in [("specification", 0), ("parameters", 1), ("zone set", 2)] {
+        let mut rig = Rig::new();
+        let command = rig.command(Twist2::ZERO);
+        let mut permit = rig.permit(&command);
+        let h = &mut permit.hashes;
+        *[&mut h.specification, &mut h.parameters, &mut h.zones][zero] = [0; 32];
+        rig.send(vec![Input::Command(command), Input::Permit(permit)]);
+        refused(&mut rig, why);
+    }
+    let mut rig = Rig::new();
+    rig.send(vec![Input::VelocityPublishers(2)]);
+    rig.permitted(Twist2::ZERO);
+    refused(&mut rig, "another node");
+    let mut rig = Rig::new();
+    rig.send(vec![Input::EStop(true)]);
+    rig.permitted(Twist2::ZERO);
+    refused(&mut rig, "emergency stop pressed");
+    rig.send(vec![Input::EStop(false)]);
+    rig.permitted(Twist2::ZERO);
+    refused(&mut rig, "latched");
+}
+
+#[test]
+fn silence_stops_the_robot_down_the_ramp() {
+    let mut rig = Rig::driving(FAST);
+    let since = rig.now.mono;
+    let mut first_stop = None;
+    let mut last = rig.state().twist;
+    while last.v_mps > 0.0 {
+        let state = rig.period();
+        let age = rig.now.mono.since(since);
+        if age <= TTL - PERIOD {
+            assert_eq!(state.twist, last, "still permitted");
+        }
+        if state.mode == GateMode::Stopping {
+            first_stop.get_or_insert(age);
+            assert!((last.v_mps - state.twist.v_mps - 0.012).abs() < 1e-9 || state.twist.v_mps <= 0.0);
+            assert!((state.twist.w_radps - 0.5 * state.twist.v_mps).abs() < 1e-9, "along the same curve");
+        }
+        last = state.twist;
+    }
+    assert_eq!((rig.state().reason.as_str(), rig.state().stops), ("no permit", 1));
+    assert_eq!(first_stop, Some(TTL), "its challenge was a period older than the silence");
+    let took_s = rig.now.mono.since(since).as_s();
+    assert!(took_s < 0.07 + 0.8 / 1.2 + 0.02, "{took_s}");
+}
+
+#[test]
+fn the_stop_ramp_makes_up_for_a_stalled_gate() {
+    let mut rig = Rig::driving(FAST);
+    rig.wait(Span::from_millis(210));
+    rig.send(vec![]);
+    assert!((rig.state().twist.v_mps - (0.8 - 1.2 * 0.21)).abs() < 1e-9);
+}
+
+#[test]
+fn an_emergency_stop_needs_release_reset_and_arming() {
+    for stop in [
+        Input::EStop(true),
+        Input::VelocityPublishers(2),
+        Input::Rejected { topic: "/e_stop".into(), reason: "bad".into() },
+    ] {
+        let mut rig = Rig::driving(FAST);
+        rig.send(vec![stop.clone()]);
+        let drive_on = |rig: &mut Rig, mode| {
+            for _ in 0..30 {
+                rig.permitted(FAST);
+                let before = rig.state().twist.v_mps;
+                let state = rig.period();
+                assert_eq!(state.mode, mode);
+                assert!(state.twist.v_mps < before || before <= 0.0);
+            }
+        };
+        drive_on(&mut rig, GateMode::EStop);
+        if !matches!(stop, Input::Rejected { .. }) {
+            let reply = rig.operator(OperatorAction::Reset);
+            assert!(!reply.success && reply.message.contains("not reset"));
+        }
+        rig.send(vec![Input::EStop(false), Input::VelocityPublishers(1)]);
+        drive_on(&mut rig, GateMode::EStop);
+        assert!(!rig.operator(OperatorAction::Arm).success);
+        assert!(rig.operator(OperatorAction::Reset).success);
+        drive_on(&mut rig, GateMode::Disarmed);
+        assert!(rig.operator(OperatorAction::Arm).success);
+        rig.permitted(FAST);
+        assert_eq!(rig.period().mode, GateMode::Forwarding);
+    }
+}
+
+#[test]
+fn a_restart_of_assurance_disarms() {
+    let mut rig = Rig::driving(FAST);
+    let command = rig.command(FAST);
+    let mut permit = rig.permit(&command);
+    permit.assurance_boot_id += 1;
+    permit.sequence = 1;
+    rig.send(vec![Input::Command(command), Input::Permit(permit)]);
+    let state = rig.period();
+    assert_eq!(state.mode, GateMode::Disarmed);
+    assert_eq!(state.reason, "assurance restarted: arm to continue");
+    assert!(state.twist.v_mps < FAST.v_mps);
+}
+
+#[test]
+fn a_take_over_is_limited_and_ends_disarmed() {
+    let mut rig = Rig::new();
+    rig.send(vec![teleop(0.3, 0.0)]);
+    assert_eq!(rig.period().twist, Twist2::ZERO, "refused while disarmed");
+    let mut rig = Rig::armed();
+    let mut last = 0.0;
+    for _ in 0..100 {
+        rig.send(vec![teleop(5.0, -5.0)]);
+        rig.permitted(FAST);
+        let state = rig.period();
+        assert_eq!(state.mode, GateMode::Teleop, "the hand goes before permits");
+        assert!(state.twist.v_mps - last <= limits().accel_mps2 * 0.01 + 1e-12);
+        last = state.twist.v_mps;
+    }
+    assert_eq!(rig.state().twist, Twist2::new(0.4, -0.8));
+    assert!(rig.operator(OperatorAction::Arm).message.contains("take-over active"));
+    let since = rig.now.mono;
+    while rig.period().mode == GateMode::Teleop {}
+    assert!(rig.now.mono.since(since) <= Span::from_millis(270));
+    assert_eq!(rig.state().reason, "manual take-over: arm to continue");
+    rig.permitted(FAST);
+    let state = rig.period();
+    assert_eq!(state.mode, GateMode::Disarmed);
+    assert!(state.twist.v_mps < 0.4);
+}
+
+#[test]
+fn a_take_over_keeps_the_drive_limits() {
+    let mut rig = Rig::armed();
+    for _ in 0..100 {
+        rig.send(vec![teleop(-0.4, 0.0)]);
+        rig.period();
+    }
+    assert_eq!(rig.state().twist, Twist2::new(limits().v_min_mps, 0.0));
+    assert!(rig.state().clamped);
+}
+
+#[test]
+fn an_emergency_stop_ends_a_take_over() {
+    let mut rig = Rig::armed();
+    rig.send(vec![teleop(0.3, 0.0)]);
+    rig.period();
+    rig.send(vec![Input::EStop(true), Input::EStop(false)]);
+    assert!(rig.operator(OperatorAction::Reset).success);
+    rig.permitted(Twist2::ZERO);
+    assert!(rig.operator(OperatorAction::Arm).success);
+    assert_eq!(rig.period().mode, GateMode::Stopping);
+}
+
+#[test]
+fn a_permit_that_waited_while_disarmed_is_not_used_once_armed() {
+    let mut rig = Rig::new();
+    let command = rig.command(FAST);
+    let mut permit = rig.permit(&command);
+    permit.hashes.zones = [9; 32];
+    rig.send(vec![Input::Permit(permit)]);
+    rig.permitted(Twist2::ZERO);
+    assert!(rig.operator(OperatorAction::Arm).success);
+    rig.send(vec![Input::Command(command)]);
+    assert_eq!(rig.period().mode, GateMode::Stopping);
+}
+
+#[test]
+fn a_take_over_with_numbers_that_are_none_ends() {
+    let mut rig = Rig::armed();
+    rig.send(vec![teleop(0.3, 0.0)]);
+    rig.period();
+    rig.send(vec![teleop(f64::NAN, 0.0)]);
+    assert_eq!(rig.period().mode, GateMode::Disarmed);
+}
+
+#[test]
+fn reversing_goes_through_standstill() {
+    let mut rig = Rig::driving(Twist2::new(0.1, 0.0));
+    let mut last = 0.1;
+    for _ in 0..60 {
+        rig.permitted(Twist2::new(-0.2, 0.0));
+        let v = rig.period().twist.v_mps;
+        assert!(last * v >= 0.0, "{last} to {v}");
+        last = v;
+    }
+    assert!((last + 0.2).abs() < 1e-9);
+}

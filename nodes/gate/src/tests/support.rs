@@ -1,0 +1,181 @@
+//! A gate with a test's own clock and its own idea of assurance.
+
+use crate::{Config, GateNode, Input, Output};
+use outrider_foundation::data::{
+    Challenge, Command, CommandSource, Digest, Envelope, GateMode, GateState, OperatorAction, OperatorReply,
+    OperatorRequest, Permit, PinnedHashes,
+};
+use outrider_foundation::robot::{DriveLimits, Robot, example};
+use outrider_foundation::{Instant, Node, Now, Outbox, Span, Stamp, Stamped, Twist2};
+
+pub const GATE_BOOT: u64 = 7;
+pub const ASSURANCE_BOOT: u64 = 5;
+pub const PERIOD: Span = Span::from_millis(10);
+pub const TTL: Span = Span::from_millis(60);
+
+pub fn config() -> Config {
+    serde_saphyr::from_str_valid(include_str!("../../../../config/gate.yaml")).unwrap()
+}
+
+pub fn robot() -> Robot {
+    Robot::new(example::amr()).unwrap()
+}
+
+pub fn limits() -> DriveLimits {
+    robot().limits
+}
+
+/// Four FNV-1a sums with different seeds: enough to tell commands apart here.
+pub fn digest(command: &Command) -> Digest {
+    let text = format!("{command:?}");
+    let mut out = [0; 32];
+    for (lane, bytes) in out.chunks_exact_mut(8).enumerate() {
+        let seed = 0xcbf2_9ce4_8422_2325_u64 ^ lane as u64;
+        let sum = text.bytes().fold(seed, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+        bytes.copy_from_slice(&sum.to_le_bytes());
+    }
+    out
+}
+
+pub fn hashes() -> PinnedHashes {
+    PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] }
+}
+
+pub fn envelope() -> Envelope {
+    let l = limits();
+    Envelope {
+        v_min_mps: l.v_min_mps,
+        v_max_mps: l.v_max_mps,
+        w_max_radps: l.w_max_radps,
+        accel_mps2: l.accel_mps2,
+        decel_mps2: l.brake_mps2,
+        alpha_radps2: l.alpha_radps2,
+        jerk_mps3: l.jerk_mps3,
+    }
+}
+
+pub struct Rig {
+    pub gate: GateNode,
+    pub now: Now,
+    pub challenge: Challenge,
+    pub command_sequence: u64,
+    pub permit_sequence: u64,
+    pub states: Vec<GateState>,
+}
+
+impl Rig {
+    /// A gate after its first period.
+    pub fn new() -> Self {
+        let gate = GateNode::new(config(), &robot(), digest, GATE_BOOT).unwrap();
+        let now = Now { mono: Instant::from_nanos(1_000_000_000), ros: Stamp::from_nanos(5_000_000_000) };
+        let mut rig = Self {
+            gate,
+            now,
+            challenge: Challenge::default(),
+            command_sequence: 0,
+            permit_sequence: 0,
+            states: vec![],
+        };
+        rig.send(vec![]);
+        rig
+    }
+
+    /// An armed gate.
+    pub fn armed() -> Self {
+        let mut rig = Self::new();
+        rig.permitted(Twist2::ZERO);
+        let reply = rig.operator(OperatorAction::Arm);
+        assert!(reply.success, "{}", reply.message);
+        rig
+    }
+
+    /// An armed gate that forwards this velocity, reached by the slew.
+    pub fn driving(twist: Twist2) -> Self {
+        let mut rig = Self::armed();
+        for _ in 0..200 {
+            rig.permitted(twist);
+            rig.period();
+        }
+        assert_eq!(rig.state().mode, GateMode::Forwarding);
+        assert_eq!(rig.state().twist, twist);
+        rig
+    }
+
+    pub fn send(&mut self, inputs: Vec<Input>) -> Vec<Output> {
+        let received = self.now.mono;
+        let inputs: Vec<_> = inputs.into_iter().map(|value| Stamped { received, value }).collect();
+        let mut out = Outbox::new(16);
+        self.gate.step(self.now, &inputs, &mut out);
+        let outputs: Vec<_> = out.drain().collect();
+        for output in &outputs {
+            match output {
+                Output::Challenge(challenge) => self.challenge = *challenge,
+                Output::State(state) => self.states.push(state.clone()),
+                _ => {}
+            }
+        }
+        outputs
+    }
+
+    pub fn wait(&mut self, span: Span) {
+        self.now.mono = self.now.mono + span;
+        self.now.ros = self.now.ros + span;
+    }
+
+    /// Goes to the next period and gives the state of it.
+    pub fn period(&mut self) -> GateState {
+        let due = self.gate.next_wakeup().unwrap();
+        let span = due.since(self.now.mono).max(Span::ZERO);
+        self.wait(span);
+        self.send(vec![]);
+        self.state()
+    }
+
+    pub fn state(&self) -> GateState {
+        self.states.last().unwrap().clone()
+    }
+
+    pub fn operator(&mut self, action: OperatorAction) -> OperatorReply {
+        let request = OperatorRequest { stamp: self.now.ros, sequence: 99, action };
+        let outputs = self.send(vec![Input::Operator(request)]);
+        let reply = outputs.into_iter().find_map(|o| if let Output::Reply(r) = o { Some(r) } else { None });
+        reply.unwrap()
+    }
+
+    pub fn command(&mut self, twist: Twist2) -> Command {
+        self.command_sequence += 1;
+        Command {
+            stamp: self.now.ros,
+            boot_id: 3,
+            sequence: self.command_sequence,
+            source: CommandSource::Planner,
+            twist,
+            ..Command::default()
+        }
+    }
+
+    pub fn permit(&mut self, command: &Command) -> Permit {
+        self.permit_sequence += 1;
+        Permit {
+            version: Permit::VERSION,
+            assurance_boot_id: ASSURANCE_BOOT,
+            gate_boot_id: GATE_BOOT,
+            challenge_number: self.challenge.number,
+            sequence: self.permit_sequence,
+            command_source: command.source,
+            command_sequence: command.sequence,
+            command_digest: digest(command),
+            envelope: envelope(),
+            time_to_live: TTL,
+            hashes: hashes(),
+            ..Permit::default()
+        }
+    }
+
+    /// A valid pair, delivered now.
+    pub fn permitted(&mut self, twist: Twist2) {
+        let command = self.command(twist);
+        let permit = self.permit(&command);
+        self.send(vec![Input::Command(command), Input::Permit(permit)]);
+    }
+}

@@ -1,0 +1,277 @@
+//! Configuration of the planner: `config/planner.yaml` is the one home of the values.
+
+use crate::error::PlannerError;
+use garde::Validate;
+use outrider_foundation::Robot;
+use serde::{Deserialize, Serialize};
+
+/// A rule for numbers: within `min..=max`. Unlike garde's `range` it refuses NaN, which compares false with both ends.
+fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |value, &()| {
+        if *value >= min && *value <= max {
+            Ok(())
+        } else {
+            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
+        }
+    }
+}
+
+/// `config/planner.yaml`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Periods and time limits.
+    #[garde(dive)]
+    pub timing: TimingConfig,
+    /// When a goal counts as reached.
+    #[garde(dive)]
+    pub goal: GoalConfig,
+    /// The search for a path.
+    #[garde(dive)]
+    pub search: SearchConfig,
+    /// How a path is followed.
+    #[garde(dive)]
+    pub follow: FollowConfig,
+    /// What every command has to fulfil.
+    #[garde(dive)]
+    pub safety: SafetyConfig,
+    /// How the robot gives way, beyond what safety asks.
+    #[garde(dive)]
+    pub yielding: YieldConfig,
+    /// What the modes of assurance mean for the planner.
+    #[garde(dive)]
+    pub modes: ModeConfig,
+}
+
+/// Periods and time limits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct TimingConfig {
+    /// A command is issued at the latest this long after the last one, s.
+    #[garde(custom(within(0.005, 0.05)))]
+    pub command_period_s: f64,
+    /// Without a world model for this long (by arrival) the command is zero, s.
+    #[garde(custom(within(0.05, 1.0)))]
+    pub world_model_timeout_s: f64,
+    /// The robot's state is extrapolated by at most this, s.
+    #[garde(custom(within(0.05, 1.0)))]
+    pub extrapolation_limit_s: f64,
+    /// Sources of the world model that have to be fresh: last part of their topic names.
+    #[garde(length(min = 1, max = 16), inner(length(min = 1, max = 64)))]
+    pub required_sources: Vec<String>,
+}
+
+/// When a goal counts as reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct GoalConfig {
+    /// Distance to the goal, m.
+    #[garde(custom(within(0.02, 2.0)))]
+    pub xy_tolerance_m: f64,
+    /// Difference in heading, rad.
+    #[garde(custom(within(0.01, 3.2)))]
+    pub yaw_tolerance_rad: f64,
+    /// Speed below which the robot counts as standing, m/s.
+    #[garde(custom(within(0.005, 0.5)))]
+    pub stopped_mps: f64,
+    /// Turn rate below which the robot counts as standing, rad/s.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub stopped_radps: f64,
+    /// Following the path has failed when the robot has neither moved nor turned noticeably for this long, s.
+    #[garde(custom(within(1.0, 600.0)))]
+    pub progress_timeout_s: f64,
+}
+
+/// The search for a path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct SearchConfig {
+    /// Travel costs `1 + weight·cost/252` a metre.
+    #[garde(custom(within(0.0, 20.0)))]
+    pub cost_weight: f64,
+    /// Whether a path may lead through cells that were never seen.
+    #[garde(skip)]
+    pub allow_unknown: bool,
+    /// Grid cost of such a cell, 0 to 252.
+    #[garde(range(max = 252))]
+    pub unknown_cost: u8,
+    /// The path keeps the robot's inscribed radius and this away from obstacles, m.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub clearance_margin_m: f64,
+    /// When the robot stands in a forbidden cell, the nearest free one within this is where the path begins, m.
+    #[garde(custom(within(0.05, 3.0)))]
+    pub escape_radius_m: f64,
+    /// When something that may move away covers the goal, the path leads to the nearest free cell within this, m.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub goal_search_m: f64,
+    /// The search gives up after this many expanded cells.
+    #[garde(range(min = 1_000, max = 20_000_000))]
+    pub expansion_limit: u32,
+    /// Distance between the poses of a path, m.
+    #[garde(custom(within(0.02, 0.5)))]
+    pub resample_m: f64,
+    /// Rounds of smoothing.
+    #[garde(range(max = 200))]
+    pub smoothing_rounds: u32,
+    /// A new path replaces a valid one when it costs less than this share of it.
+    #[garde(custom(within(0.1, 1.0)))]
+    pub better_share: f64,
+    /// A path is checked for obstacles this far ahead, m.
+    #[garde(custom(within(0.5, 50.0)))]
+    pub validity_horizon_m: f64,
+    /// A path is given up when the robot is farther from it than this, m.
+    #[garde(custom(within(0.1, 5.0)))]
+    pub deviation_limit_m: f64,
+}
+
+/// How a path is followed: regulated pure pursuit, in the terms of Nav2.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct FollowConfig {
+    /// Speed on a free, straight path, m/s.
+    #[garde(custom(within(0.05, 20.0)))]
+    pub cruise_mps: f64,
+    /// The carrot is this far ahead in time, s.
+    #[garde(custom(within(0.1, 5.0)))]
+    pub lookahead_time_s: f64,
+    /// And at least this far, m.
+    #[garde(custom(within(0.1, 5.0)))]
+    pub lookahead_min_m: f64,
+    /// And at most this far, m.
+    #[garde(custom(within(0.1, 10.0)))]
+    pub lookahead_max_m: f64,
+    /// With the carrot farther to the side the robot turns on the spot, rad.
+    #[garde(custom(within(0.2, 3.0)))]
+    pub rotate_start_rad: f64,
+    /// Until it is within this, rad.
+    #[garde(custom(within(0.02, 1.5)))]
+    pub rotate_stop_rad: f64,
+    /// Greatest turn rate on the spot, rad/s.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub rotate_radps: f64,
+    /// Share of the robot's angular acceleration used to come to rest at a heading.
+    #[garde(custom(within(0.05, 1.0)))]
+    pub rotate_decel_share: f64,
+    /// Curves tighter than this slow the robot down in proportion, m.
+    #[garde(custom(within(0.05, 10.0)))]
+    pub regulated_radius_m: f64,
+    /// Greatest sideways acceleration, m/s².
+    #[garde(custom(within(0.05, 10.0)))]
+    pub lateral_accel_mps2: f64,
+    /// Closer to obstacles than this (from the robot's outline) it slows down in proportion, m.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub slow_clearance_m: f64,
+    /// Curves and nearness slow it down to no less than this, m/s.
+    #[garde(custom(within(0.02, 2.0)))]
+    pub regulated_min_mps: f64,
+    /// Speed of the last centimetres, m/s.
+    #[garde(custom(within(0.01, 0.5)))]
+    pub approach_min_mps: f64,
+    /// Share of the robot's ordinary deceleration that slow-downs are planned with.
+    #[garde(custom(within(0.1, 1.0)))]
+    pub decel_share: f64,
+    /// The robot stops this far before a place where its path is blocked, m.
+    #[garde(custom(within(0.0, 3.0)))]
+    pub blocked_standoff_m: f64,
+    /// Speed for backing out when it can neither go on nor turn, m/s; zero forbids it.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub reverse_mps: f64,
+}
+
+/// What every command has to fulfil.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct SafetyConfig {
+    /// Time that a command is held before braking begins: at least the whole suite's reaction time, s.
+    #[garde(custom(within(0.05, 2.0)))]
+    pub reaction_s: f64,
+    /// Share of the robot's braking deceleration that is relied upon.
+    #[garde(custom(within(0.1, 1.0)))]
+    pub brake_share: f64,
+    /// Distance kept between the outline and the centres of lethal cells, m. Half a cell's diagonal makes up for the cell's size.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub margin_m: f64,
+    /// Distance kept between the outline and a tracked object's disc, m.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub track_margin_m: f64,
+    /// Standard deviations of a predicted position added to it.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub sigma_gain: f64,
+    /// But no more than this, m.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub sigma_cap_m: f64,
+    /// The disc of an object that is no longer seen grows at this speed during a prediction, m/s.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub unseen_growth_mps: f64,
+}
+
+/// How the robot gives way, beyond what safety asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct YieldConfig {
+    /// How far ahead conflicts with tracks are looked for, s.
+    #[garde(custom(within(0.5, 10.0)))]
+    pub horizon_s: f64,
+    /// Time from one look to the next, s.
+    #[garde(custom(within(0.05, 0.5)))]
+    pub step_s: f64,
+    /// Distance kept between the outline and a person's disc, m.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub comfort_margin_m: f64,
+    /// Standard deviations of a predicted position added to it.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub sigma_gain: f64,
+    /// But no more than this, m.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub sigma_cap_m: f64,
+    /// Objects slower than this are planned around like walls, m/s.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub standing_mps: f64,
+}
+
+/// What the modes of assurance mean for the planner.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ModeConfig {
+    /// Share of the greatest speed that is proposed in DEGRADED.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub degraded_share: f64,
+    /// Share of the greatest speed that is proposed in SAFE_STOP, so that assurance has something to judge.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub safe_stop_share: f64,
+    /// Share of a speed limit reported by assurance's monitors that is used.
+    #[garde(custom(within(0.1, 1.0)))]
+    pub limit_share: f64,
+    /// Commands never run farther ahead of the measured speed than this, m/s.
+    #[garde(custom(within(0.05, 2.0)))]
+    pub tracking_error_mps: f64,
+    /// And of the measured turn rate than this, rad/s.
+    #[garde(custom(within(0.1, 5.0)))]
+    pub tracking_error_radps: f64,
+}
+
+impl Config {
+    /// Checks what concerns several values, or the robot.
+    ///
+    /// # Errors
+    /// Names the key, its value and what is allowed.
+    pub fn check(&self, robot: &Robot) -> Result<(), PlannerError> {
+        self.validate().map_err(|report| PlannerError::Invalid(report.to_string()))?;
+        let limits = &robot.limits;
+        let bounds = [
+            ("follow.cruise_mps", self.follow.cruise_mps, 0.0, limits.v_max_mps),
+            ("follow.rotate_radps", self.follow.rotate_radps, 0.0, limits.w_max_radps),
+            ("follow.reverse_mps", self.follow.reverse_mps, 0.0, -limits.v_min_mps),
+            ("follow.lookahead_max_m", self.follow.lookahead_max_m, self.follow.lookahead_min_m, 10.0),
+            ("follow.rotate_stop_rad", self.follow.rotate_stop_rad, 0.0, self.follow.rotate_start_rad),
+            ("safety.reaction_s", self.safety.reaction_s, limits.actuator_delay_s, 2.0),
+        ];
+        for (key, value, min, max) in bounds {
+            if !(value >= min && value <= max) {
+                let (key, range) = (key.to_string(), format!("[{min}, {max}]"));
+                return Err(PlannerError::Config { key, value, range });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,157 @@
+//! Regulated pure pursuit with rotation on the spot (Macenski et al., "Regulated pure pursuit for robot path tracking",
+//! Autonomous Robots 2023; the terms are those of Nav2's controller).
+
+use crate::config::{FollowConfig, GoalConfig};
+use crate::path::Path;
+use crate::safety::Wish;
+use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::robot::DriveLimits;
+use outrider_foundation::{Pose2, Twist2};
+
+/// How far along the path the robot may have come since the last look, m.
+const PROJECTION_WINDOW_M: f64 = 2.0;
+/// The goal is passed when less than this is left ahead, m.
+const PASSED_M: f64 = 0.03;
+
+/// What the pursuit wants, and why no more.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Steering {
+    /// Speed and turn.
+    pub wish: Wish,
+    /// What limits the speed, in a few words; empty when it is the cruising speed.
+    pub limit: &'static str,
+    /// The robot turns on the spot.
+    pub rotating: bool,
+    /// By how much, the short way round.
+    pub error_rad: f64,
+    /// To the goal's heading, at the goal.
+    pub at_goal: bool,
+}
+
+/// Follows one path after the other; remembers where it is.
+#[derive(Clone, Debug)]
+pub struct Follower {
+    config: FollowConfig,
+    goal: GoalConfig,
+    limits: DriveLimits,
+    progress_m: f64,
+    deviation_m: f64,
+    rotating: bool,
+    arrived: bool,
+}
+
+impl Follower {
+    /// For a robot with these limits.
+    pub fn new(config: &FollowConfig, goal: &GoalConfig, limits: &DriveLimits) -> Self {
+        Self {
+            config: config.clone(),
+            goal: goal.clone(),
+            limits: *limits,
+            progress_m: 0.0,
+            deviation_m: 0.0,
+            rotating: false,
+            arrived: false,
+        }
+    }
+
+    /// A new path begins; with `same_goal` a turn on the spot goes on.
+    pub fn restart(&mut self, same_goal: bool) {
+        self.progress_m = 0.0;
+        self.deviation_m = 0.0;
+        if !same_goal {
+            self.rotating = false;
+            self.arrived = false;
+        }
+    }
+
+    /// Distance along the path, m.
+    pub const fn progress_m(&self) -> f64 {
+        self.progress_m
+    }
+
+    /// Distance from the path, m.
+    pub const fn deviation_m(&self) -> f64 {
+        self.deviation_m
+    }
+
+    /// Notes where the robot is along the path.
+    pub fn locate(&mut self, path: &Path, pose: Pose2) {
+        let (progress_m, deviation_m) = path.project(pose.position(), self.progress_m, PROJECTION_WINDOW_M);
+        self.progress_m = progress_m;
+        self.deviation_m = deviation_m;
+    }
+
+    /// What to do at `pose` (in the path's frame) with measured velocity `measured`, `clearance_m` from obstacles.
+    /// [`Self::locate`] comes first.
+    pub fn steer(&mut self, path: &Path, pose: Pose2, measured: Twist2, clearance_m: f64) -> Steering {
+        let end = path.end();
+        let left_m = end.position().distance_m(pose.position());
+        if path.complete && self.has_arrived(pose, end, measured) {
+            return self.turn(wrap_angle(end.yaw_rad - pose.yaw_rad), true);
+        }
+        let c = &self.config;
+        let reach_m = (measured.v_mps.abs() * c.lookahead_time_s).clamp(c.lookahead_min_m, c.lookahead_max_m);
+        let carrot = pose.inverse().apply(path.at(self.progress_m + reach_m).position());
+        let bearing_rad = libm::atan2(carrot.y_m, carrot.x_m);
+        let range_sq = carrot.x_m * carrot.x_m + carrot.y_m * carrot.y_m;
+        let threshold_rad = if self.rotating { c.rotate_stop_rad } else { c.rotate_start_rad };
+        self.rotating = bearing_rad.abs() > threshold_rad && range_sq > 1e-6;
+        if self.rotating {
+            return self.turn(bearing_rad, false);
+        }
+        let curvature = if range_sq > 1e-6 { 2.0 * carrot.y_m / range_sq } else { 0.0 };
+        let ahead_m = (path.length_m() - self.progress_m).max(left_m);
+        let (v_mps, limit) = self.speed(curvature, clearance_m, ahead_m);
+        let wish = Wish { v_mps, turn: curvature, curve: true };
+        Steering { wish, limit, rotating: false, error_rad: 0.0, at_goal: false }
+    }
+
+    /// Near enough to the goal to stop and turn. Once there, only a real displacement changes that.
+    fn has_arrived(&mut self, pose: Pose2, end: Pose2, measured: Twist2) -> bool {
+        let ahead = pose.inverse().apply(end.position());
+        let left_m = libm::hypot(ahead.x_m, ahead.y_m);
+        let tolerance_m = self.goal.xy_tolerance_m;
+        if self.arrived {
+            self.arrived = left_m <= 1.5 * tolerance_m;
+        } else {
+            let standing = measured.v_mps.abs() < self.goal.stopped_mps;
+            let on_spot = left_m <= 0.5 * tolerance_m && standing;
+            self.arrived = left_m <= 0.9 * tolerance_m && (ahead.x_m <= PASSED_M || on_spot);
+        }
+        self.arrived
+    }
+
+    /// Turning on the spot, coming to rest at the heading.
+    fn turn(&self, error_rad: f64, at_goal: bool) -> Steering {
+        let alpha = self.limits.alpha_radps2 * self.config.rotate_decel_share;
+        let rate = (2.0 * alpha * error_rad.abs()).sqrt().min(self.config.rotate_radps);
+        // Near the heading in proportion: the square root is too steep there.
+        let rate = rate.min(3.0 * error_rad.abs());
+        let wish = Wish { v_mps: 0.0, turn: rate.copysign(error_rad), curve: false };
+        let limit = if at_goal { "goal heading" } else { "path heading" };
+        Steering { wish, limit, rotating: true, error_rad, at_goal }
+    }
+
+    fn speed(&self, curvature: f64, clearance_m: f64, ahead_m: f64) -> (f64, &'static str) {
+        let c = &self.config;
+        let bend = curvature.abs().max(1e-9);
+        let mut v_mps = c.cruise_mps;
+        let mut limit = "";
+        let mut cap = |value: f64, why: &'static str| {
+            if value < v_mps {
+                v_mps = value;
+                limit = why;
+            }
+        };
+        cap((c.lateral_accel_mps2 / bend).sqrt().max(c.regulated_min_mps), "curve");
+        cap((c.cruise_mps / (c.regulated_radius_m * bend)).max(c.regulated_min_mps), "curve");
+        cap(self.limits.w_max_radps / bend, "turn rate");
+        if c.slow_clearance_m > 0.0 {
+            let share = (clearance_m / c.slow_clearance_m).max(0.0);
+            cap((c.cruise_mps * share).max(c.regulated_min_mps), "clearance");
+        }
+        let decel = self.limits.decel_mps2 * c.decel_share;
+        cap((2.0 * decel * ahead_m.max(0.0)).sqrt().max(c.approach_min_mps), "end of the path");
+        (v_mps, limit)
+    }
+}

@@ -1,0 +1,398 @@
+//! The node: inputs, time, the tree, and the command that comes of it.
+
+use crate::bt::{self, Status, Tree};
+use crate::config::Config;
+use crate::error::PlannerError;
+use crate::leaves::Leaves;
+use crate::navigator::{ActiveGoal, Drive, Navigator, Proposal};
+use outrider_foundation::data::{
+    AssuranceState, Command, CommandSource, Decision, GateMode, GateState, Goal, Mode, SourceStatus,
+    TreeStatus, WorldModel,
+};
+use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::robot::DriveLimits;
+use outrider_foundation::{Instant, Node, Now, Outbox, Pose2, Robot, Span, Stamp, Stamped, Twist2};
+
+/// A speed limit below this is no driving limit but a stop, m/s.
+const LEAST_LIMIT_MPS: f64 = 0.02;
+
+/// What the planner consumes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// The state of the world: a decision is made at once.
+    WorldModel(WorldModel),
+    /// The map with its costs.
+    GlobalGrid(CostGrid),
+    /// A new goal; replaces the one before.
+    Goal(Goal),
+    /// Give the goal up.
+    Cancel,
+    /// The mode in force.
+    Assurance(AssuranceState),
+    /// What the gate does with the commands.
+    Gate(GateState),
+    /// A message that the border refused.
+    Rejected {
+        /// Its topic.
+        topic: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the planner produces.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A proposed velocity.
+    Command(Command),
+    /// Why: one for every command.
+    Decision(Decision),
+    /// The path, whenever it changes; empty when there is none any more.
+    Plan {
+        /// When.
+        stamp: Stamp,
+        /// Frame of the poses.
+        frame: FrameId,
+        /// The poses.
+        poses: Vec<Pose2>,
+    },
+}
+
+/// The planner's core.
+pub struct PlannerNode {
+    config: Config,
+    limits: DriveLimits,
+    boot_id: u64,
+    tree: Tree<Navigator>,
+    navigator: Navigator,
+    world_arrived: Option<Instant>,
+    gate: Option<GateState>,
+    mode: Option<Mode>,
+    /// Least speed limit that assurance's monitors report.
+    speed_limit_mps: Option<f64>,
+    last: Twist2,
+    last_at: Option<Instant>,
+    sequence: u64,
+    goals: u64,
+    tree_status: TreeStatus,
+    /// Why nothing is driven to.
+    idle_reason: String,
+    counts: Counts,
+}
+
+/// What was refused.
+#[derive(Clone, Debug, Default)]
+struct Counts {
+    rejected: u64,
+    inconsistent: u64,
+    out_of_order: u64,
+    last_rejection: String,
+}
+
+impl PlannerNode {
+    /// With the behaviour tree as BT.CPP XML.
+    ///
+    /// # Errors
+    /// When the configuration or the tree cannot be.
+    pub fn new(config: Config, robot: &Robot, tree_xml: &str, boot_id: u64) -> Result<Self, PlannerError> {
+        config.check(robot)?;
+        Ok(Self {
+            limits: robot.limits,
+            boot_id,
+            tree: bt::parse(tree_xml, &Leaves)?,
+            navigator: Navigator::new(&config, robot),
+            world_arrived: None,
+            gate: None,
+            mode: None,
+            speed_limit_mps: None,
+            last: Twist2::ZERO,
+            last_at: None,
+            sequence: 0,
+            goals: 0,
+            tree_status: TreeStatus::Idle,
+            idle_reason: "no goal".to_string(),
+            counts: Counts::default(),
+            config,
+        })
+    }
+
+    /// Counters and states for people.
+    pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
+        let (searches, expanded) = self.navigator.search_counts();
+        vec![
+            ("commands", self.sequence.to_string()),
+            ("goals", self.goals.to_string()),
+            ("tree status", format!("{:?}", self.tree_status)),
+            ("trouble", self.navigator.trouble().to_string()),
+            ("path searches", searches.to_string()),
+            ("cells expanded last", expanded.to_string()),
+            ("rejected inputs", self.counts.rejected.to_string()),
+            ("last rejection", self.counts.last_rejection.clone()),
+            ("inconsistent inputs", self.counts.inconsistent.to_string()),
+            ("world models out of order", self.counts.out_of_order.to_string()),
+        ]
+    }
+
+    fn take(&mut self, input: &Stamped<Input>) -> bool {
+        match &input.value {
+            Input::WorldModel(world) => return self.take_world(world, input.received),
+            Input::GlobalGrid(grid) if grid.is_consistent() => self.navigator.set_global(grid),
+            Input::GlobalGrid(_) => self.counts.inconsistent = self.counts.inconsistent.saturating_add(1),
+            Input::Goal(goal) => self.take_goal(goal),
+            Input::Cancel => self.end_goal(TreeStatus::Idle, "goal cancelled".to_string()),
+            Input::Assurance(state) => self.take_assurance(state),
+            Input::Gate(state) => self.gate = Some(state.clone()),
+            Input::Rejected { topic, reason } => {
+                self.counts.rejected = self.counts.rejected.saturating_add(1);
+                self.counts.last_rejection = format!("{topic}: {reason}");
+            }
+        }
+        false
+    }
+
+    fn take_world(&mut self, world: &WorldModel, received: Instant) -> bool {
+        let ego = &world.ego;
+        let sound = world.local.is_consistent()
+            && world.local.frame == ego.frame
+            && ego.frame != FrameId::Base
+            && ego.pose.is_finite()
+            && ego.odom_from_base.is_finite()
+            && ego.twist.is_finite();
+        if !sound {
+            self.counts.inconsistent = self.counts.inconsistent.saturating_add(1);
+            return false;
+        }
+        let known = self.navigator.world();
+        if known.is_some_and(|w| w.boot_id == world.boot_id && w.sequence >= world.sequence) {
+            self.counts.out_of_order = self.counts.out_of_order.saturating_add(1);
+            return false;
+        }
+        self.navigator.set_world(world);
+        self.world_arrived = Some(received);
+        true
+    }
+
+    fn take_goal(&mut self, goal: &Goal) {
+        self.tree.halt(&mut self.navigator);
+        self.goals = self.goals.saturating_add(1);
+        if goal.pose.is_finite() {
+            let active = ActiveGoal { id: self.goals, frame: goal.frame, pose: goal.pose };
+            self.navigator.set_goal(Some(active));
+            self.tree_status = TreeStatus::Running;
+        } else {
+            self.end_goal(TreeStatus::Failure, "goal refused: not finite".to_string());
+        }
+    }
+
+    fn end_goal(&mut self, status: TreeStatus, reason: String) {
+        self.tree.halt(&mut self.navigator);
+        self.navigator.set_goal(None);
+        self.tree_status = status;
+        self.idle_reason = reason;
+    }
+
+    /// Speed monitors tell their limit (of the mode, of a zone): the planner keeps below it instead of being refused.
+    fn take_assurance(&mut self, state: &AssuranceState) {
+        self.mode = Some(state.mode);
+        let limits = state.monitors.iter().filter(|m| m.name.contains("speed") && m.unit == "m/s");
+        let limits = limits.map(|m| m.limit).filter(|l| l.is_finite() && *l >= LEAST_LIMIT_MPS);
+        self.speed_limit_mps = limits.min_by(f64::total_cmp);
+    }
+
+    /// Why the world model cannot be relied upon; `None` when it can.
+    fn unusable(&self, now: Now) -> Option<String> {
+        let (Some(world), Some(arrived)) = (self.navigator.world(), self.world_arrived) else {
+            return Some("no world model".to_string());
+        };
+        let age = now.mono.since(arrived);
+        if age > Span::from_s(self.config.timing.world_model_timeout_s) {
+            return Some(format!("world model is {:.2} s old", age.as_s()));
+        }
+        self.config.timing.required_sources.iter().find_map(|wanted| {
+            let matches = |name: &str| name.rsplit('/').next() == Some(wanted.as_str());
+            match world.sources.iter().find(|source| matches(&source.name)) {
+                Some(source) if source.status == SourceStatus::Fresh => None,
+                Some(source) => {
+                    let state = format!("{:?}", source.status).to_lowercase();
+                    Some(format!("{wanted} is {state} ({:.2} s old)", source.age_s))
+                }
+                None => Some(format!("{wanted} is not among the sources")),
+            }
+        })
+    }
+
+    /// The commands of the planner are what drives the robot, as far as is known.
+    fn in_control(&self) -> bool {
+        let forwarding = self.gate.as_ref().is_none_or(|gate| {
+            gate.mode == GateMode::Forwarding && gate.command_source == CommandSource::Planner
+        });
+        forwarding && !matches!(self.mode, Some(Mode::SafeStop | Mode::EStop))
+    }
+
+    /// What the next command starts from, and how fast it may be.
+    fn drive(&self, now: Now) -> Drive {
+        let measured = self.navigator.world().map_or(Twist2::ZERO, |w| w.ego.twist);
+        let period_s = self.config.timing.command_period_s;
+        let (last, dt_s) = match self.last_at {
+            Some(at) if self.in_control() => {
+                let error = &self.config.modes;
+                let near = |last: f64, measured: f64, by: f64| last.clamp(measured - by, measured + by);
+                let v_mps = near(self.last.v_mps, measured.v_mps, error.tracking_error_mps);
+                let w_radps = near(self.last.w_radps, measured.w_radps, error.tracking_error_radps);
+                (Twist2 { v_mps, w_radps }, now.mono.since(at).as_s().clamp(0.0, 2.0 * period_s))
+            }
+            _ => (measured, period_s),
+        };
+        let modes = &self.config.modes;
+        let (share, why) = match self.mode {
+            None | Some(Mode::Nominal) => (1.0, ""),
+            Some(Mode::Degraded) => (modes.degraded_share, "DEGRADED"),
+            Some(Mode::SafeStop | Mode::EStop) => (modes.safe_stop_share, "SAFE_STOP"),
+        };
+        let mut drive = Drive {
+            last,
+            dt_s,
+            v_max_mps: self.limits.v_max_mps * share,
+            w_max_radps: self.limits.w_max_radps * share,
+            why: why.to_string(),
+        };
+        if let Some(limit_mps) = self.speed_limit_mps.map(|limit| limit * modes.limit_share)
+            && limit_mps < drive.v_max_mps
+        {
+            drive.v_max_mps = limit_mps;
+            drive.why = "speed limit of assurance".to_string();
+        }
+        drive
+    }
+
+    /// Ticks the tree when there is something to drive to. Gives the reason for standing still.
+    fn tick(&mut self, now: Now) -> Option<String> {
+        if self.navigator.goal().is_none() {
+            return Some(self.idle_reason.clone());
+        }
+        if self.navigator.goal_out_of_reach() {
+            self.navigator.excuse_standing(now.mono);
+            return Some("not localised".to_string());
+        }
+        if !self.in_control() {
+            self.navigator.excuse_standing(now.mono);
+        }
+        match self.tree.tick(now.mono, &mut self.navigator) {
+            Status::Success => {
+                self.end_goal(TreeStatus::Success, "goal reached".to_string());
+                Some("goal reached".to_string())
+            }
+            Status::Running => {
+                self.tree_status = TreeStatus::Running;
+                if self.mode == Some(Mode::EStop) {
+                    Some("emergency stop".to_string())
+                } else if self.navigator.is_following() {
+                    None
+                } else {
+                    Some(format!("waiting: {}", self.navigator.trouble()))
+                }
+            }
+            Status::Failure | Status::Idle | Status::Skipped => {
+                let reason = format!("gave up: {}", self.navigator.trouble());
+                self.end_goal(TreeStatus::Failure, reason.clone());
+                Some(reason)
+            }
+        }
+    }
+
+    fn decide(&mut self, now: Now, out: &mut Outbox<Output>) {
+        let goal_id = self.navigator.goal().map_or(0, |goal| goal.id);
+        self.navigator.observe(now);
+        let mut active_node = String::new();
+        let proposal = match self.unusable(now) {
+            Some(reason) => {
+                self.navigator.excuse_standing(now.mono);
+                self.navigator.blind_stop(reason)
+            }
+            None => {
+                let hold = self.tick(now);
+                active_node = self.tree.active_leaf().to_string();
+                let drive = self.drive(now);
+                self.navigator.propose(&drive, hold)
+            }
+        };
+        self.last = proposal.choice.twist;
+        self.last_at = Some(now.mono);
+        self.sequence = self.sequence.saturating_add(1);
+        self.publish(now, goal_id, active_node, proposal, out);
+        if let Some((frame, poses)) = self.navigator.take_plan() {
+            out.push(Output::Plan { stamp: now.ros, frame, poses });
+        }
+    }
+
+    fn publish(
+        &self,
+        now: Now,
+        goal_id: u64,
+        active_node: String,
+        proposal: Proposal,
+        out: &mut Outbox<Output>,
+    ) {
+        let world = self.navigator.world();
+        let world_model_sequence = world.map_or(0, |w| w.sequence);
+        let ended = matches!(self.tree_status, TreeStatus::Success | TreeStatus::Failure);
+        let choice = proposal.choice;
+        out.push(Output::Command(Command {
+            stamp: now.ros,
+            boot_id: self.boot_id,
+            sequence: self.sequence,
+            source: CommandSource::Planner,
+            twist: choice.twist,
+            trajectory: proposal.trajectory,
+            braking_tail: choice.tail,
+            data_stamp: world.map_or(Stamp::default(), |w| w.scan_stamp),
+            world_model_sequence,
+            goal_id,
+            reason: proposal.reason.clone(),
+        }));
+        out.push(Output::Decision(Decision {
+            stamp: now.ros,
+            boot_id: self.boot_id,
+            sequence: self.sequence,
+            command_sequence: self.sequence,
+            world_model_sequence,
+            // A goal that has ended is named until the next one comes, so that its result can be read at any time.
+            goal_id: if ended { self.goals } else { goal_id },
+            tree_status: self.tree_status,
+            active_node,
+            chosen: format!("{} ({})", proposal.reason, choice.chosen),
+            alternatives: choice.alternatives,
+            constraint: proposal.constraint,
+            distance_remaining_m: self.navigator.remaining_m(),
+            position_sigma_m: world.map_or(f64::INFINITY, |w| position_sigma_m(&w.ego.covariance)),
+        }));
+    }
+}
+
+impl Node for PlannerNode {
+    type Input = Input;
+    type Output = Output;
+
+    fn step(&mut self, now: Now, inputs: &[Stamped<Input>], out: &mut Outbox<Output>) {
+        let mut new_world = false;
+        for input in inputs {
+            new_world |= self.take(input);
+        }
+        let due = self.next_wakeup().is_none_or(|at| now.mono >= at);
+        if new_world || due {
+            self.decide(now, out);
+        }
+    }
+
+    fn next_wakeup(&self) -> Option<Instant> {
+        let period = Span::from_s(self.config.timing.command_period_s);
+        Some(self.last_at.map_or(Instant::from_nanos(0), |at| at + period))
+    }
+}
+
+/// Standard deviation of the position along its worst axis.
+fn position_sigma_m(covariance: &[f64; 9]) -> f64 {
+    let [xx, xy, _, _, yy, ..] = *covariance;
+    let (mean, half) = (0.5 * (xx + yy), 0.5 * (xx - yy));
+    (mean + (half * half + xy * xy).sqrt()).max(0.0).sqrt()
+}

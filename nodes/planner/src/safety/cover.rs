@@ -1,0 +1,146 @@
+//! The robot's outline as a few discs, so that its distance from obstacles is a few look-ups in the distance field.
+
+use outrider_foundation::grid::{Cell, CostGrid};
+use outrider_foundation::{Footprint, Point2, Pose2};
+
+/// The most discs; only outlines far from any robot's need more, and those end up with fatter discs.
+const DISC_LIMIT: usize = 96;
+/// Lattice points per inscribed radius.
+const FINENESS: f64 = 20.0;
+
+/// Discs that together cover the outline and reach over it by at most [`Self::excess_m`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct FootprintCover {
+    discs: Vec<(Point2, f64)>,
+    circumscribed_m: f64,
+    excess_m: f64,
+}
+
+impl FootprintCover {
+    /// Covers an outline greedily: always the disc that covers most of what is left.
+    pub fn new(footprint: &Footprint) -> Self {
+        let step_m = footprint.inscribed_m() / FINENESS;
+        // Every point of the outline is within `reach` of a lattice point that has to be covered.
+        let reach_m = 0.75 * step_m;
+        let mut excess_m = 2.5 * step_m;
+        loop {
+            if let Some(discs) = cover(footprint, step_m, reach_m, excess_m) {
+                return Self { discs, circumscribed_m: footprint.circumscribed_m(), excess_m };
+            }
+            excess_m *= 1.5;
+        }
+    }
+
+    /// How far the discs reach over the outline at most.
+    pub const fn excess_m(&self) -> f64 {
+        self.excess_m
+    }
+
+    /// The discs: centre in the base frame, radius in metres.
+    pub fn discs(&self) -> &[(Point2, f64)] {
+        &self.discs
+    }
+
+    /// Distance from the outline (the discs, which reach a little over it) at `pose` to the nearest centre of a lethal
+    /// cell; far away a lower bound of at least `cap_m`. Negative: contact. `None` when part of it is outside the grid.
+    pub fn clearance_m(&self, grid: &CostGrid, pose: Pose2, cap_m: f64) -> Option<f64> {
+        let rough_m = field_m(grid, pose.position())? - self.circumscribed_m;
+        if rough_m >= cap_m {
+            return Some(rough_m);
+        }
+        let (s, c) = libm::sincos(pose.yaw_rad);
+        let mut least_m = cap_m;
+        for (centre, radius_m) in &self.discs {
+            let x_m = pose.x_m + c * centre.x_m - s * centre.y_m;
+            let y_m = pose.y_m + s * centre.x_m + c * centre.y_m;
+            least_m = least_m.min(field_m(grid, Point2::new(x_m, y_m))? - radius_m);
+        }
+        Some(least_m)
+    }
+}
+
+/// Distance from a point to the nearest lethal centre, between the four cell centres around it by interpolation; `None`
+/// when one of them is outside. Continuous, so that a small step away from something is seen as one. It overstates by at
+/// most cell²/(4·distance): 2 mm at 0.3 m and 12 mm at 0.05 m with cells of 0.05 m.
+fn field_m(grid: &CostGrid, p: Point2) -> Option<f64> {
+    let u = (p.x_m - grid.origin.x_m) / grid.resolution_m - 0.5;
+    let v = (p.y_m - grid.origin.y_m) / grid.resolution_m - 0.5;
+    let (col, row) = (u.floor(), v.floor());
+    let (fu, fv) = (u - col, v - row);
+    let (col, row) = (col as i32, row as i32);
+    let low = grid.index_of(Cell { col, row })?;
+    grid.index_of(Cell { col: col.checked_add(1)?, row: row.checked_add(1)? })?;
+    let high = low + grid.width as usize;
+    let at = |index: usize| grid.distance_sq.get(index).map(|sq| f64::from(*sq).sqrt());
+    let (a, b, c, d) = (at(low)?, at(low + 1)?, at(high)?, at(high + 1)?);
+    let (ab, cd) = (a + fu * (b - a), c + fu * (d - c));
+    Some((ab + fv * (cd - ab)) * grid.resolution_m)
+}
+
+/// `None` when more than [`DISC_LIMIT`] discs are needed.
+fn cover(footprint: &Footprint, step_m: f64, reach_m: f64, excess_m: f64) -> Option<Vec<(Point2, f64)>> {
+    let count = (footprint.circumscribed_m() / step_m).ceil().min(200.0) as i32 + 1;
+    let lattice = || {
+        (-count..=count).flat_map(move |i| {
+            (-count..=count).map(move |j| (i, j, Point2::new(f64::from(i) * step_m, f64::from(j) * step_m)))
+        })
+    };
+    let mut left: Vec<Point2> =
+        lattice().map(|(_, _, p)| p).filter(|p| footprint.signed_distance_m(*p) <= reach_m).collect();
+    let candidates: Vec<(Point2, f64)> = lattice()
+        .filter(|(i, j, _)| i % 2 == 0 && j % 2 == 0)
+        .map(|(_, _, p)| (p, -footprint.signed_distance_m(p)))
+        .filter(|(_, depth_m)| *depth_m >= 0.0)
+        .map(|(p, depth_m)| (p, depth_m + excess_m))
+        .collect();
+    let covers = |(centre, radius_m): &(Point2, f64), p: &Point2| {
+        let (dx, dy, r) = (p.x_m - centre.x_m, p.y_m - centre.y_m, radius_m - reach_m);
+        dx * dx + dy * dy <= r * r
+    };
+    let mut discs = Vec::new();
+    while !left.is_empty() {
+        let gain = |disc: &(Point2, f64)| left.iter().filter(|p| covers(disc, p)).count();
+        let mut best: Option<(usize, (Point2, f64))> = None;
+        for disc in &candidates {
+            let gain = gain(disc);
+            if best.is_none_or(|(most, _)| gain > most) {
+                best = Some((gain, *disc));
+            }
+        }
+        let (gain, disc) = best?;
+        if gain == 0 || discs.len() >= DISC_LIMIT {
+            return None;
+        }
+        left.retain(|p| !covers(&disc, p));
+        discs.push(disc);
+    }
+    Some(discs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_foundation::rng::Rng;
+
+    #[test]
+    fn the_discs_cover_the_outline_and_little_more() {
+        let triangle = vec![Point2::new(0.6, 0.0), Point2::new(-0.3, 0.4), Point2::new(-0.3, -0.4)];
+        for footprint in [Footprint::rectangle(0.35, 0.35, 0.5).unwrap(), Footprint::new(triangle).unwrap()] {
+            let cover = FootprintCover::new(&footprint);
+            assert!(
+                cover.discs.len() < 60 && cover.excess_m < 0.04,
+                "{} discs, {}",
+                cover.discs.len(),
+                cover.excess_m
+            );
+            let mut rng = Rng::new(1, 2, 3);
+            for _ in 0..20_000 {
+                let p = Point2::new(2.0 * rng.uniform() - 1.0, 2.0 * rng.uniform() - 1.0);
+                let covered = cover.discs.iter().any(|(c, r)| c.distance_m(p) <= *r);
+                let signed_m = footprint.signed_distance_m(p);
+                assert!(covered || signed_m > 0.0, "{p:?} is not covered");
+                assert!(!covered || signed_m <= cover.excess_m + 1e-9, "{p:?} is far outside");
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! The way to the goal: A* on a grid of travel costs, then shortened and smoothed.
+
+mod astar;
+mod plan_grid;
+mod route;
+mod smooth;
+
+pub use astar::{AStar, Found, STEP_DIAGONAL, STEP_STRAIGHT};
+pub use plan_grid::{Disc, FORBIDDEN, PlanGrid, PlanGridRules};
+pub use route::{Route, RouteError, Router};
+pub use smooth::{line_cost, shorten, smooth};

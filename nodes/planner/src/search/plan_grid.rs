@@ -1,0 +1,228 @@
+//! The grid that is searched: how dear it is to cross each cell, and where the robot's centre may not be.
+
+use outrider_foundation::Point2;
+use outrider_foundation::grid::{COST_INSCRIBED, COST_UNKNOWN, Cell, CostGrid};
+
+/// The robot's centre may not be here.
+pub const FORBIDDEN: u16 = u16::MAX;
+
+/// Travel costs of every cell, in thousandths of the cost of free space.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlanGrid {
+    /// Edge of a cell.
+    pub resolution_m: f64,
+    /// Cells along x.
+    pub width: u32,
+    /// Cells along y.
+    pub height: u32,
+    /// Lower left corner of cell (0, 0).
+    pub origin: Point2,
+    /// 1000 in free space, more near obstacles, or [`FORBIDDEN`]; `width * height` values.
+    pub travel: Vec<u16>,
+}
+
+/// What makes a cell dear or forbidden.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct PlanGridRules {
+    /// Travel costs `1 + weight·cost/252` a metre.
+    pub cost_weight: f64,
+    /// Whether cells that were never seen may be crossed.
+    pub allow_unknown: bool,
+    /// Their cost.
+    pub unknown_cost: u8,
+    /// The centre keeps this distance from lethal cells, m.
+    pub clearance_m: f64,
+}
+
+/// A round place where the robot's centre may not be.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Disc {
+    /// Its centre.
+    pub centre: Point2,
+    /// Its radius, m.
+    pub radius_m: f64,
+}
+
+impl PlanGrid {
+    /// Rebuilds it from a grid, another one in the same frame that is laid over it (what it does not know changes
+    /// nothing), and discs. Buffers are reused.
+    pub fn rebuild(
+        &mut self,
+        base: &CostGrid,
+        overlay: Option<&CostGrid>,
+        discs: &[Disc],
+        rules: &PlanGridRules,
+    ) {
+        let factors = factors(rules);
+        self.resolution_m = base.resolution_m;
+        self.width = base.width;
+        self.height = base.height;
+        self.origin = base.origin;
+        self.travel.clear();
+        let least_sq = squared_cells(rules.clearance_m, base.resolution_m);
+        let cells = base.cost.iter().zip(&base.distance_sq);
+        self.travel.extend(cells.map(|(cost, sq)| {
+            if f64::from(*sq) < least_sq {
+                FORBIDDEN
+            } else {
+                factors.get(usize::from(*cost)).copied().unwrap_or(FORBIDDEN)
+            }
+        }));
+        if let Some(overlay) = overlay {
+            self.lay_over(overlay, &factors, rules.clearance_m);
+        }
+        for disc in discs {
+            self.forbid(*disc);
+        }
+    }
+
+    fn lay_over(&mut self, overlay: &CostGrid, factors: &[u16; 256], clearance_m: f64) {
+        let least_sq = squared_cells(clearance_m, overlay.resolution_m);
+        let far = overlay.centre_of(Cell { col: to_i32(overlay.width), row: to_i32(overlay.height) });
+        for cell in self.cells_within(overlay.origin, far) {
+            let Some(index) = overlay.index_of(overlay.cell_of(self.centre_of(cell))) else { continue };
+            let (Some(cost), Some(sq)) = (overlay.cost.get(index), overlay.distance_sq.get(index)) else {
+                continue;
+            };
+            let travel = if f64::from(*sq) < least_sq {
+                FORBIDDEN
+            } else if *cost == COST_UNKNOWN {
+                continue;
+            } else {
+                factors.get(usize::from(*cost)).copied().unwrap_or(FORBIDDEN)
+            };
+            if let Some(value) = self.index_of(cell).and_then(|i| self.travel.get_mut(i)) {
+                *value = travel.max(*value);
+            }
+        }
+    }
+
+    fn forbid(&mut self, disc: Disc) {
+        let (c, r) = (disc.centre, disc.radius_m);
+        let (low, high) = (Point2::new(c.x_m - r, c.y_m - r), Point2::new(c.x_m + r, c.y_m + r));
+        for cell in self.cells_within(low, high) {
+            if self.centre_of(cell).distance_m(c) <= r
+                && let Some(value) = self.index_of(cell).and_then(|i| self.travel.get_mut(i))
+            {
+                *value = FORBIDDEN;
+            }
+        }
+    }
+
+    /// The cells of the grid that touch a rectangle, row by row.
+    fn cells_within(&self, low: Point2, high: Point2) -> impl Iterator<Item = Cell> + use<> {
+        let (a, b) = (self.cell_of(low), self.cell_of(high));
+        let (cols, rows) = (
+            a.col.max(0)..=b.col.min(to_i32(self.width) - 1),
+            a.row.max(0)..=b.row.min(to_i32(self.height) - 1),
+        );
+        rows.flat_map(move |row| cols.clone().map(move |col| Cell { col, row }))
+    }
+
+    /// The cell that a point lies in, whether inside or not.
+    pub fn cell_of(&self, p: Point2) -> Cell {
+        let index = |v: f64| (v / self.resolution_m).floor() as i32;
+        Cell { col: index(p.x_m - self.origin.x_m), row: index(p.y_m - self.origin.y_m) }
+    }
+
+    /// The centre of a cell.
+    pub fn centre_of(&self, cell: Cell) -> Point2 {
+        Point2::new(
+            self.origin.x_m + (f64::from(cell.col) + 0.5) * self.resolution_m,
+            self.origin.y_m + (f64::from(cell.row) + 0.5) * self.resolution_m,
+        )
+    }
+
+    /// Index of a cell in [`Self::travel`], `None` outside.
+    pub fn index_of(&self, cell: Cell) -> Option<usize> {
+        let (col, row) = (u32::try_from(cell.col).ok()?, u32::try_from(cell.row).ok()?);
+        (col < self.width && row < self.height).then(|| row as usize * self.width as usize + col as usize)
+    }
+
+    /// The cell at an index.
+    pub fn cell_at(&self, index: usize) -> Cell {
+        let width = (self.width as usize).max(1);
+        Cell { col: (index % width) as i32, row: (index / width) as i32 }
+    }
+
+    /// Travel cost at a point; [`FORBIDDEN`] outside.
+    pub fn travel_at(&self, p: Point2) -> u16 {
+        self.index_of(self.cell_of(p)).and_then(|i| self.travel.get(i)).copied().unwrap_or(FORBIDDEN)
+    }
+
+    /// The free cell whose centre is nearest to a point, within `radius_m`; the first in row order among equals.
+    pub fn nearest_free(&self, p: Point2, radius_m: f64) -> Option<Cell> {
+        let low = Point2::new(p.x_m - radius_m, p.y_m - radius_m);
+        let high = Point2::new(p.x_m + radius_m, p.y_m + radius_m);
+        let mut best: Option<(f64, Cell)> = None;
+        for cell in self.cells_within(low, high) {
+            let distance_m = self.centre_of(cell).distance_m(p);
+            let free = self.index_of(cell).and_then(|i| self.travel.get(i)).is_some_and(|t| *t != FORBIDDEN);
+            if free && distance_m <= radius_m && best.is_none_or(|(least, _)| distance_m < least) {
+                best = Some((distance_m, cell));
+            }
+        }
+        best.map(|(_, cell)| cell)
+    }
+}
+
+/// Grids have at most 2^24 cells, but one side alone may be any number.
+fn to_i32(cells: u32) -> i32 {
+    i32::try_from(cells).unwrap_or(i32::MAX)
+}
+
+/// Squared distances below this many cells² are closer than `distance_m`.
+fn squared_cells(distance_m: f64, resolution_m: f64) -> f64 {
+    let cells = distance_m / resolution_m;
+    cells * cells
+}
+
+fn factors(rules: &PlanGridRules) -> [u16; 256] {
+    let mut factors = [FORBIDDEN; 256];
+    for (cost, factor) in (0u8..=255).zip(factors.iter_mut()) {
+        let cost = match cost {
+            COST_UNKNOWN if rules.allow_unknown => rules.unknown_cost,
+            COST_INSCRIBED.. => continue,
+            cost => cost,
+        };
+        let thousandths = 1000.0 * (1.0 + rules.cost_weight * f64::from(cost) / 252.0);
+        *factor = thousandths.clamp(1000.0, 60_000.0) as u16;
+    }
+    factors
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_foundation::grid::COST_LETHAL;
+
+    const RULES: PlanGridRules =
+        PlanGridRules { cost_weight: 2.0, allow_unknown: false, unknown_cost: 100, clearance_m: 0.15 };
+
+    fn grid(cost: Vec<u8>) -> CostGrid {
+        let width = cost.len() as u32;
+        let at = cost.iter().position(|c| *c == COST_LETHAL);
+        let far = |i: usize| at.map_or(u16::MAX, |l| (i.abs_diff(l) * i.abs_diff(l)) as u16);
+        let distance_sq = (0..cost.len()).map(far).collect();
+        CostGrid { resolution_m: 0.1, width, height: 1, cost, distance_sq, ..CostGrid::default() }
+    }
+
+    #[test]
+    fn costs_clearance_unknown_overlay_and_discs() {
+        let mut plan = PlanGrid::default();
+        let base = grid(vec![0, 252, COST_UNKNOWN, 0, COST_LETHAL, 0, 0, 0, 0, 0]);
+        plan.rebuild(&base, None, &[], &RULES);
+        let x = FORBIDDEN;
+        assert_eq!(plan.travel, [1000, 3000, x, x, x, x, 1000, 1000, 1000, 1000]);
+        let mut overlay = grid(vec![COST_UNKNOWN, COST_UNKNOWN, 126, 0]);
+        overlay.origin = Point2::new(0.6, 0.0);
+        plan.rebuild(&base, Some(&overlay), &[], &PlanGridRules { allow_unknown: true, ..RULES });
+        assert_eq!(plan.travel, [1000, 3000, 1793, x, x, x, 1000, 1000, 2000, 1000]);
+        let disc = Disc { centre: Point2::new(0.05, 0.05), radius_m: 0.11 };
+        plan.rebuild(&base, None, &[disc], &RULES);
+        assert_eq!(plan.travel[..3], [x, x, x]);
+        assert_eq!(plan.nearest_free(Point2::new(0.3, 0.05), 1.0), Some(Cell { col: 6, row: 0 }));
+        assert_eq!(plan.nearest_free(Point2::new(0.3, 0.05), 0.2), None);
+        assert_eq!(plan.travel_at(Point2::new(-0.1, 0.0)), FORBIDDEN);
+    }
+}

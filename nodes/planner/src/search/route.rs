@@ -1,0 +1,145 @@
+//! From the robot to the goal: what is asked of the search, and what to do when start or goal are covered.
+
+use super::astar::AStar;
+use super::plan_grid::{Disc, FORBIDDEN, PlanGrid, PlanGridRules};
+use super::smooth::{line_cost, shorten, smooth};
+use crate::config::SearchConfig;
+use crate::path::Path;
+use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::{Point2, Pose2};
+
+/// Why there is no path.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RouteError {
+    /// The robot stands where it may not, with nothing free near.
+    #[error("the robot is boxed in: no free cell within {radius_m} m")]
+    Start {
+        /// How far was looked.
+        radius_m: f64,
+    },
+    /// The goal is too close to something that stays there.
+    #[error("goal is blocked")]
+    Goal,
+    /// The goal lies outside the map.
+    #[error("goal is outside the map")]
+    Outside,
+    /// No way leads there.
+    #[error("no path to the goal")]
+    NoPath,
+    /// The search was ended.
+    #[error("path search gave up after {expanded} cells")]
+    Limit {
+        /// Cells expanded.
+        expanded: u32,
+    },
+}
+
+/// A path and what it costs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// The path.
+    pub path: Path,
+    /// Its cost in metres of free space.
+    pub cost: f64,
+    /// Cells expanded.
+    pub expanded: u32,
+}
+
+/// Plans routes; holds the buffers.
+#[derive(Clone, Debug)]
+pub struct Router {
+    config: SearchConfig,
+    rules: PlanGridRules,
+    grid: PlanGrid,
+    astar: AStar,
+    /// The goal is free when only what stays there is counted.
+    goal_clear: bool,
+    /// The grid is a map, not a window about the robot: there is nothing beyond it.
+    bounded: bool,
+}
+
+impl Router {
+    /// For a robot with this inscribed radius.
+    pub fn new(config: &SearchConfig, inscribed_m: f64) -> Self {
+        let rules = PlanGridRules {
+            cost_weight: config.cost_weight,
+            allow_unknown: config.allow_unknown,
+            unknown_cost: config.unknown_cost,
+            clearance_m: inscribed_m + config.clearance_margin_m,
+        };
+        let (grid, astar) = (PlanGrid::default(), AStar::default());
+        Self { config: config.clone(), rules, grid, astar, goal_clear: true, bounded: false }
+    }
+
+    /// Takes over what stands where: a grid, one laid over it, and discs (things that may move away).
+    pub fn prepare(&mut self, base: &CostGrid, overlay: Option<&CostGrid>, discs: &[Disc], goal: Point2) {
+        let near = base.distance_at_m(goal).is_some_and(|d| d < self.rules.clearance_m);
+        self.bounded = overlay.is_some();
+        self.goal_clear = !self.bounded || !near;
+        self.grid.rebuild(base, overlay, discs, &self.rules);
+    }
+
+    /// What the rest of a path costs from an arc length on; `None` when it is blocked.
+    pub fn cost_of(&self, path: &Path, from_m: f64) -> Option<f64> {
+        let mut from = path.at(from_m).position();
+        let mut cost = 0.0;
+        let after = path.arc_m.partition_point(|s| *s <= from_m);
+        for pose in path.poses.iter().skip(after) {
+            cost += line_cost(&self.grid, from, pose.position())?;
+            from = pose.position();
+        }
+        Some(cost)
+    }
+
+    /// Plans on the prepared grid. A goal outside the grid, or covered by something that may move away, gives a path
+    /// towards it that is not complete.
+    ///
+    /// # Errors
+    /// Says why there is no path.
+    pub fn plan(&mut self, frame: FrameId, from: Point2, goal: Pose2) -> Result<Route, RouteError> {
+        let config = &self.config;
+        let radius_m = config.escape_radius_m;
+        let start = self.grid.nearest_free(from, radius_m).ok_or(RouteError::Start { radius_m })?;
+        let goal_cell = self.grid.cell_of(goal.position());
+        let inside = self.grid.index_of(goal_cell);
+        if inside.is_none() && self.bounded {
+            return Err(RouteError::Outside);
+        }
+        let free = inside.and_then(|i| self.grid.travel.get(i)).is_some_and(|t| *t != FORBIDDEN);
+        let target = match inside {
+            Some(_) if !free => {
+                let near = self.grid.nearest_free(goal.position(), config.goal_search_m);
+                near.filter(|_| self.goal_clear).ok_or(RouteError::Goal)?
+            }
+            _ => goal_cell,
+        };
+        let found =
+            self.astar.search(&self.grid, start, target, config.expansion_limit).ok_or(RouteError::NoPath)?;
+        if found.limited {
+            return Err(RouteError::Limit { expanded: found.expanded });
+        }
+        if inside.is_some() && !found.reached {
+            return Err(RouteError::NoPath);
+        }
+        let complete = found.reached && free;
+        let mut points: Vec<Point2> = found.cells.iter().map(|cell| self.grid.centre_of(*cell)).collect();
+        if start == self.grid.cell_of(from) {
+            // The first centre may lie behind the robot.
+            points.splice(..1, [from]);
+        } else {
+            points.insert(0, from);
+        }
+        if complete {
+            if points.len() > 1 {
+                points.pop();
+            }
+            points.push(goal.position());
+        }
+        let short = shorten(&self.grid, &points);
+        let even = smooth(&self.grid, &short, config.resample_m, config.smoothing_rounds);
+        let path = Path::new(frame, &even, complete.then_some(goal.yaw_rad)).ok_or(RouteError::NoPath)?;
+        let on_grid = f64::from(found.cost) / 1000.0 * self.grid.resolution_m;
+        let cost = self.cost_of(&path, 0.0).unwrap_or(on_grid);
+        Ok(Route { path, cost, expanded: found.expanded })
+    }
+}

@@ -1,0 +1,404 @@
+//! What holds for every command: time, reasons, modes, frames, and the braking tail.
+// Helpers of an integration test are outside of #[test] functions.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use common::{Loop, Walker, brute_clearance_m, config, grid, hall, lethal_cells, planner, robot, two_rooms};
+use outrider_foundation::data::{
+    AssuranceState, Command, CommandSource, GateMode, GateState, Goal, Mode, MonitorReading, SourceStatus,
+    TrackState, TreeStatus, WorldModel,
+};
+use outrider_foundation::grid::FrameId;
+use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Twist2};
+use outrider_planner::{Config, Input, Output, PlannerError, PlannerNode};
+use proptest::prelude::*;
+
+#[test]
+fn without_a_goal_zero_is_commanded_and_keeps_coming() {
+    let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.run(1.0);
+    l.check_commands();
+    assert!(l.commands.len() >= 40);
+    for (_, c) in &l.commands {
+        assert_eq!((c.twist, c.reason.as_str(), c.goal_id), (Twist2::ZERO, "no goal", 0));
+    }
+    assert_eq!(l.status(), TreeStatus::Idle);
+    let d = l.decisions.last().unwrap();
+    assert!((d.position_sigma_m - 0.2).abs() < 1e-9 && d.distance_remaining_m == f64::INFINITY);
+    assert_eq!((d.boot_id, d.command_sequence), (7, l.last().sequence));
+}
+
+#[test]
+fn without_a_world_model_zero_is_commanded() {
+    let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.worlds_on = false;
+    l.goal(Pose2::new(8.0, 4.0, 0.0));
+    l.run(0.2);
+    assert!(l.commands.len() >= 8);
+    assert!(l.commands.iter().all(|(_, c)| c.twist == Twist2::ZERO && c.reason == "no world model"));
+}
+
+#[test]
+fn every_world_model_is_answered_at_once_and_rests_on_its_data() {
+    let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+    for _ in 0..5 {
+        let world = l.world();
+        let (stamp, sequence) = (world.scan_stamp, world.sequence);
+        l.worlds_on = false;
+        l.send(Input::WorldModel(world));
+        let before = l.commands.len();
+        l.tick();
+        assert_eq!(l.commands.len(), before + 1);
+        assert_eq!((l.last().data_stamp, l.last().world_model_sequence), (stamp, sequence));
+        // Nothing to do: nothing is said.
+        let mut out = Outbox::new(8);
+        let now = l.now();
+        let now = Now { mono: now.mono - Span::from_millis(4), ..now };
+        l.node.step(now, &[], &mut out);
+        assert!(out.items().is_empty());
+        l.run(0.01);
+    }
+}
+
+#[test]
+fn a_stale_world_model_means_zero_with_the_reason_and_it_goes_on_afterwards() {
+    let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.goal(Pose2::new(11.0, 4.0, 0.0));
+    l.run(3.0);
+    assert!(l.twist.v_mps > 0.5);
+    l.worlds_on = false;
+    l.run(0.25);
+    assert!(l.last().twist.v_mps > 0.5, "too early");
+    l.run(0.15);
+    assert_eq!(l.last().twist, Twist2::ZERO);
+    assert!(l.last().reason.starts_with("world model is 0."), "{}", l.last().reason);
+    let tail = &l.last().braking_tail;
+    assert!(tail.last().unwrap().pose.x_m > 0.2 && tail.last().unwrap().twist == Twist2::ZERO);
+    let before = l.commands.len();
+    l.run(1.0);
+    assert!(l.commands.len() >= before + 40, "still published every period");
+    l.worlds_on = true;
+    assert!(l.run_to_end(30.0));
+    assert_eq!(l.status(), TreeStatus::Success);
+}
+
+#[test]
+fn a_source_that_is_not_fresh_means_zero_with_the_reason() {
+    type Spoil = fn(&mut WorldModel);
+    let cases: [(Spoil, &str); 4] = [
+        (|w| w.sources[0].status = SourceStatus::Stale, "scan is stale"),
+        (|w| w.sources[1].status = SourceStatus::Invalid, "odom is invalid"),
+        (|w| w.sources[1].status = SourceStatus::Missing, "odom is missing"),
+        (|w| drop(w.sources.remove(0)), "scan is not among the sources"),
+    ];
+    for (spoil, reason) in cases {
+        let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+        l.goal(Pose2::new(8.0, 4.0, 0.0));
+        l.run(1.0);
+        assert!(l.last().twist.v_mps > 0.1);
+        l.world_model = spoil;
+        l.run(0.1);
+        assert_eq!(l.last().twist, Twist2::ZERO);
+        assert!(l.last().reason.starts_with(reason), "{}", l.last().reason);
+    }
+}
+
+#[test]
+fn inconsistent_and_repeated_world_models_are_not_taken() {
+    let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.run(0.1);
+    let count = |l: &Loop, key: &str| l.node.diagnostics().into_iter().find(|(k, _)| *k == key).unwrap().1;
+    l.worlds_on = false;
+    let mut world = l.world();
+    world.local.cost.pop();
+    l.send(Input::WorldModel(world));
+    let mut world = l.world();
+    world.ego.twist.v_mps = f64::NAN;
+    l.send(Input::WorldModel(world));
+    let mut world = l.world();
+    world.sequence = 1;
+    l.send(Input::WorldModel(world));
+    l.send(Input::Rejected { topic: "/goal_pose".into(), reason: "frame".into() });
+    l.run(0.05);
+    assert_eq!(count(&l, "inconsistent inputs"), "2");
+    assert_eq!(count(&l, "world models out of order"), "1");
+    assert_eq!(
+        (count(&l, "rejected inputs"), count(&l, "last rejection")),
+        ("1".into(), "/goal_pose: frame".into())
+    );
+}
+
+#[test]
+fn cancelling_slows_down_comfortably() {
+    let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.goal(Pose2::new(11.0, 4.0, 0.0));
+    l.run(3.0);
+    l.send(Input::Cancel);
+    l.run(0.3);
+    let v = l.last().twist.v_mps;
+    assert!(v > 0.3 && v < 0.75, "{v}");
+    assert_eq!((l.last().reason.as_str(), l.status()), ("goal cancelled", TreeStatus::Idle));
+    l.run(2.0);
+    assert_eq!(l.last().twist, Twist2::ZERO);
+    l.check_commands();
+}
+
+#[test]
+fn a_goal_in_the_map_waits_for_the_localiser() {
+    let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.world_model = |w| (w.ego.frame, w.local.frame, w.ego.localised) = (FrameId::Odom, FrameId::Odom, false);
+    l.goal(Pose2::new(4.0, 4.0, 0.0));
+    l.run(0.5);
+    assert_eq!((l.last().twist, l.last().reason.as_str()), (Twist2::ZERO, "not localised"));
+    assert!(l.decisions.last().unwrap().chosen.contains("not localised"));
+    l.world_model = |_| ();
+    assert!(l.run_to_end(20.0));
+    assert_eq!(l.status(), TreeStatus::Success);
+}
+
+#[test]
+fn goals_relative_to_the_robot_or_in_odom_are_converted() {
+    for (frame, pose) in
+        [(FrameId::Base, Pose2::new(2.0, 0.0, 0.0)), (FrameId::Odom, Pose2::new(3.0, -1.0, 0.0))]
+    {
+        let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+        // The odometry has drifted: map = odom + (1, 5).
+        l.world_model = |w| {
+            w.ego.odom_from_base = Pose2::new(w.ego.pose.x_m - 1.0, w.ego.pose.y_m - 5.0, w.ego.pose.yaw_rad);
+        };
+        l.send(Input::Goal(Goal { stamp: Stamp::default(), frame, pose }));
+        assert!(l.run_to_end(20.0), "{}", l.trace(0.5));
+        assert!(l.pose.position().distance_m(Point2::new(4.0, 4.0)) < 0.17, "{:?}", l.pose);
+    }
+}
+
+#[test]
+fn a_goal_that_is_no_number_is_refused() {
+    let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.goal(Pose2::new(f64::NAN, 0.0, 0.0));
+    l.run(0.1);
+    assert_eq!((l.status(), l.last().reason.as_str()), (TreeStatus::Failure, "goal refused: not finite"));
+}
+
+fn mode(mode: Mode) -> Input {
+    Input::Assurance(AssuranceState { mode, ..AssuranceState::default() })
+}
+
+#[test]
+fn modes_and_speed_monitors_limit_the_speed() {
+    let fastest = |input: Option<Input>| {
+        let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+        l.goal(Pose2::new(11.0, 4.0, 0.0));
+        input.into_iter().for_each(|i| l.send(i));
+        l.run(4.0);
+        l.check_commands();
+        (l.commands.iter().map(|(_, c)| c.twist.v_mps).fold(0.0, f64::max), l.last().reason.clone())
+    };
+    assert!((fastest(None).0 - 0.9).abs() < 1e-9);
+    assert!((fastest(Some(mode(Mode::Nominal))).0 - 0.9).abs() < 1e-9);
+    assert!((fastest(Some(mode(Mode::Degraded))).0 - 0.5).abs() < 1e-9);
+    assert_eq!(fastest(Some(mode(Mode::EStop))), (0.0, "emergency stop".to_string()));
+    let zone =
+        MonitorReading { name: "speed".into(), limit: 0.6, unit: "m/s".into(), ..MonitorReading::default() };
+    let state = AssuranceState { mode: Mode::Nominal, monitors: vec![zone], ..AssuranceState::default() };
+    assert!((fastest(Some(Input::Assurance(state))).0 - 0.57).abs() < 1e-9);
+}
+
+#[test]
+fn while_others_are_in_control_proposals_start_from_the_measured_speed() {
+    let gate = |mode, command_source| Input::Gate(GateState { mode, command_source, ..GateState::default() });
+    let inputs = [
+        mode(Mode::SafeStop),
+        gate(GateMode::Disarmed, CommandSource::Planner),
+        gate(GateMode::Stopping, CommandSource::Planner),
+        gate(GateMode::Forwarding, CommandSource::Recovery),
+    ];
+    for input in inputs {
+        let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+        l.goal(Pose2::new(11.0, 4.0, 0.0));
+        l.send(input.clone());
+        for _ in 0..200 {
+            l.tick();
+            // Somebody else holds the robot still.
+            (l.pose, l.twist) = (Pose2::new(1.0, 4.0, 0.0), Twist2::ZERO);
+        }
+        // Startable, and not wound up.
+        let v = l.last().twist.v_mps;
+        assert!(v > 0.01 && v < 0.06, "{input:?}: {v}");
+        l.send(mode(Mode::Nominal));
+        l.send(gate(GateMode::Forwarding, CommandSource::Planner));
+        l.run(1.0);
+        assert!(l.last().twist.v_mps > 0.5);
+    }
+}
+
+#[test]
+fn a_person_last_seen_near_the_way_is_kept_away_from() {
+    let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.walkers =
+        vec![Walker { from: Point2::new(4.0, 4.0), velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 }];
+    l.world_model = |w| {
+        let track = &mut w.tracks[0];
+        (track.state, track.reachable_m) = (TrackState::Reachable, 1.0);
+    };
+    l.goal(Pose2::new(8.0, 4.0, 0.0));
+    l.run(12.0);
+    assert!(l.twist.v_mps.abs() < 0.02 && l.least_person_m > 0.9, "{}\n{}", l.least_person_m, l.trace(0.5));
+    assert!(l.last().reason.contains("person #1"), "{}", l.last().reason);
+    l.walkers.clear();
+    l.world_model = |_| ();
+    assert!(l.run_to_end(30.0));
+    assert_eq!(l.status(), TreeStatus::Success);
+}
+
+#[test]
+fn rejected_alternatives_say_why() {
+    let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.goal(Pose2::new(11.0, 4.0, 0.0));
+    l.run(4.0);
+    // Somebody steps in front of it.
+    let from = Point2::new(l.pose.x_m + 1.2, 4.0);
+    l.walkers = vec![Walker { from, velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 }];
+    l.run(0.2);
+    let stop = l.decisions.iter().find(|d| !d.alternatives.is_empty()).expect("an alternative");
+    let first = &stop.alternatives[0];
+    assert!(first.rejected_because.contains("person #1 at 0.") && first.cost == f64::INFINITY, "{first:?}");
+    assert!(stop.constraint.contains("person #1"), "{}", stop.constraint);
+}
+
+fn yaml_error(from: &str, to: &str) -> String {
+    assert!(common::YAML.contains(from));
+    serde_saphyr::from_str_valid::<Config>(&common::YAML.replace(from, to)).unwrap_err().to_string()
+}
+
+#[test]
+fn bad_configurations_refuse_to_start() {
+    assert!(
+        yaml_error("world_model_timeout_s: 0.3", "world_model_timeout_s: 0.0")
+            .contains("0 is not within [0.05, 1]")
+    );
+    assert!(yaml_error("reaction_s: 0.3", "reaction_s: .nan").contains("NaN is not within [0.05, 2]"));
+    assert!(yaml_error("reaction_s: 0.3", "reaction_time: 0.3").contains("reaction_time"));
+    assert!(yaml_error("  reaction_s: 0.3", "  # reaction_s: 0.3").contains("reaction_s"));
+    let refused = |change: fn(&mut Config)| {
+        let mut config = config();
+        change(&mut config);
+        PlannerNode::new(config, &robot(), common::TREE, 1).err().unwrap().to_string()
+    };
+    assert_eq!(refused(|c| c.follow.cruise_mps = 1.5), "follow.cruise_mps: 1.5 is not within [0, 1]");
+    assert!(refused(|c| c.goal.xy_tolerance_m = f64::NAN).contains("goal.xy_tolerance_m"));
+    let tree = common::TREE.replace("<FollowPath/>", "<FollowPath speed=\"3\"/>");
+    let error = PlannerNode::new(config(), &robot(), &tree, 1).err().unwrap();
+    assert!(
+        matches!(&error, PlannerError::Tree { line: 11, column: 23, element, .. } if element == "FollowPath"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_first_wakeup_is_at_once_and_then_a_period_later() {
+    let mut node = planner();
+    let now = Now { mono: Instant::from_nanos(10_000_000_000), ros: Stamp::from_nanos(1) };
+    assert!(node.next_wakeup().unwrap() <= now.mono);
+    let mut out = Outbox::new(8);
+    node.step(now, &[], &mut out);
+    assert!(matches!(out.items(), [Output::Command(Command { sequence: 1, .. }), Output::Decision(_)]));
+    assert_eq!(node.next_wakeup(), Some(now.mono + Span::from_millis(25)));
+}
+
+/// A tail must not touch what stands: brute force against every lethal cell, without the distance field.
+fn check_tail(l: &Loop, from: Pose2, command: &Command, needed_m: f64) -> Result<(), TestCaseError> {
+    for point in &command.braking_tail {
+        let clearance_m = brute_clearance_m(&l.robot, &l.grid, &l.lethal, from.then(point.pose));
+        prop_assert!(
+            clearance_m >= needed_m,
+            "{clearance_m} m at t {} of {:?} from {from:?}: {}",
+            point.t_s,
+            command.twist,
+            command.reason
+        );
+    }
+    for pair in command.braking_tail.windows(2) {
+        prop_assert!(pair[0].pose.position().distance_m(pair[1].pose.position()) <= 0.051);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_tail_touches_anything(
+        boxes in proptest::collection::vec((0.0..6.0f64, 0.0..6.0f64, 0.05..1.0f64, 0.05..1.0f64), 0..14),
+        people in proptest::collection::vec((0.5..5.5f64, 0.5..5.5f64), 0..4),
+        yaw in -3.1..3.1f64,
+        goal in (0.5..5.5f64, 0.5..5.5f64, -3.0..3.0f64),
+    ) {
+        let start = Pose2::new(3.0, 3.0, yaw);
+        let boxes: Vec<[f64; 4]> = boxes.into_iter().map(|(x, y, w, h)| [x, y, x + w, y + h]).collect();
+        let grid = grid([6.0, 6.0], Point2::default(), &boxes);
+        let first_m = brute_clearance_m(&robot(), &grid, &lethal_cells(&grid), start);
+        prop_assume!(first_m > 0.0);
+        let mut l = Loop::new(grid, start);
+        l.walkers = people.into_iter()
+            .map(|(x, y)| Walker { from: Point2::new(x, y), velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 })
+            .collect();
+        let gap = |l: &Loop, pose: Pose2| l.walkers.iter()
+            .map(|w| l.robot.footprint.signed_distance_m(pose.inverse().apply(w.from)) - 0.25)
+            .fold(1.0, f64::min);
+        prop_assume!(gap(&l, start) > 0.5);
+        l.goal(Pose2::new(goal.0, goal.1, goal.2));
+        // Half a cell's diagonal from the centres: the cells' squares are not touched either. A robot that begins nearer must only not get into contact.
+        let needed_m = if first_m > 0.12 { 0.0354 } else { 0.0 };
+        for _ in 0..600 {
+            let (pose, count) = (l.pose, l.commands.len());
+            l.tick();
+            if l.commands.len() > count {
+                // With a world model the pose is the very one that was decided on.
+                if (l.ticks - 1).is_multiple_of(10) {
+                    check_tail(&l, pose, l.last(), needed_m)?;
+                    for point in &l.last().braking_tail {
+                        prop_assert!(gap(&l, pose.then(point.pose)) > 0.05, "{}", l.last().reason);
+                    }
+                }
+            }
+        }
+        prop_assert!(l.least_clearance_m >= needed_m - 0.005, "{}", l.least_clearance_m);
+        l.check_commands();
+    }
+
+    #[test]
+    fn at_any_velocity_a_stop_is_proposed_when_nothing_else_is_clear(v in 0.3..1.0f64, w in -0.5..0.5f64, gap in 0.02..0.3f64) {
+        // A wall nearer than the braking distance: whatever is proposed, it brakes as hard as it may.
+        let reach = 0.35 + v * 0.05 + v * v / (2.0 * 1.2);
+        let x = 1.0 + (reach * gap).max(0.4);
+        let mut l = Loop::new(grid([6.0, 4.0], Point2::default(), &[[x, 0.0, x + 0.2, 4.0]]), Pose2::new(1.0, 2.0, 0.0));
+        l.twist = Twist2::new(v, w);
+        l.goal(Pose2::new(5.0, 2.0, 0.0));
+        l.send(Input::Gate(GateState { mode: GateMode::Stopping, ..GateState::default() }));
+        l.tick();
+        let c = l.last();
+        prop_assert!((c.twist.v_mps - (v - 1.2 * 0.025)).abs() < 1e-9, "{:?} {}", c.twist, c.reason);
+        // The curvature stays.
+        prop_assert!((c.twist.w_radps * v - w * c.twist.v_mps).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn with_a_map_and_a_drifting_localiser_it_still_arrives() {
+    // The pose jumps by centimetres twenty times a second, as localisers do.
+    let mut l = Loop::new(two_rooms(), Pose2::new(2.0, 2.0, 0.0));
+    let grid = l.grid.clone();
+    l.send(Input::GlobalGrid(grid));
+    l.world_model = |w| {
+        let jump = 0.02 * libm::sin(w.sequence as f64);
+        (w.ego.pose.x_m, w.ego.pose.y_m) = (w.ego.pose.x_m + jump, w.ego.pose.y_m - jump);
+        w.ego.pose.yaw_rad += 0.01 * libm::cos(1.7 * w.sequence as f64);
+    };
+    l.goal(Pose2::new(10.0, 6.0, 1.57));
+    assert!(l.run_to_end(40.0), "{}", l.trace(0.5));
+    assert_eq!(l.status(), TreeStatus::Success);
+    assert!(l.least_clearance_m > 0.05);
+    l.check_commands();
+}

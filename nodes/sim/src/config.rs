@@ -1,0 +1,370 @@
+//! `config/sim.yaml`.
+
+use crate::error::SimError;
+use garde::Validate;
+use outrider_foundation::data::BEAM_LIMIT;
+use serde::{Deserialize, Serialize};
+use std::f64::consts::TAU;
+
+/// Everything about the simulator that is a number. SI units, radians.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Length of one physics period, in s.
+    #[garde(custom(within(1e-4, 0.05)))]
+    pub physics_period_s: f64,
+    /// Publish the clock at every physics period.
+    #[garde(skip)]
+    pub publish_clock: bool,
+    /// The robot's body beyond its outline.
+    #[garde(dive)]
+    pub body: BodyConfig,
+    /// The drive beyond its limits.
+    #[garde(dive)]
+    pub drive: DriveConfig,
+    /// The planar lidar.
+    #[garde(dive)]
+    pub lidar: LidarConfig,
+    /// The wheel odometry, and the transform odom → base that comes with it.
+    #[garde(dive)]
+    pub odometry: OdometryConfig,
+    /// The inertial unit.
+    #[garde(dive)]
+    pub imu: ImuConfig,
+    /// The localiser that gives the transform map → odom.
+    #[garde(dive)]
+    pub localiser: LocaliserConfig,
+    /// The static map.
+    #[garde(dive)]
+    pub map: MapConfig,
+    /// The detector of people.
+    #[garde(dive)]
+    pub detector: DetectorConfig,
+    /// Everybody on foot.
+    #[garde(dive)]
+    pub person: PersonConfig,
+    /// The truth, for evaluation.
+    #[garde(dive)]
+    pub truth: Timing,
+}
+
+/// When something periodic happens.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Timing {
+    /// Times a second. An emission falls on the first physics period boundary at or after its time.
+    #[garde(custom(within(0.1, 1000.0)))]
+    pub rate_hz: f64,
+    /// Time of the first one after the start, in s.
+    #[garde(custom(within(0.0, 10.0)))]
+    pub phase_s: f64,
+}
+
+/// The robot's body: its outline, raised to a prism.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct BodyConfig {
+    /// Lowest point over the floor, in m; what is lower is driven over.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub ground_clearance_m: f64,
+    /// Highest point over the floor, in m; what is higher is driven under.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub height_m: f64,
+}
+
+/// The drive between a command and the wheels.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct DriveConfig {
+    /// Time before a command has any effect, in s.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub dead_time_s: f64,
+    /// Time constant of the first-order lag behind it, in s; zero for none.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub time_constant_s: f64,
+    /// Age of the newest command at which the drive brakes to a standstill, in s.
+    #[garde(custom(within(0.01, 5.0)))]
+    pub command_timeout_s: f64,
+}
+
+/// What a beam reports when its answer is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dropout {
+    /// NaN: no answer.
+    Nan,
+    /// +∞, as if nothing were there.
+    Inf,
+}
+
+/// The planar lidar; where it sits in the plane is in `robot.yaml`.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct LidarConfig {
+    /// When it sweeps.
+    #[garde(dive)]
+    pub timing: Timing,
+    /// Height of its plane over the floor, in m.
+    #[garde(custom(within(0.01, 5.0)))]
+    pub height_m: f64,
+    /// Beams of a sweep.
+    #[garde(range(min = 2, max = BEAM_LIMIT))]
+    pub beams: usize,
+    /// Field of view, centred on forward, in rad.
+    #[garde(custom(within(0.01, TAU)))]
+    pub fov_rad: f64,
+    /// Ranges below are reported as −∞, in m.
+    #[garde(custom(within(0.0, 10.0)))]
+    pub range_min_m: f64,
+    /// Ranges beyond are reported as +∞, in m.
+    #[garde(custom(within(0.1, 200.0)))]
+    pub range_max_m: f64,
+    /// Standard deviation of a range, in m.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub noise_sigma_m: f64,
+    /// Probability that a beam's answer is lost.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub dropout_probability: f64,
+    /// What it then reports.
+    #[garde(skip)]
+    pub dropout: Dropout,
+}
+
+/// Wheel odometry. Scale errors and the bias are drawn once per seed; the covariance that is published covers all.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct OdometryConfig {
+    /// When it reports.
+    #[garde(dive)]
+    pub timing: Timing,
+    /// Standard deviation of the relative error of travel.
+    #[garde(custom(within(0.0, 0.2)))]
+    pub travel_scale_sigma: f64,
+    /// Standard deviation of the relative error of turn.
+    #[garde(custom(within(0.0, 0.2)))]
+    pub turn_scale_sigma: f64,
+    /// Standard deviation of the constant error of the turn rate, in rad/s.
+    #[garde(custom(within(0.0, 0.1)))]
+    pub turn_bias_sigma_radps: f64,
+    /// Standard deviation of travel after one metre, in m.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub travel_sigma_per_sqrt_m: f64,
+    /// Standard deviation of heading after one radian of turn, in rad.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub turn_sigma_per_sqrt_rad: f64,
+    /// Standard deviation of heading after one metre of travel, in rad.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub turn_sigma_per_sqrt_m: f64,
+    /// Standard deviation of the reported forward speed, in m/s.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub v_sigma_mps: f64,
+    /// Standard deviation of the reported turn rate, in rad/s.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub w_sigma_radps: f64,
+}
+
+/// Inertial unit, aligned with the base. The bias is drawn once per seed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ImuConfig {
+    /// When it reports.
+    #[garde(dive)]
+    pub timing: Timing,
+    /// Standard deviation of the turn rate's noise, in rad/s.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub gyro_sigma_radps: f64,
+    /// Standard deviation of its bias, in rad/s.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub gyro_bias_sigma_radps: f64,
+    /// Standard deviation of an acceleration, in m/s².
+    #[garde(custom(within(0.0, 10.0)))]
+    pub accel_sigma_mps2: f64,
+}
+
+/// Localiser: the truth with an error that wanders.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct LocaliserConfig {
+    /// When it reports.
+    #[garde(dive)]
+    pub timing: Timing,
+    /// Standard deviation of x and of y, in m.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub position_sigma_m: f64,
+    /// Standard deviation of the heading, in rad.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub yaw_sigma_rad: f64,
+    /// Time over which the error stays alike, in s; zero for white noise.
+    #[garde(custom(within(0.0, 600.0)))]
+    pub correlation_s: f64,
+}
+
+/// The static map: what the lidar's plane cuts of the models.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct MapConfig {
+    /// Edge of a cell, in m.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub resolution_m: f64,
+    /// Free border around everything, in m.
+    #[garde(custom(within(0.0, 50.0)))]
+    pub margin_m: f64,
+    /// Time from one publication to the next, in s; zero: only once, at the start.
+    #[garde(custom(within(0.0, 3600.0)))]
+    pub republish_s: f64,
+}
+
+/// Detector of people: a learned one, as seen from outside. Positions are in the base frame at the stamp.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct DetectorConfig {
+    /// When it takes a picture.
+    #[garde(dive)]
+    pub timing: Timing,
+    /// Time from the picture to the publication, in s.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub latency_s: f64,
+    /// How far it sees, in m.
+    #[garde(custom(within(0.1, 100.0)))]
+    pub range_m: f64,
+    /// Field of view, centred on forward, in rad.
+    #[garde(custom(within(0.01, TAU)))]
+    pub fov_rad: f64,
+    /// Standard deviation of x and of y at the robot, in m.
+    #[garde(custom(within(0.001, 2.0)))]
+    pub sigma_m: f64,
+    /// What is added to it with every metre of distance.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub sigma_per_m: f64,
+    /// Probability that a person in view is missed.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub miss_probability: f64,
+    /// Probability of one false alarm in a picture.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub false_alarm_probability: f64,
+    /// Existence probability stated for a person.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub existence: f64,
+    /// Existence probability stated for a false alarm.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub false_alarm_existence: f64,
+    /// Mean probability of the class that is right; the others share the rest.
+    #[garde(custom(within(0.34, 1.0)))]
+    pub class_confidence: f64,
+    /// Name of the model.
+    #[garde(length(chars, min = 1, max = 64))]
+    pub model_id: String,
+    /// Version of the model.
+    #[garde(length(chars, min = 1, max = 64))]
+    pub model_version: String,
+}
+
+/// A person: an upright cylinder.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct PersonConfig {
+    /// Radius, in m.
+    #[garde(custom(within(0.05, 1.0)))]
+    pub radius_m: f64,
+    /// Height, in m.
+    #[garde(custom(within(0.1, 3.0)))]
+    pub height_m: f64,
+}
+
+/// A range check that, unlike garde's own, refuses NaN.
+fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |value, ()| {
+        if *value >= min && *value <= max {
+            Ok(())
+        } else {
+            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
+        }
+    }
+}
+
+impl Config {
+    /// Checks every number, and those that depend on each other.
+    ///
+    /// # Errors
+    /// Names key, value and allowed range.
+    pub fn check(&self) -> Result<(), SimError> {
+        self.validate().map_err(|report| SimError::Config(report.to_string().trim().replace('\n', "; ")))?;
+        let ordered = |key: &str, value: f64, low: f64, low_key: &str| {
+            if value > low {
+                return Ok(());
+            }
+            Err(SimError::Config(format!("{key}: {value} is not greater than {low_key}, {low}")))
+        };
+        ordered("lidar.range_max_m", self.lidar.range_max_m, self.lidar.range_min_m, "lidar.range_min_m")?;
+        let (height_m, gap_m) = (self.body.height_m, self.body.ground_clearance_m);
+        ordered("body.height_m", height_m, gap_m, "body.ground_clearance_m")
+    }
+}
+
+impl LidarConfig {
+    /// A full circle, where the last beam lies one increment before the first.
+    pub(crate) fn is_full_circle(&self) -> bool {
+        self.fov_rad >= TAU - 1e-3
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    const SHIPPED: &str = include_str!("../../../config/sim.yaml");
+
+    /// The shipped configuration.
+    pub(crate) fn shipped() -> Config {
+        serde_saphyr::from_str_valid(SHIPPED).unwrap()
+    }
+
+    /// The shipped configuration with every error switched off.
+    pub(crate) fn perfect() -> Config {
+        let mut c = shipped();
+        (c.lidar.noise_sigma_m, c.lidar.dropout_probability) = (0.0, 0.0);
+        let timing = c.odometry.timing;
+        c.odometry = OdometryConfig {
+            timing,
+            travel_scale_sigma: 0.0,
+            turn_scale_sigma: 0.0,
+            turn_bias_sigma_radps: 0.0,
+            travel_sigma_per_sqrt_m: 0.0,
+            turn_sigma_per_sqrt_rad: 0.0,
+            turn_sigma_per_sqrt_m: 0.0,
+            v_sigma_mps: 0.0,
+            w_sigma_radps: 0.0,
+        };
+        (c.imu.gyro_sigma_radps, c.imu.gyro_bias_sigma_radps, c.imu.accel_sigma_mps2) = (0.0, 0.0, 0.0);
+        (c.localiser.position_sigma_m, c.localiser.yaw_sigma_rad) = (0.0, 0.0);
+        (c.detector.miss_probability, c.detector.false_alarm_probability) = (0.0, 0.0);
+        c
+    }
+
+    #[test]
+    fn the_shipped_configuration_is_sound() {
+        shipped().check().unwrap();
+    }
+
+    #[test]
+    fn refusals_name_key_value_and_range() {
+        let refusal = |change: fn(&mut Config)| {
+            let mut config = shipped();
+            change(&mut config);
+            config.check().unwrap_err().to_string()
+        };
+        let text = refusal(|c| c.drive.command_timeout_s = 0.0);
+        assert_eq!(text, "configuration: drive.command_timeout_s: 0 is not within [0.01, 5]");
+        let text = refusal(|c| c.lidar.noise_sigma_m = f64::NAN);
+        assert_eq!(text, "configuration: lidar.noise_sigma_m: NaN is not within [0, 1]");
+        let text = refusal(|c| (c.lidar.range_min_m, c.lidar.range_max_m) = (5.0, 4.0));
+        assert_eq!(text, "configuration: lidar.range_max_m: 4 is not greater than lidar.range_min_m, 5");
+        assert!(refusal(|c| c.lidar.beams = 0).contains("lidar.beams"));
+    }
+
+    #[test]
+    fn unknown_keys_are_refused() {
+        let text = format!("{SHIPPED}\nwheels: 4\n");
+        assert!(serde_saphyr::from_str_valid::<Config>(&text).unwrap_err().to_string().contains("wheels"));
+    }
+}

@@ -1,0 +1,65 @@
+//! Why a simulator refuses to start.
+
+/// A world, configuration or start that cannot be simulated.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum SimError {
+    /// The world file is no XML.
+    #[error("world: {reason}")]
+    Xml {
+        /// The parser's words, with line and column.
+        reason: String,
+    },
+    /// An element of the world file is malformed.
+    #[error("world, line {line}, column {column}: <{element}>: expected {expected}, found {found}")]
+    Element {
+        /// Line of the element, from 1.
+        line: u32,
+        /// Column of the element, from 1.
+        column: u32,
+        /// Its tag.
+        element: String,
+        /// What should stand there.
+        expected: &'static str,
+        /// What stands there, shortened.
+        found: String,
+    },
+    /// More than this simulator takes.
+    #[error("{what}: more than the limit of {limit}")]
+    Limit {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much is taken.
+        limit: usize,
+    },
+    /// The configuration, with key, value and allowed range.
+    #[error("configuration: {0}")]
+    Config(String),
+    /// A raster that cannot be made.
+    #[error("{key}: {value} is not within {range}")]
+    Raster {
+        /// Which number.
+        key: &'static str,
+        /// What was given.
+        value: f64,
+        /// What is allowed.
+        range: &'static str,
+    },
+    /// A solid that has no convex hull; a degenerate footprint or shape.
+    #[error("{what}: too thin to be a solid")]
+    Solid {
+        /// Which one.
+        what: String,
+    },
+    /// The robot cannot stand where it should start.
+    #[error("start at ({x_m}, {y_m}) m, {yaw_rad} rad: {reason}")]
+    Start {
+        /// Where.
+        x_m: f64,
+        /// Where.
+        y_m: f64,
+        /// Where.
+        yaw_rad: f64,
+        /// Why not.
+        reason: String,
+    },
+}

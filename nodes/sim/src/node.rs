@@ -1,0 +1,442 @@
+//! The simulator as a node: commands and time in, sensor data and truth out.
+
+use crate::clearance::ClearanceIndex;
+use crate::config::Config;
+use crate::drive::Drive;
+use crate::error::SimError;
+use crate::rays::{Disc, RayScene};
+use crate::sensors::{Detector, ImuSensor, Lidar, Localiser, OdometrySensor, Schedule};
+use crate::world::{Motion, Raster, World};
+use outrider_foundation::data::{
+    CommandVelocity, DetectionSet, GroundTruth, Imu, OccupancyMap, Odometry, Scan, TransformStamped,
+    TrueActor,
+};
+use outrider_foundation::{Instant, Node, Now, Outbox, Pose2, Robot, Span, Stamp, Stamped, Twist2};
+
+/// What the robot is told.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// A velocity command. Its age is reckoned from its arrival; its stamp is not looked at.
+    Velocity(CommandVelocity),
+    /// A command that could not be read: counted, and taken as a stop.
+    Rejected {
+        /// Where it came from.
+        topic: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What the robot, its localiser, its detector and the evaluation see.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// A sweep.
+    Scan(Scan),
+    /// Wheel odometry.
+    Odometry(Odometry),
+    /// Inertial unit.
+    Imu(Imu),
+    /// For `/tf`.
+    Transforms(Vec<TransformStamped>),
+    /// For `/tf_static`.
+    StaticTransforms(Vec<TransformStamped>),
+    /// For `/map`.
+    Map(OccupancyMap),
+    /// People, as a learned detector reports them.
+    Detections(DetectionSet),
+    /// The truth. A clearance without anything to be clear of is [`SimNode::CLEARANCE_LIMIT_M`].
+    Truth(GroundTruth),
+    /// For `/clock`.
+    Clock(Stamp),
+}
+
+/// What went wrong so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Physics periods that were skipped because a call came more than [`SimNode::CATCH_UP_LIMIT`] periods late: the
+    /// clock ran on, the world stood still.
+    pub skipped_periods: u64,
+    /// Commands that were not finite.
+    pub refused_commands: u64,
+    /// Inputs that could not be read.
+    pub rejected_inputs: u64,
+    /// Commands dropped because too many were under way.
+    pub dropped_commands: u64,
+    /// Pictures of the detector dropped because too many waited.
+    pub dropped_pictures: u64,
+}
+
+/// When the simulation began, on both clocks.
+#[derive(Clone, Copy, Debug)]
+struct Origin {
+    mono: Instant,
+    ros: Stamp,
+}
+
+/// When what is due.
+struct Schedules {
+    odometry: Schedule,
+    imu: Schedule,
+    localiser: Schedule,
+    scan: Schedule,
+    detector: Schedule,
+    truth: Schedule,
+    map: Option<Schedule>,
+}
+
+/// The simulator.
+///
+/// The first call of `step` begins it; from then on it integrates whole physics periods up to `now.mono`. A stamp is
+/// the ROS time of that first call plus the time of the period boundary since; the ROS clock is not looked at again.
+/// At every boundary the outputs follow one another in the order clock, static transforms, map, odometry, transforms,
+/// imu, scan, detections, truth.
+///
+/// In contact the robot stops where it is, before the move that would have made it overlap; a collision counts once
+/// until the gap has opened to [`Self::RELEASE_M`]. While a person stands in it the robot cannot move.
+pub struct SimNode {
+    config: Config,
+    robot: Robot,
+    world: World,
+    period: Span,
+    scene: RayScene,
+    clearance: ClearanceIndex,
+    map: OccupancyMap,
+    drive: Drive,
+    odometry: OdometrySensor,
+    imu: ImuSensor,
+    localiser: Localiser,
+    lidar: Lidar,
+    detector: Detector,
+    schedules: Schedules,
+    origin: Option<Origin>,
+    /// Physics periods integrated.
+    periods: u64,
+    pose: Pose2,
+    accel_mps2: f64,
+    motions: Vec<Motion>,
+    people: Vec<Disc>,
+    /// What blocked the last period.
+    blocked_by: Option<usize>,
+    in_contact: bool,
+    collisions: u32,
+    truths: u64,
+    counters: Counters,
+}
+
+impl SimNode {
+    /// The most physics periods that one call integrates.
+    pub const CATCH_UP_LIMIT: u64 = 1000;
+    /// A contact ends, so that the next one counts again, when the gap is wider than this.
+    pub const RELEASE_M: f64 = 0.01;
+    /// Clearance that is reported when nothing is nearer.
+    pub const CLEARANCE_LIMIT_M: f64 = 1e6;
+
+    /// A robot at `start` in the world of `world_sdf` (see [`World::load`]). All errors of sensors come from `seed`.
+    ///
+    /// # Errors
+    /// A configuration out of range, a world that cannot be read, a start that is not free.
+    pub fn new(
+        config: Config,
+        robot: &Robot,
+        world_sdf: &str,
+        start: Pose2,
+        seed: u64,
+    ) -> Result<Self, SimError> {
+        config.check()?;
+        let world = World::load(world_sdf)?;
+        let clearance = ClearanceIndex::new(&robot.footprint, &config.body, &config.person, world.statics())?;
+        let frames = &robot.description;
+        let map = world.rasterise(&Raster {
+            height_m: config.lidar.height_m,
+            resolution_m: config.map.resolution_m,
+            margin_m: config.map.margin_m,
+            frame: frames.map_frame.clone(),
+            stamp: Stamp::default(),
+        })?;
+        let period = Span::from_s(config.physics_period_s);
+        let base_frame = || frames.base_frame.clone();
+        let mut node = Self {
+            period,
+            scene: RayScene::new(&world.outlines(config.lidar.height_m)),
+            clearance,
+            map,
+            drive: Drive::new(robot.limits, &config.drive, period),
+            odometry: OdometrySensor::new(config.odometry, seed),
+            imu: ImuSensor::new(config.imu, base_frame(), seed),
+            localiser: Localiser::new(config.localiser, seed),
+            lidar: Lidar::new(config.lidar, frames.lidar.frame.clone(), seed),
+            detector: Detector::new(config.detector.clone(), base_frame(), seed),
+            schedules: Schedules::new(&config),
+            origin: None,
+            periods: 0,
+            pose: start,
+            accel_mps2: 0.0,
+            motions: Vec::new(),
+            people: Vec::new(),
+            blocked_by: None,
+            in_contact: false,
+            collisions: 0,
+            truths: 0,
+            counters: Counters::default(),
+            robot: robot.clone(),
+            world,
+            config,
+        };
+        node.move_people(Span::ZERO);
+        node.check_start()?;
+        Ok(node)
+    }
+
+    /// The world it runs in.
+    pub fn world(&self) -> &World {
+        &self.world
+    }
+
+    /// What went wrong so far.
+    pub fn counters(&self) -> Counters {
+        Counters {
+            dropped_commands: self.drive.dropped(),
+            dropped_pictures: self.detector.dropped(),
+            ..self.counters
+        }
+    }
+
+    /// The truth at this moment; its sequence is that of the last one published.
+    pub fn truth(&self) -> GroundTruth {
+        let (clearance_m, index) = match self.blocked_by {
+            Some(index) => (0.0, Some(index)),
+            None => {
+                let nearest = self.clearance.nearest(self.pose, &self.people);
+                (nearest.distance_m.min(Self::CLEARANCE_LIMIT_M), nearest.index)
+            }
+        };
+        let actors = self.world.actors().iter().zip(&self.motions).map(|(actor, motion)| TrueActor {
+            name: actor.name.clone(),
+            pose: motion.pose,
+            v_mps: motion.v_mps,
+            radius_m: self.config.person.radius_m,
+        });
+        GroundTruth {
+            stamp: self.stamp(),
+            sequence: self.truths,
+            pose: self.pose,
+            twist: self.drive.twist(),
+            actors: actors.collect(),
+            clearance_m,
+            nearest: index.map_or_else(String::new, |i| self.name_of(i).to_owned()),
+            collisions: self.collisions,
+        }
+    }
+
+    fn check_start(&self) -> Result<(), SimError> {
+        let Pose2 { x_m, y_m, yaw_rad } = self.pose;
+        let refuse = |reason: String| Err(SimError::Start { x_m, y_m, yaw_rad, reason });
+        let limit_m = World::EXTENT_LIMIT_M;
+        if !self.pose.is_finite() || x_m.abs() > limit_m || y_m.abs() > limit_m {
+            return refuse(format!("not finite, or farther than {limit_m} m from the origin"));
+        }
+        match self.clearance.nearest_within(self.pose, &self.people, 0.001).and_then(|c| c.index) {
+            Some(index) => refuse(format!("in contact with {}", self.name_of(index))),
+            None => Ok(()),
+        }
+    }
+
+    /// Name of the thing that a [`crate::Clearance`] tells.
+    fn name_of(&self, index: usize) -> &str {
+        let statics = self.world.statics();
+        let person = || index.checked_sub(statics.len()).and_then(|i| self.world.actors().get(i));
+        statics
+            .get(index)
+            .map(|s| s.name.as_str())
+            .or_else(|| person().map(|a| a.name.as_str()))
+            .unwrap_or_default()
+    }
+
+    /// Simulated time since the start, without what was skipped.
+    fn world_time(&self) -> Span {
+        periods(self.period, self.periods)
+    }
+
+    fn stamp(&self) -> Stamp {
+        let start = self.origin.map_or_else(Stamp::default, |o| o.ros);
+        start + self.world_time() + periods(self.period, self.counters.skipped_periods)
+    }
+
+    /// The monotonic time at which the world's time is zero; later by what was skipped.
+    fn mono_zero(&self, origin: Origin) -> Instant {
+        origin.mono + periods(self.period, self.counters.skipped_periods)
+    }
+
+    /// How many periods to integrate now; skips what is beyond the limit.
+    fn due_periods(&mut self, now: Instant, origin: Origin) -> u64 {
+        let behind = now.since(self.mono_zero(origin)) - self.world_time();
+        let due = u64::try_from(behind.nanos() / self.period.nanos().max(1)).unwrap_or(0);
+        let skipped = due.saturating_sub(Self::CATCH_UP_LIMIT);
+        self.counters.skipped_periods = self.counters.skipped_periods.saturating_add(skipped);
+        due - skipped
+    }
+
+    fn take(&mut self, input: &Stamped<Input>, now: Instant, origin: Origin) {
+        let zero = self.mono_zero(origin);
+        let arrival = input.received.since(zero).clamp(Span::ZERO, now.since(zero).max(Span::ZERO));
+        let twist = match &input.value {
+            Input::Velocity(command) => command.twist,
+            Input::Rejected { .. } => {
+                self.counters.rejected_inputs = self.counters.rejected_inputs.saturating_add(1);
+                Twist2::ZERO
+            }
+        };
+        if !self.drive.command(arrival, twist) {
+            self.counters.refused_commands = self.counters.refused_commands.saturating_add(1);
+        }
+    }
+
+    /// One physics period.
+    fn advance(&mut self) {
+        let before = self.drive.twist();
+        let twist = self.drive.step(self.world_time());
+        let dt_s = self.period.as_s();
+        let moved = self.pose.advance(twist, dt_s);
+        self.periods = self.periods.saturating_add(1);
+        self.move_people(self.world_time());
+        let near = self.clearance.nearest_within(moved, &self.people, Self::RELEASE_M);
+        self.blocked_by = near.filter(|c| c.distance_m <= 0.0).and_then(|c| c.index);
+        if self.blocked_by.is_some() {
+            self.drive.block();
+            if !self.in_contact {
+                self.collisions = self.collisions.saturating_add(1);
+            }
+            self.in_contact = true;
+        } else {
+            self.pose = moved;
+            self.in_contact = self.in_contact && near.is_some();
+        }
+        let after = self.drive.twist();
+        self.odometry.moved(after, dt_s);
+        self.accel_mps2 = (after.v_mps - before.v_mps) / dt_s;
+    }
+
+    fn move_people(&mut self, at: Span) {
+        let t_s = at.as_s();
+        let radius_m = self.config.person.radius_m;
+        self.motions.clear();
+        self.motions.extend(self.world.actors().iter().map(|a| a.motion_at(t_s)));
+        self.people.clear();
+        self.people.extend(self.motions.iter().map(|m| Disc { centre: m.pose.position(), radius_m }));
+    }
+
+    /// What is due at this period boundary.
+    fn emit(&mut self, out: &mut Outbox<Output>) {
+        let (at, stamp) = (self.world_time(), self.stamp());
+        if self.config.publish_clock {
+            out.push(Output::Clock(stamp));
+        }
+        if self.periods == 0 {
+            out.push(Output::StaticTransforms(vec![self.lidar_mount(stamp)]));
+        }
+        let again = self.schedules.map.as_mut().is_some_and(|s| s.due(at));
+        if again || (self.periods == 0 && self.schedules.map.is_none()) {
+            out.push(Output::Map(OccupancyMap { stamp, ..self.map.clone() }));
+        }
+        self.emit_motion(at, stamp, out);
+        if self.schedules.scan.due(at) {
+            let world_from_lidar = self.pose.then(self.robot.base_from_lidar);
+            let scan = self.lidar.sweep(stamp, world_from_lidar, &self.scene, &self.people);
+            out.push(Output::Scan(scan));
+        }
+        if self.schedules.detector.due(at) {
+            self.detector.picture(at, stamp, self.pose, &self.scene, &self.people);
+        }
+        while let Some(set) = self.detector.finished(at) {
+            out.push(Output::Detections(set));
+        }
+        if self.schedules.truth.due(at) {
+            self.truths = self.truths.saturating_add(1);
+            out.push(Output::Truth(self.truth()));
+        }
+    }
+
+    fn emit_motion(&mut self, at: Span, stamp: Stamp, out: &mut Outbox<Output>) {
+        let twist = self.drive.twist();
+        let frames = &self.robot.description;
+        let transform = |parent: &str, child: &str, parent_from_child| TransformStamped {
+            stamp,
+            parent: parent.to_owned(),
+            child: child.to_owned(),
+            parent_from_child,
+        };
+        let mut transforms = Vec::new();
+        if self.schedules.odometry.due(at) {
+            let odometry = self.odometry.measure(stamp, twist);
+            transforms.push(transform(&frames.odom_frame, &frames.base_frame, odometry.odom_from_base));
+            out.push(Output::Odometry(odometry));
+        }
+        if self.schedules.localiser.due(at) {
+            let map_from_base = self.localiser.measure(self.pose);
+            // The odometry pose at this very moment: a correction must not depend on how old the last one is.
+            let map_from_odom = map_from_base.then(self.odometry.peek().inverse());
+            transforms.push(transform(&frames.map_frame, &frames.odom_frame, map_from_odom));
+        }
+        if !transforms.is_empty() {
+            out.push(Output::Transforms(transforms));
+        }
+        if self.schedules.imu.due(at) {
+            out.push(Output::Imu(self.imu.measure(stamp, twist, self.accel_mps2)));
+        }
+    }
+
+    fn lidar_mount(&self, stamp: Stamp) -> TransformStamped {
+        TransformStamped {
+            stamp,
+            parent: self.robot.description.base_frame.clone(),
+            child: self.robot.description.lidar.frame.clone(),
+            parent_from_child: self.robot.base_from_lidar,
+        }
+    }
+}
+
+impl Node for SimNode {
+    type Input = Input;
+    type Output = Output;
+
+    fn step(&mut self, now: Now, inputs: &[Stamped<Input>], out: &mut Outbox<Output>) {
+        let begins = self.origin.is_none();
+        let origin = *self.origin.get_or_insert(Origin { mono: now.mono, ros: now.ros });
+        if begins {
+            self.emit(out);
+        }
+        let due = self.due_periods(now.mono, origin);
+        for input in inputs {
+            self.take(input, now.mono, origin);
+        }
+        for _ in 0..due {
+            self.advance();
+            self.emit(out);
+        }
+    }
+
+    /// The next physics period boundary; at once before the first call.
+    fn next_wakeup(&self) -> Option<Instant> {
+        let next = |origin| self.mono_zero(origin) + periods(self.period, self.periods.saturating_add(1));
+        Some(self.origin.map_or_else(Instant::default, next))
+    }
+}
+
+impl Schedules {
+    fn new(config: &Config) -> Self {
+        let republish_s = config.map.republish_s;
+        Self {
+            odometry: Schedule::new(config.odometry.timing),
+            imu: Schedule::new(config.imu.timing),
+            localiser: Schedule::new(config.localiser.timing),
+            scan: Schedule::new(config.lidar.timing),
+            detector: Schedule::new(config.detector.timing),
+            truth: Schedule::new(config.truth),
+            map: (republish_s > 0.0).then(|| Schedule::every(republish_s, 0.0)),
+        }
+    }
+}
+
+fn periods(period: Span, count: u64) -> Span {
+    Span::from_nanos(period.nanos().saturating_mul(i64::try_from(count).unwrap_or(i64::MAX)))
+}

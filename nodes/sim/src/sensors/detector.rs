@@ -1,0 +1,216 @@
+//! A learned detector of people, as seen from outside: late, uncertain, sometimes blind, sometimes seeing ghosts.
+
+use super::stream;
+use crate::config::DetectorConfig;
+use crate::rays::{Disc, RayScene};
+use outrider_foundation::data::{Detection, DetectionSet};
+use outrider_foundation::rng::Rng;
+use outrider_foundation::{Point2, Pose2, Span, Stamp};
+use std::collections::VecDeque;
+
+/// The most pictures that wait for their latency to pass: 2 s at 50 Hz; beyond it the oldest is dropped and counted.
+const PENDING_LIMIT: usize = 100;
+const CLASSES: [&str; 3] = ["person", "forklift", "other"];
+const PERSON: usize = 0;
+
+pub(crate) struct Detector {
+    config: DetectorConfig,
+    frame: String,
+    seed: u64,
+    pictures: u64,
+    /// With the world time of their publication.
+    pending: VecDeque<(Span, DetectionSet)>,
+    dropped: u64,
+}
+
+impl Detector {
+    pub(crate) fn new(config: DetectorConfig, frame: String, seed: u64) -> Self {
+        Self { config, frame, seed, pictures: 0, pending: VecDeque::new(), dropped: 0 }
+    }
+
+    /// Takes a picture at world time `at`.
+    pub(crate) fn picture(
+        &mut self,
+        at: Span,
+        stamp: Stamp,
+        world_from_base: Pose2,
+        scene: &RayScene,
+        people: &[Disc],
+    ) {
+        let mut rng = Rng::new(self.seed, stream::DETECTOR, self.pictures);
+        self.pictures = self.pictures.wrapping_add(1);
+        let mut detections: Vec<Detection> = Vec::new();
+        for (i, person) in people.iter().enumerate() {
+            let others = people.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| *p);
+            let others: Vec<Disc> = others.collect();
+            let missed = rng.uniform() < self.config.miss_probability;
+            let seen = self.detection(person, world_from_base, &mut rng);
+            if !missed && self.is_in_view(person, world_from_base, scene, &others) {
+                detections.push(seen);
+            }
+        }
+        let ghost = self.ghost(people.first().map_or(0.25, |p| p.radius_m), &mut rng);
+        detections.extend(ghost);
+        let set = DetectionSet {
+            stamp,
+            frame: self.frame.clone(),
+            sequence: self.pictures,
+            model_id: self.config.model_id.clone(),
+            model_version: self.config.model_version.clone(),
+            class_labels: CLASSES.map(String::from).to_vec(),
+            detections,
+        };
+        if self.pending.len() >= PENDING_LIMIT {
+            self.pending.pop_front();
+            self.dropped = self.dropped.saturating_add(1);
+        }
+        self.pending.push_back((at + Span::from_s(self.config.latency_s), set));
+    }
+
+    /// A picture whose latency has passed at world time `at`.
+    pub(crate) fn finished(&mut self, at: Span) -> Option<DetectionSet> {
+        self.pending.front().filter(|(due, _)| *due <= at)?;
+        self.pending.pop_front().map(|(_, set)| set)
+    }
+
+    /// Pictures that were dropped because too many waited.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Within range and field of view, and the line to the middle or to either side is free.
+    fn is_in_view(&self, person: &Disc, world_from_base: Pose2, scene: &RayScene, others: &[Disc]) -> bool {
+        let eye = world_from_base.position();
+        let distance_m = eye.distance_m(person.centre);
+        let local = world_from_base.inverse().apply(person.centre);
+        let bearing_rad = libm::atan2(local.y_m, local.x_m);
+        if distance_m > self.config.range_m || bearing_rad.abs() > 0.5 * self.config.fov_rad {
+            return false;
+        }
+        if distance_m <= person.radius_m {
+            return true;
+        }
+        // Points on its visible outline, a little inside the edges.
+        let side = 0.9 * person.radius_m / distance_m;
+        let (across_x, across_y) =
+            (-(person.centre.y_m - eye.y_m) * side, (person.centre.x_m - eye.x_m) * side);
+        [0.0, 1.0, -1.0].into_iter().any(|s| {
+            let to = Point2::new(person.centre.x_m + s * across_x, person.centre.y_m + s * across_y);
+            !scene.blocked(eye, to, others)
+        })
+    }
+
+    fn detection(&self, person: &Disc, world_from_base: Pose2, rng: &mut Rng) -> Detection {
+        let c = &self.config;
+        let at = world_from_base.inverse().apply(person.centre);
+        let sigma_m = c.sigma_m + c.sigma_per_m * libm::hypot(at.x_m, at.y_m);
+        let position = Point2::new(at.x_m + sigma_m * rng.normal(), at.y_m + sigma_m * rng.normal());
+        self.made_up(position, sigma_m, person.radius_m, c.existence, PERSON, rng)
+    }
+
+    /// A false alarm, anywhere in view.
+    fn ghost(&self, radius_m: f64, rng: &mut Rng) -> Option<Detection> {
+        let c = &self.config;
+        let appears = rng.uniform() < c.false_alarm_probability;
+        let distance_m = c.range_m * rng.uniform().sqrt();
+        let (s, cos) = libm::sincos(c.fov_rad * (rng.uniform() - 0.5));
+        let class = rng.next_u32() as usize % CLASSES.len();
+        let sigma_m = c.sigma_m + c.sigma_per_m * distance_m;
+        let position = Point2::new(distance_m * cos, distance_m * s);
+        let ghost = self.made_up(position, sigma_m, radius_m, c.false_alarm_existence, class, rng);
+        appears.then_some(ghost)
+    }
+
+    fn made_up(
+        &self,
+        position: Point2,
+        sigma_m: f64,
+        radius_m: f64,
+        existence: f64,
+        class: usize,
+        rng: &mut Rng,
+    ) -> Detection {
+        let confidence = self.config.class_confidence;
+        let right = confidence + (1.0 - confidence) * 0.5 * (2.0 * rng.uniform() - 1.0);
+        let wrong = (1.0 - right) / (CLASSES.len() - 1) as f64;
+        let probability = |i| if i == class { right as f32 } else { wrong as f32 };
+        Detection {
+            position,
+            covariance: [sigma_m * sigma_m, 0.0, 0.0, sigma_m * sigma_m],
+            radius_m,
+            existence,
+            class_probabilities: (0..CLASSES.len()).map(probability).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::{perfect, shipped};
+    use crate::world::Outline;
+
+    fn person(x: f64, y: f64) -> Disc {
+        Disc { centre: Point2::new(x, y), radius_m: 0.25 }
+    }
+
+    fn see(config: DetectorConfig, scene: &RayScene, people: &[Disc], pictures: usize) -> Vec<DetectionSet> {
+        let mut d = Detector::new(config, "base_link".into(), 4);
+        (0..pictures)
+            .filter_map(|_| {
+                d.picture(Span::ZERO, Stamp::default(), Pose2::new(1.0, 0.0, 1.0), scene, people);
+                d.finished(Span::from_s(5.0))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn latency_holds_pictures_back() {
+        let mut d = Detector::new(perfect().detector, "base_link".into(), 1);
+        d.picture(
+            Span::ZERO,
+            Stamp::from_nanos(7),
+            Pose2::IDENTITY,
+            &RayScene::default(),
+            &[person(2.0, 0.0)],
+        );
+        assert_eq!(d.finished(Span::from_millis(79)), None);
+        let set = d.finished(Span::from_millis(80)).unwrap();
+        assert_eq!((set.stamp, set.sequence, set.detections.len()), (Stamp::from_nanos(7), 1, 1));
+        assert_eq!(d.finished(Span::from_s(9.0)), None);
+    }
+
+    #[test]
+    fn only_what_is_in_view_is_seen() {
+        let wall = Outline::Polygon(
+            [(4.0, -1.0), (4.2, -1.0), (4.2, 1.0), (4.0, 1.0)].map(|(x, y)| Point2::new(x, y)).to_vec(),
+        );
+        let scene = RayScene::new(&[wall]);
+        let people =
+            [person(3.0, 0.0), person(6.0, 0.0), person(1.0, 11.0), person(1.0, 2.0), person(1.0, 4.0)];
+        let sets = see(perfect().detector, &scene, &people, 1);
+        // The second is behind the wall, the third out of range, the fifth behind the fourth.
+        assert_eq!(sets[0].detections.len(), 2);
+        let narrow = DetectorConfig { fov_rad: 1.0, ..perfect().detector };
+        // Looking along 1 rad with ±0.5: π/2 and 0 are both outside.
+        assert_eq!(see(narrow, &scene, &people, 1)[0].detections.len(), 0);
+    }
+
+    #[test]
+    fn positions_misses_and_ghosts_are_as_stated() {
+        let config = DetectorConfig { false_alarm_probability: 0.1, ..shipped().detector };
+        let sets = see(config, &RayScene::default(), &[person(5.0, 3.0)], 4000);
+        let truth = Pose2::new(1.0, 0.0, 1.0).inverse().apply(Point2::new(5.0, 3.0));
+        let real = |d: &&Detection| d.existence > 0.9;
+        let seen: Vec<&Detection> = sets.iter().flat_map(|s| &s.detections).filter(real).collect();
+        let all: usize = sets.iter().map(|s| s.detections.len()).sum();
+        assert!((seen.len() as f64 / 4000.0 - 0.95).abs() < 0.015, "{}", seen.len());
+        assert!(((all - seen.len()) as f64 / 4000.0 - 0.1).abs() < 0.02);
+        let weighed =
+            |d: &Detection| (d.position.x_m - truth.x_m) * (d.position.x_m - truth.x_m) / d.covariance[0];
+        let variance = seen.iter().map(|d| weighed(d)).sum::<f64>() / seen.len() as f64;
+        assert!((variance - 1.0).abs() < 0.1, "{variance}");
+        let sums = sets.iter().flat_map(|s| &s.detections).map(|d| d.class_probabilities.iter().sum::<f32>());
+        assert!(sums.into_iter().all(|s| (s - 1.0).abs() < 1e-6));
+    }
+}

@@ -1,0 +1,63 @@
+//! A localiser in place of a real one: the truth with an error that wanders (a first-order Gauss–Markov process).
+
+use super::stream;
+use crate::config::LocaliserConfig;
+use outrider_foundation::Pose2;
+use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::rng::Rng;
+
+pub(crate) struct Localiser {
+    config: LocaliserConfig,
+    seed: u64,
+    /// How much of the error stays from one measurement to the next.
+    keep: f64,
+    /// Error of x, y, yaw in standard deviations.
+    error: [f64; 3],
+    measurements: u64,
+}
+
+impl Localiser {
+    pub(crate) fn new(config: LocaliserConfig, seed: u64) -> Self {
+        let period_s = 1.0 / config.timing.rate_hz;
+        let keep = if config.correlation_s > 0.0 { libm::exp(-period_s / config.correlation_s) } else { 0.0 };
+        Self { config, seed, keep, error: [0.0; 3], measurements: 0 }
+    }
+
+    /// Where it takes the base to be: `map_from_base`.
+    pub(crate) fn measure(&mut self, world_from_base: Pose2) -> Pose2 {
+        let mut rng = Rng::new(self.seed, stream::LOCALISER, self.measurements);
+        // The first error is drawn from the stationary distribution that the others keep.
+        let keep = if self.measurements == 0 { 0.0 } else { self.keep };
+        let fresh = (1.0 - keep * keep).sqrt();
+        self.measurements = self.measurements.wrapping_add(1);
+        for e in &mut self.error {
+            *e = keep * *e + fresh * rng.normal();
+        }
+        let [x, y, yaw] = self.error;
+        let c = &self.config;
+        Pose2::new(
+            world_from_base.x_m + c.position_sigma_m * x,
+            world_from_base.y_m + c.position_sigma_m * y,
+            wrap_angle(world_from_base.yaw_rad + c.yaw_sigma_rad * yaw),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::shipped;
+
+    #[test]
+    fn the_error_wanders_within_its_sigma() {
+        let config = shipped().localiser;
+        let mut l = Localiser::new(config, 9);
+        let errors: Vec<f64> =
+            (0..60_000).map(|_| l.measure(Pose2::IDENTITY).x_m / config.position_sigma_m).collect();
+        let n = errors.len() as f64;
+        let variance = errors.iter().map(|e| e * e).sum::<f64>() / n;
+        let next = errors.iter().zip(errors.iter().skip(1)).map(|(a, b)| a * b).sum::<f64>() / n;
+        assert!((variance - 1.0).abs() < 0.15, "{variance}");
+        assert!((next / variance - libm::exp(-0.1 / config.correlation_s)).abs() < 0.02);
+    }
+}

@@ -1,0 +1,338 @@
+//! The simulator as a node: driving, contact, time, determinism.
+
+// Helpers of tests, which clippy does not take for tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use outrider_foundation::data::{CommandVelocity, GroundTruth};
+use outrider_foundation::robot::example::amr;
+use outrider_foundation::{
+    Instant, Node, Now, Outbox, Pose2, Robot, RobotDescription, Span, Stamp, Stamped, Twist2,
+};
+use outrider_sim::{Config, Input, Output, SimError, SimNode};
+
+const WAREHOUSE: &str = include_str!("../../../config/worlds/warehouse.sdf");
+const CONFIG: &str = include_str!("../../../config/sim.yaml");
+const ROBOT: &str = include_str!("../../../config/robot.yaml");
+const START: Pose2 = Pose2::new(-8.9, -4.3, 0.0);
+/// Not zero on either clock, so that mixing them up shows.
+const MONO: i64 = 5_000_000_000;
+const ROS: i64 = 1_700_000_000_000_000_000;
+
+fn config() -> Config {
+    serde_saphyr::from_str_valid(CONFIG).unwrap()
+}
+
+fn robot() -> Robot {
+    let description: RobotDescription = serde_saphyr::from_str(ROBOT).unwrap();
+    Robot::new(description).unwrap()
+}
+
+fn world(body: &str) -> String {
+    format!("<sdf version='1.9'><world name='w'>{body}</world></sdf>")
+}
+
+/// A wall whose near face is at x = 2.
+fn wall() -> String {
+    world(
+        "<model name='wall'><static>true</static><pose>2.5 0 0.5 0 0 0</pose><link name='l'><collision name='c'>\
+         <geometry><box><size>1 8 1</size></box></geometry></collision></link></model>",
+    )
+}
+
+struct Bench {
+    sim: SimNode,
+    now_ns: i64,
+}
+
+impl Bench {
+    fn new(sdf: &str, start: Pose2, seed: u64) -> Self {
+        Self { sim: SimNode::new(config(), &robot(), sdf, start, seed).unwrap(), now_ns: 0 }
+    }
+
+    fn now(&self) -> Now {
+        Now { mono: Instant::from_nanos(MONO + self.now_ns), ros: Stamp::from_nanos(ROS + self.now_ns) }
+    }
+
+    fn step(&mut self, inputs: &[Input]) -> Vec<Output> {
+        let now = self.now();
+        let inputs: Vec<_> =
+            inputs.iter().map(|i| Stamped { received: now.mono, value: i.clone() }).collect();
+        let mut out = Outbox::new(100_000);
+        self.sim.step(now, &inputs, &mut out);
+        assert_eq!(out.dropped(), 0);
+        out.drain().collect()
+    }
+
+    /// Sends a command every 10 ms for so many of them.
+    fn drive(&mut self, twist: Twist2, commands: usize) -> Vec<Output> {
+        let mut all = Vec::new();
+        for _ in 0..commands {
+            all.extend(self.step(&[velocity(twist)]));
+            self.now_ns += 10_000_000;
+        }
+        all
+    }
+}
+
+fn velocity(twist: Twist2) -> Input {
+    Input::Velocity(CommandVelocity { stamp: Stamp::default(), twist })
+}
+
+fn count(all: &[Output], which: fn(&Output) -> bool) -> usize {
+    all.iter().filter(|o| which(o)).count()
+}
+
+#[test]
+fn everything_comes_at_its_rate_and_in_ros_time() {
+    let mut bench = Bench::new(WAREHOUSE, START, 1);
+    assert_eq!(bench.sim.next_wakeup(), Some(Instant::default()));
+    let mut all = bench.drive(Twist2::new(0.5, 0.1), 100);
+    all.extend(bench.step(&[]));
+    assert_eq!(bench.sim.next_wakeup(), Some(Instant::from_nanos(MONO + 1_005_000_000)));
+    // One second, both ends included.
+    assert_eq!(count(&all, |o| matches!(o, Output::Scan(_))), 21);
+    assert_eq!(count(&all, |o| matches!(o, Output::Odometry(_))), 51);
+    assert_eq!(count(&all, |o| matches!(o, Output::Imu(_))), 51);
+    assert_eq!(count(&all, |o| matches!(o, Output::Truth(_))), 21);
+    assert_eq!(count(&all, |o| matches!(o, Output::Map(_))), 1);
+    assert_eq!(count(&all, |o| matches!(o, Output::StaticTransforms(_))), 1);
+    // Pictures at 0.0 to 0.9 s, 80 ms late.
+    assert_eq!(count(&all, |o| matches!(o, Output::Detections(_))), 10);
+    let transforms = all.iter().filter_map(|o| if let Output::Transforms(t) = o { Some(t) } else { None });
+    assert_eq!(transforms.clone().count(), 51);
+    assert_eq!(transforms.flatten().filter(|t| t.parent == "map").count(), 11);
+    let stamps: Vec<i64> = all
+        .iter()
+        .filter_map(|o| if let Output::Scan(s) = o { Some(s.stamp.nanos() - ROS) } else { None })
+        .collect();
+    assert_eq!(stamps, (0..21).map(|i| i * 50_000_000).collect::<Vec<_>>());
+    let Some(Output::Scan(scan)) = all.iter().find(|o| matches!(o, Output::Scan(_))) else { panic!() };
+    assert!(scan.frame == "laser" && scan.ranges_m.len() == 720);
+    // Ahead of the start along the aisle the first thing is the dividing wall's near face, at x = 1.9.
+    let ahead = f64::from(scan.ranges_m[360]) + START.x_m + 0.1;
+    assert!((ahead - 1.9).abs() < 0.06, "{ahead}");
+    let Some(Output::Truth(last)) = all.last() else { panic!() };
+    assert_eq!((last.sequence, last.stamp.nanos()), (21, ROS + 1_000_000_000));
+}
+
+#[test]
+fn a_straight_drive_follows_the_arithmetic() {
+    let mut bench = Bench::new(&world(""), Pose2::IDENTITY, 1);
+    bench.drive(Twist2::new(0.5, 0.0), 200);
+    bench.step(&[]);
+    let truth = bench.sim.truth();
+    // 2 s at 0.5 m/s, less half the 0.5 s of acceleration and the dead time: 0.5 · (2 − 0.25 − 0.02). The lag hides
+    // behind the limited acceleration.
+    assert!((truth.pose.x_m - 0.865).abs() < 0.002, "{}", truth.pose.x_m);
+    assert!((truth.twist.v_mps - 0.5).abs() < 1e-9 && truth.pose.y_m.abs() < 1e-12);
+    assert_eq!((truth.clearance_m, truth.nearest.as_str()), (SimNode::CLEARANCE_LIMIT_M, ""));
+    // Silence: after the timeout it brakes to a standstill.
+    bench.now_ns += 2_000_000_000;
+    bench.step(&[]);
+    assert!(bench.sim.truth().twist.v_mps.abs() < 1e-6);
+}
+
+#[test]
+fn what_cannot_be_read_stops_and_is_counted() {
+    let mut bench = Bench::new(&world(""), Pose2::IDENTITY, 1);
+    bench.drive(Twist2::new(0.5, 0.0), 100);
+    bench.drive(Twist2::new(f64::NAN, 0.0), 80);
+    assert!(bench.sim.truth().twist.v_mps.abs() < 1e-6);
+    assert_eq!(bench.sim.counters().refused_commands, 80);
+    bench.drive(Twist2::new(0.5, 0.0), 100);
+    let rejected = Input::Rejected { topic: "/cmd_vel".into(), reason: "short".into() };
+    bench.step(&[rejected]);
+    bench.now_ns += 450_000_000;
+    bench.step(&[]);
+    assert!(bench.sim.truth().twist.v_mps < 0.1, "{:?}", bench.sim.truth().twist);
+    assert_eq!(bench.sim.counters().rejected_inputs, 1);
+    assert!(bench.sim.truth().pose.is_finite());
+}
+
+#[test]
+fn a_wall_stops_the_robot_and_counts_once() {
+    let mut bench = Bench::new(&wall(), Pose2::IDENTITY, 1);
+    bench.drive(Twist2::new(0.8, 0.0), 100);
+    let before = bench.sim.truth();
+    assert!((before.clearance_m - (2.0 - 0.35 - before.pose.x_m)).abs() < 1e-4, "{before:?}");
+    assert_eq!((before.nearest.as_str(), before.collisions), ("wall", 0));
+    bench.drive(Twist2::new(0.8, 0.0), 300);
+    let hit = bench.sim.truth();
+    assert_eq!((hit.collisions, hit.nearest.as_str(), hit.twist), (1, "wall", Twist2::ZERO));
+    assert!(hit.clearance_m <= 0.0 && hit.pose.x_m <= 1.65 && hit.pose.x_m > 1.64, "{hit:?}");
+    // Letting go and pushing again in contact is the same contact; backing off and coming again is another.
+    bench.drive(Twist2::ZERO, 50);
+    bench.drive(Twist2::new(0.2, 0.0), 50);
+    assert_eq!(bench.sim.truth().collisions, 1);
+    bench.drive(Twist2::new(-0.3, 0.0), 200);
+    assert!(bench.sim.truth().clearance_m > 0.3);
+    bench.drive(Twist2::new(0.8, 0.0), 300);
+    assert_eq!(bench.sim.truth().collisions, 2);
+}
+
+#[test]
+fn a_person_who_runs_into_the_robot_counts() {
+    let walker = world(
+        "<actor name='ann'><script><loop>false</loop><trajectory id='0' type='walk'>\
+         <waypoint><time>0</time><pose>0 3 0 0 0 0</pose></waypoint>\
+         <waypoint><time>6</time><pose>0 -3 0 0 0 0</pose></waypoint></trajectory></script></actor>",
+    );
+    let mut bench = Bench::new(&walker, Pose2::IDENTITY, 1);
+    let truths: Vec<GroundTruth> = bench
+        .drive(Twist2::ZERO, 620)
+        .into_iter()
+        .filter_map(|o| if let Output::Truth(t) = o { Some(t) } else { None })
+        .collect();
+    for t in &truths {
+        let [ann] = t.actors.as_slice() else { panic!() };
+        let expected = (ann.pose.y_m.abs() - 0.25 - 0.25).max(0.0);
+        assert!((t.clearance_m - expected).abs() < 2e-3, "{t:?}");
+        assert_eq!(t.nearest, "ann");
+    }
+    assert_eq!(truths.last().map(|t| t.collisions), Some(1));
+}
+
+#[test]
+fn the_published_frames_lead_back_to_the_truth() {
+    let mut bench = Bench::new(WAREHOUSE, START, 3);
+    let all = bench.drive(Twist2::new(0.4, 0.2), 600);
+    let mut odom_from_base = Pose2::IDENTITY;
+    let mut checked = 0;
+    let mut truths = all.iter().filter_map(|o| if let Output::Truth(t) = o { Some(t) } else { None });
+    for o in &all {
+        let Output::Transforms(transforms) = o else { continue };
+        for t in transforms {
+            if t.parent == "odom" {
+                odom_from_base = t.parent_from_child;
+                continue;
+            }
+            let Some(truth) = truths.find(|g| g.stamp == t.stamp) else { break };
+            let map_from_base = t.parent_from_child.then(odom_from_base);
+            assert!(map_from_base.position().distance_m(truth.pose.position()) < 0.1);
+            assert!((map_from_base.yaw_rad - truth.pose.yaw_rad).abs() < 0.03);
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 60);
+    assert_ne!(odom_from_base.position(), START.inverse().then(bench.sim.truth().pose).position());
+}
+
+/// Everything that comes of a drive, as text: NaN equals NaN there, and every digit of a number shows.
+fn transcript(seed: u64, steps_ms: &[i64]) -> String {
+    let mut bench = Bench::new(WAREHOUSE, START, seed);
+    let mut text = String::new();
+    let mut commanded = -1;
+    for ms in steps_ms.iter().cycle() {
+        // Commands at fixed times, whatever the rhythm of the calls.
+        let inputs = if bench.now_ns / 100_000_000 > commanded {
+            commanded = bench.now_ns / 100_000_000;
+            vec![velocity(Twist2::new(0.6, 0.3 * libm::sin(commanded as f64 * 0.2)))]
+        } else {
+            Vec::new()
+        };
+        for o in bench.step(&inputs) {
+            text.push_str(&format!("{o:?}\n"));
+        }
+        if bench.now_ns >= 3_000_000_000 {
+            return text;
+        }
+        bench.now_ns += ms * 1_000_000;
+    }
+    text
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_another_does_not() {
+    let one = transcript(7, &[5]);
+    assert!(one == transcript(7, &[5]), "the same calls");
+    assert!(one == transcript(7, &[1, 2, 2]), "another rhythm of calls, the same arrivals");
+    assert!(one != transcript(8, &[5]), "another seed");
+}
+
+/// A command takes effect by its arrival, not by when the call came: one late call equals many on time.
+#[test]
+fn commands_act_from_their_arrival() {
+    let command = |i: i64| velocity(Twist2::new(0.2 * i as f64, 0.1));
+    let mut prompt = Bench::new(WAREHOUSE, START, 1);
+    for i in 0..5 {
+        prompt.now_ns = i * 37_000_000;
+        prompt.step(&[command(i)]);
+    }
+    prompt.now_ns = 300_000_000;
+    prompt.step(&[]);
+    let mut late = Bench::new(WAREHOUSE, START, 1);
+    late.step(&[command(0)]);
+    late.now_ns = 300_000_000;
+    let arrived = |i: i64| Instant::from_nanos(MONO + i * 37_000_000);
+    let inputs: Vec<_> = (1..5).map(|i| Stamped { received: arrived(i), value: command(i) }).collect();
+    late.sim.step(late.now(), &inputs, &mut Outbox::new(1000));
+    assert_eq!(prompt.sim.truth(), late.sim.truth());
+    assert!(late.sim.truth().twist.v_mps > 0.1);
+}
+
+#[test]
+fn late_calls_are_caught_up_to_a_limit() {
+    let mut bench = Bench::new(WAREHOUSE, START, 1);
+    bench.step(&[]);
+    let limit_ns = SimNode::CATCH_UP_LIMIT as i64 * 5_000_000;
+    bench.now_ns = limit_ns + 1_000_000_000;
+    bench.step(&[]);
+    assert_eq!(bench.sim.counters().skipped_periods, 200);
+    // Stamps keep up with the clock; the next boundary is in the future.
+    assert_eq!(bench.sim.truth().stamp.nanos(), ROS + bench.now_ns);
+    assert_eq!(bench.sim.next_wakeup(), Some(Instant::from_nanos(MONO + bench.now_ns + 5_000_000)));
+    // The clock running backwards or standing still does nothing.
+    bench.now_ns -= 3_000_000_000;
+    assert_eq!(bench.step(&[]), []);
+    bench.now_ns = i64::MAX - MONO;
+    let now = Now { mono: Instant::from_nanos(i64::MAX), ros: Stamp::default() };
+    bench.sim.step(now, &[], &mut Outbox::new(10));
+    bench.sim.step(Now { mono: Instant::from_nanos(i64::MIN), ..now }, &[], &mut Outbox::new(10));
+}
+
+#[test]
+fn the_clock_is_published_when_asked() {
+    let config = Config { publish_clock: true, ..config() };
+    let mut sim = SimNode::new(config, &robot(), WAREHOUSE, START, 1).unwrap();
+    let mut out = Outbox::new(1000);
+    for ms in [0, 25] {
+        let now = Now { mono: Instant::from_nanos(ms * 1_000_000), ros: Stamp::from_nanos(ms * 1_000_000) };
+        sim.step(now, &[], &mut out);
+    }
+    let clocks =
+        out.items().iter().filter_map(|o| if let Output::Clock(s) = o { Some(s.nanos()) } else { None });
+    assert_eq!(clocks.collect::<Vec<_>>(), (0..6).map(|i| i * 5_000_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn bad_starts_are_refused() {
+    let refusal = |start| match SimNode::new(config(), &robot(), &wall(), start, 1) {
+        Err(e @ SimError::Start { .. }) => e.to_string(),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("not refused"),
+    };
+    assert!(refusal(Pose2::new(1.8, 0.0, 0.0)).contains("in contact with wall"));
+    assert!(refusal(Pose2::new(2.5, 0.0, 0.0)).contains("in contact with wall"));
+    assert!(refusal(Pose2::new(f64::NAN, 0.0, 0.0)).contains("not finite"));
+    let mut bad = config();
+    bad.physics_period_s = 0.0;
+    assert!(matches!(SimNode::new(bad, &robot(), &wall(), Pose2::IDENTITY, 1), Err(SimError::Config(_))));
+}
+
+/// Not a check, a measurement: `cargo test --release -p outrider_sim -- --ignored --nocapture speed`.
+#[test]
+#[ignore = "prints how fast the simulator runs on this machine"]
+#[allow(clippy::disallowed_types, clippy::disallowed_methods)]
+fn speed() {
+    let mut bench = Bench::new(WAREHOUSE, START, 1);
+    let begin = std::time::Instant::now();
+    let outputs = bench.drive(Twist2::new(0.6, 0.3), 3000).len();
+    let wall_s = begin.elapsed().as_secs_f64();
+    println!("30 s simulated in {wall_s:.3} s, {:.0} times real time, {outputs} outputs", 30.0 / wall_s);
+}
+
+#[test]
+fn the_shipped_robot_is_the_example() {
+    assert_eq!(robot().description, amr());
+    assert_eq!(Span::from_s(config().physics_period_s).nanos(), 5_000_000);
+}
