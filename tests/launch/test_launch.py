@@ -189,7 +189,7 @@ def test_gazebo_has_the_robot_of_the_configuration():
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     """The setup file of a workspace with the packages: the one that is sourced, else one built here with colcon."""
-    for module in ("launch", "launch_ros", "rclpy", "ament_index_python"):
+    for module in ("launch_ros", "osrf_pycommon", "rclpy", "ament_index_python"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"the Python module {module} is not installed: no ros2 launch to try")
     from ament_index_python.packages import PackageNotFoundError, get_package_prefix

@@ -312,6 +312,17 @@ mod tests {
         assert_eq!(ranges.iter().filter(|r| r.is_infinite()).count(), 4);
     }
 
+    #[test]
+    fn on_an_edge_every_beam_ends_at_once() {
+        let scene = RayScene::new(&[square(1.0, 0.0, 1.0, 0.0)]);
+        let mut ranges = Vec::new();
+        for yaw in [0.0, 0.7, 2.0, -2.9] {
+            let fan = Fan::new(-PI, TAU / 64.0, 64);
+            scene.sweep(Pose2::new(0.0, 0.3, yaw), &fan, 10.0, &[], &mut ranges);
+            assert!(ranges.iter().filter(|r| **r < 1e-9).count() >= 62, "{ranges:?}");
+        }
+    }
+
     fn scenes() -> impl Strategy<Value = Vec<Outline>> {
         let at = (-8.0..8.0f64, -8.0..8.0f64, 0.1..2.0f64, -4.0..4.0f64, any::<bool>());
         prop::collection::vec(at, 1..12).prop_map(|all| {

@@ -17,7 +17,7 @@ const ARM_PERIOD_S: f64 = 0.5;
 /// Progress is shown so often.
 const SHOW_PERIOD_S: f64 = 0.1;
 /// Standing still for so long at the goal is arriving.
-const STILL_S: f64 = 0.5;
+const STILL_S: f64 = 1.0;
 /// Slower than this is standing still.
 const STILL_MPS: f64 = 0.02;
 

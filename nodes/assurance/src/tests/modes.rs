@@ -100,6 +100,10 @@ fn contact_latches() {
     rig.data();
     rig.propose(Twist2::ZERO);
     assert_eq!(rig.mode(), Mode::SafeStop, "one scan alone may err, but it stops");
+    let again = Input::Scan(rig.scan());
+    rig.send(vec![again]);
+    rig.propose(Twist2::ZERO);
+    assert_eq!(rig.mode(), Mode::SafeStop, "the same scan twice is one");
     rig.wait(ROUND);
     rig.data();
     rig.propose(Twist2::ZERO);

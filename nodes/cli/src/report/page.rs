@@ -35,8 +35,17 @@ struct Page<'a> {
     topics: Vec<Row>,
     nodes: Vec<Row>,
     left_out: Vec<String>,
-    has_truth: bool,
+    has: Has,
     moments: String,
+}
+
+/// What the bag has, so that the page never says "none" where it is not known.
+struct Has {
+    truth: bool,
+    gate: bool,
+    assurance: bool,
+    plan: bool,
+    tracks: bool,
 }
 
 /// One number at the top.
@@ -81,7 +90,7 @@ pub fn render(recording: &Recording, summary: &RunSummary) -> anyhow::Result<Str
     let page = Page {
         title: title(&recording.path),
         summary,
-        tiles: tiles(summary),
+        tiles: tiles(summary, !recording.gate.is_empty()),
         map_uri: recording.map.as_ref().map(map_data_uri).unwrap_or_default(),
         scenes,
         plots: Layout::ALL.into_iter().map(|l| plots::draw(recording, &way, summary, l)).collect(),
@@ -93,7 +102,13 @@ pub fn render(recording: &Recording, summary: &RunSummary) -> anyhow::Result<Str
         topics: topic_rows(summary),
         nodes: node_rows(summary),
         left_out: left_out(summary),
-        has_truth: !recording.truth.is_empty(),
+        has: Has {
+            truth: !recording.truth.is_empty(),
+            gate: !recording.gate.is_empty(),
+            assurance: !recording.assurance.is_empty() || !recording.events.is_empty(),
+            plan: !recording.plans.is_empty(),
+            tracks: !recording.tracks.is_empty(),
+        },
         // A closing tag in a name must not end the script.
         moments: moments.replace("</", "<\\/"),
     };
@@ -105,7 +120,7 @@ fn title(path: &str) -> String {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_owned()
 }
 
-fn tiles(s: &RunSummary) -> Vec<Tile> {
+fn tiles(s: &RunSummary, has_gate: bool) -> Vec<Tile> {
     let tile = |label, value: Option<String>, unit, note: String, class| {
         let (value, unit) = value.map_or(("–".to_owned(), ""), |v| (v, unit));
         Tile { label, value, unit, note, class }
@@ -156,14 +171,14 @@ fn tiles(s: &RunSummary) -> Vec<Tile> {
         ),
         tile(
             "Stops",
-            Some(s.stops.iter().filter(|x| x.kind == StopKind::Gate).count().to_string()),
+            has_gate.then(|| s.stops.iter().filter(|x| x.kind == StopKind::Gate).count().to_string()),
             "",
             format!("interventions: {}, waits: {}", s.interventions.len(), waits(s)),
             "",
         ),
         tile(
             "Messages lost",
-            Some(s.messages_lost.to_string()),
+            s.topics.iter().any(|t| t.lost.is_some()).then(|| s.messages_lost.to_string()),
             "",
             format!("{} in the bag", s.bag.messages),
             bad(s.messages_lost > 0),

@@ -1,6 +1,7 @@
 //! Where the robot was: truth where there is any, else what the world model believed, else odometry.
 
 use super::recording::Recording;
+use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::{Point2, Pose2, Twist2};
 
 /// The robot at one moment.
@@ -48,8 +49,9 @@ impl Way {
             return Self { basis: "none", ..Self::default() };
         }
         let odometry = recording.odometry.iter().filter(|(_, pose, _)| pose.is_finite());
-        let samples: Vec<_> =
+        let mut samples: Vec<_> =
             odometry.map(|(t_s, pose, twist)| Sample { t_s: *t_s, pose: *pose, twist: *twist }).collect();
+        derive_missing_speeds(&mut samples);
         let legs = vec![samples.iter().map(|s| s.pose.position()).collect()];
         Self { basis: "odometry", frame: "odom".into(), samples, legs }
     }
@@ -61,6 +63,28 @@ impl Way {
     }
 }
 
+/// Some odometry tells poses only: its speeds, all zero, are those from pose to pose instead.
+fn derive_missing_speeds(samples: &mut [Sample]) {
+    if samples.iter().any(|s| s.twist != Twist2::ZERO) {
+        return;
+    }
+    let Some(mut from) = samples.first().copied() else { return };
+    let mut twist = Twist2::ZERO;
+    for sample in samples {
+        let dt_s = sample.t_s - from.t_s;
+        // Over a shorter time the noise of poses and times would be all there is.
+        if dt_s >= DERIVE_S {
+            let turn = wrap_angle(sample.pose.yaw_rad - from.pose.yaw_rad);
+            twist = Twist2::new(from.pose.position().distance_m(sample.pose.position()) / dt_s, turn / dt_s);
+            from = *sample;
+        }
+        sample.twist = twist;
+    }
+}
+
+/// Speeds are derived from poses this far apart.
+const DERIVE_S: f64 = 0.4;
+
 /// Slower than this is standing still.
 pub const STILL_MPS: f64 = 0.02;
 /// Turning slower than this is standing still.
@@ -70,5 +94,22 @@ impl Sample {
     /// Neither drives nor turns.
     pub fn is_still(&self) -> bool {
         self.twist.v_mps.abs() < STILL_MPS && self.twist.w_radps.abs() < STILL_RADPS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odometry_without_speeds_gets_them_from_its_poses() {
+        let pose = |x: f64| Pose2::new(x, 0.0, 0.0);
+        let still = |x: f64, t: f64| (t, pose(x), Twist2::ZERO);
+        let recording = Recording {
+            odometry: vec![still(0.0, 0.0), still(0.5, 0.5), still(0.5, 1.0)],
+            ..Default::default()
+        };
+        let twists: Vec<Twist2> = Way::of(&recording).samples.iter().map(|s| s.twist).collect();
+        assert_eq!(twists, [Twist2::ZERO, Twist2::new(1.0, 0.0), Twist2::ZERO]);
     }
 }

@@ -66,6 +66,10 @@ mod tests {
         let due: Vec<i64> = (0..2000).filter(|i| s.due(Span::from_millis(5 * i))).collect();
         assert_eq!(due.len(), 297);
         assert_eq!(&due[..4], [20, 27, 34, 40]);
+        // After a gap it comes once, not once for every time missed.
+        let mut late = Schedule::new(Timing { rate_hz: 10.0, phase_s: 0.0 });
+        let asked = [0, 5, 1000, 1005, 1095, 1100].map(|ms| late.due(Span::from_millis(ms)));
+        assert_eq!(asked, [true, false, true, false, false, true]);
         // Faster than it is asked: once each time.
         let mut fast = Schedule::new(Timing { rate_hz: 1000.0, phase_s: 0.0 });
         assert!((0..50).all(|i| fast.due(Span::from_millis(5 * i))));

@@ -1,0 +1,40 @@
+# Two commands do everything: `make demo` and `make test`. Both set up what they need first.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTEST := python -m pytest -q
+RUNS ?= runs
+
+.PHONY: help setup build demo test check unit system stop-times golden clean
+
+help: ## What there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## ROS 2 (a sourced one, else pinned wheels in .ros/) and the messages
+	@scripts/setup
+
+build: setup ## All programs, release
+	@. .ros/env.sh && cargo build --release --locked -p outrider_ros -p outrider_cli
+
+demo: build ## Drive through the warehouse over real DDS; bag and report in runs/latest
+	@. .ros/env.sh && target/release/demo --runs $(RUNS) $(DEMO_ARGS)
+
+test: setup ## Everything that must be green before a change lands
+	@scripts/test
+
+check: setup ## Format, lints and licences only
+	@scripts/test check
+
+unit: setup ## Rust tests only
+	@scripts/test unit
+
+system: build ## Real processes over real DDS only
+	@scripts/test system
+
+stop-times: build ## Measured: from a killed or frozen node to the first slower command and to standstill
+	@. .ros/env.sh && python tests/system/measure_stop.py --repetitions 5 --out $(RUNS)
+
+golden: setup ## Writes msgs/golden/messages.jsonl anew with rclpy
+	@. .ros/env.sh && python msgs/golden/make.py
+
+clean: ## Removes what was built; the ROS environment stays
+	rm -rf target runs

@@ -1,0 +1,93 @@
+//! The architecture as ARCHITECTURE.md states it, checked over `cargo metadata` and the sources.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files and start programs")]
+
+use outrider_evaluation::fence::{CORES, Packages, forbidden_words};
+use outrider_evaluation::root;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn metadata() -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--locked"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn no_core_reaches_what_it_may_not() {
+    let packages = Packages::from_metadata(&metadata()).unwrap();
+    assert_eq!(packages.violations(), Vec::<String>::new());
+    for core in CORES {
+        assert!(packages.reach(core).contains("outrider_foundation"), "{core} is not in the workspace");
+    }
+}
+
+/// The check above can fail: the same metadata with one forbidden edge is refused.
+#[test]
+fn a_forbidden_edge_is_found() {
+    for (core, target) in
+        [("outrider_gate", "tokio"), ("outrider_planner", "outrider_sim"), ("outrider_foundation", "outrider_msgs")]
+    {
+        let mut json: serde_json::Value = serde_json::from_str(&metadata()).unwrap();
+        let id = |name: &str| {
+            let all = json["packages"].as_array().unwrap();
+            all.iter().find(|p| p["name"] == name).unwrap()["id"].clone()
+        };
+        let (from, to) = (id(core), id(target));
+        for node in json["resolve"]["nodes"].as_array_mut().unwrap() {
+            if node["id"] == from {
+                let edge = serde_json::json!({"name": "x", "pkg": to, "dep_kinds": [{"kind": null}]});
+                node["deps"].as_array_mut().unwrap().push(edge);
+            }
+        }
+        let violations = Packages::from_metadata(&json.to_string()).unwrap().violations();
+        let sentence = format!("{core} reaches {target}");
+        assert!(violations.contains(&sentence), "{sentence} is not in {violations:?}");
+    }
+}
+
+fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let test_only = path.file_name().is_some_and(|n| n == "tests" || n == "tests.rs");
+        if path.is_dir() && !test_only {
+            rust_files(&path, into);
+        } else if path.extension().is_some_and(|e| e == "rs") && !test_only {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn no_core_names_a_clock_a_thread_a_file_or_a_hash_map() {
+    let mut files = Vec::new();
+    for folder in ["foundation", "world_model", "planner", "assurance", "gate", "sim"] {
+        rust_files(&root().join("nodes").join(folder).join("src"), &mut files);
+    }
+    assert!(files.len() > 30, "only {} files", files.len());
+    for file in files {
+        let words = forbidden_words(&std::fs::read_to_string(&file).unwrap());
+        assert!(words.is_empty(), "{}: {words:?}", file.display());
+    }
+}
+
+#[test]
+fn a_forbidden_word_is_found() {
+    assert_eq!(forbidden_words("fn f() {}\nlet t = std::time::Instant::now();\n"), [(2, "std::time")]);
+    assert_eq!(forbidden_words("// std::time is not used\n#[cfg(test)]\nuse std::fs;\n"), []);
+}
+
+#[test]
+fn source_files_stay_readable() {
+    let mut files = Vec::new();
+    for folder in ["nodes", "bags/src", "msgs/src", "msgs/generator", "tests/src", "tests/tests"] {
+        rust_files(&root().join(folder), &mut files);
+    }
+    let long = |file: &&PathBuf| std::fs::read_to_string(file).unwrap().lines().count() > 600;
+    let too_long: Vec<_> = files.iter().filter(long).collect();
+    assert!(too_long.is_empty(), "over 600 lines: {too_long:?}");
+}
