@@ -5,8 +5,11 @@ use byteorder::{BigEndian, LittleEndian};
 
 /// Representation identifier and options of plain little-endian CDR.
 const HEADER_LE: [u8; 4] = [0, 1, 0, 0];
-/// Up to this many bytes may follow a message: writers pad to four.
-const TRAILING_LIMIT: usize = 3;
+/// RTPS pads a payload to this many bytes. We do so ourselves, so that a message has the same bytes, and the same digest,
+/// before and after it has been on the wire.
+const ALIGNMENT: usize = 4;
+/// Up to this many bytes may follow a message.
+const TRAILING_LIMIT: usize = ALIGNMENT - 1;
 
 /// Why bytes are no such message, or a message no bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -65,7 +68,9 @@ pub fn encode_into<T: Message>(message: &T, bytes: &mut Vec<u8>) -> Result<(), C
     bytes.clear();
     bytes.extend_from_slice(&HEADER_LE);
     let content = cdr_encoding::to_writer::<T, LittleEndian, _>(&mut *bytes, message);
-    content.map_err(|e| CodecError::Content { type_name: T::TYPE_NAME, reason: e.to_string() })
+    content.map_err(|e| CodecError::Content { type_name: T::TYPE_NAME, reason: e.to_string() })?;
+    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    Ok(())
 }
 
 /// A message from bytes with their header, of either byte order.
@@ -108,6 +113,11 @@ mod tests {
         assert_eq!(decode::<outrider_msgs::Grid>(&encode(&grid).unwrap()).unwrap(), grid);
         let odometry = nav_msgs::Odometry::default();
         assert_eq!(decode::<nav_msgs::Odometry>(&encode(&odometry).unwrap()).unwrap(), odometry);
+    }
+
+    #[test]
+    fn bytes_are_padded_as_on_the_wire() {
+        assert_eq!(encode(&std_msgs::Bool { data: true }).unwrap(), [0, 1, 0, 0, 1, 0, 0, 0]);
     }
 
     #[test]

@@ -72,8 +72,10 @@ fn segment_fault(
         return Some("its points are too far apart");
     }
     let (v, w) = (a.twist, b.twist);
-    let braked = v.v_mps.abs() - w.v_mps.abs();
-    if braked > SLACK * limits.brake_mps2 * dt_s + END || v.v_mps * w.v_mps < -END * END {
+    // Through zero the whole change counts: a robot at rest is measured to creep either way.
+    let reverses = v.v_mps * w.v_mps < 0.0;
+    let braked = if reverses { (v.v_mps - w.v_mps).abs() } else { v.v_mps.abs() - w.v_mps.abs() };
+    if braked > SLACK * limits.brake_mps2 * dt_s + END {
         return Some("it brakes harder than the robot can");
     }
     // Braking along a curve takes the turn rate down with the speed.
@@ -118,6 +120,14 @@ mod tests {
         assert!(part(|_| {}).is_positive());
         let spin = Twist2::new(0.0, 1.2);
         assert!(judge(&tail(spin), spin, &example::amr().limits, &config().tail).is_positive());
+        // Measured to roll back a little, about to drive forward.
+        let mut creeping = tail(Twist2::new(0.1, 0.0));
+        let creep = TrajectoryPoint { twist: Twist2::new(-0.01, 0.0), ..TrajectoryPoint::default() };
+        creeping[0] = creep;
+        creeping[1].twist.v_mps = 0.02;
+        assert!(segment_fault(&creep, &creeping[1], &example::amr().limits, &config().tail).is_none());
+        creeping[1].twist.v_mps = 0.2;
+        assert!(segment_fault(&creep, &creeping[1], &example::amr().limits, &config().tail).is_some());
         let rest = [TrajectoryPoint::default()];
         assert!(judge(&rest, Twist2::ZERO, &example::amr().limits, &config().tail).is_positive());
     }

@@ -138,8 +138,12 @@ impl Shell {
         let settled = monotonic() + RECORDER_SETTLES;
         while monotonic() < settled && !stop.load(Ordering::Relaxed) {
             ros.spin_once(Duration::from_millis(10));
-            // What arrives before the first step is not consumed: the recorder may have missed it.
-            self.inputs.iter_mut().for_each(|stream| while next(stream).is_some() {});
+            // What arrives before the first step is not consumed: the recorder may have missed it. What is kept for late
+            // comers (map, fixed transforms) reaches the recorder whenever it comes, and is sent only once.
+            let passing = self.core.inputs().iter().map(|topic| !topic.qos.transient_local);
+            for (stream, _) in self.inputs.iter_mut().zip(passing).filter(|(_, passing)| *passing) {
+                while next(stream).is_some() {}
+            }
         }
     }
 
