@@ -12,7 +12,7 @@ use std::path::Path;
 pub struct Recovery {
     /// Messages written.
     pub messages: u64,
-    /// Messages of channels that a ROS 2 bag cannot hold (not CDR, or without a ros2msg schema).
+    /// Messages that a ROS 2 bag cannot hold: not CDR, without a ros2msg schema, of a topic or type that is no name, too long.
     pub left_out: u64,
     /// What could not be read, one sentence each.
     pub damage: Vec<String>,
@@ -43,23 +43,44 @@ pub fn recover(
     for (index, channel) in reader.channels().iter().enumerate() {
         if channel.message_encoding == "cdr" && channel.schema_encoding == "ros2msg" {
             let (topic, type_name) = (&channel.topic, &channel.type_name);
-            let id = writer.add_channel_with(topic, type_name, &channel.definition, &channel.metadata)?;
-            ids.insert(index, id);
+            match writer.add_channel_with(topic, type_name, &channel.definition, &channel.metadata) {
+                Ok(id) => drop(ids.insert(index, id)),
+                Err(refused) => tolerate(refused, &mut result)?,
+            }
         }
     }
     for message in reader.messages(Order::File) {
         match message {
             Ok(m) => match ids.get(&m.channel) {
-                Some(id) => {
-                    writer.write(*id, m.sequence, m.log_time_ns, m.publish_time_ns, &m.data)?;
-                    result.messages = result.messages.saturating_add(1);
-                }
+                Some(id) => match writer.write(*id, m.sequence, m.log_time_ns, m.publish_time_ns, &m.data) {
+                    Ok(()) => result.messages = result.messages.saturating_add(1),
+                    Err(refused) => {
+                        tolerate(refused, &mut result)?;
+                        result.left_out = result.left_out.saturating_add(1);
+                    }
+                },
                 None => result.left_out = result.left_out.saturating_add(1),
             },
-            Err(error) if result.damage.len() < crate::DAMAGE_LIMIT => result.damage.push(error.to_string()),
-            Err(_) => {}
+            Err(error) => note(&error, &mut result),
         }
     }
     writer.finish()?;
     Ok(result)
+}
+
+/// What the source holds may be refused: that is damage. That the new bag cannot be written is not.
+fn tolerate(error: BagError, result: &mut Recovery) -> Result<(), BagError> {
+    match error {
+        BagError::Invalid { .. } | BagError::TooLarge { .. } => {
+            note(&error, result);
+            Ok(())
+        }
+        other => Err(other),
+    }
+}
+
+fn note(error: &BagError, result: &mut Recovery) {
+    if result.damage.len() < crate::DAMAGE_LIMIT {
+        result.damage.push(error.to_string());
+    }
 }

@@ -283,6 +283,44 @@ proptest! {
     }
 }
 
+#[test]
+fn a_flipped_bit_in_the_summary_costs_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.mcap");
+    let (written, _) = write_bag(BagWriter::create(&path, &WriterOptions::default()).unwrap(), 90);
+    let whole = fs::read(&path).unwrap();
+    let channels = BagReader::open(&path).unwrap().channels().to_vec();
+    let footer = whole.len() - 28;
+    let start = u64::from_le_bytes(whole[footer..footer + 8].try_into().unwrap()) as usize;
+    assert!(whole.len() - start > 500);
+    for at in start..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1 << (at % 8);
+        fs::write(&path, &bytes).unwrap();
+        let reader = BagReader::open(&path).unwrap();
+        assert_eq!(read_all(&reader, Order::File), (written.clone(), vec![]), "byte {at}");
+        assert_eq!(reader.channels(), channels, "byte {at}");
+    }
+}
+
+#[test]
+fn recovery_leaves_out_what_a_bag_cannot_hold() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.mcap");
+    let mut writer = mcap::Writer::new(fs::File::create(&path).unwrap()).unwrap();
+    let schema = writer.add_schema("std_msgs/msg/Bool", "ros2msg", b"bool data").unwrap();
+    for (topic, encoding) in [("/good", "cdr"), ("\u{14}bad", "cdr"), ("/text", "json")] {
+        let id = writer.add_channel(schema, topic, encoding, &BTreeMap::new()).unwrap();
+        let header =
+            mcap::records::MessageHeader { channel_id: id, sequence: 1, log_time: 1, publish_time: 1 };
+        writer.write_to_known_channel(&header, &[0, 1, 0, 0, 1]).unwrap();
+    }
+    writer.finish().unwrap();
+    let result = recover(&path, dir.path().join("new.mcap"), &WriterOptions::default()).unwrap();
+    assert_eq!((result.messages, result.left_out), (1, 2));
+    assert!(result.damage[0].starts_with("topic `"), "{:?}", result.damage);
+}
+
 /// A chunk record with any claims.
 fn chunk(uncompressed: u64, compressed: u64, data: &[u8]) -> Vec<u8> {
     let mut body = Vec::new();

@@ -15,7 +15,7 @@ from launch_ros.utilities import make_namespace_absolute, prefix_namespace
 
 NODES = ("world_model", "planner", "assurance", "gate")
 RESPAWN_DELAY_S = 2.0
-# The nodes begin when somebody records them, so that a bag can be replayed from the first step; at the latest after this.
+# The nodes begin when somebody records them, so that a bag can be replayed from the first step; or after this time.
 WAIT_FOR_RECORDER_S = 5.0
 # A recorder that cannot write, on a full disk for instance, is not started for ever.
 RECORDER_RESTARTS = 20
@@ -30,7 +30,7 @@ def generate_launch_description():
         argument("config", PathJoinSubstitution([share, "config"]), "folder of the configuration, one YAML a node"),
         argument("scenario", "", "scenario file; on a robot usually none"),
         argument("tree", "", "behaviour tree; by default trees/navigate_to_pose.xml of the configuration"),
-        argument("zones", "", "zones file; by default that of the scenario, else the configuration's zones/warehouse.yaml"),
+        argument("zones", "", "zones file; by default that of the scenario, else zones/warehouse.yaml of config"),
         argument("record", "true", "record every topic into a bag", choices=["true", "false"]),
         argument("output", "runs", "folder below which bags are put, as <UTC time>/bag"),
         argument("log_level", "info", "how much the nodes log", choices=["error", "warn", "info", "debug", "trace"]),

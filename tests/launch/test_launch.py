@@ -1,4 +1,4 @@
-"""The launch files: what they say fits the nodes (always), and they start the suite (where `ros2 launch` can be had)."""
+"""The launch files: what they say fits the nodes (always), and they start the suite (where `ros2 launch` is there)."""
 import ast
 import importlib.util
 import os
@@ -134,7 +134,8 @@ def test_nodes_know_every_parameter_they_are_given():
                     continue
                 for word in call.keywords:
                     if word.arg == "parameters":
-                        given |= {key.value for node in ast.walk(word.value) if isinstance(node, ast.Dict) for key in node.keys}
+                        dicts = [node for node in ast.walk(word.value) if isinstance(node, ast.Dict)]
+                        given |= {key.value for node in dicts for key in node.keys}
     start_nodes = next(node for node in tree("robot").body if getattr(node, "name", "") == "start_nodes")
     for node in ast.walk(start_nodes):
         if isinstance(node, ast.Subscript) and getattr(node.value, "id", "") == "parameters":
@@ -207,9 +208,9 @@ def workspace(tmp_path_factory):
     log = folder / "build.log"
     with open(log, "wb") as out:
         code = subprocess.run(
-            ["colcon", "--log-base", str(folder / "log"), "build", "--build-base", str(folder / "build"), "--install-base",
-             str(folder / "install"), "--paths", *map(str, packages), "--cmake-args", "-DBUILD_TESTING=OFF",
-             f"-DPython3_EXECUTABLE={sys.executable}"],
+            ["colcon", "--log-base", str(folder / "log"), "build", "--build-base", str(folder / "build"),
+             "--install-base", str(folder / "install"), "--paths", *map(str, packages),
+             "--cmake-args", "-DBUILD_TESTING=OFF", f"-DPython3_EXECUTABLE={sys.executable}"],
             stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, timeout=BUILD_LIMIT_S, cwd=folder,
         ).returncode
     assert code == 0, log.read_text(errors="replace")[-4000:]
@@ -242,7 +243,9 @@ def session(workspace, tmp_path):
 
     def listen(seconds, *names):
         words = [sys.executable, "-c", LISTENER, str(seconds), *names]
-        done = subprocess.run(sourced(workspace, words), env=environment, capture_output=True, text=True, timeout=seconds + 60)
+        done = subprocess.run(
+            sourced(workspace, words), env=environment, capture_output=True, text=True, timeout=seconds + 60
+        )
         assert done.returncode == 0, done.stderr[-2000:]
         return set(re.findall(r'"([^"]+)"', done.stdout))
 
@@ -294,7 +297,8 @@ def wait_for(condition, limit_s):
 def test_simulation_starts_restarts_what_dies_and_ends_whole(session):
     process, listen, folder = session
     expected = {f"outrider: {name}" for name in NODES}
-    assert expected <= listen(START_LIMIT_S, *sorted(expected)), (folder / "launch.log").read_text(errors="replace")[-4000:]
+    seen = listen(START_LIMIT_S, *sorted(expected))
+    assert expected <= seen, (folder / "launch.log").read_text(errors="replace")[-4000:]
 
     first = programs_running(process)
     assert set(first) == set(NODES)

@@ -194,7 +194,9 @@ impl Reading {
             Verdict::Ok => 3,
         };
         let scale = if self.limit.abs() > 0.0 { self.limit.abs() } else { 1.0 };
-        let share = self.robustness / scale;
+        // What has no unit is either right or wrong: it has no margin that others could be compared with.
+        let logical = self.rule.unit().is_empty() && self.is_ok();
+        let share = if logical { f64::MAX } else { self.robustness / scale };
         (verdict, if share.is_finite() { share } else { 0.0 })
     }
 

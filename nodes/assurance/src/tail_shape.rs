@@ -126,7 +126,7 @@ mod tests {
         creeping[0] = creep;
         creeping[1].twist.v_mps = 0.02;
         assert!(segment_fault(&creep, &creeping[1], &example::amr().limits, &config().tail).is_none());
-        creeping[1].twist.v_mps = 0.2;
+        creeping[1].twist.v_mps = 0.5;
         assert!(segment_fault(&creep, &creeping[1], &example::amr().limits, &config().tail).is_some());
         let rest = [TrajectoryPoint::default()];
         assert!(judge(&rest, Twist2::ZERO, &example::amr().limits, &config().tail).is_positive());

@@ -33,6 +33,17 @@ pub fn init_logging() {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
+/// What a node asks for, against the 0 of ordinary programs.
+const NICENESS: i32 = -10;
+
+/// Asks for more processor time than ordinary programs get, for this thread and those that it starts: a node that waits
+/// behind a compiler is late, and a late node means a stop. Where it is not allowed the node runs like any other program.
+pub fn ask_for_priority() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
+        tracing::debug!("running at ordinary priority: {error}");
+    }
+}
+
 /// Holds the process id of the parent with which this process is to end; any other text: whoever is the parent.
 const DIE_WITH_PARENT: &str = "OUTRIDER_DIE_WITH_PARENT";
 

@@ -68,6 +68,7 @@ where
     T: DeserializeOwned + Validate,
     T::Context: Default,
 {
+    refuse_non_finite(name, text)?;
     serde_saphyr::from_str_valid(text)
         .map_err(|e| ConfigError::Content { name: name.to_owned(), message: e.to_string() })
 }
@@ -77,8 +78,26 @@ where
 /// # Errors
 /// As [`parse`].
 pub fn parse_unchecked<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
+    refuse_non_finite(name, text)?;
     serde_saphyr::from_str(text)
         .map_err(|e| ConfigError::Content { name: name.to_owned(), message: e.to_string() })
+}
+
+/// `.nan` passes every range check that compares, and `.inf` half of them: neither has a place in a configuration.
+fn refuse_non_finite(name: &str, text: &str) -> Result<(), ConfigError> {
+    let separators = [' ', '\t', ',', ':', '[', ']', '{', '}'];
+    for (number, line) in text.lines().enumerate() {
+        let content = line.split(" #").next().filter(|c| !c.starts_with('#')).unwrap_or_default();
+        let not_finite = |word: &&str| {
+            let plain = word.trim_start_matches(['+', '-']).to_ascii_lowercase();
+            plain == ".nan" || plain == ".inf"
+        };
+        if let Some(word) = content.split(separators).find(not_finite) {
+            let message = format!("line {}: {word} is not a finite number: {}", number + 1, content.trim());
+            return Err(ConfigError::Content { name: name.to_owned(), message });
+        }
+    }
+    Ok(())
 }
 
 /// Every file that goes into a node, by role (`config`, `robot`, `tree`, …): enough to start the same node again.
@@ -156,6 +175,11 @@ mod tests {
         );
         let range = parse::<Example>("x.yaml", "period_s: 0\n").unwrap_err().to_string();
         assert!(range.contains("period_s") && range.contains("x.yaml"), "{range}");
+        for bad in [".nan", ".inf", "-.inf", ".NaN"] {
+            let text = format!("# so .nan is fine\nperiod_s: {bad} # here not\n");
+            let error = parse::<Example>("x.yaml", &text).unwrap_err().to_string();
+            assert_eq!(error, format!("x.yaml: line 2: {bad} is not a finite number: period_s: {bad}"));
+        }
         let missing = parse::<Example>("x.yaml", "{}\n").unwrap_err().to_string();
         assert!(missing.contains("period_s"), "{missing}");
     }

@@ -219,7 +219,7 @@ impl Recording {
                 twist: Twist2::new(m.v, m.w),
                 source: m.command_source,
                 command_sequence: m.command_sequence,
-                data_age_s: (m.command_sequence > 0 && data_ns > 0).then_some(age_s),
+                data: (m.command_sequence > 0 && data_ns > 0).then_some((data_ns, age_s)),
                 clamped: m.clamped,
                 accepted: m.accepted,
                 rejected: m.rejected,

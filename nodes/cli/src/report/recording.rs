@@ -55,8 +55,9 @@ pub struct Gate {
     pub source: u8,
     /// Command in force; zero for none.
     pub command_sequence: u64,
-    /// Age of the sensor data that the command rests on when it was published, seconds; `None` for no command.
-    pub data_age_s: Option<f64>,
+    /// Stamp of the oldest sensor data that the command rests on, in nanoseconds, and its age when the velocity was
+    /// published, in seconds; `None` for no command.
+    pub data: Option<(i64, f64)>,
     /// The command was limited.
     pub clamped: bool,
     /// Permits accepted so far.

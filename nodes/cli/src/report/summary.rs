@@ -269,14 +269,14 @@ fn least_clearance(recording: &Recording) -> Option<LeastClearance> {
     })
 }
 
-/// Ages at the first period in which each command was forwarded, in milliseconds.
+/// For every scan that a forwarded command rests on: its age when the first velocity that rests on it was published, in
+/// milliseconds. Commands re-issued from the same scan do not count again.
 fn scan_to_command_ms(recording: &Recording, notes: &mut Vec<String>) -> Vec<f64> {
-    let mut last: Option<(u8, u64)> = None;
+    let mut last = None;
     let (mut ages, mut odd) = (Vec::new(), 0u64);
     for gate in recording.gate.iter().filter(|g| g.mode == GateState::FORWARDING) {
-        let Some(age_s) = gate.data_age_s else { continue };
-        let command = (gate.source, gate.command_sequence);
-        if last.replace(command) == Some(command) {
+        let Some((stamp_ns, age_s)) = gate.data else { continue };
+        if last.replace(stamp_ns) == Some(stamp_ns) {
             continue;
         }
         if (0.0..60.0).contains(&age_s) {

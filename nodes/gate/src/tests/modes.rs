@@ -253,11 +253,11 @@ fn an_emergency_stop_ends_a_take_over() {
 #[test]
 fn a_permit_that_waited_while_disarmed_is_not_used_once_armed() {
     let mut rig = Rig::new();
+    rig.permitted(Twist2::ZERO);
     let command = rig.command(FAST);
     let mut permit = rig.permit(&command);
     permit.hashes.zones = [9; 32];
     rig.send(vec![Input::Permit(permit)]);
-    rig.permitted(Twist2::ZERO);
     assert!(rig.operator(OperatorAction::Arm).success);
     rig.send(vec![Input::Command(command)]);
     assert_eq!(rig.period().mode, GateMode::Stopping);
