@@ -117,7 +117,7 @@ class Outsider:
         wait_for(self.e_stops.get_subscription_count, 20.0, "somebody listens to the emergency stop")
         self.e_stops.publish(Bool(data=pressed))
 
-    def drive(self, above_mps=0.5, limit_s=60.0):
+    def drive(self, above_mps=0.3, limit_s=120.0):
         """Arms where needed, sends the goal, and waits until the robot goes faster than this."""
         asked = 0.0
 

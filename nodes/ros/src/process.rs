@@ -34,13 +34,18 @@ pub fn init_logging() {
 }
 
 /// What a node asks for, against the 0 of ordinary programs.
-const NICENESS: i32 = -10;
+const NICENESS: i32 = -15;
 
 /// Asks for more processor time than ordinary programs get, for this thread and those that it starts: a node that waits
 /// behind a compiler is late, and a late node means a stop. Where it is not allowed the node runs like any other program.
 pub fn ask_for_priority() {
     if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
         tracing::debug!("running at ordinary priority: {error}");
+    }
+    // Linux shares the processor between sessions first (sched(7), autogroup); a session that is this node's alone may be
+    // given its weight, another's is not ours to change.
+    if rustix::process::getsid(None).is_ok_and(|session| session == rustix::process::getpid()) {
+        let _ = std::fs::write("/proc/self/autogroup", NICENESS.to_string());
     }
 }
 
@@ -49,6 +54,8 @@ const DIE_WITH_PARENT: &str = "OUTRIDER_DIE_WITH_PARENT";
 
 /// Asks the kernel to end this process when its parent dies, if `OUTRIDER_DIE_WITH_PARENT` is set: whoever starts
 /// children wants none left behind, even after `kill -9` of itself.
+///
+/// Such a child gets a session of its own: ^C at a terminal then reaches only its parent, which ends its children in order.
 pub fn die_with_parent() {
     let Some(meant) = std::env::var_os(DIE_WITH_PARENT) else { return };
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM));
@@ -59,4 +66,6 @@ pub fn die_with_parent() {
         tracing::error!("the process that started this one is gone");
         std::process::exit(1);
     }
+    // Refused where it leads its process group already, and then whoever made it so has seen to it.
+    let _ = rustix::process::setsid();
 }

@@ -177,7 +177,7 @@ fn moment(bag: &mut Bag, made: Made, i: u64, m: Moving) {
         v: wanted,
         command_sequence,
         // A scan every fifth period, first used 20 + (0 … 29) ms after its stamp.
-        data_stamp: stamp(t_s - 0.010 * (i % 5) as f64 - 0.020 - 0.001 * (i / 5 % 30) as f64),
+        data_stamp: stamp(0.05 * (i / 5) as f64 - 0.020 - 0.001 * (i / 5 % 30) as f64),
         accepted: command_sequence,
         stops: u64::from(t_s > GATE_STOP_S.0),
         ..Default::default()

@@ -53,8 +53,8 @@ impl Children {
 
     /// Starts a node.
     ///
-    /// A process group of its own keeps ^C from reaching it before the demo has decided in which order nodes end; the
-    /// kernel ends it when the demo dies (see `die_with_parent`).
+    /// It makes a session of its own, so that ^C reaches the demo alone, which decides in which order nodes end; the kernel
+    /// ends it when the demo dies (see `die_with_parent`).
     ///
     /// # Errors
     /// When there is no such program or it cannot be started.
@@ -73,7 +73,6 @@ impl Children {
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
-            .process_group(0)
             .kill_on_drop(true);
         let child = command.spawn().with_context(|| format!("starting {}", program.display()))?;
         self.list.push(ChildNode { name: name.to_owned(), child, log, ended: false });
