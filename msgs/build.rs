@@ -1,5 +1,7 @@
 //! Generates the Rust structs of all messages from their `.msg` files.
 
+#![allow(clippy::disallowed_methods, reason = "a build script reads and writes files")]
+
 #[path = "generator/mod.rs"]
 mod generator;
 

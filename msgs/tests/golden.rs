@@ -40,7 +40,8 @@ fn every_message_has_the_bytes_and_the_values_of_rclpy() {
         ($package:ident, $name:ident) => {{
             type T = outrider_msgs::$package::$name;
             let name = <T as outrider_msgs::Message>::TYPE_NAME;
-            let (bytes, value) = golden.get(name).unwrap_or_else(|| panic!("{name} is not in golden/messages.jsonl"));
+            let (bytes, value) =
+                golden.get(name).unwrap_or_else(|| panic!("{name} is not in golden/messages.jsonl"));
             let message = outrider_msgs::decode::<T>(bytes).unwrap();
             let ours = serde_json::to_value(&message).unwrap();
             assert!(same(&ours, value), "{name}: {ours} is not {value}");

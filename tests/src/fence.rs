@@ -9,14 +9,46 @@ pub const CORES: [&str; 5] =
 
 /// Crates that no core may reach, at any depth: clocks, threads, IO, other people's randomness.
 const FORBIDDEN: [&str; 20] = [
-    "r2r", "tokio", "mio", "async-std", "smol", "futures", "rayon", "crossbeam-channel", "mcap", "rand", "getrandom",
-    "chrono", "time", "socket2", "reqwest", "tempfile", "tracing", "log", "signal-hook", "rustix",
+    "r2r",
+    "tokio",
+    "mio",
+    "async-std",
+    "smol",
+    "futures",
+    "rayon",
+    "crossbeam-channel",
+    "mcap",
+    "rand",
+    "getrandom",
+    "chrono",
+    "time",
+    "socket2",
+    "reqwest",
+    "tempfile",
+    "tracing",
+    "log",
+    "signal-hook",
+    "rustix",
 ];
 
 /// Words that no core may contain outside its tests.
 const WORDS: [&str; 16] = [
-    "std::time", "std::thread", "std::fs", "std::net", "std::process", "std::env", "std::io", "HashMap", "HashSet",
-    "SystemTime", "println!", "eprintln!", "thread_local!", "static mut", "unsafe ", "tokio::",
+    "std::time",
+    "std::thread",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env",
+    "std::io",
+    "HashMap",
+    "HashSet",
+    "SystemTime",
+    "println!",
+    "eprintln!",
+    "thread_local!",
+    "static mut",
+    "unsafe ",
+    "tokio::",
 ];
 
 /// Packages and what each depends on in normal use, by name.

@@ -29,9 +29,11 @@ fn no_core_reaches_what_it_may_not() {
 /// The check above can fail: the same metadata with one forbidden edge is refused.
 #[test]
 fn a_forbidden_edge_is_found() {
-    for (core, target) in
-        [("outrider_gate", "tokio"), ("outrider_planner", "outrider_sim"), ("outrider_foundation", "outrider_msgs")]
-    {
+    for (core, target) in [
+        ("outrider_gate", "tokio"),
+        ("outrider_planner", "outrider_sim"),
+        ("outrider_foundation", "outrider_msgs"),
+    ] {
         let mut json: serde_json::Value = serde_json::from_str(&metadata()).unwrap();
         let id = |name: &str| {
             let all = json["packages"].as_array().unwrap();

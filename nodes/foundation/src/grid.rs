@@ -17,7 +17,9 @@ pub const DISTANCE_SQ_MAX: u16 = u16::MAX;
 pub const CELL_LIMIT: usize = 1 << 24;
 
 /// A reference frame (REP-105) that a planner can work in.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameId {
     /// World-fixed, may jump when the localiser corrects itself.

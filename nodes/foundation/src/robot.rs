@@ -140,7 +140,11 @@ fn check_limits(limits: &DriveLimits) -> Result<(), RobotError> {
         }
     }
     if !(limits.v_min_mps <= 0.0 && limits.v_min_mps >= -1000.0) {
-        return Err(RobotError::Range { key: "limits.v_min_mps", value: limits.v_min_mps, range: "[-1000, 0]" });
+        return Err(RobotError::Range {
+            key: "limits.v_min_mps",
+            value: limits.v_min_mps,
+            range: "[-1000, 0]",
+        });
     }
     if !(limits.actuator_delay_s >= 0.0 && limits.actuator_delay_s <= 2.0) {
         let value = limits.actuator_delay_s;

@@ -71,14 +71,13 @@ impl Parameters {
     }
 }
 
-/// Beside an installed node the configuration lies in `share/outrider_bringup/config`, in a checkout in `config`.
+/// The configuration of the installed package `outrider_bringup`, wherever colcon put it; in a checkout `config`.
 fn default_config_folder() -> PathBuf {
-    let installed = std::env::current_exe().ok().and_then(|exe| {
-        let prefix = exe.parent()?.parent()?.parent()?;
-        let folder = prefix.join("share/outrider_bringup/config");
-        folder.is_dir().then_some(folder)
-    });
-    installed.unwrap_or_else(|| PathBuf::from("config"))
+    let prefixes = std::env::var_os("AMENT_PREFIX_PATH").unwrap_or_default();
+    std::env::split_paths(&prefixes)
+        .map(|prefix| prefix.join("share/outrider_bringup/config"))
+        .find(|folder| folder.is_dir())
+        .unwrap_or_else(|| PathBuf::from("config"))
 }
 
 fn text(value: &ParameterValue) -> anyhow::Result<&str> {

@@ -59,13 +59,16 @@ struct Member {
     info: Topic,
 }
 
+/// A topic name and the bytes under way on it.
+type InFlight = (String, Rc<[u8]>);
+
 /// The running suite.
 pub struct Lockstep {
     members: Vec<Member>,
     /// By topic name: who listens, with which input index.
     listeners: BTreeMap<String, Vec<(usize, usize)>>,
     /// By time and order of publication.
-    in_flight: BTreeMap<(Instant, u64), (String, Rc<[u8]>)>,
+    in_flight: BTreeMap<(Instant, u64), InFlight>,
     order: u64,
     now: Now,
     next_diagnostics: Instant,

@@ -30,7 +30,7 @@ pub struct RunSummary {
     pub least_clearance: Option<LeastClearance>,
     /// Collisions; `None` without ground truth.
     pub collisions: Option<u32>,
-    /// From the oldest sensor data to the command at the robot, milliseconds, once for each command forwarded.
+    /// From the oldest sensor data to the command at the robot, milliseconds, once for each scan that was used.
     pub scan_to_command_ms: Option<Percentiles>,
     /// Where the robot was stopped, or stood and waited.
     pub stops: Vec<Stop>,

@@ -37,7 +37,7 @@ impl RunSummary {
         match &self.scan_to_command_ms {
             Some(p) => {
                 let text = format!(
-                    "p50 {:.1} ms, p95 {:.1}, p99 {:.1}, max {:.1} ({} commands)",
+                    "p50 {:.1} ms, p95 {:.1}, p99 {:.1}, max {:.1} ({} scans)",
                     p.p50, p.p95, p.p99, p.max, p.count
                 );
                 line("scan to command", text);

@@ -11,8 +11,9 @@ mod world;
 
 pub use command::{Alternative, Command, CommandSource, Decision, Goal, TrajectoryPoint, TreeStatus};
 pub use safety::{
-    AssuranceState, CausalRef, Challenge, CommandDigest, CommandVelocity, Digest, Envelope, GateMode, GateState, Intervention,
-    Mode, MonitorReading, OperatorAction, OperatorReply, OperatorRequest, Permit, PinnedHashes, Verdict,
+    AssuranceState, CausalRef, Challenge, CommandDigest, CommandVelocity, Digest, Envelope, GateMode,
+    GateState, Intervention, Mode, MonitorReading, OperatorAction, OperatorReply, OperatorRequest, Permit,
+    PinnedHashes, Verdict,
 };
 pub use sensing::{Detection, DetectionSet, Imu, OccupancyMap, Odometry, Scan, TransformStamped};
 pub use truth::{GroundTruth, TrueActor};
