@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const CORES: [&str; 5] =
     ["outrider_world_model", "outrider_planner", "outrider_assurance", "outrider_gate", "outrider_sim"];
 
-/// Crates that no core may reach, at any depth: clocks, threads, IO, other people's randomness.
+/// Crates that no core may reach, at any depth: clocks, threads, IO, other randomness. (`log` alone does nothing: a facade.)
 const FORBIDDEN: [&str; 20] = [
     "r2r",
     "tokio",

@@ -22,7 +22,7 @@ FAULTS = [
     for number in (signal.SIGKILL, signal.SIGSTOP)
 ]
 # The robot goes at least this fast when a fault strikes.
-SPEED_MPS = 0.3
+SPEED_MPS = 0.45
 # Below this the robot truly stands.
 STANDS_MPS = 0.01
 # The node stays away, and the robot has to stay stopped, for so long after the stop.

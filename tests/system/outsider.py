@@ -7,8 +7,8 @@ import time
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
-from outrider_msgs.msg import GateState, GroundTruth, WorldModel
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from outrider_msgs.msg import AssuranceState, Decision, GateState, GroundTruth, WorldModel
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
@@ -26,9 +26,10 @@ class Outsider:
         rclpy.init(context=self.context, domain_id=domain)
         self.node = rclpy.create_node("outsider", context=self.context)
         self.lock = threading.Lock()
+        self.stopping = threading.Event()
         self.commands = []  # (monotonic time of receipt, v, w, mode of the gate when it came)
         self.health = {}
-        self.gate = self.truth = self.world = None
+        self.gate = self.truth = self.world = self.decision = self.assurance = None
         self.world_sequences = []
         qos = QoSProfile(depth=200)
         listen = self.node.create_subscription
@@ -36,6 +37,8 @@ class Outsider:
         listen(DiagnosticArray, "/diagnostics", self._on_health, qos)
         listen(GateState, "/gate/state", lambda m: setattr(self, "gate", m), qos)
         listen(GroundTruth, "/sim/ground_truth", lambda m: setattr(self, "truth", m), qos)
+        listen(Decision, "/decision", lambda m: setattr(self, "decision", m), qos)
+        listen(AssuranceState, "/assurance/state", lambda m: setattr(self, "assurance", m), qos)
         listen(WorldModel, "/world_model", self._on_world, qos)
         self.goals = self.node.create_publisher(PoseStamped, "/goal_pose", 10)
         self.e_stops = self.node.create_publisher(Bool, "/e_stop", 10)
@@ -49,16 +52,15 @@ class Outsider:
         return self
 
     def __exit__(self, *_):
-        self.executor.shutdown()
-        rclpy.shutdown(context=self.context)
+        self.stopping.set()
         self.thread.join()
+        self.executor.shutdown()
         self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
 
     def _spin(self):
-        try:
-            self.executor.spin()
-        except ExternalShutdownException:
-            pass
+        while not self.stopping.is_set():
+            self.executor.spin_once(timeout_sec=0.1)
 
     def _on_command(self, message):
         now = time.monotonic()
@@ -133,7 +135,15 @@ class Outsider:
                 asked = time.monotonic()
             return False
 
-        wait_for(fast, limit_s, lambda: f"faster than {above_mps} m/s; the gate says {self.gate and self.gate.reason!r}")
+        wait_for(fast, limit_s, lambda: f"faster than {above_mps} m/s; {self.situation()}")
+
+    def situation(self):
+        """Who says what, for the message of a failure."""
+        return (
+            f"commanded {self.speed():.2f} m/s; the gate: {self.gate and self.gate.reason!r};"
+            f" the planner: {self.decision and self.decision.chosen!r};"
+            f" assurance: {self.assurance and (self.assurance.mode, self.assurance.limiting)}"
+        )
 
     def hear_from(self, nodes, limit_s=40.0):
         """Waits until all of these reported their health."""

@@ -198,7 +198,7 @@ fn moment(bag: &mut Bag, made: Made, i: u64, m: Moving) {
         let status = DiagnosticStatus {
             name: "outrider: gate".into(),
             message: "forwarding".into(),
-            values: vec![value("messages_lost", "0"), value("messages_refused", "2")],
+            values: vec![value("messages_lost", "4"), value("messages_refused", "2")],
             ..Default::default()
         };
         bag.put("/diagnostics", t_s, &DiagnosticArray { header: header(t_s, ""), status: vec![status] });

@@ -115,9 +115,14 @@ pub fn render(recording: &Recording, summary: &RunSummary) -> anyhow::Result<Str
     page.render().context("cannot fill the page")
 }
 
-/// The last part of the path.
+/// The last part of the path; with the one before it when it is as short as `bag`.
 fn title(path: &str) -> String {
-    path.trim_end_matches('/').rsplit('/').next().unwrap_or(path).to_owned()
+    let mut parts = path.trim_end_matches('/').rsplit('/').filter(|p| !p.is_empty());
+    let last = parts.next().unwrap_or(path);
+    match parts.next() {
+        Some(before) if last.len() < 8 => format!("{before}/{last}"),
+        _ => last.to_owned(),
+    }
 }
 
 fn tiles(s: &RunSummary, has_gate: bool) -> Vec<Tile> {
@@ -178,10 +183,10 @@ fn tiles(s: &RunSummary, has_gate: bool) -> Vec<Tile> {
         ),
         tile(
             "Messages lost",
-            s.topics.iter().any(|t| t.lost.is_some()).then(|| s.messages_lost.to_string()),
+            s.topics.iter().any(|t| t.lost.is_some()).then(|| (s.messages_lost + s.inputs_lost).to_string()),
             "",
-            format!("{} in the bag", s.bag.messages),
-            bad(s.messages_lost > 0),
+            format!("to the bag {}, to nodes {}", s.messages_lost, s.inputs_lost),
+            bad(s.messages_lost > 0 || s.inputs_lost > 0),
         ),
     ]
 }

@@ -142,12 +142,12 @@ impl Canvas {
             return;
         }
         for line in lines.iter().rev() {
-            let width = line.name.chars().count() as f64 * 8.0;
             let y = self.y + 11.0;
-            self.body.push_str(&text("tick", x, y + 4.0, "end", line.name));
-            let (from, to) = (x - width - 24.0, x - width - 6.0);
-            let _ = write!(self.body, "<path class=\"{}\" d=\"M{from:.1} {y:.1}H{to:.1}\"/>", line.class);
-            x = from - 14.0;
+            // The sample stands to the right of its name: only the place of the next one depends on how wide letters are.
+            let _ =
+                write!(self.body, "<path class=\"{}\" d=\"M{:.1} {y:.1}H{x:.1}\"/>", line.class, x - 18.0);
+            self.body.push_str(&text("tick", x - 24.0, y + 4.0, "end", line.name));
+            x -= line.name.chars().count() as f64 * 7.4 + 40.0;
         }
     }
 

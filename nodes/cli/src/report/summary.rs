@@ -44,6 +44,8 @@ pub struct RunSummary {
     pub gate: GateCounts,
     /// Messages that must have been sent and are not in the bag.
     pub messages_lost: u64,
+    /// Messages that nodes say never came to them.
+    pub inputs_lost: u64,
     /// Every topic.
     pub topics: Vec<TopicFacts>,
     /// Every node.
@@ -202,6 +204,7 @@ impl RunSummary {
                 late_periods: last_gate.map_or(0, |g| g.late_periods),
             },
             messages_lost: topics.iter().filter_map(|t| t.lost).sum(),
+            inputs_lost: recording.nodes.values().filter_map(|n| n.lost).sum(),
             topics,
             nodes: node_facts(recording),
             goal,

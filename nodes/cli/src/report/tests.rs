@@ -41,7 +41,7 @@ fn the_numbers_of_a_run_are_right() {
     near(s.gate_mode_s["stopping"], GATE_STOP_S.1 - GATE_STOP_S.0, 0.02);
     near(s.gate_mode_s["disarmed"], 0.5, 0.02);
     near(s.assurance_mode_s["degraded"], 3.0, 0.05);
-    assert_eq!(s.messages_lost, 1);
+    assert_eq!((s.messages_lost, s.inputs_lost), (1, 4));
     let gate = s.topics.iter().find(|t| t.topic == "/gate/state").unwrap();
     assert_eq!((gate.lost, gate.count), (Some(1), 3799));
     near(gate.rate_hz, 100.0, 0.1);
@@ -50,7 +50,7 @@ fn the_numbers_of_a_run_are_right() {
     let us = planner.step_us.unwrap();
     assert_eq!((us.p50, us.p99, us.count, planner.starts), (147.0, 198.0, 950, 1));
     let gate = s.nodes.iter().find(|n| n.node == "gate").unwrap();
-    assert_eq!((gate.inputs_lost, gate.inputs_refused, gate.health.as_str()), (Some(0), Some(2), "ok"));
+    assert_eq!((gate.inputs_lost, gate.inputs_refused, gate.health.as_str()), (Some(4), Some(2), "ok"));
     assert_eq!(s.notes, Vec::<String>::new());
 }
 

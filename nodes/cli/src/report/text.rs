@@ -52,7 +52,13 @@ impl RunSummary {
             g.accepted, g.rejected, g.clamped_periods, g.late_periods
         );
         line("permits", counts);
-        line("messages", format!("{}, {} lost", self.bag.messages, self.messages_lost));
+        line(
+            "messages",
+            format!(
+                "{} in the bag, {} lost on the way to it, {} on the way to nodes",
+                self.bag.messages, self.messages_lost, self.inputs_lost
+            ),
+        );
         self.lists(&mut out);
         out
     }
