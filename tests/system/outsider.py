@@ -21,13 +21,14 @@ GOAL = (8.5, 3.0, 1.57)
 class Outsider:
     """Listens in a thread of its own; a context."""
 
-    def __init__(self, domain):
+    def __init__(self, domain, *, light=False):
+        """`light`: large messages, which cost Python much time, are not listened to; for measuring."""
         self.context = rclpy.Context()
         rclpy.init(context=self.context, domain_id=domain)
         self.node = rclpy.create_node("outsider", context=self.context)
         self.lock = threading.Lock()
         self.stopping = threading.Event()
-        self.commands = []  # (monotonic time of receipt, v, w, mode of the gate when it came)
+        self.commands = []  # (monotonic time of receipt, v, w, the gate's own stamp in s)
         self.health = {}
         self.gate = self.truth = self.world = self.decision = self.assurance = None
         self.world_sequences = []
@@ -37,9 +38,10 @@ class Outsider:
         listen(DiagnosticArray, "/diagnostics", self._on_health, qos)
         listen(GateState, "/gate/state", lambda m: setattr(self, "gate", m), qos)
         listen(GroundTruth, "/sim/ground_truth", lambda m: setattr(self, "truth", m), qos)
-        listen(Decision, "/decision", lambda m: setattr(self, "decision", m), qos)
-        listen(AssuranceState, "/assurance/state", lambda m: setattr(self, "assurance", m), qos)
-        listen(WorldModel, "/world_model", self._on_world, qos)
+        if not light:
+            listen(WorldModel, "/world_model", self._on_world, qos)
+            listen(Decision, "/decision", lambda m: setattr(self, "decision", m), qos)
+            listen(AssuranceState, "/assurance/state", lambda m: setattr(self, "assurance", m), qos)
         self.goals = self.node.create_publisher(PoseStamped, "/goal_pose", 10)
         self.e_stops = self.node.create_publisher(Bool, "/e_stop", 10)
         self.services = {name: self.node.create_client(Trigger, name) for name in ("/gate/arm", "/gate/reset")}
@@ -64,8 +66,9 @@ class Outsider:
 
     def _on_command(self, message):
         now = time.monotonic()
+        stamp = message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec
         with self.lock:
-            self.commands.append((now, message.twist.linear.x, message.twist.angular.z))
+            self.commands.append((now, message.twist.linear.x, message.twist.angular.z, stamp))
 
     def _on_health(self, message):
         for status in message.status:
@@ -76,7 +79,7 @@ class Outsider:
         self.world_sequences.append(message.sequence)
 
     def commands_since(self, at):
-        """What came on /cmd_vel at or after a monotonic time: (time, v, w)."""
+        """What came on /cmd_vel at or after a monotonic time: (time, v, w, stamp)."""
         with self.lock:
             return [c for c in self.commands if c[0] >= at]
 

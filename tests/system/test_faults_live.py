@@ -5,30 +5,25 @@ Only behaviour is asserted; how long it took goes into `runs/stop_times_test.{cs
 """
 
 import pytest
-from harness import NODES, ROOT, Suite
-from measure_stop import FAULTS, measure, name_of, write
-from outsider import Outsider
+from harness import ROOT
+from measure_stop import FAULTS, drive_and_measure, name_of, write
 
 # The descent to standstill begins no lower than at this share of the speed at the fault: it is one ramp.
 ONE_RAMP = 0.5
 
 
 @pytest.fixture(scope="module")
-def driving(tmp_path_factory):
-    """(suite, outsider, stops so far)"""
+def stops():
+    """The stops so far; in the end their figures are written."""
     stops = []
-    folder = tmp_path_factory.mktemp("faults")
-    with Suite(folder, record=False) as suite, Outsider(suite.domain) as outsider:
-        outsider.hear_from(NODES)
-        yield suite, outsider, stops
+    yield stops
     if stops:
         print("\n" + write(stops, ROOT / "runs/stop_times_test"))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[name_of(f).replace(" ", "-") for f in FAULTS])
-def test_a_fault_stops_the_robot(driving, fault):
-    suite, outsider, stops = driving
-    stop = measure(suite, outsider, fault)
+def test_a_fault_stops_the_robot(stops, tmp_path, fault):
+    stop = drive_and_measure(tmp_path, fault)
     stops.append(stop)
     assert stop.moved_again == [], f"{stop.fault}: it moved while the node was away"
     assert stop.speeds[-1] == 0.0

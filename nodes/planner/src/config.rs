@@ -53,6 +53,9 @@ pub struct TimingConfig {
     /// Without a world model for this long (by arrival) the command is zero, s.
     #[garde(custom(within(0.05, 1.0)))]
     pub world_model_timeout_s: f64,
+    /// Without a sign of life of the world model for this long (by arrival) the command is zero, s. Signs come every 10 ms.
+    #[garde(custom(within(0.02, 0.5)))]
+    pub alive_timeout_s: f64,
     /// The robot's state is extrapolated by at most this, s.
     #[garde(custom(within(0.05, 1.0)))]
     pub extrapolation_limit_s: f64,
@@ -212,6 +215,9 @@ pub struct YieldConfig {
     /// How far ahead conflicts with tracks are looked for, s.
     #[garde(custom(within(0.5, 10.0)))]
     pub horizon_s: f64,
+    /// Time between the robot's leaving a place and somebody's coming there, s (post-encroachment time).
+    #[garde(custom(within(0.0, 3.0)))]
+    pub passing_gap_s: f64,
     /// Time from one look to the next, s.
     #[garde(custom(within(0.05, 0.5)))]
     pub step_s: f64,

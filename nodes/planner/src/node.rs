@@ -21,6 +21,8 @@ const LEAST_LIMIT_MPS: f64 = 0.02;
 pub enum Input {
     /// The state of the world: a decision is made at once.
     WorldModel(WorldModel),
+    /// The world model's node runs.
+    Alive,
     /// The map with its costs.
     GlobalGrid(CostGrid),
     /// A new goal; replaces the one before.
@@ -66,6 +68,8 @@ pub struct PlannerNode {
     tree: Tree<Navigator>,
     navigator: Navigator,
     world_arrived: Option<Instant>,
+    /// Newest sign of life of the world model; once one has come, they have to keep coming.
+    alive_at: Option<Instant>,
     gate: Option<GateState>,
     mode: Option<Mode>,
     /// Least speed limit that assurance's monitors report.
@@ -102,6 +106,7 @@ impl PlannerNode {
             tree: bt::parse(tree_xml, &Leaves)?,
             navigator: Navigator::new(&config, robot),
             world_arrived: None,
+            alive_at: None,
             gate: None,
             mode: None,
             speed_limit_mps: None,
@@ -136,6 +141,7 @@ impl PlannerNode {
     fn take(&mut self, input: &Stamped<Input>) -> bool {
         match &input.value {
             Input::WorldModel(world) => return self.take_world(world, input.received),
+            Input::Alive => self.alive_at = Some(input.received),
             Input::GlobalGrid(grid) if grid.is_consistent() => self.navigator.set_global(grid),
             Input::GlobalGrid(_) => self.counts.inconsistent = self.counts.inconsistent.saturating_add(1),
             Input::Goal(goal) => self.take_goal(goal),
@@ -199,6 +205,10 @@ impl PlannerNode {
         self.speed_limit_mps = limits.min_by(f64::total_cmp);
     }
 
+    fn alive_timeout(&self) -> Span {
+        Span::from_s(self.config.timing.alive_timeout_s)
+    }
+
     /// Why the world model cannot be relied upon; `None` when it can.
     fn unusable(&self, now: Now) -> Option<String> {
         let (Some(world), Some(arrived)) = (self.navigator.world(), self.world_arrived) else {
@@ -207,6 +217,11 @@ impl PlannerNode {
         let age = now.mono.since(arrived);
         if age > Span::from_s(self.config.timing.world_model_timeout_s) {
             return Some(format!("world model is {:.2} s old", age.as_s()));
+        }
+        if let Some(silence) = self.alive_at.map(|at| now.mono.since(at))
+            && silence > self.alive_timeout()
+        {
+            return Some(format!("world model gives no sign of life for {:.3} s", silence.as_s()));
         }
         self.config.timing.required_sources.iter().find_map(|wanted| {
             let matches = |name: &str| name.rsplit('/').next() == Some(wanted.as_str());
@@ -386,7 +401,11 @@ impl Node for PlannerNode {
 
     fn next_wakeup(&self) -> Option<Instant> {
         let period = Span::from_s(self.config.timing.command_period_s);
-        Some(self.last_at.map_or(Instant::from_nanos(0), |at| at + period))
+        let command = self.last_at.map_or(Instant::from_nanos(0), |at| at + period);
+        // Just beyond the timeout, and once: a silence that goes on is judged with every command.
+        let silent = self.alive_at.map(|at| at + self.alive_timeout() + Span::from_nanos(1));
+        let judged = |at: &Instant| self.last_at.is_some_and(|last| last >= *at);
+        Some(silent.filter(|at| !judged(at)).map_or(command, |at| at.min(command)))
     }
 }
 

@@ -84,6 +84,26 @@ fn a_stale_world_model_means_zero_with_the_reason_and_it_goes_on_afterwards() {
 }
 
 #[test]
+fn a_world_model_without_signs_of_life_is_a_stop_within_their_timeout() {
+    let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.goal(Pose2::new(11.0, 4.0, 0.0));
+    for _ in 0..300 {
+        l.send(Input::Alive);
+        l.run(0.01);
+    }
+    assert!(l.twist.v_mps > 0.5);
+    // World models still come, and are young: it is the silence that counts.
+    l.run(0.03);
+    assert!(l.last().twist.v_mps > 0.5, "too early");
+    l.run(0.015);
+    assert_eq!(l.last().twist, Twist2::ZERO);
+    assert!(l.last().reason.contains("no sign of life"), "{}", l.last().reason);
+    l.send(Input::Alive);
+    l.run(0.03);
+    assert!(!l.last().reason.contains("no sign of life"), "{}", l.last().reason);
+}
+
+#[test]
 fn a_source_that_is_not_fresh_means_zero_with_the_reason() {
     type Spoil = fn(&mut WorldModel);
     let cases: [(Spoil, &str); 4] = [

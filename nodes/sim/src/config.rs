@@ -269,6 +269,9 @@ pub struct PersonConfig {
     /// Height, in m.
     #[garde(custom(within(0.1, 3.0)))]
     pub height_m: f64,
+    /// A person waits rather than come nearer to the robot's outline than this, in m; 0: walks on blindly.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub waits_within_m: f64,
 }
 
 /// A range check that, unlike garde's own, refuses NaN.

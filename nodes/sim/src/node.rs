@@ -114,6 +114,8 @@ pub struct SimNode {
     pose: Pose2,
     accel_mps2: f64,
     motions: Vec<Motion>,
+    /// How long each person has waited for the robot: so far is it behind its script.
+    waited: Vec<Span>,
     people: Vec<Disc>,
     /// What blocked the last period.
     blocked_by: Option<usize>,
@@ -172,6 +174,7 @@ impl SimNode {
             pose: start,
             accel_mps2: 0.0,
             motions: Vec::new(),
+            waited: vec![Span::ZERO; world.actors().len()],
             people: Vec::new(),
             blocked_by: None,
             in_contact: false,
@@ -317,10 +320,25 @@ impl SimNode {
     }
 
     fn move_people(&mut self, at: Span) {
-        let t_s = at.as_s();
         let radius_m = self.config.person.radius_m;
-        self.motions.clear();
-        self.motions.extend(self.world.actors().iter().map(|a| a.motion_at(t_s)));
+        let base_from_world = self.pose.inverse();
+        let gap_m = |motion: &Motion| {
+            self.robot.footprint.signed_distance_m(base_from_world.apply(motion.pose.position())) - radius_m
+        };
+        let mut motions = Vec::with_capacity(self.waited.len());
+        for (i, (actor, waited)) in self.world.actors().iter().zip(&mut self.waited).enumerate() {
+            let next = actor.motion_at((at - *waited).as_s());
+            // Whoever would come too near stands still instead, and goes on with the script later.
+            let held = self.motions.get(i).filter(|before| {
+                let next_m = gap_m(&next);
+                next_m < self.config.person.waits_within_m && next_m < gap_m(before)
+            });
+            if held.is_some() {
+                *waited = *waited + self.period;
+            }
+            motions.push(held.map_or(next, |before| Motion { v_mps: 0.0, ..*before }));
+        }
+        self.motions = motions;
         self.people.clear();
         self.people.extend(self.motions.iter().map(|m| Disc { centre: m.pose.position(), radius_m }));
     }

@@ -46,7 +46,11 @@ struct Bench {
 
 impl Bench {
     fn new(sdf: &str, start: Pose2, seed: u64) -> Self {
-        Self { sim: SimNode::new(config(), &robot(), sdf, start, seed).unwrap(), now_ns: 0 }
+        Self::with(config(), sdf, start, seed)
+    }
+
+    fn with(config: Config, sdf: &str, start: Pose2, seed: u64) -> Self {
+        Self { sim: SimNode::new(config, &robot(), sdf, start, seed).unwrap(), now_ns: 0 }
     }
 
     fn now(&self) -> Now {
@@ -170,19 +174,20 @@ fn a_wall_stops_the_robot_and_counts_once() {
     assert_eq!(bench.sim.truth().collisions, 2);
 }
 
+const ANN: &str = "<actor name='ann'><script><loop>false</loop><trajectory id='0' type='walk'>\
+     <waypoint><time>0</time><pose>0 3 0 0 0 0</pose></waypoint>\
+     <waypoint><time>6</time><pose>0 -3 0 0 0 0</pose></waypoint></trajectory></script></actor>";
+
+fn truths(outputs: Vec<Output>) -> Vec<GroundTruth> {
+    outputs.into_iter().filter_map(|o| if let Output::Truth(t) = o { Some(t) } else { None }).collect()
+}
+
 #[test]
-fn a_person_who_runs_into_the_robot_counts() {
-    let walker = world(
-        "<actor name='ann'><script><loop>false</loop><trajectory id='0' type='walk'>\
-         <waypoint><time>0</time><pose>0 3 0 0 0 0</pose></waypoint>\
-         <waypoint><time>6</time><pose>0 -3 0 0 0 0</pose></waypoint></trajectory></script></actor>",
-    );
-    let mut bench = Bench::new(&walker, Pose2::IDENTITY, 1);
-    let truths: Vec<GroundTruth> = bench
-        .drive(Twist2::ZERO, 620)
-        .into_iter()
-        .filter_map(|o| if let Output::Truth(t) = o { Some(t) } else { None })
-        .collect();
+fn a_blind_person_who_runs_into_the_robot_counts() {
+    let mut config = config();
+    config.person.waits_within_m = 0.0;
+    let mut bench = Bench::with(config, &world(ANN), Pose2::IDENTITY, 1);
+    let truths = truths(bench.drive(Twist2::ZERO, 620));
     for t in &truths {
         let [ann] = t.actors.as_slice() else { panic!() };
         let expected = (ann.pose.y_m.abs() - 0.25 - 0.25).max(0.0);
@@ -190,6 +195,18 @@ fn a_person_who_runs_into_the_robot_counts() {
         assert_eq!(t.nearest, "ann");
     }
     assert_eq!(truths.last().map(|t| t.collisions), Some(1));
+}
+
+#[test]
+fn a_person_waits_for_a_robot_in_the_way_and_goes_on_when_it_has_gone() {
+    let mut bench = Bench::new(&world(ANN), Pose2::IDENTITY, 1);
+    let waiting = truths(bench.drive(Twist2::ZERO, 620));
+    let (least, last) = (waiting.iter().map(|t| t.clearance_m), waiting.last().unwrap());
+    assert!((least.fold(f64::INFINITY, f64::min) - 0.5).abs() < 0.01, "{last:?}");
+    assert_eq!((last.collisions, last.actors[0].v_mps), (0, 0.0));
+    let after = truths(bench.drive(Twist2::new(0.5, 0.0), 1200));
+    assert!((after.last().unwrap().actors[0].pose.y_m + 3.0).abs() < 1e-6, "arrives in the end");
+    assert_eq!(after.last().unwrap().collisions, 0);
 }
 
 #[test]

@@ -18,6 +18,9 @@ pub struct Config {
     /// A world model is published at the latest after this time, even without a scan, in s.
     #[garde(custom(within(0.01, 1.0)))]
     pub heartbeat_s: f64,
+    /// A sign of life is published so often, in s: its absence says sooner than a world model's that this node is gone.
+    #[garde(custom(within(0.002, 0.1)))]
+    pub alive_period_s: f64,
     /// When the ROS clock steps back by more than this, all memory is dropped and filled anew, in s.
     #[garde(custom(within(0.01, 60.0)))]
     pub clock_jump_s: f64,

@@ -49,6 +49,8 @@ pub enum Input {
     reason = "almost every output is the large one, and a box would be one more allocation"
 )]
 pub enum Output {
+    /// `/world_model/alive`: this node runs.
+    Alive(Stamp),
     /// `/world_model`: after every scan, and at the latest every heartbeat.
     WorldModel(WorldModel),
     /// The global grid: when the map comes or changes, and when the scans have found something beside it.
@@ -114,6 +116,7 @@ pub struct WorldModelNode {
     stamp: Stamp,
     last_now: Option<Now>,
     heartbeat_due: Option<Instant>,
+    alive_due: Instant,
     global_sequence: u64,
     global_due: Instant,
     beams: Vec<Beam>,
@@ -148,6 +151,7 @@ impl WorldModelNode {
             stamp: Stamp::from_nanos(i64::MIN),
             last_now: None,
             heartbeat_due: None,
+            alive_due: Instant::default(),
             global_sequence: 0,
             global_due: Instant::default(),
             beams: Vec::new(),
@@ -442,6 +446,10 @@ impl Node for WorldModelNode {
                 self.publish(now, scan.stamp, out);
             }
         }
+        if now.mono >= self.alive_due {
+            self.alive_due = now.mono + Span::from_s(self.config.alive_period_s);
+            out.push(Output::Alive(now.ros));
+        }
         match self.heartbeat_due {
             // The first step only starts the heartbeat.
             None => self.heartbeat_due = Some(now.mono + Span::from_s(self.config.heartbeat_s)),
@@ -453,9 +461,9 @@ impl Node for WorldModelNode {
         }
     }
 
-    /// The next heartbeat; at once before the first step.
+    /// The next heartbeat or sign of life; at once before the first step.
     fn next_wakeup(&self) -> Option<Instant> {
-        Some(self.heartbeat_due.unwrap_or_default())
+        Some(self.heartbeat_due.unwrap_or_default().min(self.alive_due))
     }
 }
 

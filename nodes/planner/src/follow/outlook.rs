@@ -12,6 +12,8 @@ use outrider_foundation::{Footprint, Pose2, Twist2};
 const SPACING_M: f64 = 0.1;
 /// Shares of the wished speed that are tried, the fastest first.
 const SHARES: [f64; 5] = [1.0, 0.75, 0.5, 0.25, 0.0];
+/// Slower than this is standing, m/s.
+const STANDS_MPS: f64 = 0.02;
 /// The most steps of a look ahead.
 const STEP_LIMIT: usize = 200;
 
@@ -132,7 +134,8 @@ impl Outlook {
 
     /// It can come near within the horizon at all.
     fn may_meet(&self, moving: &Moving<'_>, pose: Pose2, horizon_m: f64) -> bool {
-        let (centre, radius_m) = moving.disc_at(self.yielding.horizon_s, &self.inflation);
+        let horizon_s = self.yielding.horizon_s + self.yielding.passing_gap_s;
+        let (centre, radius_m) = moving.disc_at(horizon_s, &self.inflation);
         let gap = |distance_m: f64| distance_m - radius_m - self.yielding.comfort_margin_m;
         let now_m = gap(moving.track.position.distance_m(pose.position()));
         let then_m = gap(centre.distance_m(pose.position()));
@@ -152,12 +155,19 @@ impl Outlook {
         near: &[Moving<'_>],
     ) -> Meeting {
         let mut meeting = Meeting { least_m: f64::INFINITY, with: None };
-        self.roll(path, from_m, pose, v_mps, target_mps, |t_s, pose, _| {
+        // Whoever passes in front of somebody has to be gone for a while before he comes: a robot that has to brake on the
+        // way would otherwise come to rest right before his feet. A robot at rest is in nobody's front.
+        let gap_s = self.yielding.passing_gap_s;
+        let passing = [0.0, 0.5 * gap_s, gap_s];
+        self.roll(path, from_m, pose, v_mps, target_mps, |t_s, pose, v| {
+            let later = if v > STANDS_MPS { passing.as_slice() } else { &[0.0] };
             for (i, moving) in near.iter().enumerate() {
-                let clearance_m = moving.clearance_m(&self.footprint, pose, t_s, &self.inflation);
-                let beyond_m = clearance_m - self.yielding.comfort_margin_m;
-                if beyond_m < meeting.least_m {
-                    meeting = Meeting { least_m: beyond_m, with: Some(i) };
+                for gap_s in later {
+                    let clearance_m = moving.clearance_m(&self.footprint, pose, t_s + gap_s, &self.inflation);
+                    let beyond_m = clearance_m - self.yielding.comfort_margin_m;
+                    if beyond_m < meeting.least_m {
+                        meeting = Meeting { least_m: beyond_m, with: Some(i) };
+                    }
                 }
             }
         });

@@ -54,6 +54,8 @@ pub mod topics {
         cancel: "planner/cancel", std_msgs::Bool, Qos::RELIABLE;
         /// State of the world.
         world_model: "world_model", ours::WorldModel, Qos::RELIABLE;
+        /// The world model runs; stamped.
+        alive: "world_model/alive", std_msgs::Header, Qos::RELIABLE;
         /// Grid to plan on globally.
         global_grid: "world_model/global_grid", ours::Grid, Qos::LATCHED;
         /// Local costmap for RViz.
@@ -120,6 +122,7 @@ pub mod topics {
             goal_pose(),
             cancel(),
             world_model(),
+            alive(),
             global_grid(),
             costmap(),
             markers(),

@@ -2,7 +2,7 @@
 
 use super::{convert, healthy, no_such_input, take, topics};
 use outrider_msgs::CodecError;
-use outrider_msgs::std_msgs::Bool;
+use outrider_msgs::std_msgs::{Bool, Header};
 use outrider_planner::{Input, Output, PlannerNode};
 use outrider_runtime::{Binding, Decoded, Diagnosis, Sink, Topic, emit};
 
@@ -23,6 +23,7 @@ impl Binding for PlannerBinding {
             topics::cancel(),
             topics::assurance_state(),
             topics::gate_state(),
+            topics::alive(),
         ]
     }
 
@@ -53,6 +54,7 @@ impl Binding for PlannerBinding {
                 let (boot_id, sequence) = (state.boot_id, state.sequence);
                 Ok(Decoded::numbered(Input::Gate(state), boot_id, sequence))
             }
+            6 => Ok(Decoded::one(take(bytes, |_: Header| Ok(Input::Alive))?)),
             _ => no_such_input(input),
         }
     }

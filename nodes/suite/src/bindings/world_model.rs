@@ -2,7 +2,7 @@
 
 use super::{convert, healthy, no_such_input, take, topics};
 use outrider_msgs::CodecError;
-use outrider_runtime::{Binding, Decoded, Diagnosis, Sink, Topic, emit};
+use outrider_runtime::{Binding, Decoded, Diagnosis, Sink, Topic, emit, header};
 use outrider_world_model::{Input, Output, WorldModelNode};
 
 /// RViz is shown every n-th local grid.
@@ -27,7 +27,13 @@ impl Binding for WorldModelBinding {
     }
 
     fn outputs(&self) -> Vec<Topic> {
-        vec![topics::world_model(), topics::global_grid(), topics::costmap(), topics::markers()]
+        vec![
+            topics::world_model(),
+            topics::global_grid(),
+            topics::costmap(),
+            topics::markers(),
+            topics::alive(),
+        ]
     }
 
     fn decode(&self, input: usize, bytes: &[u8]) -> Result<Decoded<Input>, String> {
@@ -64,6 +70,7 @@ impl Binding for WorldModelBinding {
                 }
                 Ok(())
             }
+            Output::Alive(stamp) => emit(sink, 4, &header(*stamp, "")),
             Output::GlobalGrid(grid) => emit(sink, 1, &convert::grid_to_message(grid)),
         }
     }

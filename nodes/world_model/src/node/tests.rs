@@ -197,10 +197,11 @@ fn nothing_heard_is_told_by_heartbeats() {
     let mut world = World::new();
     assert_eq!(world.node.next_wakeup(), Some(Instant::default()));
     world.step(0, vec![]);
-    assert!(world.out.is_empty());
-    assert_eq!(world.node.next_wakeup(), Some(now(100).mono));
+    assert!(world.models().is_empty());
     world.step(99, vec![]);
-    assert!(world.out.is_empty());
+    assert!(world.models().is_empty());
+    // Next is the heartbeat, before the next sign of life.
+    assert_eq!(world.node.next_wakeup(), Some(now(100).mono));
     world.step(100, vec![]);
     world.step(100, vec![]);
     assert_eq!(world.models().len(), 1);
@@ -208,6 +209,18 @@ fn nothing_heard_is_told_by_heartbeats() {
     assert!(model.sources.iter().all(|s| s.status == SourceStatus::Missing));
     assert!(model.ego.covariance[0] >= 1e6 && !model.ego.localised);
     assert!(model.local.cost.iter().all(|c| *c == COST_UNKNOWN));
+}
+
+#[test]
+fn a_sign_of_life_comes_every_period_whatever_else_happens() {
+    let mut world = World::new();
+    for ms in 0..100 {
+        world.step(ms, vec![]);
+    }
+    let alive = |o: &&Output| matches!(o, Output::Alive(_));
+    assert_eq!(world.out.iter().filter(alive).count(), 10);
+    assert_eq!(world.out.iter().find(alive), Some(&Output::Alive(now(0).ros)));
+    assert!(world.node.next_wakeup() <= Some(now(100).mono));
 }
 
 #[test]
