@@ -8,7 +8,7 @@ pub const CORES: [&str; 5] =
     ["outrider_world_model", "outrider_planner", "outrider_assurance", "outrider_gate", "outrider_sim"];
 
 /// Crates that no core may reach, at any depth: clocks, threads, IO, other randomness. (`log` alone does nothing: a facade.)
-const FORBIDDEN: [&str; 20] = [
+const FORBIDDEN: [&str; 19] = [
     "r2r",
     "tokio",
     "mio",
@@ -26,7 +26,6 @@ const FORBIDDEN: [&str; 20] = [
     "reqwest",
     "tempfile",
     "tracing",
-    "log",
     "signal-hook",
     "rustix",
 ];

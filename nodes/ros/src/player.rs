@@ -2,7 +2,7 @@
 
 use crate::clock::monotonic;
 use crate::params::Parameters;
-use crate::process::{die_with_parent, init_logging, install_panic_abort, stop_flag};
+use crate::process::main_of;
 use crate::qos::offered;
 use crate::shell::{advertise, publish};
 use anyhow::{Context as _, ensure};
@@ -27,16 +27,7 @@ const DEEPEST: u32 = 1000;
 
 /// `main` of the player.
 pub fn entry() -> ExitCode {
-    install_panic_abort();
-    init_logging();
-    die_with_parent();
-    match stop_flag().and_then(|stop| run(&stop)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("player: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    main_of("player", run)
 }
 
 fn run(stop: &AtomicBool) -> anyhow::Result<()> {

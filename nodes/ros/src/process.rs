@@ -1,8 +1,23 @@
 //! What every process of the suite does alike: logging, signals, and abort on panic.
 
 use anyhow::Context as _;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+/// `main` of a process: runs until `run` ends or the flag is set that it is handed; logs the error that ends it.
+pub fn main_of(name: &str, run: impl FnOnce(&AtomicBool) -> anyhow::Result<()>) -> ExitCode {
+    install_panic_abort();
+    init_logging();
+    die_with_parent();
+    match stop_flag().and_then(|stop| run(&stop)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{name}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// A flag that SIGINT and SIGTERM set.
 ///

@@ -2,7 +2,7 @@
 
 use crate::clock::realtime;
 use crate::params::Parameters;
-use crate::process::{die_with_parent, init_logging, install_panic_abort, stop_flag};
+use crate::process::main_of;
 use crate::shell::{Bytes, advertise, next, publish, resolved};
 use anyhow::Context as _;
 use outrider_bags::{BagWriter, ChannelId, WriterOptions};
@@ -46,16 +46,7 @@ struct Recorder {
 
 /// `main` of the recorder.
 pub fn entry() -> ExitCode {
-    install_panic_abort();
-    init_logging();
-    die_with_parent();
-    match stop_flag().and_then(|stop| run(&stop)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("recorder: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    main_of("recorder", run)
 }
 
 fn run(stop: &AtomicBool) -> anyhow::Result<()> {

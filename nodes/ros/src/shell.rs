@@ -6,7 +6,7 @@
 use crate::clock::{Clocks, monotonic};
 use crate::gate_extras::GateExtras;
 use crate::params::Parameters;
-use crate::process::{ask_for_priority, die_with_parent, init_logging, install_panic_abort, stop_flag};
+use crate::process::{ask_for_priority, main_of};
 use crate::qos::{offered, profile};
 use anyhow::Context as _;
 use futures::{FutureExt as _, Stream, StreamExt as _};
@@ -29,17 +29,10 @@ pub(crate) type Bytes = Box<dyn Stream<Item = Vec<u8>> + Unpin>;
 
 /// `main` of every node: logs the error that ends it.
 pub fn entry(name: &str) -> ExitCode {
-    install_panic_abort();
-    init_logging();
-    die_with_parent();
-    ask_for_priority();
-    match stop_flag().and_then(|stop| run_node(name, &stop)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{name}: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    main_of(name, |stop| {
+        ask_for_priority();
+        run_node(name, stop)
+    })
 }
 
 /// Runs a node until `stop` is set.
