@@ -3,6 +3,7 @@
 use crate::AssuranceError;
 use garde::Validate;
 use outrider_foundation::robot::DriveLimits;
+use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of assurance. Every number has a range; none may switch a monitor off.
@@ -255,16 +256,5 @@ impl Config {
     /// Time from the last permit to the wheels' response to its end, s.
     pub(crate) fn silence_s(&self, limits: &DriveLimits) -> f64 {
         self.reaction.net_s + self.time_to_live_s + self.reaction.gate_s + limits.actuator_delay_s
-    }
-}
-
-/// A number within `[min, max]`. Unlike a plain range rule it refuses NaN, and it names the value.
-pub(crate) fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
-    move |value, ()| {
-        if *value >= min && *value <= max {
-            Ok(())
-        } else {
-            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
-        }
     }
 }

@@ -1,9 +1,9 @@
 //! `config/zones/*.yaml`: where the robot may not go, and where it must be slow. Frame `map`.
 
 use crate::AssuranceError;
-use crate::config::within;
 use garde::Validate;
 use outrider_foundation::geometry::segment_distance_sq;
+use outrider_foundation::validate::within;
 use outrider_foundation::{Footprint, Point2, Pose2};
 use serde::{Deserialize, Serialize};
 

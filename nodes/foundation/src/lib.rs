@@ -9,6 +9,7 @@ pub mod node;
 pub mod rng;
 pub mod robot;
 pub mod time;
+pub mod validate;
 
 pub use geometry::{Footprint, Point2, Pose2, Twist2};
 pub use node::{Node, Outbox, Stamped};

@@ -1,6 +1,7 @@
 //! `config/gate.yaml`.
 
 use garde::Validate;
+use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 
 /// Parameters of the gate. Every number has a range; none may switch a guard off.
@@ -34,15 +35,4 @@ pub struct Teleop {
     /// Dead-man time: silence for longer ends the take-over, s.
     #[garde(custom(within(0.02, 1.0)))]
     pub timeout_s: f64,
-}
-
-/// A number within `[min, max]`. Unlike a plain range rule it refuses NaN, and it names the value.
-fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
-    move |value, ()| {
-        if *value >= min && *value <= max {
-            Ok(())
-        } else {
-            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
-        }
-    }
 }

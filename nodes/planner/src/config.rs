@@ -3,18 +3,8 @@
 use crate::error::PlannerError;
 use garde::Validate;
 use outrider_foundation::Robot;
+use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
-
-/// A rule for numbers: within `min..=max`. Unlike garde's `range` it refuses NaN, which compares false with both ends.
-fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
-    move |value, &()| {
-        if *value >= min && *value <= max {
-            Ok(())
-        } else {
-            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
-        }
-    }
-}
 
 /// `config/planner.yaml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]

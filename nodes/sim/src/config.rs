@@ -3,6 +3,7 @@
 use crate::error::SimError;
 use garde::Validate;
 use outrider_foundation::data::BEAM_LIMIT;
+use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
@@ -272,17 +273,6 @@ pub struct PersonConfig {
     /// A person waits rather than come nearer to the robot's outline than this, in m; 0: walks on blindly.
     #[garde(custom(within(0.0, 5.0)))]
     pub waits_within_m: f64,
-}
-
-/// A range check that, unlike garde's own, refuses NaN.
-fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
-    move |value, ()| {
-        if *value >= min && *value <= max {
-            Ok(())
-        } else {
-            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
-        }
-    }
 }
 
 impl Config {

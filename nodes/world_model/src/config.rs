@@ -4,6 +4,7 @@ use crate::error::WorldModelError;
 use crate::inflation::RADIUS_LIMIT_CELLS;
 use garde::Validate;
 use outrider_foundation::Robot;
+use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 
 /// The most predicted positions of one track.
@@ -246,17 +247,6 @@ pub struct TracksConfig {
     /// Time from one predicted position to the next, in s.
     #[garde(custom(within(0.01, 5.0)))]
     pub prediction_step_s: f64,
-}
-
-/// A range check that names the value and refuses NaN, which garde's own `range` lets pass.
-fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
-    move |value, ()| {
-        if *value >= min && *value <= max {
-            Ok(())
-        } else {
-            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
-        }
-    }
 }
 
 impl InflationConfig {

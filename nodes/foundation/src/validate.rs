@@ -1,0 +1,26 @@
+//! Range checks for configurations, as garde takes them.
+
+/// A closed range that, unlike garde's own, refuses NaN; the error names the value and the range.
+pub fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |value, ()| {
+        if *value >= min && *value <= max {
+            Ok(())
+        } else {
+            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ends_belong_to_the_range_and_nan_does_not() {
+        assert!(within(0.0, 1.0)(&0.0, &()).is_ok() && within(0.0, 1.0)(&1.0, &()).is_ok());
+        for bad in [-1e-9, 1.0 + 1e-9, f64::INFINITY, f64::NAN] {
+            assert!(within(0.0, 1.0)(&bad, &()).is_err(), "{bad}");
+        }
+        assert_eq!(within(0.0, 1.0)(&f64::NAN, &()).unwrap_err().to_string(), "NaN is not within [0, 1]");
+    }
+}
