@@ -24,24 +24,24 @@ impl fmt::Display for Damage {
 #[derive(Debug, thiserror::Error)]
 pub enum BagError {
     /// The operating system refused.
-    #[error("{path}: cannot {action}: {source}", path = path.display())]
+    #[error("{path}: cannot {action}: {cause}", path = path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What was tried.
         action: &'static str,
         /// Its answer.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The MCAP writer refused.
-    #[error("{path}: cannot {action}: {source}", path = path.display())]
+    #[error("{path}: cannot {action}: {cause}", path = path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// What was tried.
         action: &'static str,
         /// Its answer.
-        source: Box<mcap::McapError>,
+        cause: Box<mcap::McapError>,
     },
     /// Not an MCAP file, or a folder without one.
     #[error("{path}: {reason}", path = path.display())]
@@ -80,11 +80,11 @@ pub enum BagError {
 
 impl BagError {
     pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
-        move |source| Self::Io { path: path.to_owned(), action, source }
+        move |cause| Self::Io { path: path.to_owned(), action, cause }
     }
 
     pub(crate) fn write(path: &Path, action: &'static str) -> impl FnOnce(mcap::McapError) -> Self {
-        move |source| Self::Write { path: path.to_owned(), action, source: Box::new(source) }
+        move |cause| Self::Write { path: path.to_owned(), action, cause: Box::new(cause) }
     }
 
     pub(crate) fn damaged(path: &Path, offset: u64, reason: impl Into<String>) -> Self {

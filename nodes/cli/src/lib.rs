@@ -1,4 +1,4 @@
-//! The `outrider` command: simulate, replay, report and look into bags without ROS.
+//! The `outrider` command: simulate, replay, report, monitor traces and look into bags without ROS.
 //!
 //! Every subcommand is one module with its `Args` and a `run` that returns the exit code.
 
@@ -12,6 +12,7 @@ pub mod bag;
 pub mod replay;
 pub mod report;
 pub mod sim;
+pub mod stl;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ pub enum Command {
     Sim(sim::Args),
     /// Run every node of a bag again and compare what comes out.
     Replay(replay::Args),
+    /// Evaluate a temporal-logic formula over a trace, or check specification files.
+    Stl(stl::Args),
 }
 
 impl Cli {
@@ -49,6 +52,7 @@ impl Cli {
             Command::Report(args) => report::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Replay(args) => replay::run(args),
+            Command::Stl(args) => stl::run(args),
         }
     }
 }

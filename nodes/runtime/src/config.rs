@@ -10,12 +10,12 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file could not be read.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {cause}", path.display())]
     Read {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The file is larger than a configuration can be.
     #[error("{}: {bytes} bytes are more than the {limit} that a configuration file may have", path.display(), limit = SIZE_LIMIT)]
@@ -51,7 +51,7 @@ pub const SIZE_LIMIT: u64 = 16 << 20;
 /// # Errors
 /// When it cannot be read, is not UTF-8, or is too large.
 pub fn read(path: &Path) -> Result<String, ConfigError> {
-    let wrap = |source| ConfigError::Read { path: path.to_owned(), source };
+    let wrap = |cause| ConfigError::Read { path: path.to_owned(), cause };
     let bytes = std::fs::metadata(path).map_err(wrap)?.len();
     if bytes > SIZE_LIMIT {
         return Err(ConfigError::TooLarge { path: path.to_owned(), bytes });

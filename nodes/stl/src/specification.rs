@@ -1,0 +1,201 @@
+//! A specification file: one formula with its name, requirement, severity, and what it rests on.
+
+use crate::error::{Position, StlError};
+use crate::formula::{Binary, Expression, Formula, Horizon, NodeId};
+use crate::monitor::Limits;
+use crate::parser::{Annotation, Known, Value, parse};
+use outrider_foundation::Span;
+
+/// What follows when a specification is not satisfied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The robot stops.
+    Stop,
+    /// The robot goes slower.
+    Slow,
+    /// It is reported.
+    Warn,
+}
+
+impl Severity {
+    /// Its word in the file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Slow => "slow",
+            Self::Warn => "warn",
+        }
+    }
+}
+
+/// A property with everything that a reader, a monitor and a safety case need.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Specification {
+    /// Its name, in snake case: that of the monitor.
+    pub name: String,
+    /// Identifier of the requirement that it makes checkable.
+    pub requirement: String,
+    /// What follows when it is not satisfied.
+    pub severity: Severity,
+    /// What it bounds, in a sentence.
+    pub bounds: String,
+    /// Where the bound comes from: a standard's clause, a measurement, a decision.
+    pub source: String,
+    /// Unit of its robustness.
+    pub unit: String,
+    /// What would clear it, for a person.
+    pub clears_when: String,
+    /// The shortest time between two samples that it is made for.
+    pub period: Span,
+    /// The longest time between two samples; after a longer one nothing can be said.
+    pub max_gap: Span,
+    /// The formula; its signals are those that the file declares.
+    pub formula: Formula,
+}
+
+/// Memory of one specification's windows: ten minutes at 100 Hz, and enough left.
+const MEMORY_MAX_BYTES: usize = 4 << 20;
+
+impl Specification {
+    /// Reads a file's text.
+    ///
+    /// # Errors
+    /// With line and column: what is not the language, an annotation that is missing or not known, or a formula that
+    /// is correct but not fit to keep a robot safe (see `docs/monitoring.md`).
+    pub fn parse(text: &str) -> Result<Self, StlError> {
+        let document = parse(text, Known::Declared)?;
+        let begin = Position { line: 1, column: 1 };
+        let name = document.name.ok_or_else(|| StlError::Syntax {
+            at: begin,
+            expected: "`specification NAME` at the beginning of the file".to_owned(),
+            found: "none".to_owned(),
+        })?;
+        let mut keys = Keys(document.annotations);
+        let specification = Self {
+            name,
+            requirement: keys.text("requirement")?,
+            severity: keys.severity()?,
+            bounds: keys.text("bounds")?,
+            source: keys.text("source")?,
+            unit: keys.text("unit")?,
+            clears_when: keys.text("clears_when")?,
+            period: keys.time("period")?,
+            max_gap: keys.time("max_gap")?,
+            formula: document.formula,
+        };
+        keys.nothing_left()?;
+        refuse_unsafe(&specification.formula)?;
+        Ok(specification)
+    }
+
+    /// What its monitor may use.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            period: self.period,
+            max_gap: Some(self.max_gap),
+            samples_max: usize::MAX,
+            memory_max_bytes: MEMORY_MAX_BYTES,
+        }
+    }
+}
+
+/// Annotations, taken one by one.
+struct Keys(Vec<Annotation>);
+
+impl Keys {
+    fn take(&mut self, key: &str) -> Result<Annotation, StlError> {
+        let refuse =
+            |at, problem: &str| StlError::Annotation { at, key: key.to_owned(), problem: problem.to_owned() };
+        let Some(index) = self.0.iter().position(|a| a.key == key) else {
+            return Err(refuse(Position { line: 1, column: 1 }, "missing"));
+        };
+        let found = self.0.remove(index);
+        match self.0.iter().find(|a| a.key == key) {
+            Some(again) => Err(refuse(again.at, "given twice")),
+            None => Ok(found),
+        }
+    }
+
+    fn text(&mut self, key: &str) -> Result<String, StlError> {
+        let found = self.take(key)?;
+        match found.value {
+            Value::Text(text) => Ok(text),
+            Value::Time(_) => Err(problem(&found, "a text is needed, in quotation marks")),
+        }
+    }
+
+    fn time(&mut self, key: &str) -> Result<Span, StlError> {
+        let found = self.take(key)?;
+        match found.value {
+            Value::Time(span) if span > Span::ZERO => Ok(span),
+            _ => Err(problem(&found, "a time above zero is needed, such as 200 ms")),
+        }
+    }
+
+    fn severity(&mut self) -> Result<Severity, StlError> {
+        let found = self.take("severity")?;
+        let all = [Severity::Stop, Severity::Slow, Severity::Warn];
+        let named = all.into_iter().find(|s| found.value == Value::Text(s.name().to_owned()));
+        named.ok_or_else(|| problem(&found, "it is one of stop, slow, warn"))
+    }
+
+    fn nothing_left(&self) -> Result<(), StlError> {
+        match self.0.first() {
+            None => Ok(()),
+            Some(unknown) => Err(problem(
+                unknown,
+                "not known; there are requirement, severity, bounds, source, unit, clears_when, period, max_gap",
+            )),
+        }
+    }
+}
+
+fn problem(annotation: &Annotation, problem: &str) -> StlError {
+    StlError::Annotation { at: annotation.at, key: annotation.key.clone(), problem: problem.to_owned() }
+}
+
+/// What is correct, and RTAMT's semantics, but would let a monitor be satisfied by something else than good behaviour.
+fn refuse_unsafe(formula: &Formula) -> Result<(), StlError> {
+    let reached = formula.reachable();
+    let of = |id: NodeId| formula.node(id).map(|n| n.expression);
+    for (i, node) in formula.nodes.iter().enumerate() {
+        if !reached.get(i).copied().unwrap_or(false) {
+            continue;
+        }
+        let refuse = |problem| {
+            let (at, id) = (Position::of(&formula.text, node.start), NodeId(i as u32));
+            Err(StlError::Unsafe { at, formula: formula.text_of(id).to_owned(), problem })
+        };
+        let warms_up = |id: NodeId| formula.horizon_of(id) != Horizon::default();
+        match node.expression {
+            Expression::Binary(Binary::Iff | Binary::Xor, ..) => {
+                return refuse(
+                    "its robustness is the distance between its sides, as in RTAMT, which is not a distance to violation; \
+                     write `(a -> b) and (b -> a)` or `(a and not b) or (b and not a)`",
+                );
+            }
+            Expression::Over(_, None, a) if warms_up(a) => {
+                return refuse(
+                    "without an interval it remembers for ever what its operand was worth before that was warmed up; \
+                     give it an interval",
+                );
+            }
+            Expression::Since(None, a, b) if warms_up(a) || warms_up(b) => {
+                return refuse(
+                    "without an interval it remembers for ever what its operands were worth before they were warmed up; \
+                     give it an interval",
+                );
+            }
+            Expression::Binary(operator, a, b)
+                if operator.is_comparison()
+                    && [a, b].iter().any(
+                        |id| matches!(of(*id), Some(Expression::Binary(inner, ..)) if inner.is_comparison()),
+                    ) =>
+            {
+                return refuse("it compares the result of a comparison; write `a < b and b < c`");
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
