@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTEST := python -m pytest -q
 RUNS ?= runs
 
-.PHONY: help setup build demo test check unit system stop-times golden clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl golden clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ system: build ## Real processes over real DDS only
 
 stop-times: build ## Measured: from a killed or frozen node to the first slower command and to standstill
 	@. .ros/env.sh && python tests/system/measure_stop.py --repetitions 5 --out $(RUNS)
+
+bench-stl: setup ## Measured: one update of a temporal-logic monitor, against r2u2_core and RTAMT
+	@. .ros/env.sh && OUTRIDER_ORACLE_PYTHON=$$(python tests/oracle/environment.py) cargo bench --locked -p outrider_stl --bench monitors
 
 golden: setup ## Writes msgs/golden/messages.jsonl anew with rclpy
 	@. .ros/env.sh && python msgs/golden/make.py

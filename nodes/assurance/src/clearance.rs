@@ -183,7 +183,7 @@ fn disc_at(track: &Track, t_s: f64, config: &crate::config::Tracks) -> (Point2, 
 }
 
 /// The predicted centre and its standard deviation, interpolated; beyond the prediction at constant velocity.
-fn predicted(track: &Track, t_s: f64, now_sigma_m: f64) -> (Point2, f64) {
+pub(crate) fn predicted(track: &Track, t_s: f64, now_sigma_m: f64) -> (Point2, f64) {
     let step_s = track.prediction_step_s;
     let go_on = |from: Point2, dt_s: f64| {
         Point2::new(from.x_m + track.velocity.x_m * dt_s, from.y_m + track.velocity.y_m * dt_s)

@@ -13,6 +13,9 @@ pub struct Config {
     /// State is published and monitors are evaluated at the latest after this time, s.
     #[garde(custom(within(0.02, 0.5)))]
     pub state_period_s: f64,
+    /// The properties of the specification files take a sample this often, s.
+    #[garde(custom(within(0.005, 0.1)))]
+    pub monitor_period_s: f64,
     /// How long after its challenge a permit holds, s.
     #[garde(custom(within(0.01, 0.06)))]
     pub time_to_live_s: f64,
@@ -205,9 +208,6 @@ pub struct Tracks {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Uncertainty {
-    /// Standard deviation of the position along its worst axis, m.
-    #[garde(custom(within(0.01, 10.0)))]
-    pub position_sigma_max_m: f64,
     /// Standard deviations of the position that are added to the distance from exclusion zones.
     #[garde(custom(within(0.0, 6.0)))]
     pub zone_sigma_gain: f64,

@@ -2,7 +2,8 @@
 
 use crate::Config;
 use crate::mode::{Cause, Change};
-use crate::monitor::{Part, Reading};
+use crate::monitor::{Part, Reading, Rule};
+use crate::properties::Properties;
 use crate::sensing::Knowledge;
 use crate::zones::ZoneMap;
 use outrider_foundation::data::{CausalRef, Command, Intervention, Mode};
@@ -14,7 +15,7 @@ use std::fmt::Write as _;
 pub(crate) struct Episodes {
     gap: Span,
     last: Option<Instant>,
-    recorded: Vec<crate::monitor::Rule>,
+    recorded: Vec<Rule>,
 }
 
 impl Episodes {
@@ -23,7 +24,7 @@ impl Episodes {
     }
 
     /// Whether this refusal is worth a record.
-    pub fn is_new(&mut self, rule: crate::monitor::Rule, now: Instant) -> bool {
+    pub fn is_new(&mut self, rule: Rule, now: Instant) -> bool {
         if self.last.is_none_or(|last| now.since(last) > self.gap) {
             self.recorded.clear();
         }
@@ -44,6 +45,7 @@ pub(crate) struct Evidence<'a> {
     pub sequence: u64,
     pub known: &'a Knowledge,
     pub zones: &'a ZoneMap,
+    pub properties: &'a Properties,
     pub command: Option<&'a Command>,
 }
 
@@ -86,20 +88,23 @@ impl Evidence<'_> {
 
     fn describe(&self, text: &mut String, reading: &Reading) {
         let rule = reading.rule;
-        let part = self.part(reading.part);
+        let part = self.part(reading);
+        let (name, unit, _) = rule.facts(self.properties);
         let of = if part.is_empty() { String::new() } else { format!(" ({part})") };
         // Writing into a string cannot fail.
-        let _ = if reading.value.is_finite() {
-            let (value, limit, unit) = (reading.value, reading.limit, rule.unit());
-            write!(text, "{}{of} is {value:.3} {unit}, the limit is {limit:.3}.", rule.name())
+        let _ = if let (Rule::Property(_), true) = (rule, reading.value.is_finite()) {
+            write!(text, "{name} has a robustness of {:.3} {unit}; `{part}` decided.", reading.value)
+        } else if reading.value.is_finite() {
+            let (value, limit) = (reading.value, reading.limit);
+            write!(text, "{}{of} is {value:.3} {unit}, the limit is {limit:.3}.", name)
         } else {
-            write!(text, "{}{of} cannot be judged.", rule.name())
+            write!(text, "{}{of} cannot be judged.", name)
         };
     }
 
-    fn part(&self, part: Part) -> String {
+    fn part(&self, reading: &Reading) -> String {
         let zone = |name: Option<&String>| format!("zone {}", name.map_or("?", String::as_str));
-        match part {
+        match reading.part {
             Part::None => String::new(),
             Part::Text(text) => text.to_owned(),
             Part::Track(id) => {
@@ -107,18 +112,23 @@ impl Evidence<'_> {
                 format!("{} #{id}", track.map_or("object", |t| t.class_label.as_str()))
             }
             Part::Exclusion(i) => zone(self.zones.exclusion.get(i).map(|(name, _)| name)),
+            Part::Formula(node, why) => {
+                let Rule::Property(property) = reading.rule else { return why.to_owned() };
+                let text = self.properties.subformula(property, node);
+                if why.is_empty() { text } else { format!("{text}: {why}") }
+            }
             Part::SpeedZone(i) => zone(self.zones.speed.get(i).map(|(name, ..)| name)),
         }
     }
 
     fn record(&self, reading: &Reading, before: Mode, after: Mode, text: String) -> Intervention {
-        let rule = reading.rule;
+        let (name, unit, clears_when) = reading.rule.facts(self.properties);
         Intervention {
-            subformula: self.part(reading.part),
+            subformula: self.part(reading),
             value: reading.value,
             limit: reading.limit,
-            unit: rule.unit().to_owned(),
-            ..self.bare(rule.name(), rule.clears_when(), before, after, text)
+            unit: unit.to_owned(),
+            ..self.bare(name, clears_when, before, after, text)
         }
     }
 

@@ -2,19 +2,24 @@
 //!
 //! It trusts neither the planner nor the world model: raw scan and odometry come first. It never plans a way, and never
 //! knows ROS, encodings, files or clocks. The way through it: [`Input`] → `sensing` (what is known, how fresh) →
-//! `state_checks` (may the robot move on as it moves) and `command_checks` (may it do what is proposed) → `mode` (how much
+//! `state_checks` (may the robot move on as it moves), `signals` →
+//! `properties` (the specification files: what has happened up to now) and `command_checks` (may it do what is proposed) → `mode` (how much
 //! freedom) → `backup` (what instead) → `explain` (why).
 
+mod ahead;
 mod backup;
 mod clearance;
 mod command_checks;
 mod config;
+mod conformity;
 mod explain;
 mod mode;
 mod monitor;
 mod motion;
 mod node;
+mod properties;
 mod sensing;
+mod signals;
 mod source;
 mod state_checks;
 mod tail_shape;
@@ -24,6 +29,7 @@ mod zones;
 
 pub use config::{Ages, Config, Margins, ModeLimits, Reaction, ScanQuality, Tail, Tracks, Uncertainty};
 pub use node::AssuranceNode;
+pub use signals::{SIGNALS, Signal};
 pub use zones::{ExclusionZone, SpeedZone, Zones};
 
 use outrider_foundation::data::{
@@ -86,6 +92,14 @@ pub enum AssuranceError {
         limit: f64,
         /// Which one that is.
         by: &'static str,
+    },
+    /// A property that cannot be monitored.
+    #[error("specification {name}: {problem}")]
+    Specification {
+        /// Its name.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// A zone that cannot be.
     #[error("zones: {name}: {problem}")]

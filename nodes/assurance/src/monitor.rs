@@ -1,7 +1,9 @@
 //! The rules, and what became of each.
 
 use crate::Config;
+use crate::properties::Properties;
 use outrider_foundation::data::{MonitorReading, Verdict};
+use outrider_stl::{NodeId, Severity};
 
 /// What a rule is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,10 +14,19 @@ pub(crate) enum Concern {
     Degrade,
     /// One command: not satisfied means that this command is refused.
     Command,
+    /// Nothing but what is reported.
+    Report,
+}
+
+/// A property of the specification files, by its place among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Property {
+    pub index: u8,
+    pub severity: Severity,
 }
 
 /// Every rule that is watched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
     ScanAge,
     ScanCoverage,
@@ -27,7 +38,6 @@ pub(crate) enum Rule {
     Contact,
     Localised,
     DetectionsAge,
-    PositionUncertainty,
     ChallengeAge,
     CommandAge,
     CommandDataAge,
@@ -40,20 +50,21 @@ pub(crate) enum Rule {
     Tracks,
     ExclusionZones,
     ZoneSpeed,
+    Property(Property),
 }
 
 impl Rule {
-    pub const fn name(self) -> &'static str {
-        self.facts().0
+    /// Name, unit, and what would clear it, for a person.
+    pub fn facts(self, properties: &Properties) -> (&str, &str, &str) {
+        match self {
+            Self::Property(property) => properties.facts(property),
+            _ => self.built_in(),
+        }
     }
 
-    pub const fn unit(self) -> &'static str {
-        self.facts().1
-    }
-
-    /// What would clear it, for a person.
-    pub const fn clears_when(self) -> &'static str {
-        self.facts().2
+    /// Either right or wrong: it has no margin that others could be compared with.
+    const fn is_logical(self) -> bool {
+        matches!(self, Self::Localised | Self::CommandSequence | Self::TailShape)
     }
 
     pub const fn concern(self, config: &Config) -> Concern {
@@ -67,12 +78,17 @@ impl Rule {
             | Self::MeasuredTurnRate
             | Self::StoppingDistance
             | Self::Contact => Concern::Stop,
-            Self::Localised | Self::DetectionsAge | Self::PositionUncertainty => Concern::Degrade,
+            Self::Localised | Self::DetectionsAge => Concern::Degrade,
+            Self::Property(property) => match property.severity {
+                Severity::Stop => Concern::Stop,
+                Severity::Slow => Concern::Degrade,
+                Severity::Warn => Concern::Report,
+            },
             _ => Concern::Command,
         }
     }
 
-    const fn facts(self) -> (&'static str, &'static str, &'static str) {
+    const fn built_in(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::ScanAge => ("scan_age", "s", "scans arrive in time again"),
             Self::ScanCoverage => ("scan_coverage", "rad", "the scan has no gap any more"),
@@ -88,7 +104,6 @@ impl Rule {
             Self::Contact => ("contact", "beams", "nothing touches the robot, and the gate is reset"),
             Self::Localised => ("localised", "", "the world model has a pose in the map"),
             Self::DetectionsAge => ("detections_age", "s", "detections arrive in time again"),
-            Self::PositionUncertainty => ("position_uncertainty", "m", "the position is known well enough"),
             Self::ChallengeAge => ("challenge_age", "s", "the gate's challenges arrive"),
             Self::CommandAge => ("command_age", "s", "the planner's commands arrive in time"),
             Self::CommandDataAge => ("command_data_age", "s", "commands rest on fresh sensor data"),
@@ -109,6 +124,7 @@ impl Rule {
                 ("exclusion_zones", "m", "the proposed motion keeps out of exclusion zones")
             }
             Self::ZoneSpeed => ("zone_speed", "m/s", "the proposed motion keeps the zone's speed"),
+            Self::Property(_) => ("property", "", ""),
         }
     }
 }
@@ -123,6 +139,8 @@ pub(crate) enum Part {
     Exclusion(usize),
     /// By index into the speed zones.
     SpeedZone(usize),
+    /// The subformula of a property that decided, and why it cannot be judged if it cannot.
+    Formula(NodeId, &'static str),
 }
 
 /// What became of one rule.
@@ -194,20 +212,20 @@ impl Reading {
             Verdict::Ok => 3,
         };
         let scale = if self.limit.abs() > 0.0 { self.limit.abs() } else { 1.0 };
-        // What has no unit is either right or wrong: it has no margin that others could be compared with.
-        let logical = self.rule.unit().is_empty() && self.is_ok();
+        let logical = self.rule.is_logical() && self.is_ok();
         let share = if logical { f64::MAX } else { self.robustness / scale };
         (verdict, if share.is_finite() { share } else { 0.0 })
     }
 
-    pub fn message(&self) -> MonitorReading {
+    pub fn message(&self, properties: &Properties) -> MonitorReading {
+        let (name, unit, _) = self.rule.facts(properties);
         MonitorReading {
-            name: self.rule.name().to_owned(),
+            name: name.to_owned(),
             verdict: self.verdict,
             robustness: self.robustness,
             value: self.value,
             limit: self.limit,
-            unit: self.rule.unit().to_owned(),
+            unit: unit.to_owned(),
         }
     }
 }

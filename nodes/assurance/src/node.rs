@@ -6,7 +6,9 @@ use crate::config::Config;
 use crate::explain::{Episodes, Evidence};
 use crate::mode::{Latch, ModeMachine};
 use crate::monitor::{Concern, Reading, Rule, worst};
+use crate::properties::Properties;
 use crate::sensing::Knowledge;
+use crate::signals::Sources;
 use crate::state_checks;
 use crate::zones::ZoneMap;
 use crate::{AssuranceError, Input, Output, Zones};
@@ -15,6 +17,7 @@ use outrider_foundation::data::{
     Permit, PinnedHashes,
 };
 use outrider_foundation::{Instant, Node, Now, Outbox, Robot, Span, Stamp, Stamped, Twist2};
+use outrider_stl::Specification;
 use sha2::Digest as _;
 
 /// Commands that are judged in one step; of more, the oldest are passed over and counted.
@@ -34,11 +37,14 @@ pub struct AssuranceNode {
     digest: CommandDigest,
     boot_id: u64,
     known: Knowledge,
+    properties: Properties,
     mode: ModeMachine,
     episodes: Episodes,
     planner: PlannerCount,
     challenge: Option<(Challenge, Instant)>,
     gate: Option<(GateState, Instant)>,
+    /// The last one.
+    permitted: Option<Instant>,
     last_ros: Option<Stamp>,
     due: Option<Instant>,
     /// Something came that the mode has to follow at once.
@@ -52,7 +58,7 @@ pub struct AssuranceNode {
 }
 
 impl AssuranceNode {
-    /// Assurance for this robot and these zones. `hashes` name what is in force, `digest` computes a command's SHA-256,
+    /// Assurance for this robot, these zones and these properties. `hashes` name what is in force, `digest` computes a command's SHA-256,
     /// `boot_id` must differ from every earlier run's.
     ///
     /// # Errors
@@ -60,6 +66,7 @@ impl AssuranceNode {
     pub fn new(
         config: Config,
         zones: Zones,
+        specifications: Vec<Specification>,
         robot: &Robot,
         hashes: PinnedHashes,
         digest: CommandDigest,
@@ -70,6 +77,7 @@ impl AssuranceNode {
             mode: ModeMachine::new(&config),
             episodes: Episodes::new(&config),
             zones: ZoneMap::new(&zones)?,
+            properties: Properties::new(specifications, Span::from_s(config.monitor_period_s))?,
             robot: robot.clone(),
             config,
             hashes,
@@ -79,6 +87,7 @@ impl AssuranceNode {
             planner: PlannerCount::default(),
             challenge: None,
             gate: None,
+            permitted: None,
             last_ros: None,
             due: None,
             urgent: false,
@@ -99,6 +108,7 @@ impl AssuranceNode {
             ("interventions", self.interventions.to_string()),
             ("commands passed over", self.passed_over.to_string()),
             ("messages rejected", self.rejected.to_string()),
+            ("memory of the properties, bytes", self.properties.byte_size().to_string()),
         ]
     }
 
@@ -152,6 +162,7 @@ impl AssuranceNode {
         let jump = Span::from_s(self.config.clock_jump_s);
         if self.last_ros.is_some_and(|last| last.since(now.ros) > jump) {
             self.known = Knowledge::default();
+            self.properties.restart();
             self.mode.restart();
             self.urgent = true;
         }
@@ -161,8 +172,10 @@ impl AssuranceNode {
     /// Judges the robot's state, and a proposal when there is one; answers.
     fn evaluate(&mut self, now: Now, proposal: Option<&Command>, out: &mut Outbox<Output>) {
         let mut readings = state_checks::judge(now, &self.known, &self.config, &self.robot);
+        readings.extend(self.properties.readings());
         self.follow_mode(now, &readings, proposal, out);
-        readings.push(self.challenge_age(now));
+        let challenge_age_s = self.challenge_age_s(now);
+        readings.push(Reading::age(Rule::ChallengeAge, challenge_age_s, self.config.ages.challenge_s));
         let state_count = readings.len();
         match proposal {
             None => {
@@ -193,9 +206,30 @@ impl AssuranceNode {
         out.push(Output::Intervention(self.evidence(now, proposal).change(&change)));
     }
 
-    fn challenge_age(&self, now: Now) -> Reading {
-        let age_s = self.challenge.map_or(f64::NAN, |(_, received)| now.mono.since(received).as_s());
-        Reading::age(Rule::ChallengeAge, age_s, self.config.ages.challenge_s)
+    fn challenge_age_s(&self, now: Now) -> f64 {
+        self.challenge.map_or(f64::NAN, |(_, received)| now.mono.since(received).as_s())
+    }
+
+    /// The properties take their samples.
+    fn sample(&mut self, now: Now) {
+        let gate = self.gate.as_ref().filter(|(_, received)| self.is_heard(now, *received));
+        let values = Sources {
+            now,
+            known: &self.known,
+            config: &self.config,
+            robot: &self.robot,
+            zones: &self.zones,
+            gate: gate.map(|(state, _)| state),
+            challenge_age_s: self.challenge_age_s(now),
+            permit_age_s: self.permitted.map_or(f64::NAN, |at| now.mono.since(at).as_s()),
+        }
+        .values();
+        self.urgent |= self.properties.update(now, &values);
+    }
+
+    /// The gate speaks every period.
+    fn is_heard(&self, now: Now, received: Instant) -> bool {
+        now.mono.since(received).as_s() <= self.config.ages.challenge_s
     }
 
     /// Permits the proposal, or the backup controller's command in its place, or nothing.
@@ -212,8 +246,9 @@ impl AssuranceNode {
             return;
         }
         // What merely degrades the mode is in the envelope.
-        let of_state: Vec<Reading> =
-            state.iter().filter(|r| r.rule.concern(&self.config) != Concern::Degrade).copied().collect();
+        let is_decisive =
+            |r: &&Reading| !matches!(r.rule.concern(&self.config), Concern::Degrade | Concern::Report);
+        let of_state: Vec<Reading> = state.iter().filter(is_decisive).copied().collect();
         let judged = [of_state.as_slice(), of_command].concat();
         // In SAFE_STOP the backup controller drives, except that standing still is nobody's monopoly.
         if judged.iter().all(Reading::is_ok) {
@@ -257,6 +292,7 @@ impl AssuranceNode {
         // The stop of the backup controller may be permitted on a robustness below zero, never on none.
         let Some(limiting) = worst(judged.iter().filter(|r| r.robustness.is_finite())) else { return };
         self.permits = self.permits.saturating_add(1);
+        self.permitted = Some(now.mono);
         out.push(Output::Permit(Permit {
             stamp: now.ros,
             version: Permit::VERSION,
@@ -273,7 +309,7 @@ impl AssuranceNode {
             hashes: self.hashes,
             inputs_digest: self.inputs_digest(&challenge, command),
             robustness: limiting.robustness,
-            limiting: limiting.rule.name().to_owned(),
+            limiting: limiting.rule.facts(&self.properties).0.to_owned(),
         }));
     }
 
@@ -303,8 +339,8 @@ impl AssuranceNode {
             boot_id: self.boot_id,
             sequence: self.states,
             mode: self.mode.mode(),
-            limiting: worst(readings).map_or("", |r| r.rule.name()).to_owned(),
-            monitors: readings.iter().map(Reading::message).collect(),
+            limiting: worst(readings).map_or("", |r| r.rule.facts(&self.properties).0).to_owned(),
+            monitors: readings.iter().map(|r| r.message(&self.properties)).collect(),
         }));
     }
 
@@ -342,13 +378,13 @@ impl AssuranceNode {
     /// What the gate published last, when it has been heard lately and says numbers.
     fn published(&self, now: Now) -> Option<Twist2> {
         let (state, received) = self.gate.as_ref()?;
-        let fresh = now.mono.since(*received).as_s() <= self.config.ages.challenge_s;
-        (fresh && state.twist.is_finite()).then_some(state.twist)
+        (self.is_heard(now, *received) && state.twist.is_finite()).then_some(state.twist)
     }
 
     fn evidence<'a>(&'a self, now: Now, command: Option<&'a Command>) -> Evidence<'a> {
         let (boot_id, sequence) = (self.boot_id, self.interventions);
-        Evidence { now, boot_id, sequence, known: &self.known, zones: &self.zones, command }
+        let (known, zones, properties) = (&self.known, &self.zones, &self.properties);
+        Evidence { now, boot_id, sequence, known, zones, properties, command }
     }
 }
 
@@ -368,6 +404,9 @@ impl Node for AssuranceNode {
                 commands.push(command);
             }
         }
+        if self.properties.is_due(now.mono) {
+            self.sample(now);
+        }
         let passed_over = commands.len().saturating_sub(COMMANDS_PER_STEP);
         self.passed_over = self.passed_over.saturating_add(passed_over as u64);
         for command in commands.iter().skip(passed_over) {
@@ -381,6 +420,7 @@ impl Node for AssuranceNode {
 
     fn next_wakeup(&self) -> Option<Instant> {
         // Before the first step: at once.
-        Some(self.due.unwrap_or_default())
+        let state = self.due.unwrap_or_default();
+        Some(self.properties.next_due().map_or(state, |due| due.min(state)))
     }
 }

@@ -1,6 +1,7 @@
 //! What is known: raw scan and odometry first, then what the world model says.
 
 use crate::config::{Config, ScanQuality};
+use crate::conformity::Conformity;
 use crate::source::Source;
 use outrider_foundation::data::{
     BEAM_LIMIT, Odometry, Scan, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
@@ -30,6 +31,9 @@ pub(crate) struct ScanPoints {
     pub contact_beams: u32,
     /// Scans in a row with enough of them.
     pub contact_scans: u32,
+    /// Mean change of the ranges from the scan before; zero at the first.
+    pub change_m: f64,
+    ranges_m: Vec<f32>,
 }
 
 impl ScanPoints {
@@ -48,9 +52,22 @@ impl ScanPoints {
         if !self.source.accept(scan.stamp, received) {
             return;
         }
+        self.compare(scan);
         self.measure(scan, &robot.base_from_lidar, &robot.footprint, quality);
         let touched = self.contact_beams >= quality.contact_beams;
         self.contact_scans = if touched { self.contact_scans.saturating_add(1) } else { 0 };
+    }
+
+    /// Beams that have an answer in both scans are compared. Without any there is no change to be seen: a lidar that
+    /// answers nothing is as good as frozen.
+    fn compare(&mut self, scan: &Scan) {
+        let pairs = self.ranges_m.iter().zip(&scan.ranges_m);
+        let (count, sum) = pairs
+            .map(|(before, now)| f64::from((now - before).abs()))
+            .filter(|change| change.is_finite())
+            .fold((0_u32, 0.0), |(count, sum), change| (count.saturating_add(1), sum + change));
+        self.change_m = if count > 0 { sum / f64::from(count) } else { 0.0 };
+        self.ranges_m.clone_from(&scan.ranges_m);
     }
 
     fn measure(
@@ -159,6 +176,8 @@ pub(crate) struct World {
     pub tracks: Vec<Track>,
     /// Age of the newest detections; NaN when there are none or they are not fresh.
     pub detections_age_s: f64,
+    /// Whether objects do what was predicted.
+    pub conformity: Conformity,
 }
 
 impl World {
@@ -182,6 +201,7 @@ impl World {
         self.pose = model.ego.pose;
         self.localised = model.ego.localised && model.ego.frame == FrameId::Map;
         self.position_sigma_m = sigma_m;
+        self.conformity.take(&model.tracks, model.stamp, self.localised);
         self.tracks.clone_from(&model.tracks);
         let detections = model.sources.iter().find(|s| s.name.trim_start_matches('/') == "detections");
         self.detections_age_s = match detections {

@@ -32,7 +32,6 @@ pub(crate) fn judge(now: Now, known: &Knowledge, config: &Config, robot: &Robot)
         if_measured(stopping_distance(now, known, config, robot)),
         contact(known, config),
         localised(known),
-        position(known, config),
     ];
     if config.detections_required {
         readings.push(Reading::age(Rule::DetectionsAge, known.world.detections_age_s, ages.detections_s));
@@ -79,13 +78,4 @@ fn localised(known: &Knowledge) -> Reading {
     }
     let value = f64::from(u8::from(known.world.localised));
     Reading::new(Rule::Localised, value - 0.5, value, 1.0)
-}
-
-fn position(known: &Knowledge, config: &Config) -> Reading {
-    let limit = config.uncertainty.position_sigma_max_m;
-    if known.world.source.stamp().is_none() {
-        return Reading::unknown(Rule::PositionUncertainty);
-    }
-    // An uncertainty beyond all measure cannot be judged on.
-    Reading::at_most(Rule::PositionUncertainty, known.world.position_sigma_m, limit)
 }

@@ -46,6 +46,23 @@ pub enum ConfigError {
 /// The largest configuration file that is read, in bytes.
 pub const SIZE_LIMIT: u64 = 16 << 20;
 
+/// The files of a folder whose names end in `.extension`, by name.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn list(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, ConfigError> {
+    let wrap = |cause| ConfigError::Read { path: folder.to_owned(), cause };
+    let mut found = vec![];
+    for entry in std::fs::read_dir(folder).map_err(wrap)? {
+        let path = entry.map_err(wrap)?.path();
+        if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Reads a text file.
 ///
 /// # Errors

@@ -56,6 +56,10 @@ impl BadSpans {
         }
     }
 
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
     /// What is bad between `start` and `end`, both included: the newest of it.
     pub fn within(&self, start: i64, end: i64) -> Option<Sample> {
         if self.length == 0 {

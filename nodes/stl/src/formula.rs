@@ -4,7 +4,13 @@ use outrider_foundation::Span;
 
 /// A node of a formula, by its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct NodeId(pub(crate) u32);
+pub struct NodeId(pub(crate) u16);
+
+impl NodeId {
+    pub(crate) fn place(self) -> usize {
+        usize::from(self.0)
+    }
+}
 
 /// Functions of one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +44,21 @@ pub(crate) enum Binary {
 }
 
 impl Binary {
+    /// The comparison with its sides exchanged.
+    pub const fn mirrored(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+            other => other,
+        }
+    }
+
+    pub const fn is_logical(self) -> bool {
+        matches!(self, Self::And | Self::Or | Self::Implies | Self::Iff | Self::Xor)
+    }
+
     pub const fn is_comparison(self) -> bool {
         matches!(
             self,
@@ -60,6 +81,12 @@ pub(crate) enum Step {
     StrongPrevious,
     Rise,
     Fall,
+}
+
+impl Step {
+    pub const fn is_edge(self) -> bool {
+        matches!(self, Self::Rise | Self::Fall)
+    }
 }
 
 /// Which end of the values in a window counts.
@@ -155,14 +182,14 @@ impl Formula {
     }
 
     pub(crate) fn node(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(id.0 as usize)
+        self.nodes.get(id.place())
     }
 
     /// Operands stand before operators, so one pass is enough, however often a definition is used.
     pub(crate) fn horizon_of(&self, id: NodeId) -> Horizon {
         let mut horizons: Vec<Horizon> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
-            let of = |id: NodeId| horizons.get(id.0 as usize).copied().unwrap_or_default();
+            let of = |id: NodeId| horizons.get(id.place()).copied().unwrap_or_default();
             let mut horizon = Horizon::default();
             for operand in node.expression.operands().into_iter().flatten().map(of) {
                 horizon.time = horizon.time.max(operand.time);
@@ -177,19 +204,19 @@ impl Formula {
             }
             horizons.push(horizon);
         }
-        horizons.get(id.0 as usize).copied().unwrap_or_default()
+        horizons.get(id.place()).copied().unwrap_or_default()
     }
 
     /// Whether a node is part of the formula: definitions may be unused.
     pub(crate) fn reachable(&self) -> Vec<bool> {
         let mut reached = vec![false; self.nodes.len()];
-        if let Some(root) = reached.get_mut(self.root.0 as usize) {
+        if let Some(root) = reached.get_mut(self.root.place()) {
             *root = true;
         }
         for (i, node) in self.nodes.iter().enumerate().rev() {
             if reached.get(i).copied().unwrap_or(false) {
                 for operand in node.expression.operands().into_iter().flatten() {
-                    if let Some(mark) = reached.get_mut(operand.0 as usize) {
+                    if let Some(mark) = reached.get_mut(operand.place()) {
                         *mark = true;
                     }
                 }

@@ -10,7 +10,9 @@
 //! operator whose window holds it Invalid, whatever the polarity.
 
 mod bad;
+mod cell;
 mod error;
+mod fitness;
 mod formula;
 mod lexer;
 mod monitor;

@@ -437,7 +437,8 @@ impl<'a> Parser<'a> {
             return Err(StlError::TooLarge { at, limit: NODE_LIMIT, what: "operators, names and numbers" });
         }
         self.nodes.push(Node { expression, start, end });
-        Ok(NodeId(self.nodes.len().saturating_sub(1) as u32))
+        // NODE_LIMIT fits.
+        Ok(NodeId(self.nodes.len().saturating_sub(1) as u16))
     }
 
     fn peek(&self) -> Token<'a> {

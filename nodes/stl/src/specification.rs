@@ -1,7 +1,8 @@
 //! A specification file: one formula with its name, requirement, severity, and what it rests on.
 
 use crate::error::{Position, StlError};
-use crate::formula::{Binary, Expression, Formula, Horizon, NodeId};
+use crate::fitness::refuse_unfit;
+use crate::formula::Formula;
 use crate::monitor::Limits;
 use crate::parser::{Annotation, Known, Value, parse};
 use outrider_foundation::Span;
@@ -84,7 +85,7 @@ impl Specification {
             formula: document.formula,
         };
         keys.nothing_left()?;
-        refuse_unsafe(&specification.formula)?;
+        refuse_unfit(&specification.formula)?;
         Ok(specification)
     }
 
@@ -152,50 +153,4 @@ impl Keys {
 
 fn problem(annotation: &Annotation, problem: &str) -> StlError {
     StlError::Annotation { at: annotation.at, key: annotation.key.clone(), problem: problem.to_owned() }
-}
-
-/// What is correct, and RTAMT's semantics, but would let a monitor be satisfied by something else than good behaviour.
-fn refuse_unsafe(formula: &Formula) -> Result<(), StlError> {
-    let reached = formula.reachable();
-    let of = |id: NodeId| formula.node(id).map(|n| n.expression);
-    for (i, node) in formula.nodes.iter().enumerate() {
-        if !reached.get(i).copied().unwrap_or(false) {
-            continue;
-        }
-        let refuse = |problem| {
-            let (at, id) = (Position::of(&formula.text, node.start), NodeId(i as u32));
-            Err(StlError::Unsafe { at, formula: formula.text_of(id).to_owned(), problem })
-        };
-        let warms_up = |id: NodeId| formula.horizon_of(id) != Horizon::default();
-        match node.expression {
-            Expression::Binary(Binary::Iff | Binary::Xor, ..) => {
-                return refuse(
-                    "its robustness is the distance between its sides, as in RTAMT, which is not a distance to violation; \
-                     write `(a -> b) and (b -> a)` or `(a and not b) or (b and not a)`",
-                );
-            }
-            Expression::Over(_, None, a) if warms_up(a) => {
-                return refuse(
-                    "without an interval it remembers for ever what its operand was worth before that was warmed up; \
-                     give it an interval",
-                );
-            }
-            Expression::Since(None, a, b) if warms_up(a) || warms_up(b) => {
-                return refuse(
-                    "without an interval it remembers for ever what its operands were worth before they were warmed up; \
-                     give it an interval",
-                );
-            }
-            Expression::Binary(operator, a, b)
-                if operator.is_comparison()
-                    && [a, b].iter().any(
-                        |id| matches!(of(*id), Some(Expression::Binary(inner, ..)) if inner.is_comparison()),
-                    ) =>
-            {
-                return refuse("it compares the result of a comparison; write `a < b and b < c`");
-            }
-            _ => {}
-        }
-    }
-    Ok(())
 }

@@ -6,8 +6,8 @@
 
 use crate::bad::BadSpans;
 use crate::formula::{Interval, NodeId};
-use crate::ring::Ring;
-use crate::sample::{Reason, Sample, Status};
+use crate::ring::{Ring, slots_for};
+use crate::sample::{Key, Reason, Sample, Status};
 
 /// The moment of an update.
 #[derive(Clone, Copy, Debug)]
@@ -26,26 +26,18 @@ pub(crate) struct Tick {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Entry {
     time: i64,
-    value: f64,
+    key: Key,
     at: i64,
     node: NodeId,
 }
 
 impl Entry {
     fn new(time: i64, sample: Sample) -> Self {
-        Self { time, value: sample.value, at: sample.at, node: sample.node }
+        Self { time, key: sample.key, at: sample.at, node: sample.node }
     }
 
     fn sample(self) -> Sample {
-        Sample::known(self.value, self.at, self.node)
-    }
-
-    fn is_at_least(&self, value: f64) -> bool {
-        self.value.total_cmp(&value).is_ge()
-    }
-
-    fn is_above(&self, value: f64) -> bool {
-        self.value.total_cmp(&value).is_gt()
+        Sample { key: self.key, at: self.at, node: self.node, status: Status::Known }
     }
 }
 
@@ -57,16 +49,11 @@ impl Wedge {
     /// A later sample that is no greater makes an earlier one useless. False when there is no room.
     #[must_use]
     fn push(&mut self, entry: Entry) -> bool {
-        while self.0.back().is_some_and(|back| back.is_at_least(entry.value)) {
-            self.0.pop_back();
-        }
-        self.0.push_back(entry)
+        self.0.replace_back(entry, |back| back.key >= entry.key)
     }
 
     fn forget_before(&mut self, time: i64) {
-        while self.0.front().is_some_and(|front| front.time < time) {
-            self.0.pop_front();
-        }
+        self.0.drop_front(|front| front.time < time);
     }
 
     fn least(&self) -> Option<Entry> {
@@ -82,15 +69,27 @@ struct Trust {
     adjacent: bool,
     /// Time of the last sample that was not warmed up.
     unknown: i64,
+    /// Warmed up, and nothing bad: so it stays until something happens.
+    quiet: bool,
 }
 
 impl Trust {
     fn new() -> Self {
-        Self { bad: BadSpans::default(), adjacent: false, unknown: i64::MIN }
+        Self { bad: BadSpans::default(), adjacent: false, unknown: i64::MIN, quiet: false }
     }
 
     /// Takes note of a sample's status; false when its value is of no use.
+    #[inline]
     fn admit(&mut self, tick: &Tick, sample: &Sample) -> bool {
+        if self.quiet && sample.status == Status::Known && !tick.gap {
+            return true;
+        }
+        self.admit_doubtful(tick, sample)
+    }
+
+    #[cold]
+    fn admit_doubtful(&mut self, tick: &Tick, sample: &Sample) -> bool {
+        self.quiet = false;
         if tick.gap {
             let hole = Sample::invalid(Reason::Gap, tick.now, sample.node);
             self.bad.add(tick.last.saturating_add(1), tick.now, false, hole);
@@ -105,14 +104,20 @@ impl Trust {
             self.unknown = tick.now;
         }
         self.adjacent = false;
-        !sample.value.is_nan()
+        !sample.value().is_nan()
     }
 
-    fn overflow(&mut self, tick: &Tick, since: i64, node: NodeId) {
-        self.bad.add(since, tick.now, false, Sample::invalid(Reason::BufferFull, tick.now, node));
+    #[cold]
+    #[inline(never)]
+    fn overflow(&mut self, tick: &Tick, since: i64, node: NodeId) -> Sample {
+        let cause = Sample::invalid(Reason::BufferFull, tick.now, node);
+        self.quiet = false;
+        self.bad.add(since, tick.now, false, cause);
+        cause
     }
 
     fn late(&mut self, last: i64, cause: Sample) {
+        self.quiet = false;
         self.bad.add(last, last, false, cause);
     }
 
@@ -123,7 +128,10 @@ impl Trust {
         match self.bad.within(start, end) {
             Some(cause) => Err(cause),
             None if start < tick.start || self.unknown >= start => Ok(Status::Unknown),
-            None => Ok(Status::Known),
+            None => {
+                self.quiet = self.bad.is_empty();
+                Ok(Status::Known)
+            }
         }
     }
 }
@@ -173,14 +181,30 @@ impl Window {
         self.trust.late(last, cause);
     }
 
+    #[inline(always)]
     pub fn update(&mut self, tick: &Tick, operand: Sample, node: NodeId) -> Sample {
+        if self.from == 0 && self.trust.quiet && operand.status == Status::Known && !tick.gap {
+            // Nothing is doubtful: the way that almost every update goes. It says what the long way would.
+            self.wedge.forget_before(tick.now.saturating_sub(self.to));
+            if self.wedge.push(Entry::new(tick.now, operand))
+                && let Some(least) = self.wedge.least()
+            {
+                return least.sample();
+            }
+            return self.trust.overflow(tick, tick.now, node);
+        }
+        self.update_doubtful(tick, operand, node)
+    }
+
+    #[inline(never)]
+    fn update_doubtful(&mut self, tick: &Tick, operand: Sample, node: NodeId) -> Sample {
         let (start, end) = (tick.now.saturating_sub(self.to), tick.now.saturating_sub(self.from));
         self.wedge.forget_before(start);
         if self.trust.admit(tick, &operand) {
             let entry = Entry::new(tick.now, operand);
             let fits = if self.from == 0 { self.wedge.push(entry) } else { self.young.push_back(entry) };
             if !fits {
-                self.trust.overflow(tick, tick.now, node);
+                let _ = self.trust.overflow(tick, tick.now, node);
             }
         }
         while let Some(entry) = self.young.front().copied().filter(|e| e.time <= end) {
@@ -246,9 +270,7 @@ impl SinceWindow {
 
     pub fn update(&mut self, tick: &Tick, left: Sample, right: Sample, node: NodeId) -> Sample {
         let (start, end) = (tick.now.saturating_sub(self.to), tick.now.saturating_sub(self.from));
-        while self.candidates.front().is_some_and(|c| c.time < start) {
-            self.candidates.pop_front();
-        }
+        self.candidates.drop_front(|candidate| candidate.time < start);
         if self.trust_left.admit(tick, &left) {
             self.cut(left);
             if self.from > 0 && !self.left.push(Entry::new(tick.now, left)) {
@@ -280,7 +302,7 @@ impl SinceWindow {
             self.young.pop_front();
             self.left.forget_before(entry.time.saturating_add(1));
             let held = match self.left.least() {
-                Some(least) if !least.is_at_least(entry.value) => Entry { time: entry.time, ..least },
+                Some(least) if least.key < entry.key => Entry { time: entry.time, ..least },
                 _ => entry,
             };
             if entry.time >= start && !self.enter(held) {
@@ -291,15 +313,12 @@ impl SinceWindow {
 
     #[must_use]
     fn enter(&mut self, entry: Entry) -> bool {
-        while self.candidates.back().is_some_and(|back| !back.is_above(entry.value)) {
-            self.candidates.pop_back();
-        }
-        self.candidates.push_back(entry)
+        self.candidates.replace_back(entry, |back| back.key <= entry.key)
     }
 
     fn cut(&mut self, left: Sample) {
         let mut newest = None;
-        while self.candidates.front().is_some_and(|c| c.is_above(left.value)) {
+        while self.candidates.front().is_some_and(|c| c.key > left.key) {
             newest = self.candidates.pop_front();
         }
         if let Some(newest) = newest {
@@ -324,7 +343,7 @@ impl Capacity {
         let within = |span: i64| {
             // Both ends count, and one more for the one that comes before another leaves.
             let samples = span.checked_div(period).unwrap_or(i64::MAX).saturating_add(2);
-            usize::try_from(samples).unwrap_or(usize::MAX).min(samples_max.saturating_add(1))
+            slots_for(usize::try_from(samples).unwrap_or(usize::MAX).min(samples_max.saturating_add(1)))
         };
         let (from, to) = (interval.from.nanos(), interval.to.nanos());
         Self { young: if from == 0 { 0 } else { within(from) }, window: within(to.saturating_sub(from)) }

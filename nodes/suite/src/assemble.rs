@@ -10,6 +10,7 @@ use outrider_gate::GateNode;
 use outrider_planner::PlannerNode;
 use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, config};
 use outrider_sim::SimNode;
+use outrider_stl::Specification;
 use outrider_world_model::WorldModelNode;
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
@@ -79,6 +80,10 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
                 "zones",
                 &files.zones.clone().unwrap_or_else(|| files.config.join(of_scenario)),
             )?;
+            for path in config::list(&files.config.join("assurance"), "stl")? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                resources.insert_file(&format!("{SPECIFICATION}{name}"), &path)?;
+            }
         }
         _ => {}
     }
@@ -136,8 +141,10 @@ pub fn assemble(
             let config = parsed(node, &resources, "config")?;
             let zones: Zones = parsed(node, &resources, "zones")?;
             let hashes = pinned_hashes(node, &resources, &zones)?;
-            let core = AssuranceNode::new(config, zones, &robot, hashes, command_digest, boot_id)
-                .map_err(|e| refused("config", e.to_string()))?;
+            let specifications = specifications(node, &resources)?;
+            let core =
+                AssuranceNode::new(config, zones, specifications, &robot, hashes, command_digest, boot_id)
+                    .map_err(|e| refused("config", e.to_string()))?;
             Box::new(Host::new(spec(resources), AssuranceBinding, core))
         }
         "gate" => {
@@ -166,8 +173,23 @@ fn robot(node: &str, resources: &Resources) -> Result<Robot, AssembleError> {
         .map_err(|e| AssembleError::Refused { origin: origin.to_owned(), message: e.to_string() })
 }
 
-/// What the gate pins when it is armed. The monitored properties are part of the program until they have files of
-/// their own; an empty set of zones is all zeros, which the gate refuses to be armed with.
+/// Roles of the specification files begin so; what follows is the file's name.
+const SPECIFICATION: &str = "specification/";
+
+/// The properties that are watched, in the order of their files' names.
+fn specifications(node: &str, resources: &Resources) -> Result<Vec<Specification>, AssembleError> {
+    let files = resources.iter().filter(|(role, _)| role.starts_with(SPECIFICATION));
+    let read = |(role, text): (&str, &str)| {
+        Specification::parse(text).map_err(|e| AssembleError::Refused {
+            origin: resources.get(node, role).map_or(role, |(_, origin)| origin).to_owned(),
+            message: e.to_string(),
+        })
+    };
+    files.map(read).collect()
+}
+
+/// What the gate pins when it is armed. An empty set of properties or of zones is all zeros, which the gate refuses to
+/// be armed with.
 fn pinned_hashes(node: &str, resources: &Resources, zones: &Zones) -> Result<PinnedHashes, AssembleError> {
     let sha = |parts: &[&str]| -> Digest {
         let mut hasher = Sha256::new();
@@ -177,8 +199,16 @@ fn pinned_hashes(node: &str, resources: &Resources, zones: &Zones) -> Result<Pin
         }
         hasher.finalize().into()
     };
+    let files = resources.iter().filter(|(role, _)| role.starts_with(SPECIFICATION));
+    let mut properties: Vec<&str> = files.flat_map(|(role, text)| [role, text]).collect();
     Ok(PinnedHashes {
-        specification: sha(&["outrider_assurance built-in properties", env!("CARGO_PKG_VERSION")]),
+        specification: if properties.is_empty() {
+            [0; 32]
+        } else {
+            // The rules that are built in are the program's.
+            properties.push(env!("CARGO_PKG_VERSION"));
+            sha(&properties)
+        },
         parameters: sha(&[resources.get(node, "config")?.0, resources.get(node, "robot")?.0]),
         zones: if zones.exclusion.is_empty() && zones.speed.is_empty() {
             [0; 32]

@@ -7,7 +7,7 @@ use outrider_foundation::data::PinnedHashes;
 fn refusal(change: impl Fn(&mut Config, &mut Zones)) -> String {
     let (mut c, mut z) = (config(), zones());
     change(&mut c, &mut z);
-    let node = AssuranceNode::new(c, z, &robot(), PinnedHashes::default(), digest, 1);
+    let node = AssuranceNode::new(c, z, vec![], &robot(), PinnedHashes::default(), digest, 1);
     node.err().map(|e| e.to_string()).unwrap_or_default()
 }
 

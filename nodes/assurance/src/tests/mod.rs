@@ -4,6 +4,7 @@ mod configuration;
 mod driving;
 mod modes;
 mod monitors;
+mod properties;
 mod support;
 
 pub(crate) use support::config;

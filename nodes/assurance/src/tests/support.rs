@@ -10,6 +10,7 @@ use outrider_foundation::data::{
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::robot::{Robot, example};
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Stamped, Twist2};
+use outrider_stl::Specification;
 use std::f64::consts::TAU;
 
 pub const BOOT: u64 = 5;
@@ -106,6 +107,10 @@ pub struct Rig {
     pub localised: bool,
     pub tracks: Vec<Track>,
     pub gate: GateMode,
+    /// What the gate publishes; as the robot moves when none is given.
+    pub commanded: Option<Twist2>,
+    /// Ranges that the lidar repeats.
+    pub frozen: Option<Vec<f32>>,
     pub challenge: u64,
     pub sequence: u64,
     pub outputs: Vec<Output>,
@@ -117,9 +122,13 @@ impl Rig {
     }
 
     pub fn with(config: Config, scene: Scene) -> Self {
+        Self::watching(config, scene, vec![])
+    }
+
+    pub fn watching(config: Config, scene: Scene, specifications: Vec<Specification>) -> Self {
         let robot = robot();
         let hashes = PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] };
-        let node = AssuranceNode::new(config, zones(), &robot, hashes, digest, BOOT).unwrap();
+        let node = AssuranceNode::new(config, zones(), specifications, &robot, hashes, digest, BOOT).unwrap();
         let now = Now { mono: Instant::from_nanos(9_000_000_000), ros: Stamp::from_nanos(3_000_000_000) };
         Self {
             node,
@@ -131,6 +140,8 @@ impl Rig {
             localised: true,
             tracks: vec![],
             gate: GateMode::Forwarding,
+            commanded: None,
+            frozen: None,
             challenge: 0,
             sequence: 0,
             outputs: vec![],
@@ -208,7 +219,7 @@ impl Rig {
             angle_increment_rad: step,
             range_min_m: 0.1,
             range_max_m: 20.0,
-            ranges_m: (0..BEAMS).map(range).collect(),
+            ranges_m: self.frozen.clone().unwrap_or_else(|| (0..BEAMS).map(range).collect()),
             ..Scan::default()
         }
     }
@@ -246,7 +257,7 @@ impl Rig {
             stamp: self.now.ros,
             boot_id: 7,
             mode: self.gate,
-            twist: self.twist,
+            twist: self.commanded.unwrap_or(self.twist),
             ..GateState::default()
         }
     }

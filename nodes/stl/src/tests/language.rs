@@ -138,7 +138,7 @@ fn what_has_no_bound_is_refused_before_it_can_hurt() {
     let error = Monitor::new(formula, &limits).unwrap_err().to_string();
     assert_eq!(
         error,
-        "1:7: `historically[0:1000](x)` needs 32000064 bytes at one sample every 0.001 s; 1048576 bytes are left"
+        "1:7: `historically[0:1000](x)` needs 33554432 bytes at one sample every 0.001 s; 1048576 bytes are left"
     );
     let formula = Formula::parse("x", &SIGNALS).unwrap();
     let limits = crate::Limits { period: outrider_foundation::Span::ZERO, ..limits };

@@ -46,7 +46,7 @@ pub(crate) fn evaluate(formula: &Formula, trace: &Trace) -> Vec<Vec<Naive>> {
 }
 
 fn at(expression: Expression, all: &[Vec<Naive>], trace: &Trace, i: usize) -> Naive {
-    let of = |id: NodeId| &all[id.0 as usize];
+    let of = |id: NodeId| &all[usize::from(id.0)];
     match expression {
         Expression::Constant(value) => Naive::Known(value),
         Expression::Signal(s) => match trace.rows[i].get(s).copied().flatten() {
@@ -210,6 +210,7 @@ fn unary(operator: Unary, a: f64) -> f64 {
     }
 }
 
+#[allow(clippy::float_cmp, reason = "on the limit means exactly on it")]
 fn binary(operator: Binary, l: f64, r: f64) -> f64 {
     // The distance, with the sign of the truth where it is zero.
     let signed = |distance: f64, holds: bool| {

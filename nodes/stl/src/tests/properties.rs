@@ -35,7 +35,7 @@ proptest! {
     fn the_engine_is_the_semantics(text in random::formula(), trace in random::trace(4, 400)) {
         let formula = Formula::parse(&text, &SIGNALS).unwrap();
         let expected = evaluate(&formula, &trace);
-        let root = &expected[formula.root().0 as usize];
+        let root = &expected[usize::from(formula.root().0)];
         for (i, verdict) in verdicts(&text, &trace).iter().enumerate() {
             prop_assert!(agrees(verdict, root[i]), "{text}\nsample {i}: {verdict:?}, expected {:?}", root[i]);
         }
@@ -105,7 +105,8 @@ proptest! {
                     State::Ok => prop_assert_eq!(l.state, State::Ok),
                     State::Violated => prop_assert!(matches!(l.state, State::Ok | State::Violated)),
                 }
-                prop_assert!(!(l.robustness < t.robustness), "{}: {} < {}", shape, l.robustness, t.robustness);
+                let worse = l.robustness < t.robustness;
+                prop_assert!(!worse, "{}: {} < {}", shape, l.robustness, t.robustness);
             }
         }
     }
@@ -118,7 +119,7 @@ proptest! {
         let all = evaluate(&formula, &trace);
         for verdict in verdicts(&text, &trace).iter().filter(|v| v.robustness.is_finite()) {
             let sample = trace.times.iter().position(|t| *t == verdict.at.nanos()).unwrap();
-            let decisive = all[verdict.responsible.0 as usize][sample];
+            let decisive = all[usize::from(verdict.responsible.0)][sample];
             prop_assert!(decisive == Naive::Known(verdict.robustness) || decisive == Naive::Known(-verdict.robustness), "{verdict:?} {decisive:?}");
         }
     }

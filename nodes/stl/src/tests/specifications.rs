@@ -86,12 +86,19 @@ fn formulas_that_could_be_satisfied_by_accident_are_refused() {
         (
             "(speed < 1) since (prev(limit) > 0)",
             "14:1: `(speed < 1) since (prev(limit) > 0)`",
-            "before they were warmed up",
+            "before that was warmed up",
         ),
-        ("0 < speed < 1", "14:1: `0 < speed < 1`", "a < b and b < c"),
+        ("0 < speed < 1", "14:1: `0 < speed < 1`", "a number is needed"),
+        ("speed - once[0:1](limit) < 1", "14:1: `speed - once[0:1](limit) < 1`", "use brackets"),
+        ("abs(speed > 1) > 0", "14:1: `abs(speed > 1)`", "a number is needed"),
+        ("speed and limit > 1", "14:1: `speed and limit > 1`", "compare it with one"),
+        ("rise(speed)", "14:1: `rise(speed)`", "compare it with one"),
+        ("once[0:1](speed)", "14:1: `once[0:1](speed)`", "compare it with one"),
     ] {
         let error = error(&with(formula));
         assert!(error.starts_with(place) && error.contains(word), "{error}");
     }
-    assert!(Specification::parse(&with("historically(speed < 1)")).is_ok());
+    for fit in ["historically(speed < 1)", "speed - (once[0:1] limit) < 1", "not prev(speed) > -limit"] {
+        Specification::parse(&with(fit)).unwrap();
+    }
 }

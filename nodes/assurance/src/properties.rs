@@ -1,0 +1,159 @@
+//! The specification in force: every property with its monitor, updated together at one rate.
+
+use crate::AssuranceError;
+use crate::monitor::{Part, Property, Reading, Rule};
+use crate::signals::{SIGNALS, Values};
+use outrider_foundation::data::Verdict as Word;
+use outrider_foundation::{Instant, Now, Span};
+use outrider_stl::{Monitor, Specification, State, Verdict};
+
+/// Properties of one specification.
+const PROPERTY_LIMIT: usize = 64;
+
+/// One property.
+#[derive(Clone, Debug)]
+struct Watched {
+    specification: Specification,
+    monitor: Monitor,
+    /// Where the formula's signals stand among all.
+    columns: Vec<usize>,
+    values: Vec<Option<f64>>,
+    verdict: Option<Verdict>,
+}
+
+/// All of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Properties {
+    watched: Vec<Watched>,
+    period: Span,
+    due: Option<Instant>,
+}
+
+impl Properties {
+    /// Monitors for `specifications`, to be updated every `period`.
+    pub fn new(specifications: Vec<Specification>, period: Span) -> Result<Self, AssuranceError> {
+        if specifications.len() > PROPERTY_LIMIT {
+            return Err(AssuranceError::Specification {
+                name: "all".into(),
+                problem: format!("{} properties are more than {PROPERTY_LIMIT}", specifications.len()),
+            });
+        }
+        let mut watched: Vec<Watched> = vec![];
+        for specification in specifications {
+            if watched.iter().any(|w| w.specification.name == specification.name) {
+                return Err(refuse(&specification.name, "there are two of this name".to_owned()));
+            }
+            watched.push(Watched::new(specification, period)?);
+        }
+        Ok(Self { watched, period, due: None })
+    }
+
+    /// Whether it is time for the next samples.
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.due.is_none_or(|due| now >= due)
+    }
+
+    /// When it will be; `None` without any property.
+    pub fn next_due(&self) -> Option<Instant> {
+        if self.watched.is_empty() { None } else { Some(self.due.unwrap_or_default()) }
+    }
+
+    /// Takes the signals' values. True when a property is no longer satisfied that was.
+    pub fn update(&mut self, now: Now, values: &Values) -> bool {
+        self.due = Some(now.mono + self.period);
+        let all = values.all();
+        let mut worse = false;
+        for watched in &mut self.watched {
+            for (value, column) in watched.values.iter_mut().zip(&watched.columns) {
+                *value = all.get(*column).copied().flatten();
+            }
+            let verdict = watched.monitor.update(now.mono, &watched.values);
+            let was_ok = watched.verdict.is_some_and(|before| before.state == State::Ok);
+            worse |= was_ok && verdict.state != State::Ok;
+            watched.verdict = Some(verdict);
+        }
+        worse
+    }
+
+    /// A ROS clock that ran backwards: everything is learned anew.
+    pub fn restart(&mut self) {
+        for watched in &mut self.watched {
+            watched.monitor.reset();
+            watched.verdict = None;
+        }
+    }
+
+    /// What became of each.
+    pub fn readings(&self) -> impl Iterator<Item = Reading> + '_ {
+        (0_u8..).zip(&self.watched).map(|(index, watched)| {
+            let rule = Rule::Property(Property { index, severity: watched.specification.severity });
+            watched.verdict.map_or(Reading::unknown(rule), |verdict| reading(rule, &verdict))
+        })
+    }
+
+    /// Name, unit, and what would clear it.
+    pub fn facts(&self, property: Property) -> (&str, &str, &str) {
+        let watched = self.watched.get(usize::from(property.index));
+        watched.map_or(("property", "", ""), |w| {
+            let s = &w.specification;
+            (&s.name, &s.unit, &s.clears_when)
+        })
+    }
+
+    /// The subformula that decided, as it is written, on one line.
+    pub fn subformula(&self, property: Property, node: outrider_stl::NodeId) -> String {
+        let watched = self.watched.get(usize::from(property.index));
+        let text = watched.map_or("", |w| w.monitor.formula().text_of(node));
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
+
+    /// Memory of all monitors.
+    pub fn byte_size(&self) -> usize {
+        self.watched.iter().map(|w| w.monitor.byte_size()).sum()
+    }
+}
+
+impl Watched {
+    fn new(specification: Specification, period: Span) -> Result<Self, AssuranceError> {
+        let name = &specification.name;
+        if specification.period > period {
+            let (made_for, given) = (specification.period.as_s(), period.as_s());
+            let problem = format!("made for a sample every {made_for} s, and one comes every {given} s");
+            return Err(refuse(name, problem));
+        }
+        let column = |signal: &String| {
+            SIGNALS.iter().position(|s| s.name == signal).ok_or_else(|| {
+                let all: Vec<&str> = SIGNALS.iter().map(|s| s.name).collect();
+                refuse(name, format!("there is no signal `{signal}`; there are: {}", all.join(", ")))
+            })
+        };
+        let columns = specification.formula.signals().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        let monitor = Monitor::new(specification.formula.clone(), &specification.limits())
+            .map_err(|e| refuse(name, e.to_string()))?;
+        Ok(Self { values: vec![None; columns.len()], columns, monitor, specification, verdict: None })
+    }
+}
+
+fn refuse(name: &str, problem: String) -> AssuranceError {
+    AssuranceError::Specification { name: name.to_owned(), problem }
+}
+
+/// What is measured is the robustness itself; it is held against zero.
+fn reading(rule: Rule, verdict: &Verdict) -> Reading {
+    let word = match verdict.state {
+        State::Unknown => Word::Unknown,
+        State::Ok => Word::Ok,
+        State::Violated => Word::Violated,
+        State::Invalid(_) => Word::Invalid,
+    };
+    let robustness = match word {
+        Word::Ok | Word::Violated => verdict.robustness,
+        Word::Unknown | Word::Invalid => f64::NAN,
+    };
+    let part = match verdict.state {
+        State::Invalid(reason) => Part::Formula(verdict.responsible, reason.name()),
+        State::Unknown => Part::Text("not warmed up"),
+        State::Ok | State::Violated => Part::Formula(verdict.responsible, ""),
+    };
+    Reading { rule, verdict: word, robustness, value: robustness, limit: 0.0, part }
+}
