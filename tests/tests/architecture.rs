@@ -33,6 +33,8 @@ fn a_forbidden_edge_is_found() {
         ("outrider_gate", "tokio"),
         ("outrider_planner", "outrider_sim"),
         ("outrider_foundation", "outrider_msgs"),
+        ("outrider_stl", "tempfile"),
+        ("outrider_stl", "outrider_gate"),
     ] {
         let mut json: serde_json::Value = serde_json::from_str(&metadata()).unwrap();
         let id = |name: &str| {
@@ -67,7 +69,7 @@ fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {
 #[test]
 fn no_core_names_a_clock_a_thread_a_file_or_a_hash_map() {
     let mut files = Vec::new();
-    for folder in ["foundation", "world_model", "planner", "assurance", "gate", "sim"] {
+    for folder in ["foundation", "stl", "world_model", "planner", "assurance", "gate", "sim"] {
         rust_files(&root().join("nodes").join(folder).join("src"), &mut files);
     }
     assert!(files.len() > 30, "only {} files", files.len());
@@ -92,4 +94,25 @@ fn source_files_stay_readable() {
     let long = |file: &&PathBuf| std::fs::read_to_string(file).unwrap().lines().count() > 600;
     let too_long: Vec<_> = files.iter().filter(long).collect();
     assert!(too_long.is_empty(), "over 600 lines: {too_long:?}");
+}
+
+/// Whoever adds a property finds it in the documentation, and shows that it can be violated.
+#[test]
+fn every_property_is_documented_and_tried_both_ways() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let (page, tests) = (read("docs/monitoring.md"), read("nodes/assurance/src/tests/properties.rs"));
+    let files: Vec<_> = std::fs::read_dir(root().join("config/assurance")).unwrap().collect();
+    assert!(files.len() >= 11, "{files:?}");
+    for file in files {
+        let path = file.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let requirement = text.lines().find_map(|l| l.strip_prefix("@requirement(\"")).unwrap();
+        let requirement = requirement.trim_end_matches("\")");
+        assert!(
+            page.contains(&format!("| `{name}` | {requirement} |")),
+            "{name} is not in docs/monitoring.md"
+        );
+        assert!(tests.contains(&format!("fn {name}()")), "{name} has no test");
+    }
 }

@@ -330,3 +330,13 @@ fn what_cannot_be_watched_refuses_to_start() {
     let twice = refused(|t| t, "braking_achieved");
     assert_eq!(twice, "specification braking_achieved: there are two of this name");
 }
+
+#[test]
+fn every_signal_is_documented() {
+    let page = include_str!("../../../../docs/monitoring.md");
+    for signal in SIGNALS {
+        let unit = if signal.unit.is_empty() { "–" } else { signal.unit };
+        let row = format!("| `{}` | {unit} | {} |", signal.name, signal.meaning);
+        assert!(page.contains(&row), "docs/monitoring.md lacks {row}");
+    }
+}
