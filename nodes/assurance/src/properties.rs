@@ -121,13 +121,10 @@ impl Watched {
             let problem = format!("made for a sample every {made_for} s, and one comes every {given} s");
             return Err(refuse(name, problem));
         }
-        let column = |signal: &String| {
-            SIGNALS.iter().position(|s| s.name == signal).ok_or_else(|| {
-                let all: Vec<&str> = SIGNALS.iter().map(|s| s.name).collect();
-                refuse(name, format!("there is no signal `{signal}`; there are: {}", all.join(", ")))
-            })
-        };
-        let columns = specification.formula.signals().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+        let all: Vec<&str> = SIGNALS.iter().map(|s| s.name).collect();
+        specification.check_signals(&all).map_err(|e| refuse(name, e.to_string()))?;
+        let signals = specification.formula.signals().iter();
+        let columns: Vec<usize> = signals.filter_map(|s| all.iter().position(|name| name == s)).collect();
         let monitor = Monitor::new(specification.formula.clone(), &specification.limits())
             .map_err(|e| refuse(name, e.to_string()))?;
         Ok(Self { values: vec![None; columns.len()], columns, monitor, specification, verdict: None })

@@ -97,6 +97,8 @@ pub(crate) enum Value {
 pub(crate) struct Document {
     pub name: Option<String>,
     pub annotations: Vec<Annotation>,
+    /// Where the signals are declared.
+    pub declared: Vec<Position>,
     pub formula: Formula,
 }
 
@@ -113,6 +115,7 @@ pub(crate) fn parse(text: &str, known: Known<'_>) -> Result<Document, StlError> 
         next: 0,
         depth: 0,
         nodes: vec![],
+        declared: vec![],
         signals,
         may_declare,
         constants: BTreeMap::new(),
@@ -127,6 +130,7 @@ struct Parser<'a> {
     next: usize,
     depth: usize,
     nodes: Vec<Node>,
+    declared: Vec<Position>,
     signals: Vec<String>,
     may_declare: bool,
     constants: BTreeMap<&'a str, f64>,
@@ -144,7 +148,9 @@ impl<'a> Parser<'a> {
                     self.advance();
                     name = Some(self.name("a name")?.0.to_owned());
                 }
-                Kind::Symbol("@") if root.is_none() => annotations.push(self.annotation()?),
+                Kind::Symbol("@") if root.is_none() && self.may_declare => {
+                    annotations.push(self.annotation()?)
+                }
                 Kind::Word("const") => self.constant()?,
                 Kind::Word("input" | "output" | "float" | "int") => self.declaration()?,
                 _ => root = Some(self.assertion()?),
@@ -152,8 +158,13 @@ impl<'a> Parser<'a> {
         }
         let end = self.peek();
         let root = root.ok_or_else(|| self.expected("a formula", end))?;
-        let Self { text, nodes, signals, .. } = self;
-        Ok(Document { name, annotations, formula: Formula { text: text.to_owned(), nodes, root, signals } })
+        let Self { text, nodes, signals, declared, .. } = self;
+        Ok(Document {
+            name,
+            annotations,
+            declared,
+            formula: Formula { text: text.to_owned(), nodes, root, signals },
+        })
     }
 
     /// `name = formula;` or `formula`. What follows must be separated by a semicolon.
@@ -208,6 +219,7 @@ impl<'a> Parser<'a> {
             return Err(self.unknown(name, token));
         }
         self.free_name(name, token)?;
+        self.declared.push(self.place(token));
         self.signals.push(name.to_owned());
         Ok(())
     }

@@ -52,6 +52,7 @@ pub struct Specification {
     pub max_gap: Span,
     /// The formula; its signals are those that the file declares.
     pub formula: Formula,
+    declared: Vec<Position>,
 }
 
 /// Memory of one specification's windows: ten minutes at 100 Hz, and enough left.
@@ -83,10 +84,25 @@ impl Specification {
             period: keys.time("period")?,
             max_gap: keys.time("max_gap")?,
             formula: document.formula,
+            declared: document.declared,
         };
         keys.nothing_left()?;
         refuse_unfit(&specification.formula)?;
         Ok(specification)
+    }
+
+    /// Whether somebody gives the signals that the file declares.
+    ///
+    /// # Errors
+    /// With the place of the first that nobody gives, and all that are given.
+    pub fn check_signals(&self, given: &[&str]) -> Result<(), StlError> {
+        let declared = self.formula.signals().iter().zip(&self.declared);
+        match declared.into_iter().find(|(name, _)| !given.contains(&name.as_str())) {
+            None => Ok(()),
+            Some((name, at)) => {
+                Err(StlError::UnknownName { at: *at, name: name.clone(), known: given.join(", ") })
+            }
+        }
     }
 
     /// What its monitor may use.

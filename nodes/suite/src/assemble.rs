@@ -3,14 +3,14 @@
 use crate::bindings::{AssuranceBinding, GateBinding, PlannerBinding, SimBinding, WorldModelBinding};
 use crate::convert::command_digest;
 use crate::scenario::Scenario;
-use outrider_assurance::{AssuranceNode, Zones};
+use outrider_assurance::{AssuranceNode, SIGNALS, Zones};
 use outrider_foundation::data::{Digest, PinnedHashes};
 use outrider_foundation::{Robot, RobotDescription};
 use outrider_gate::GateNode;
 use outrider_planner::PlannerNode;
 use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, config};
 use outrider_sim::SimNode;
-use outrider_stl::Specification;
+use outrider_stl::{Specification, StlError};
 use outrider_world_model::WorldModelNode;
 use sha2::{Digest as _, Sha256};
 use std::path::{Path, PathBuf};
@@ -176,11 +176,22 @@ fn robot(node: &str, resources: &Resources) -> Result<Robot, AssembleError> {
 /// Roles of the specification files begin so; what follows is the file's name.
 const SPECIFICATION: &str = "specification/";
 
+/// A specification over the signals that assurance gives.
+///
+/// # Errors
+/// With line and column.
+pub fn read_specification(text: &str) -> Result<Specification, StlError> {
+    let signals: Vec<&str> = SIGNALS.iter().map(|s| s.name).collect();
+    let specification = Specification::parse(text)?;
+    specification.check_signals(&signals)?;
+    Ok(specification)
+}
+
 /// The properties that are watched, in the order of their files' names.
 fn specifications(node: &str, resources: &Resources) -> Result<Vec<Specification>, AssembleError> {
     let files = resources.iter().filter(|(role, _)| role.starts_with(SPECIFICATION));
     let read = |(role, text): (&str, &str)| {
-        Specification::parse(text).map_err(|e| AssembleError::Refused {
+        read_specification(text).map_err(|e| AssembleError::Refused {
             origin: resources.get(node, role).map_or(role, |(_, origin)| origin).to_owned(),
             message: e.to_string(),
         })

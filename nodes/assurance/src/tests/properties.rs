@@ -323,7 +323,10 @@ fn what_cannot_be_watched_refuses_to_start() {
     let all: Vec<&str> = SIGNALS.iter().map(|s| s.name).collect();
     assert_eq!(
         unknown,
-        format!("specification sensor_age: there is no signal `scan_rage_s`; there are: {}", all.join(", "))
+        format!(
+            "specification sensor_age: 12:13: there is no signal, constant or definition `scan_rage_s`; there are: {}",
+            all.join(", ")
+        )
     );
     let slow = refused(|t| t.replace("@period(20 ms)", "@period(50 ms)"), "sensor_age");
     assert_eq!(slow, "specification sensor_age: made for a sample every 0.05 s, and one comes every 0.02 s");

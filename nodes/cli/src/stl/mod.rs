@@ -7,6 +7,7 @@ use clap::Subcommand;
 use outrider_foundation::{Instant, Span};
 use outrider_runtime::config;
 use outrider_stl::{Formula, Limits, Monitor, Specification, State, Verdict};
+use outrider_suite::assemble;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -41,7 +42,8 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Check specification files, and print what each needs.
+    /// Check specification files against the language and against the signals that assurance gives, and print what each
+    /// needs.
     Check {
         /// Files.
         #[arg(required = true, value_name = "FILE.stl")]
@@ -62,6 +64,13 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 fn evaluate(args: &Args) -> anyhow::Result<ExitCode> {
     let trace = Trace::read(args.trace.as_deref().context("--trace is missing")?)?;
+    let (picked, mut monitor) = prepare(args, &trace)?;
+    print(args.explain, &trace, &picked, &mut monitor)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The monitor, and which columns of the trace it takes.
+fn prepare(args: &Args, trace: &Trace) -> anyhow::Result<(Vec<usize>, Monitor)> {
     let columns: Vec<&str> = trace.signals.iter().map(String::as_str).collect();
     let (formula, declared) = match &args.file {
         None => {
@@ -74,16 +83,14 @@ fn evaluate(args: &Args) -> anyhow::Result<ExitCode> {
         }
     };
     let picked = trace.columns(formula.signals())?;
-    let given = args.max_gap.map(seconds).transpose()?;
     let limits = Limits {
         period: trace.period(),
-        max_gap: given.or(declared),
+        max_gap: args.max_gap.map(seconds).transpose()?.or(declared),
         samples_max: trace.rows.len(),
         memory_max_bytes: MEMORY_MAX_BYTES,
     };
-    let mut monitor = Monitor::new(formula, &limits).map_err(|e| anyhow::anyhow!("formula:{e}"))?;
-    print(args.explain, &trace, &picked, &mut monitor)?;
-    Ok(ExitCode::SUCCESS)
+    let monitor = Monitor::new(formula, &limits).map_err(|e| anyhow::anyhow!("formula:{e}"))?;
+    Ok((picked, monitor))
 }
 
 fn seconds(gap_s: f64) -> anyhow::Result<Span> {
@@ -93,15 +100,21 @@ fn seconds(gap_s: f64) -> anyhow::Result<Span> {
 
 /// A reader that goes away (`| head`) is no fault.
 fn print(explain: bool, trace: &Trace, picked: &[usize], monitor: &mut Monitor) -> anyhow::Result<()> {
-    let written = write(explain, trace, picked, monitor);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let written = write(&mut out, explain, trace, picked, monitor).and_then(|()| out.flush());
     match written {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("standard output"),
     }
 }
 
-fn write(explain: bool, trace: &Trace, picked: &[usize], monitor: &mut Monitor) -> std::io::Result<()> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+fn write(
+    out: &mut impl Write,
+    explain: bool,
+    trace: &Trace,
+    picked: &[usize],
+    monitor: &mut Monitor,
+) -> std::io::Result<()> {
     writeln!(out, "t_s,robustness,state{}", if explain { ",responsible,at_s,reason" } else { "" })?;
     let mut values = vec![None; picked.len()];
     for row in &trace.rows {
@@ -115,7 +128,7 @@ fn write(explain: bool, trace: &Trace, picked: &[usize], monitor: &mut Monitor) 
         }
         writeln!(out)?;
     }
-    out.flush()
+    Ok(())
 }
 
 const fn word(state: State) -> &'static str {
@@ -167,7 +180,8 @@ fn check(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
 }
 
 fn check_one(path: &Path) -> anyhow::Result<String> {
-    let specification = read_specification(path)?;
+    let specification = assemble::read_specification(&config::read(path)?)
+        .map_err(|e| anyhow::anyhow!("{}:{e}", path.display()))?;
     let limits = specification.limits();
     let monitor = Monitor::new(specification.formula, &limits)
         .map_err(|e| anyhow::anyhow!("{}:{e}", path.display()))?;
@@ -180,4 +194,76 @@ fn check_one(path: &Path) -> anyhow::Result<String> {
         monitor.byte_size(),
         monitor.formula().signals().join(", "),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(
+        spec: Option<&str>,
+        file: Option<&Path>,
+        trace: &str,
+        max_gap: Option<f64>,
+    ) -> anyhow::Result<String> {
+        let folder = tempfile::tempdir()?;
+        let path = folder.path().join("trace.csv");
+        std::fs::write(&path, trace)?;
+        let args = Args {
+            action: None,
+            spec: spec.map(str::to_owned),
+            file: file.map(Path::to_owned),
+            trace: None,
+            max_gap,
+            explain: true,
+        };
+        let trace = Trace::read(&path)?;
+        let (picked, mut monitor) = prepare(&args, &trace)?;
+        let mut out = vec![];
+        write(&mut out, args.explain, &trace, &picked, &mut monitor)?;
+        Ok(String::from_utf8(out)?)
+    }
+
+    /// The page shows what the program prints.
+    #[test]
+    fn the_example_of_the_documentation() {
+        let page = include_str!("../../../../docs/monitoring.md");
+        let (_, rest) = page.split_once("$ cat trace.csv\n").unwrap();
+        let (trace, rest) = rest.split_once("$ outrider stl --spec '").unwrap();
+        let (spec, rest) = rest.split_once("' --trace trace.csv --max-gap 0.2 --explain\n").unwrap();
+        let (printed, _) = rest.split_once("```").unwrap();
+        assert_eq!(run(Some(spec), None, trace, Some(0.2)).unwrap(), printed);
+    }
+
+    #[test]
+    fn a_specification_file_over_a_trace() {
+        let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/assurance/sensor_age.stl"));
+        let mut trace = "t_s,odometry_age_s,other,scan_age_s\n".to_owned();
+        for i in 0..60 {
+            trace.push_str(&format!("{},0.01,7,{}\n", f64::from(i) * 0.02, if i == 40 { 0.2 } else { 0.05 }));
+        }
+        let printed = run(None, Some(file), &trace, None).unwrap();
+        let row = |i: usize| printed.lines().nth(i + 1).unwrap();
+        assert!(row(24).contains(",unknown,"), "{}", row(24));
+        assert!(row(25).contains(",ok,\"odometry_age_s < 0.1\","), "{}", row(25));
+        assert!(row(59).ends_with(",violated,\"scan_age_s < 0.15\",0.8,"), "{}", row(59));
+        let gap = trace.replace("0.5,0.01", "0.71,0.01");
+        let printed = run(None, Some(file), &gap, None).unwrap();
+        assert!(printed.contains("gap longer than declared"), "the file's max_gap holds");
+    }
+
+    #[test]
+    fn errors_name_file_or_formula_and_column() {
+        let trace = "t_s,x\n0,1\n";
+        let error = |spec| run(Some(spec), None, trace, None).unwrap_err().to_string();
+        assert_eq!(
+            error("x < y"),
+            "--spec:1:5: there is no signal, constant or definition `y`; there are: x"
+        );
+        let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/assurance/sensor_age.stl"));
+        let lacks = run(None, Some(file), trace, None).unwrap_err().to_string();
+        assert!(lacks.ends_with("trace.csv: no column `scan_age_s`; there are: x"), "{lacks}");
+        let bad = run(Some("x < 2"), None, trace, Some(0.0)).unwrap_err().to_string();
+        assert_eq!(bad, "--max-gap: 0 s is not a time above zero");
+    }
 }

@@ -107,6 +107,7 @@ fn errors_name_line_column_and_what_was_expected() {
             "always[0:1](x > 0)",
             "1:1: `always` looks into the future; there are only operators of the past: `historically`",
         ),
+        ("@max_gap(1) x", "1:1: expected a signal, a number, an operator or `(`, found `@`"),
         ("x U y", "1:3: expected an operator, `;` or the end, found `U`"),
         ("rise x", "1:6: expected `(`, found `x`"),
         ("x % y", "1:3: expected a formula, found the character `%`"),
