@@ -131,7 +131,8 @@ fn of_r2u2(formula: &Formula, trace: &[[f64; 2]]) -> [f64; 3] {
 fn of_rtamt(python: &str, text: &str, trace: &Path) -> f64 {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/oracle/rtamt_time.py");
     let output = std::process::Command::new(python)
-        .args([script, "--period-ms", "10", "--spec", text, "--trace"])
+        // A sourced ROS has a Python path of its own.
+        .args(["-E", script, "--period-ms", "10", "--spec", text, "--trace"])
         .arg(trace)
         .output()
         .unwrap();

@@ -1,6 +1,6 @@
 //! Operators in flat form: where each takes its operands from, and what it remembers.
 
-use crate::formula::{Binary, Expression, Extremum, Formula, NodeId, Step, Unary};
+use crate::formula::{Binary, Expression, Extremum, Formula, Horizon, NodeId, Step, Unary};
 use crate::monitor::Limits;
 use crate::sample::{Reason, Sample, Status, Threshold, binary, unary};
 use crate::window::{Capacity, SinceWindow, Tick, Window};
@@ -85,7 +85,7 @@ pub(crate) fn cells(formula: &Formula, limits: &Limits) -> Vec<Slot> {
         };
         let cell = match comparison(formula, id) {
             Some(comparison) => Some(Cell::Take(Operand::Threshold(comparison))),
-            None => cell(node.expression, &mut operand, limits),
+            None => cell(node.expression, formula.horizon_of(id), &mut operand, limits),
         };
         slots.extend(cell.map(|cell| Slot { node: id, cell }));
     }
@@ -107,6 +107,7 @@ fn comparison(formula: &Formula, node: NodeId) -> Option<Comparison> {
 /// `None` for a constant: its register says it all.
 fn cell(
     expression: Expression,
+    horizon: Horizon,
     operand: &mut impl FnMut(NodeId) -> Operand,
     limits: &Limits,
 ) -> Option<Cell> {
@@ -119,11 +120,11 @@ fn cell(
         Expression::Step(step, a) => Cell::Step(step, operand(a), None),
         Expression::Over(extremum, None, a) => Cell::Ever(extremum, operand(a), NOTHING_YET),
         Expression::Over(extremum, Some(interval), a) => {
-            Cell::Within(extremum, operand(a), Box::new(Window::new(interval, &capacity(interval))))
+            Cell::Within(extremum, operand(a), Box::new(Window::new(interval, horizon, &capacity(interval))))
         }
         Expression::Since(None, a, b) => Cell::SinceEver(operand(a), operand(b), NOTHING_YET.negated()),
         Expression::Since(Some(interval), a, b) => {
-            let window = SinceWindow::new(interval, &capacity(interval));
+            let window = SinceWindow::new(interval, horizon, &capacity(interval));
             Cell::SinceWithin(operand(a), operand(b), Box::new(window))
         }
     })

@@ -5,7 +5,7 @@
 //! the negated least of `-x`.
 
 use crate::bad::BadSpans;
-use crate::formula::{Interval, NodeId};
+use crate::formula::{Horizon, Interval, NodeId};
 use crate::ring::{Ring, slots_for};
 use crate::sample::{Key, Reason, Sample, Status};
 
@@ -64,6 +64,8 @@ impl Wedge {
 /// Which samples of an operand cannot be judged.
 #[derive(Clone, Debug)]
 struct Trust {
+    /// How much past the operator rests on, its operands' included.
+    horizon: i64,
     bad: BadSpans,
     /// The sample before was bad.
     adjacent: bool,
@@ -74,8 +76,13 @@ struct Trust {
 }
 
 impl Trust {
-    fn new() -> Self {
-        Self { bad: BadSpans::default(), adjacent: false, unknown: i64::MIN, quiet: false }
+    fn new(horizon: Horizon) -> Self {
+        let horizon = horizon.time.nanos();
+        Self { horizon, bad: BadSpans::default(), adjacent: false, unknown: i64::MIN, quiet: false }
+    }
+
+    fn reset(&mut self) {
+        *self = Self { bad: BadSpans::default(), adjacent: false, unknown: i64::MIN, quiet: false, ..*self };
     }
 
     /// Takes note of a sample's status; false when its value is of no use.
@@ -121,13 +128,15 @@ impl Trust {
         self.bad.add(last, last, false, cause);
     }
 
-    /// Whether the operator, which reaches back to `start`, is warmed up; the cause when something bad lies between
+    /// Whether the operator, whose windows reach back to `start`, is warmed up; the cause when something bad lies between
     /// `start` and `end`.
     fn judge(&mut self, tick: &Tick, start: i64, end: i64) -> Result<Status, Sample> {
         self.bad.forget_before(start);
         match self.bad.within(start, end) {
             Some(cause) => Err(cause),
-            None if start < tick.start || self.unknown >= start => Ok(Status::Unknown),
+            None if tick.now.saturating_sub(tick.start) < self.horizon || self.unknown >= start => {
+                Ok(Status::Unknown)
+            }
             None => {
                 self.quiet = self.bad.is_empty();
                 Ok(Status::Known)
@@ -157,13 +166,14 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    pub fn new(interval: Interval, capacity: &Capacity) -> Self {
+    /// `horizon` is how much past the operator rests on, its operands' included.
+    pub fn new(interval: Interval, horizon: Horizon, capacity: &Capacity) -> Self {
         Self {
             from: interval.from.nanos(),
             to: interval.to.nanos(),
             young: Ring::new(capacity.young),
             wedge: Wedge(Ring::new(capacity.window)),
-            trust: Trust::new(),
+            trust: Trust::new(horizon),
         }
     }
 
@@ -174,7 +184,7 @@ impl Window {
     pub fn reset(&mut self) {
         self.young.clear();
         self.wedge.0.clear();
-        self.trust = Trust::new();
+        self.trust.reset();
     }
 
     pub fn late(&mut self, last: i64, cause: Sample) {
@@ -239,15 +249,16 @@ pub(crate) struct SinceWindow {
 }
 
 impl SinceWindow {
-    pub fn new(interval: Interval, capacity: &Capacity) -> Self {
+    /// `horizon` is how much past the operator rests on, its operands' included.
+    pub fn new(interval: Interval, horizon: Horizon, capacity: &Capacity) -> Self {
         Self {
             from: interval.from.nanos(),
             to: interval.to.nanos(),
             young: Ring::new(capacity.young),
             left: Wedge(Ring::new(capacity.young)),
             candidates: Ring::new(capacity.window),
-            trust_left: Trust::new(),
-            trust_right: Trust::new(),
+            trust_left: Trust::new(horizon),
+            trust_right: Trust::new(horizon),
         }
     }
 
@@ -259,8 +270,8 @@ impl SinceWindow {
         self.young.clear();
         self.left.0.clear();
         self.candidates.clear();
-        self.trust_left = Trust::new();
-        self.trust_right = Trust::new();
+        self.trust_left.reset();
+        self.trust_right.reset();
     }
 
     pub fn late(&mut self, last: i64, cause: Sample) {
@@ -271,6 +282,9 @@ impl SinceWindow {
     pub fn update(&mut self, tick: &Tick, left: Sample, right: Sample, node: NodeId) -> Sample {
         let (start, end) = (tick.now.saturating_sub(self.to), tick.now.saturating_sub(self.from));
         self.candidates.drop_front(|candidate| candidate.time < start);
+        // What every young sample of `right` has behind it.
+        let needed = self.young.front().map_or(tick.now, |young| young.time.saturating_add(1));
+        self.left.forget_before(needed);
         if self.trust_left.admit(tick, &left) {
             self.cut(left);
             if self.from > 0 && !self.left.push(Entry::new(tick.now, left)) {

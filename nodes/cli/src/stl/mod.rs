@@ -23,7 +23,13 @@ pub struct Args {
     #[command(subcommand)]
     action: Option<Action>,
     /// The formula, over the columns of the trace.
-    #[arg(long, value_name = "FORMULA", required_unless_present = "file", conflicts_with = "file")]
+    #[arg(
+        long,
+        value_name = "FORMULA",
+        allow_hyphen_values = true,
+        required_unless_present = "file",
+        conflicts_with = "file"
+    )]
     spec: Option<String>,
     /// A specification file in place of the formula.
     #[arg(long, value_name = "FILE.stl")]

@@ -38,14 +38,16 @@ fn bad_between(of: &[Naive], trace: &Trace, i: usize, start: i64, end: i64) -> b
 /// Values of all nodes at all samples.
 pub(crate) fn evaluate(formula: &Formula, trace: &Trace) -> Vec<Vec<Naive>> {
     let mut all: Vec<Vec<Naive>> = vec![];
-    for node in &formula.nodes {
-        let values = (0..trace.times.len()).map(|i| at(node.expression, &all, trace, i)).collect();
+    for (n, node) in formula.nodes.iter().enumerate() {
+        let horizon = formula.horizon_of(NodeId(n as u16)).time.nanos();
+        let values = (0..trace.times.len()).map(|i| at(node.expression, horizon, &all, trace, i)).collect();
         all.push(values);
     }
     all
 }
 
-fn at(expression: Expression, all: &[Vec<Naive>], trace: &Trace, i: usize) -> Naive {
+fn at(expression: Expression, horizon: i64, all: &[Vec<Naive>], trace: &Trace, i: usize) -> Naive {
+    let long = trace.times[i] - trace.times[0] >= horizon;
     let of = |id: NodeId| &all[usize::from(id.0)];
     match expression {
         Expression::Constant(value) => Naive::Known(value),
@@ -66,7 +68,7 @@ fn at(expression: Expression, all: &[Vec<Naive>], trace: &Trace, i: usize) -> Na
                 Extremum::Least => over(&values, value),
                 Extremum::Greatest => over(&values, negate),
             };
-            let warm = (0..=i).all(|k| trace.times[k] < start || !is_unknown(of(a)[k]));
+            let warm = long && (0..=i).all(|k| trace.times[k] < start || !is_unknown(of(a)[k]));
             let present = interval.is_none().then(|| of(a)[i]);
             if bad_between(of(a), trace, i, start, end) {
                 return Naive::Invalid;
@@ -76,7 +78,7 @@ fn at(expression: Expression, all: &[Vec<Naive>], trace: &Trace, i: usize) -> Na
         Expression::Since(interval, a, b) => {
             let (start, end) = stretch(interval.map(|n| (n.from.nanos(), n.to.nanos())), trace, i);
             let inside = samples(trace, i, start, end);
-            since(of(a), of(b), trace, i, &inside, interval.is_none(), start, end)
+            since(of(a), of(b), trace, i, &inside, interval.is_none(), long, start, end)
         }
     }
 }
@@ -135,7 +137,7 @@ fn settle(
     match present {
         Some(Naive::Known(_)) if value.is_finite() => Naive::Known(value),
         Some(_) => Naive::Unknown(value),
-        None if start < trace.times[0] || !warm => Naive::Unknown(value),
+        None if !warm => Naive::Unknown(value),
         None if empty => Naive::Invalid,
         None => result,
     }
@@ -149,6 +151,7 @@ fn since(
     i: usize,
     inside: &[usize],
     ever: bool,
+    long: bool,
     start: i64,
     end: i64,
 ) -> Naive {
@@ -163,7 +166,8 @@ fn since(
     let of_right: Vec<Naive> = inside.iter().map(|j| right[*j]).collect();
     let both: Vec<Naive> = of_left.iter().chain(&of_right).copied().collect();
     let result = over(&both, |_| best);
-    let warm = (0..=i).all(|k| trace.times[k] < start || !is_unknown(left[k]) && !is_unknown(right[k]));
+    let warm =
+        long && (0..=i).all(|k| trace.times[k] < start || !is_unknown(left[k]) && !is_unknown(right[k]));
     let present = ever.then(|| over(&[left[i], right[i]], |_| 0.0));
     match settle(result, present, trace, inside.is_empty(), warm, start, trace.times[i]) {
         _ if trace.holed(start, end) || bad_between(right, trace, i, start, end) => Naive::Invalid,

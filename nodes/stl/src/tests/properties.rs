@@ -55,6 +55,20 @@ proptest! {
         }
     }
 
+    /// And with room for exactly the rate that comes it is never full.
+    #[test]
+    fn the_room_for_the_declared_rate_is_enough(text in random::formula(), trace in random::trace(4, 400)) {
+        let formula = Formula::parse(&text, &SIGNALS).unwrap();
+        let steps = trace.times.windows(2).map(|pair| pair[1] - pair[0]);
+        let period = Span::from_nanos(steps.min().unwrap_or(1_000_000));
+        let max_gap = Some(Span::from_nanos(trace.max_gap.max(period.nanos())));
+        let mut monitor = Monitor::new(formula, &Limits { period, max_gap, ..limits() }).unwrap();
+        for (time, row) in trace.times.iter().zip(&trace.rows) {
+            let verdict = monitor.update(Instant::from_nanos(*time), row);
+            prop_assert_ne!(verdict.state, State::Invalid(crate::Reason::BufferFull), "{}", text);
+        }
+    }
+
     /// Worse data never makes a verdict that could be given before another one: it stays or becomes Invalid.
     #[test]
     fn invalid_dominates(text in random::formula(), trace in random::trace(0, 1 << 40), at in 0usize..60, signal in 0usize..3) {
