@@ -1,8 +1,10 @@
 """A program that knows nothing but topics and services operates the suite. The tests go on from one another."""
 
+import math
+
 import pytest
-from harness import NODES, Suite, wait_for
-from outrider_msgs.msg import GateState
+from harness import NODES, ROOT, Suite, wait_for
+from outrider_msgs.msg import GateState, MonitorReading
 from outsider import Outsider
 
 
@@ -56,6 +58,16 @@ def test_the_world_model_is_read_from_python(outsider):
     assert {source.name.rsplit("/")[-1] for source in world.sources} >= {"scan", "odom"}
     sequences = outsider.world_sequences
     assert sequences == sorted(set(sequences)), "a sequence number came twice or out of order"
+
+
+def test_every_property_is_monitored_and_satisfied(outsider):
+    files = sorted(path.stem for path in (ROOT / "config" / "assurance").glob("*.stl"))
+    assert len(files) >= 11
+    outsider.drive(above_mps=0.3)
+    monitors = {monitor.name: monitor for monitor in outsider.assurance.monitors}
+    for name in files:
+        monitor = monitors[name]
+        assert monitor.verdict == MonitorReading.OK and math.isfinite(monitor.robustness), monitor
 
 
 def test_reset_disarms_and_arming_lets_it_go_on(outsider):

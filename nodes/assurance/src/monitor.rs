@@ -152,6 +152,8 @@ pub(crate) struct Reading {
     pub robustness: f64,
     pub value: f64,
     pub limit: f64,
+    /// How much is much: what makes robustnesses of different units comparable.
+    pub scale: f64,
     pub part: Part,
 }
 
@@ -162,7 +164,7 @@ impl Reading {
             return Self::invalid(rule, value, limit);
         }
         let verdict = if robustness >= 0.0 { Verdict::Ok } else { Verdict::Violated };
-        Self { rule, verdict, robustness, value, limit, part: Part::None }
+        Self { rule, verdict, robustness, value, limit, scale: scale(limit), part: Part::None }
     }
 
     /// `value` may not exceed `limit`.
@@ -181,7 +183,8 @@ impl Reading {
 
     /// Cannot be judged.
     pub const fn invalid(rule: Rule, value: f64, limit: f64) -> Self {
-        Self { rule, verdict: Verdict::Invalid, robustness: f64::NAN, value, limit, part: Part::None }
+        let (verdict, robustness) = (Verdict::Invalid, f64::NAN);
+        Self { rule, verdict, robustness, value, limit, scale: scale(limit), part: Part::None }
     }
 
     /// Nothing to judge yet.
@@ -203,7 +206,7 @@ impl Reading {
         self.is_ok() && self.robustness > 0.0
     }
 
-    /// For comparing rules with each other: how bad the verdict, then the robustness as a share of the limit.
+    /// For comparing rules with each other: how bad the verdict, then the robustness as a share of what is much.
     fn rank(&self) -> (u8, f64) {
         let verdict = match self.verdict {
             Verdict::Invalid => 0,
@@ -211,9 +214,8 @@ impl Reading {
             Verdict::Unknown => 2,
             Verdict::Ok => 3,
         };
-        let scale = if self.limit.abs() > 0.0 { self.limit.abs() } else { 1.0 };
         let logical = self.rule.is_logical() && self.is_ok();
-        let share = if logical { f64::MAX } else { self.robustness / scale };
+        let share = if logical { f64::MAX } else { self.robustness / self.scale };
         (verdict, if share.is_finite() { share } else { 0.0 })
     }
 
@@ -230,8 +232,12 @@ impl Reading {
     }
 }
 
-/// The reading that is worst: a bad verdict before a good one, then the least robustness as a share of the limit; the
-/// first of equals.
+const fn scale(limit: f64) -> f64 {
+    if limit.abs() > 0.0 { limit.abs() } else { 1.0 }
+}
+
+/// The reading that is worst: a bad verdict before a good one, then the least robustness as a share of what is much;
+/// the first of equals.
 pub(crate) fn worst<'a>(readings: impl IntoIterator<Item = &'a Reading>) -> Option<&'a Reading> {
     readings.into_iter().min_by(|a, b| {
         let ((va, ra), (vb, rb)) = (a.rank(), b.rank());

@@ -87,7 +87,8 @@ impl Properties {
     pub fn readings(&self) -> impl Iterator<Item = Reading> + '_ {
         (0_u8..).zip(&self.watched).map(|(index, watched)| {
             let rule = Rule::Property(Property { index, severity: watched.specification.severity });
-            watched.verdict.map_or(Reading::unknown(rule), |verdict| reading(rule, &verdict))
+            let scale = |v: &Verdict| watched.monitor.formula().scale_of(v.responsible).unwrap_or(1.0);
+            watched.verdict.map_or(Reading::unknown(rule), |v| reading(rule, &v, scale(&v)))
         })
     }
 
@@ -136,7 +137,7 @@ fn refuse(name: &str, problem: String) -> AssuranceError {
 }
 
 /// What is measured is the robustness itself; it is held against zero.
-fn reading(rule: Rule, verdict: &Verdict) -> Reading {
+fn reading(rule: Rule, verdict: &Verdict, scale: f64) -> Reading {
     let word = match verdict.state {
         State::Unknown => Word::Unknown,
         State::Ok => Word::Ok,
@@ -152,5 +153,5 @@ fn reading(rule: Rule, verdict: &Verdict) -> Reading {
         State::Unknown => Part::Text("not warmed up"),
         State::Ok | State::Violated => Part::Formula(verdict.responsible, ""),
     };
-    Reading { rule, verdict: word, robustness, value: robustness, limit: 0.0, part }
+    Reading { rule, verdict: word, robustness, value: robustness, limit: 0.0, scale, part }
 }

@@ -166,6 +166,18 @@ impl Formula {
         self.node(node).and_then(|n| self.text.get(n.start..n.end)).unwrap_or("")
     }
 
+    /// The constant that a comparison holds something against, as a measure of what is much; `None` without one, or when it
+    /// is zero.
+    pub fn scale_of(&self, node: NodeId) -> Option<f64> {
+        let Expression::Binary(operator, a, b) = self.node(node)?.expression else { return None };
+        let constant = |id: NodeId| match self.node(id)?.expression {
+            Expression::Constant(value) => Some(value.abs()),
+            _ => None,
+        };
+        let limit = constant(a).or(constant(b)).filter(|limit| *limit > 0.0);
+        limit.filter(|_| operator.is_comparison())
+    }
+
     /// The text that it was read from.
     pub fn text(&self) -> &str {
         &self.text

@@ -285,6 +285,21 @@ fn detector_nonconformity() {
     assert_eq!(record.subformula, "detector_nonconformity < 3");
 }
 
+/// Robustnesses of different units are compared by what is much for each: 45 ms of 50 are more than 1 m/s of 10.
+#[test]
+fn the_limiting_property_is_the_one_with_the_least_share_left() {
+    let mut rig = cruising();
+    drive(&mut rig, 0.1, |_| {});
+    let state = rig.state();
+    let limiting = rig.reading(&state.limiting);
+    assert_ne!(state.limiting, "permit_liveness");
+    let permits = rig.reading("permit_liveness");
+    assert!(
+        permits.robustness < limiting.robustness,
+        "though it is the lesser number: {permits:?} {limiting:?}"
+    );
+}
+
 #[test]
 fn a_clock_that_ran_backwards_leaves_nothing_known() {
     let mut rig = cruising();
