@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTEST := python -m pytest -q
 RUNS ?= runs
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl golden clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps golden clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ stop-times: build ## Measured: from a killed or frozen node to the first slower 
 
 bench-stl: setup ## Measured: one update of a temporal-logic monitor, against r2u2_core and RTAMT
 	@. .ros/env.sh && OUTRIDER_ORACLE_PYTHON=$$(python tests/oracle/environment.py) cargo bench --locked -p outrider_stl --bench monitors
+
+bench-steps: setup ## Measured: a step of assurance and of the gate
+	@. .ros/env.sh && cargo bench --locked -p outrider_suite --bench steps
 
 golden: setup ## Writes msgs/golden/messages.jsonl anew with rclpy
 	@. .ros/env.sh && python msgs/golden/make.py

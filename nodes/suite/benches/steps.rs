@@ -1,0 +1,235 @@
+//! What a step of assurance and of the gate costs while the robot drives: 720 beams, 20 tracks, a braking tail of 20 poses,
+//! all properties. Prints p50 and p99. The two answer each other as they do on a robot, with the real digests.
+
+#![allow(
+    missing_docs,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "a benchmark reads the clock and stops at the first fault"
+)]
+
+use outrider_assurance::{AssuranceNode, Input as ToAssurance, Output as OfAssurance, Zones};
+use outrider_foundation::data::{
+    Command, CommandSource, Mode, Odometry, OperatorAction, OperatorRequest, PinnedHashes, Scan, SourceState,
+    SourceStatus, Track, TrackState, TrajectoryPoint, WorldModel,
+};
+use outrider_foundation::grid::FrameId;
+use outrider_foundation::robot::{Robot, example};
+use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Stamped, Twist2};
+use outrider_gate::{GateNode, Input as ToGate, Output as OfGate};
+use outrider_suite::assemble::read_specification;
+use outrider_suite::convert::command_digest;
+use std::path::{Path, PathBuf};
+use std::time::Instant as Clock;
+
+const PERIOD: Span = Span::from_millis(10);
+const TWIST: Twist2 = Twist2::new(0.6, 0.05);
+const BEAMS: usize = 720;
+const TRACKS: u64 = 20;
+const TAIL: usize = 20;
+const CYCLES: u64 = 20_000;
+const WARM_UP: u64 = 500;
+
+fn config(file: &str) -> String {
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    std::fs::read_to_string(folder.join(file)).unwrap()
+}
+
+fn assurance(robot: &Robot) -> AssuranceNode {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/assurance");
+    let files = outrider_runtime::config::list(&folder, "stl").unwrap();
+    let read = |path: &PathBuf| read_specification(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let zones: Zones = serde_saphyr::from_str(&config("zones/warehouse.yaml")).unwrap();
+    let hashes = PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] };
+    let parameters = serde_saphyr::from_str(&config("assurance.yaml")).unwrap();
+    AssuranceNode::new(parameters, zones, files.iter().map(read).collect(), robot, hashes, command_digest, 5)
+        .unwrap()
+}
+
+/// A hall with shelves: ranges between 2 and 9 m, other ones with every scan.
+fn scan(stamp: Stamp, cycle: u64) -> Scan {
+    let range = |i: usize| {
+        let angle = i as f64 / BEAMS as f64 * std::f64::consts::TAU;
+        let noise = ((i as u64 * 7919 + cycle * 104_729) % 1000) as f64 * 2e-5;
+        (5.5 + 2.0 * libm::sin(3.0 * angle) + 1.5 * libm::cos(11.0 * angle) + noise) as f32
+    };
+    Scan {
+        stamp,
+        frame: "laser".into(),
+        angle_increment_rad: std::f64::consts::TAU / BEAMS as f64,
+        range_min_m: 0.1,
+        range_max_m: 20.0,
+        ranges_m: (0..BEAMS).map(range).collect(),
+        ..Scan::default()
+    }
+}
+
+fn world(stamp: Stamp, sequence: u64, pose: Pose2) -> WorldModel {
+    let mut model = WorldModel { stamp, boot_id: 4, sequence, scan_stamp: stamp, ..WorldModel::default() };
+    model.ego.frame = FrameId::Map;
+    model.ego.localised = true;
+    model.ego.pose = pose;
+    model.ego.covariance = [1e-4, 0.0, 0.0, 0.0, 1e-4, 0.0, 0.0, 0.0, 1e-4];
+    let track = |id: u64| {
+        let angle = id as f64 * 0.31;
+        let (s, c) = libm::sincos(angle);
+        let position = Point2::new(pose.x_m + 5.0 * c, pose.y_m + 5.0 * s);
+        Track {
+            id,
+            state: TrackState::Confirmed,
+            class_label: "person".into(),
+            position,
+            velocity: Point2::new(-0.8 * s, 0.8 * c),
+            covariance: std::array::from_fn(|i| if i % 5 == 0 { 0.01 } else { 0.0 }),
+            radius_m: 0.25,
+            prediction_step_s: 0.1,
+            prediction: (1..=30)
+                .map(|k| Point2::new(position.x_m - 0.08 * f64::from(k) * s, position.y_m))
+                .collect(),
+            prediction_sigma_m: (1..=30).map(|k| 0.1 + 0.01 * f64::from(k)).collect(),
+            ..Track::default()
+        }
+    };
+    model.tracks = (1..=TRACKS).map(track).collect();
+    let name = "/detections".into();
+    model.sources =
+        vec![SourceState { name, status: SourceStatus::Fresh, age_s: 0.1, ..SourceState::default() }];
+    model
+}
+
+/// From the measured velocity: held for 0.2 s, then braked at 1.2 m/s².
+fn command(stamp: Stamp, sequence: u64, measured: Twist2) -> Command {
+    let point = |i: usize| {
+        let t_s = i as f64 * 0.7 / (TAIL - 1) as f64;
+        let braked_s = (t_s - 0.2).max(0.0);
+        let (v_mps, w_radps) = (measured.v_mps.max(0.01), measured.w_radps);
+        let braked_s = braked_s.min(v_mps / 1.2);
+        let keep = 1.0 - braked_s * 1.2 / v_mps;
+        let held_s = t_s.min(0.2);
+        let way_m = v_mps * (held_s + braked_s) - 0.6 * braked_s * braked_s;
+        let pose = Pose2::IDENTITY.advance(measured, way_m / v_mps);
+        TrajectoryPoint { t_s, pose, twist: Twist2::new(v_mps * keep, w_radps * keep) }
+    };
+    Command {
+        stamp,
+        boot_id: 3,
+        sequence,
+        source: CommandSource::Planner,
+        twist: TWIST,
+        braking_tail: (0..TAIL).map(point).collect(),
+        data_stamp: stamp,
+        world_model_sequence: 1,
+        ..Command::default()
+    }
+}
+
+#[derive(Default)]
+struct Times(Vec<u64>);
+
+impl Times {
+    fn print(mut self, what: &str) {
+        self.0.sort_unstable();
+        let at = |share: f64| self.0[((self.0.len() - 1) as f64 * share) as usize] as f64 / 1e3;
+        println!("| {what} | {} | {:.1} | {:.1} | {:.1} |", self.0.len(), at(0.5), at(0.99), at(1.0));
+    }
+}
+
+fn step<N: Node>(node: &mut N, now: Now, inputs: Vec<N::Input>, times: &mut Times) -> Vec<N::Output> {
+    let inputs: Vec<_> = inputs.into_iter().map(|value| Stamped { received: now.mono, value }).collect();
+    let mut out = Outbox::new(64);
+    let begin = Clock::now();
+    node.step(now, &inputs, &mut out);
+    times.0.push(begin.elapsed().as_nanos() as u64);
+    out.drain().collect()
+}
+
+fn main() {
+    let robot = Robot::new(example::amr()).unwrap();
+    let mut assurance = assurance(&robot);
+    let mut gate =
+        GateNode::new(serde_saphyr::from_str(&config("gate.yaml")).unwrap(), &robot, command_digest, 7)
+            .unwrap();
+    let mut now = Now { mono: Instant::from_nanos(1_000_000_000), ros: Stamp::from_nanos(5_000_000_000) };
+    let mut pose = Pose2::new(-3.0, 2.0, 0.0);
+    let (mut to_gate, mut to_assurance, mut driven) = (vec![], vec![], Twist2::ZERO);
+    let [mut of_gate, mut of_command, mut of_scan, mut of_others, mut unused] =
+        std::array::from_fn(|_| Times::default());
+    let (mut forwarded, mut nominal) = (0_u64, 0_u64);
+    for cycle in 0..CYCLES {
+        now = Now { mono: now.mono + PERIOD, ros: now.ros + PERIOD };
+        pose = Pose2 { yaw_rad: pose.yaw_rad + driven.w_radps * PERIOD.as_s(), ..pose };
+        let measured = cycle >= WARM_UP;
+        let into = |times: Times, target: &mut Times| {
+            if measured {
+                target.0.extend(times.0)
+            }
+        };
+        if cycle % 100 == 0 {
+            let request = OperatorRequest { stamp: now.ros, sequence: cycle, action: OperatorAction::Arm };
+            to_gate.push(ToGate::Operator(request));
+        }
+        let mut times = Times::default();
+        for output in step(&mut gate, now, std::mem::take(&mut to_gate), &mut times) {
+            match output {
+                OfGate::Challenge(challenge) => to_assurance.push(ToAssurance::Challenge(challenge)),
+                OfGate::State(state) => {
+                    forwarded += u64::from(measured && state.command_sequence > 0);
+                    driven = state.twist;
+                    to_assurance.push(ToAssurance::Gate(state));
+                }
+                OfGate::Velocity(_) | OfGate::Reply(_) => {}
+            }
+        }
+        into(times, &mut of_gate);
+        let odometry =
+            Odometry { stamp: now.ros, odom_from_base: pose, twist: driven, ..Odometry::default() };
+        let mut times = Times::default();
+        if cycle % 5 == 0 {
+            let inputs = vec![ToAssurance::Scan(scan(now.ros, cycle)), ToAssurance::Odometry(odometry)];
+            drop(step(&mut assurance, now, inputs, &mut times));
+            drop(step(
+                &mut assurance,
+                now,
+                vec![ToAssurance::WorldModel(world(now.ros, cycle + 1, pose))],
+                &mut unused,
+            ));
+            into(times, &mut of_scan);
+        } else {
+            to_assurance.push(ToAssurance::Odometry(odometry));
+            drop(step(&mut assurance, now, std::mem::take(&mut to_assurance), &mut times));
+            into(times, &mut of_others);
+        }
+        if cycle % 2 == 0 {
+            let mut times = Times::default();
+            let command = command(now.ros, cycle + 1, driven);
+            to_assurance.push(ToAssurance::Command(command.clone()));
+            for output in step(&mut assurance, now, std::mem::take(&mut to_assurance), &mut times) {
+                match output {
+                    OfAssurance::Permit(permit) => to_gate.push(ToGate::Permit(permit)),
+                    OfAssurance::Recovery(recovery) => to_gate.push(ToGate::Command(recovery)),
+                    OfAssurance::State(state) if cycle == CYCLES - 2 && state.mode != Mode::Nominal => {
+                        let bad =
+                            state.monitors.iter().filter(|m| m.robustness.is_nan() || m.robustness < 0.0);
+                        panic!("not NOMINAL: {:?}", bad.collect::<Vec<_>>());
+                    }
+                    OfAssurance::State(state) => {
+                        nominal += u64::from(measured && state.mode == Mode::Nominal)
+                    }
+                    OfAssurance::Intervention(why) if measured => println!("{}", why.text),
+                    OfAssurance::Intervention(_) => {}
+                }
+            }
+            to_gate.push(ToGate::Command(command));
+            into(times, &mut of_command);
+        }
+    }
+    println!(
+        "{BEAMS} beams, {TRACKS} tracks, {TAIL} poses; {nominal} states in NOMINAL, {forwarded} periods with a command in force"
+    );
+    println!("| step | times | p50, µs | p99, µs | greatest, µs |\n|---|---|---|---|---|");
+    of_gate.print("gate, a period");
+    of_command.print("assurance, a command judged and permitted");
+    of_scan.print("assurance, a scan taken");
+    of_others.print("assurance, everything else");
+}
