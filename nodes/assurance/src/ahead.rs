@@ -22,8 +22,9 @@ pub(crate) fn free_path_m(twist: Twist2, footprint: &Footprint, points: &[Point2
     }
     let curvature = w_radps / v_mps;
     let course = Course { forward: v_mps.signum(), radius_m: 1.0 / curvature };
+    let near_m = footprint.circumscribed_m();
     let ways = points.iter().map(|p| {
-        if footprint.signed_distance_m(*p) <= 0.0 {
+        if p.distance_m(Point2::default()) <= near_m && footprint.signed_distance_m(*p) <= 0.0 {
             0.0
         } else if curvature.abs() < STRAIGHT_PER_M {
             course.straight_m(footprint, *p)
@@ -109,31 +110,34 @@ pub(crate) fn encounter(
     base_from_tracks: Pose2,
     age_s: f64,
 ) -> Encounter {
+    let future_from_base = |t_s: f64| Pose2::IDENTITY.advance(twist, t_s).inverse();
+    let ahead: Vec<(f64, Pose2)> =
+        (0..=STEPS).map(|i| f64::from(i) * STEP_S).map(|t_s| (t_s, future_from_base(t_s))).collect();
     let mut first = Encounter { time_s: LATE_S, closing_mps: 0.0 };
     for track in tracks.iter().filter(|t| matches!(t.state, TrackState::Confirmed | TrackState::Coasting)) {
-        let gap_m = |t_s: f64| {
-            let ahead_s = age_s + t_s;
-            let (x_m, y_m) = (track.position.x_m, track.position.y_m);
-            let (vx, vy) = (track.velocity.x_m, track.velocity.y_m);
-            let centre = base_from_tracks.apply(Point2::new(x_m + vx * ahead_s, y_m + vy * ahead_s));
-            let future_from_base = Pose2::IDENTITY.advance(twist, t_s).inverse();
-            footprint.signed_distance_m(future_from_base.apply(centre)) - track.radius_m
+        let (start, velocity) = (track.position, track.velocity);
+        let centre = |(t_s, future_from_base): &(f64, Pose2)| {
+            let dt_s = age_s + t_s;
+            let then = Point2::new(start.x_m + velocity.x_m * dt_s, start.y_m + velocity.y_m * dt_s);
+            future_from_base.apply(base_from_tracks.apply(then))
         };
-        let now_m = gap_m(0.0);
-        let mut before_m = now_m;
-        for step in 0..=STEPS {
-            let t_s = f64::from(step) * STEP_S;
-            let m = gap_m(t_s);
-            if m <= 0.0 {
-                // Between the two steps the gap is as good as straight.
-                let over_s = if before_m > m { STEP_S * m / (before_m - m) } else { 0.0 };
-                let time_s = (t_s + over_s).max(0.0);
-                if time_s < first.time_s {
-                    first = Encounter { time_s, closing_mps: ((now_m - gap_m(STEP_S)) / STEP_S).max(0.0) };
-                }
-                break;
-            }
-            before_m = m;
+        let gap_m = |at: &(f64, Pose2)| footprint.signed_distance_m(centre(at)) - track.radius_m;
+        let reach_m = footprint.circumscribed_m() + track.radius_m;
+        let touches = |at: &&(f64, Pose2)| {
+            // Most are too far away to look closer.
+            centre(at).distance_m(Point2::default()) <= reach_m && gap_m(at) <= 0.0
+        };
+        let Some(index) = ahead.iter().position(|at| touches(&at)) else { continue };
+        let before = ahead.get(index.saturating_sub(1)).map_or(0.0, gap_m);
+        let (at_s, now) = ahead.get(index).map_or((LATE_S, 0.0), |at| (at.0, gap_m(at)));
+        // Between the two steps the gap is as good as straight.
+        let over_s = if before > now { STEP_S * now / (before - now) } else { 0.0 };
+        let time_s = (at_s + over_s).max(0.0);
+        if time_s < first.time_s {
+            let gaps: Vec<f64> = ahead.iter().take(2).map(gap_m).collect();
+            let closing_mps =
+                gaps.iter().zip(gaps.iter().skip(1)).map(|(a, b)| (a - b) / STEP_S).sum::<f64>();
+            first = Encounter { time_s, closing_mps: closing_mps.max(0.0) };
         }
     }
     first

@@ -155,6 +155,11 @@ pub(crate) fn from_tracks(
         for at in motion.iter().skip(1) {
             let (centre, radius_m) = disc_at(track, rules.age_s + at.t_s, rules.config);
             let centre = rules.base_from_tracks.apply(centre);
+            // Most are too far away to look closer.
+            let beyond_m = centre.distance_m(at.pose.position()) - footprint.circumscribed_m() - radius_m;
+            if beyond_m - margin_m >= worst.robustness {
+                continue;
+            }
             let moving_m = footprint.signed_distance_m(at.pose.inverse().apply(centre)) - radius_m;
             let resting_m = footprint.signed_distance_m(centre) - radius_m;
             let required_m = margin_m.min(resting_m - UNCHANGED_M);

@@ -18,9 +18,10 @@ impl Point2 {
         Self { x_m, y_m }
     }
 
-    /// Euclidean distance in metres.
+    /// Euclidean distance in metres. A plain root: nothing here is so far away that its square overflows.
     pub fn distance_m(self, other: Self) -> f64 {
-        libm::hypot(self.x_m - other.x_m, self.y_m - other.y_m)
+        let (dx, dy) = (self.x_m - other.x_m, self.y_m - other.y_m);
+        (dx * dx + dy * dy).sqrt()
     }
 
     /// Both coordinates are finite.
@@ -213,13 +214,13 @@ impl Footprint {
 
     /// Signed distance from a point in the base frame to the outline: negative inside.
     pub fn signed_distance_m(&self, p: Point2) -> f64 {
-        let mut inside_m = f64::INFINITY;
-        let mut outside_sq = f64::INFINITY;
-        for (a, b) in edges(&self.corners) {
-            inside_m = inside_m.min(edge_offset_m(a, b, p));
-            outside_sq = outside_sq.min(segment_distance_sq(a, b, p));
+        // Roots only where they are needed: for almost every point it is one.
+        if edges(&self.corners).all(|(a, b)| left_of(a, b, p) >= 0.0) {
+            return -edges(&self.corners).map(|(a, b)| edge_offset_m(a, b, p)).fold(f64::INFINITY, f64::min);
         }
-        if inside_m >= 0.0 { -inside_m } else { outside_sq.sqrt() }
+        let squares = edges(&self.corners).map(|(a, b)| segment_distance_sq(a, b, p));
+        // What is no number stays none, for whoever judges the distance.
+        squares.fold(f64::INFINITY, |least, sq| if sq < least || sq.is_nan() { sq } else { least }).sqrt()
     }
 }
 
@@ -227,11 +228,15 @@ fn edges(corners: &[Point2]) -> impl Iterator<Item = (Point2, Point2)> + '_ {
     corners.iter().copied().zip(corners.iter().copied().cycle().skip(1))
 }
 
+/// Distance of `p` to the left of the line from `a` to `b`, times their distance.
+fn left_of(a: Point2, b: Point2, p: Point2) -> f64 {
+    (b.x_m - a.x_m) * (p.y_m - a.y_m) - (b.y_m - a.y_m) * (p.x_m - a.x_m)
+}
+
 /// Distance of `p` to the left of the line from `a` to `b`.
 fn edge_offset_m(a: Point2, b: Point2, p: Point2) -> f64 {
-    let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
-    let length = libm::hypot(dx, dy);
-    if length <= 0.0 { f64::NEG_INFINITY } else { (dx * (p.y_m - a.y_m) - dy * (p.x_m - a.x_m)) / length }
+    let length = libm::hypot(b.x_m - a.x_m, b.y_m - a.y_m);
+    if length <= 0.0 { f64::NEG_INFINITY } else { left_of(a, b, p) / length }
 }
 
 /// Squared distance of `p` from the segment `a`–`b`, in m².
