@@ -6,6 +6,7 @@
     clippy::disallowed_types,
     clippy::disallowed_methods,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a benchmark reads the clock and stops at the first fault"
 )]
 
