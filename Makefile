@@ -3,8 +3,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTEST := python -m pytest -q
 RUNS ?= runs
+FUZZ_S ?= 60
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps golden clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps fuzz golden clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +39,10 @@ bench-stl: setup ## Measured: one update of a temporal-logic monitor, against r2
 
 bench-steps: setup ## Measured: a step of assurance and of the gate
 	@. .ros/env.sh && cargo bench --locked -p outrider_suite --bench steps
+
+fuzz: ## Fuzzes parser and engine of the monitors, FUZZ_S seconds each (needs cargo-fuzz)
+	@cd nodes/stl/fuzz && for target in parser engine; do mkdir -p corpus/$$target && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none \
+		$$target corpus/$$target seeds/$$target -- -max_len=512 -timeout=10 -max_total_time=$(FUZZ_S) || exit 1; done
 
 golden: setup ## Writes msgs/golden/messages.jsonl anew with rclpy
 	@. .ros/env.sh && python msgs/golden/make.py

@@ -1,0 +1,49 @@
+//! The parser: never a panic, an error has a place, and what is read can be monitored or is refused at a place.
+
+use crate::refused_at_a_place;
+use outrider_foundation::{Instant, Span};
+use outrider_stl::{Formula, Limits, Monitor, Specification};
+
+const SIGNALS: [&str; 4] = ["x", "y", "z", "speed.x"];
+
+/// All laws of the parser, for one text.
+pub fn check(text: &str) {
+    match Formula::parse(text, &SIGNALS) {
+        Err(error) => refused_at_a_place(&error, text),
+        Ok(formula) => {
+            assert_eq!(Formula::parse(formula.text(), &SIGNALS).as_ref(), Ok(&formula), "{text:?}");
+            let limits = Limits {
+                period: Span::from_millis(10),
+                max_gap: Some(Span::from_millis(500)),
+                samples_max: 1000,
+                memory_max_bytes: 1 << 20,
+            };
+            monitor(formula, &limits, text);
+        }
+    }
+    match Specification::parse(text) {
+        Err(error) => refused_at_a_place(&error, text),
+        Ok(specification) => {
+            assert!(specification.period > Span::ZERO && specification.max_gap > Span::ZERO, "{text:?}");
+            let limits = specification.limits();
+            monitor(specification.formula, &limits, text);
+        }
+    }
+}
+
+fn monitor(formula: Formula, limits: &Limits, text: &str) {
+    let signals = formula.signals().len();
+    assert!(!formula.text_of(formula.root()).is_empty(), "{text:?}");
+    let mut monitor = match Monitor::new(formula, limits) {
+        Err(error) => return refused_at_a_place(&error, text),
+        Ok(monitor) => monitor,
+    };
+    let size = monitor.byte_size();
+    let values = vec![Some(1.5); signals];
+    for i in 0..4 {
+        let verdict = monitor.update(Instant::from_nanos(i * limits.period.nanos()), &values);
+        let responsible = monitor.formula().text_of(verdict.responsible);
+        assert!(!responsible.is_empty(), "nobody is responsible for {verdict:?} in {text:?}");
+        assert_eq!(monitor.byte_size(), size, "{text:?}");
+    }
+}
