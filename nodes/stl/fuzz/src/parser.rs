@@ -6,11 +6,15 @@ use outrider_stl::{Formula, Limits, Monitor, Specification};
 
 const SIGNALS: [&str; 4] = ["x", "y", "z", "speed.x"];
 
+/// Operators within operators that the parser may follow.
+const DEPTH_LIMIT: usize = 128;
+
 /// All laws of the parser, for one text.
 pub fn check(text: &str) {
     match Formula::parse(text, &SIGNALS) {
         Err(error) => refused_at_a_place(&error, text),
         Ok(formula) => {
+            assert!(depth(text) <= DEPTH_LIMIT, "a stack is not endless: {text:?}");
             assert_eq!(Formula::parse(formula.text(), &SIGNALS).as_ref(), Ok(&formula), "{text:?}");
             let limits = Limits {
                 period: Span::from_millis(10),
@@ -29,6 +33,20 @@ pub fn check(text: &str) {
             monitor(specification.formula, &limits, text);
         }
     }
+}
+
+/// Brackets within brackets; none where some may stand in a comment.
+fn depth(text: &str) -> usize {
+    let mut open = 0_usize;
+    let deeper = |c| {
+        match c {
+            '(' => open += 1,
+            ')' => open = open.saturating_sub(1),
+            _ => {}
+        }
+        open
+    };
+    if text.contains('/') { 0 } else { text.chars().map(deeper).max().unwrap_or(0) }
 }
 
 fn monitor(formula: Formula, limits: &Limits, text: &str) {
