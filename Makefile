@@ -42,7 +42,7 @@ bench-steps: setup ## Measured: a step of assurance and of the gate
 
 fuzz: ## Fuzzes parser and engine of the monitors, FUZZ_S seconds each (needs cargo-fuzz)
 	@cd nodes/stl/fuzz && for target in parser engine; do mkdir -p corpus/$$target && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none \
-		$$target corpus/$$target seeds/$$target -- -max_len=512 -timeout=10 -max_total_time=$(FUZZ_S) || exit 1; done
+		$$target corpus/$$target seeds/$$target -- -timeout=10 -max_total_time=$(FUZZ_S) || exit 1; done
 
 golden: setup ## Writes msgs/golden/messages.jsonl anew with rclpy
 	@. .ros/env.sh && python msgs/golden/make.py

@@ -130,6 +130,9 @@ fn cell(
     })
 }
 
+/// Every node has a register.
+const NO_REGISTER: Sample = Sample::invalid(Reason::NoSample, 0, NodeId(0));
+
 /// The least of nothing.
 const NOTHING_YET: Sample = Sample::known(f64::INFINITY, 0, NodeId(0));
 
@@ -137,7 +140,7 @@ impl Operand {
     #[inline]
     fn sample(&self, context: &Context<'_>) -> Sample {
         match self {
-            Self::Register(node) => context.registers.get(node.place()).copied().unwrap_or(NOTHING_YET),
+            Self::Register(node) => context.registers.get(node.place()).copied().unwrap_or(NO_REGISTER),
             Self::Threshold(comparison) => comparison.sample(context),
         }
     }

@@ -65,10 +65,12 @@ fn skip_blanks(text: &str, mut at: usize) -> Result<usize, StlError> {
         let trimmed = left.trim_start();
         at = at.saturating_add(left.len().saturating_sub(trimmed.len()));
         let comment = if trimmed.starts_with("//") {
-            trimmed.find('\n').unwrap_or(trimmed.len())
+            trimmed.find(['\n', '\r']).unwrap_or(trimmed.len())
         } else if trimmed.starts_with("/*") {
             let unclosed = || syntax(text, at, "`*/` that ends the comment", "the end".to_owned());
-            trimmed.find("*/").ok_or_else(unclosed)?.saturating_add(2)
+            // The star of `/*` does not end it.
+            let inside = trimmed.get(2..).and_then(|inside| inside.find("*/"));
+            inside.ok_or_else(unclosed)?.saturating_add(4)
         } else {
             return Ok(at);
         };

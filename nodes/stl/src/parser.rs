@@ -14,6 +14,9 @@ const DEPTH_LIMIT: usize = 128;
 /// Nodes of one formula.
 const NODE_LIMIT: usize = 4096;
 
+/// Signals that a text may declare, and its annotations.
+const DECLARATION_LIMIT: usize = 256;
+
 /// Words that are no names. The second half are RTAMT's operators of the future and its other words.
 const RESERVED: [&str; 43] = [
     "historically",
@@ -99,6 +102,11 @@ pub(crate) struct Document {
     pub annotations: Vec<Annotation>,
     /// Where the signals are declared.
     pub declared: Vec<Position>,
+    /// Formulas without a name, and whether the last formula is one.
+    pub nameless: usize,
+    pub ends_nameless: bool,
+    /// Where a bracket misleads about what an operator takes, or `->` follows `->` without one.
+    pub misleading: Option<Position>,
     pub formula: Formula,
 }
 
@@ -116,6 +124,9 @@ pub(crate) fn parse(text: &str, known: Known<'_>) -> Result<Document, StlError> 
         depth: 0,
         nodes: vec![],
         declared: vec![],
+        nameless: 0,
+        ends_nameless: false,
+        misleading: None,
         signals,
         may_declare,
         constants: BTreeMap::new(),
@@ -131,6 +142,9 @@ struct Parser<'a> {
     depth: usize,
     nodes: Vec<Node>,
     declared: Vec<Position>,
+    nameless: usize,
+    ends_nameless: bool,
+    misleading: Option<Position>,
     signals: Vec<String>,
     may_declare: bool,
     constants: BTreeMap<&'a str, f64>,
@@ -158,13 +172,9 @@ impl<'a> Parser<'a> {
         }
         let end = self.peek();
         let root = root.ok_or_else(|| self.expected("a formula", end))?;
-        let Self { text, nodes, signals, declared, .. } = self;
-        Ok(Document {
-            name,
-            annotations,
-            declared,
-            formula: Formula { text: text.to_owned(), nodes, root, signals },
-        })
+        let Self { text, nodes, signals, declared, nameless, ends_nameless, misleading, .. } = self;
+        let formula = Formula { text: text.to_owned(), nodes, root, signals };
+        Ok(Document { name, annotations, declared, nameless, ends_nameless, misleading, formula })
     }
 
     /// `name = formula;` or `formula`. What follows must be separated by a semicolon.
@@ -179,6 +189,8 @@ impl<'a> Parser<'a> {
             _ => None,
         };
         let root = self.expression(LOOSEST)?;
+        self.ends_nameless = defined.is_none();
+        self.nameless = self.nameless.saturating_add(usize::from(defined.is_none()));
         if let Some(name) = defined {
             self.definitions.insert(name, root);
         }
@@ -219,6 +231,10 @@ impl<'a> Parser<'a> {
             return Err(self.unknown(name, token));
         }
         self.free_name(name, token)?;
+        if self.signals.len() >= DECLARATION_LIMIT {
+            let at = self.place(token);
+            return Err(StlError::TooLarge { at, limit: DECLARATION_LIMIT, what: "signals" });
+        }
         self.declared.push(self.place(token));
         self.signals.push(name.to_owned());
         Ok(())
@@ -246,7 +262,9 @@ impl<'a> Parser<'a> {
             }
             Kind::Number(_) => {
                 let (number, unit) = self.duration()?;
-                Value::Time(self.span(token, number, unit.unwrap_or(S))?)
+                // 200 for 200 ms would be minutes.
+                let unit = unit.ok_or_else(|| self.expected(UNITS, self.peek()))?;
+                Value::Time(self.span(token, number, unit)?)
             }
             _ => return Err(self.expected("a text or a time", token)),
         };
@@ -261,12 +279,22 @@ impl<'a> Parser<'a> {
             let at = self.place(self.peek());
             return Err(StlError::TooLarge { at, limit: DEPTH_LIMIT, what: "operators within each other" });
         }
-        let start = self.peek().start;
+        let first = self.peek();
+        let start = first.start;
         let mut left = self.operand()?;
+        let mut last = None;
         while let Some((level, operator)) = infix(self.peek().kind) {
             if level < binding {
                 break;
             }
+            let of_prefix = binding == PREFIX || binding == NEGATION;
+            let closed = first.kind == Kind::Symbol("(") && last.is_none() && of_prefix;
+            let chained = operator == Some(Binary::Implies) && last == Some(operator);
+            if closed || chained {
+                let at = self.place(self.peek());
+                self.misleading.get_or_insert(at);
+            }
+            last = Some(operator);
             self.advance();
             let interval = if level == SINCE { self.interval()? } else { None };
             let right = self.expression(level.saturating_add(1))?;
@@ -418,7 +446,7 @@ impl<'a> Parser<'a> {
             Kind::Word("ms") => Some(1e6),
             Kind::Word("us") => Some(1e3),
             Kind::Word("ns") => Some(1.0),
-            Kind::Word(_) => return Err(self.expected("a unit (`s`, `ms`, `us`, `ns`)", self.peek())),
+            Kind::Word(_) => return Err(self.expected(UNITS, self.peek())),
             _ => None,
         };
         if unit.is_some() {
@@ -520,6 +548,8 @@ impl<'a> Parser<'a> {
         StlError::UnknownName { at: self.place(token), name: name.to_owned(), known }
     }
 }
+
+const UNITS: &str = "a unit (`s`, `ms`, `us`, `ns`)";
 
 /// Nanoseconds in a second: the unit where none is given.
 const S: f64 = 1e9;

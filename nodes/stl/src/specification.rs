@@ -2,9 +2,9 @@
 
 use crate::error::{Position, StlError};
 use crate::fitness::refuse_unfit;
-use crate::formula::Formula;
+use crate::formula::{Expression, Formula};
 use crate::monitor::Limits;
-use crate::parser::{Annotation, Known, Value, parse};
+use crate::parser::{Annotation, Document, Known, Value, parse};
 use outrider_foundation::Span;
 
 /// What follows when a specification is not satisfied.
@@ -58,6 +58,9 @@ pub struct Specification {
 /// Memory of one specification's windows: ten minutes at 100 Hz, and enough left.
 const MEMORY_MAX_BYTES: usize = 4 << 20;
 
+/// Longest period and longest gap.
+const TIME_MAX: Span = Span::from_millis(60_000);
+
 impl Specification {
     /// Reads a file's text.
     ///
@@ -67,11 +70,12 @@ impl Specification {
     pub fn parse(text: &str) -> Result<Self, StlError> {
         let document = parse(text, Known::Declared)?;
         let begin = Position { line: 1, column: 1 };
-        let name = document.name.ok_or_else(|| StlError::Syntax {
+        let name = document.name.clone().ok_or_else(|| StlError::Syntax {
             at: begin,
             expected: "`specification NAME` at the beginning of the file".to_owned(),
             found: "none".to_owned(),
         })?;
+        refuse_misread(&document)?;
         let mut keys = Keys(document.annotations);
         let specification = Self {
             name,
@@ -116,6 +120,34 @@ impl Specification {
     }
 }
 
+/// Nothing that is written may be without effect, and nothing may look like something else.
+fn refuse_misread(document: &Document) -> Result<(), StlError> {
+    let formula = &document.formula;
+    let unfit =
+        |at, formula: &str, problem| Err(StlError::Unsafe { at, formula: formula.to_owned(), problem });
+    let place = |start| Position::of(formula.text(), start);
+    let root = formula.text_of(formula.root());
+    if let Some(at) = document.misleading {
+        return unfit(at, root, "brackets mislead here: put them around all that the operator takes");
+    }
+    let reached = formula.reachable();
+    let unused = formula.nodes.iter().zip(&reached).rev().find(|(_, reached)| !**reached);
+    if document.nameless != 1 || !document.ends_nameless || unused.is_some() {
+        let at = place(unused.map_or(0, |(node, _)| node.start));
+        return unfit(
+            at,
+            root,
+            "one formula without a name, the last, uses everything that stands before it",
+        );
+    }
+    let uses = |index| formula.nodes.iter().any(|n| n.expression == Expression::Signal(index));
+    match document.declared.iter().enumerate().find(|(index, _)| !uses(*index)) {
+        Some((_, at)) => unfit(*at, root, "this signal is declared and not used"),
+        None if document.declared.is_empty() => unfit(place(0), root, "it rests on no signal"),
+        None => Ok(()),
+    }
+}
+
 /// Annotations, taken one by one.
 struct Keys(Vec<Annotation>);
 
@@ -144,8 +176,8 @@ impl Keys {
     fn time(&mut self, key: &str) -> Result<Span, StlError> {
         let found = self.take(key)?;
         match found.value {
-            Value::Time(span) if span > Span::ZERO => Ok(span),
-            _ => Err(problem(&found, "a time above zero is needed, such as 200 ms")),
+            Value::Time(span) if span > Span::ZERO && span <= TIME_MAX => Ok(span),
+            _ => Err(problem(&found, "a time above zero and up to a minute is needed, such as 200 ms")),
         }
     }
 

@@ -98,7 +98,7 @@ fn row(record: &csv::StringRecord, signals: &[String]) -> anyhow::Result<Row> {
 
 /// Seconds as they are written, to the nearest nanosecond: a number of seconds since 1970 has no room for them in an f64.
 fn nanoseconds(text: &str) -> Option<i64> {
-    let unsigned = text.trim_start_matches(['-', '+']);
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
     let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
     if whole.is_empty() && fraction.is_empty() {
@@ -140,7 +140,7 @@ mod tests {
         ] {
             assert_eq!(nanoseconds(text), Some(nanos), "{text}");
         }
-        for text in ["", ".", "x", "nan", "inf", "1e300", "-", "99999999999999999999"] {
+        for text in ["", ".", "+-5", "--3", "x", "nan", "inf", "1e300", "-", "99999999999999999999"] {
             assert_eq!(nanoseconds(text), None, "{text}");
         }
     }

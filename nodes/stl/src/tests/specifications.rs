@@ -44,7 +44,12 @@ fn what_is_missing_unknown_or_twice_is_named() {
         ("@severity(stop)", "", "1:1: @severity: missing"),
         ("@severity(stop)", "@severity(halt)", "4:1: @severity: it is one of stop, slow, warn"),
         ("@unit(\"m/s\")", "@unit(5 ms)", "7:1: @unit: a text is needed, in quotation marks"),
-        ("@period(5 ms)", "@period(0)", "9:1: @period: a time above zero is needed, such as 200 ms"),
+        ("@period(5 ms)", "@period(5)", "9:10: expected a unit (`s`, `ms`, `us`, `ns`), found `)`"),
+        (
+            "@period(5 ms)",
+            "@period(0 ms)",
+            "9:1: @period: a time above zero and up to a minute is needed, such as 200 ms",
+        ),
         ("@period(5 ms)", "@period(5 ms) @period(6 ms)", "9:15: @period: given twice"),
         (
             "@unit",
@@ -70,7 +75,12 @@ fn what_is_missing_unknown_or_twice_is_named() {
 
 #[test]
 fn formulas_that_could_be_satisfied_by_accident_are_refused() {
-    let with = |formula: &str| GOOD.replace("historically[0:200ms](speed < limit + tolerance)", formula);
+    // What is declared has to be used.
+    let with = |formula: &str| {
+        let unused = if formula.contains("limit") { "" } else { "input float limit" };
+        let text = GOOD.replacen(unused, if unused.is_empty() { "" } else { "//" }, 1);
+        text.replace("historically[0:200ms](speed < limit + tolerance)", formula)
+    };
     for (formula, place, word) in [
         (
             "speed < 1 and (speed > 0 iff limit > 0)",
@@ -84,21 +94,32 @@ fn formulas_that_could_be_satisfied_by_accident_are_refused() {
             "before that was warmed up",
         ),
         (
-            "(speed < 1) since (prev(limit) > 0)",
-            "14:1: `(speed < 1) since (prev(limit) > 0)`",
+            "(speed < 1) since (prev(limit > 0))",
+            "14:1: `(speed < 1) since (prev(limit > 0))`",
             "before that was warmed up",
         ),
         ("0 < speed < 1", "14:1: `0 < speed < 1`", "a number is needed"),
-        ("speed - once[0:1](limit) < 1", "14:1: `speed - once[0:1](limit) < 1`", "use brackets"),
+        ("speed - once[0:1] limit < 1", "14:1: `speed - once[0:1] limit < 1`", "use brackets"),
         ("abs(speed > 1) > 0", "14:1: `abs(speed > 1)`", "a number is needed"),
         ("speed and limit > 1", "14:1: `speed and limit > 1`", "compare it with one"),
+        ("once[0:1](speed) < 1", "14:18: `once[0:1](speed) < 1`", "brackets mislead"),
+        ("not (speed) < limit", "14:13: `not (speed) < limit`", "brackets mislead"),
+        (
+            "speed > 0 -> speed > 1 -> limit > 0",
+            "14:24: `speed > 0 -> speed > 1 -> limit > 0`",
+            "brackets mislead",
+        ),
+        ("speed < 1; limit > 0", "14:1: `limit > 0`", "uses everything that stands before it"),
+        ("speed < 1; helper = limit > 0;", "14:1: `limit > 0`", "uses everything that stands before it"),
+        ("helper = limit > 0; speed < 1", "14:10: `speed < 1`", "uses everything that stands before it"),
+        ("limit > 0", "11:13: `limit > 0`", "declared and not used"),
         ("rise(speed)", "14:1: `rise(speed)`", "compare it with one"),
         ("once[0:1](speed)", "14:1: `once[0:1](speed)`", "compare it with one"),
     ] {
         let error = error(&with(formula));
         assert!(error.starts_with(place) && error.contains(word), "{error}");
     }
-    for fit in ["historically(speed < 1)", "speed - (once[0:1] limit) < 1", "not prev(speed) > -limit"] {
+    for fit in ["historically(speed < 1)", "speed - (once[0:1] limit) < 1", "not (prev(speed > -limit))"] {
         Specification::parse(&with(fit)).unwrap();
     }
 }
