@@ -171,7 +171,10 @@ fn check(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     let mut wrong = 0_usize;
     for path in files {
         match check_one(path) {
-            Ok(line) => println!("{}: {line}", path.display()),
+            Ok(line) => {
+                // A reader that goes away (`| head`) is no fault.
+                let _ = writeln!(std::io::stdout(), "{}: {line}", path.display());
+            }
             Err(error) => {
                 eprintln!("outrider: {error:#}");
                 wrong = wrong.saturating_add(1);
