@@ -1,6 +1,7 @@
 //! What lies ahead on the course that the robot is on: how far it is free, and when something moving is met.
 
 use crate::clearance::FAR_M;
+use crate::zones::sides;
 use outrider_foundation::data::{Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2, Twist2};
 
@@ -51,7 +52,7 @@ impl Course {
             let way_m = (p.x_m - (a.x_m + share * (b.x_m - a.x_m))) * self.forward;
             ((0.0..=1.0).contains(&share) && way_m >= 0.0).then_some(way_m)
         };
-        sides(footprint).filter_map(meets).fold(FAR_M, f64::min)
+        sides(footprint.corners()).filter_map(meets).fold(FAR_M, f64::min)
     }
 
     /// Seen from the base, the point goes round the centre of the turn.
@@ -63,7 +64,7 @@ impl Course {
         // A turn to the left takes the point round to the right, and backwards the other way.
         let sense = -(radius_m.signum() * self.forward);
         let mut least = FAR_M;
-        for (a, b) in sides(footprint) {
+        for (a, b) in sides(footprint.corners()) {
             // |a + s (b − a) − centre|² = reach².
             let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
             let (fx, fy) = (a.x_m, a.y_m - radius_m);
@@ -87,11 +88,6 @@ impl Course {
 }
 
 const TURN: f64 = std::f64::consts::TAU;
-
-fn sides(footprint: &Footprint) -> impl Iterator<Item = (Point2, Point2)> + '_ {
-    let corners = footprint.corners();
-    corners.iter().copied().zip(corners.iter().copied().cycle().skip(1))
-}
 
 /// The moving object that is met first if everybody goes on as now.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -58,8 +58,8 @@ pub struct AssuranceNode {
 }
 
 impl AssuranceNode {
-    /// Assurance for this robot, these zones and these properties. `hashes` name what is in force, `digest` computes a command's SHA-256,
-    /// `boot_id` must differ from every earlier run's.
+    /// Assurance for this robot, these zones and these properties. `hashes` name what is in force, `digest` computes a
+    /// command's SHA-256, `boot_id` must differ from every earlier run's.
     ///
     /// # Errors
     /// When a number of the configuration is out of its range, or a zone is no polygon.

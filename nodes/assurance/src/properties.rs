@@ -50,7 +50,7 @@ impl Properties {
 
     /// Whether it is time for the next samples.
     pub fn is_due(&self, now: Instant) -> bool {
-        self.due.is_none_or(|due| now >= due)
+        self.next_due().is_some_and(|due| now >= due)
     }
 
     /// When it will be; `None` without any property.

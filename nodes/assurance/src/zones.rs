@@ -173,7 +173,7 @@ fn clip(polygon: &[Point2], window: &[Point2]) -> Vec<Point2> {
     left
 }
 
-fn sides(corners: &[Point2]) -> impl Iterator<Item = (Point2, Point2)> + '_ {
+pub(crate) fn sides(corners: &[Point2]) -> impl Iterator<Item = (Point2, Point2)> + '_ {
     corners.iter().copied().zip(corners.iter().copied().cycle().skip(1))
 }
 

@@ -68,6 +68,7 @@ pub(crate) fn need(expression: Expression, limits: &Limits) -> usize {
 
 /// The operators that the root rests on.
 pub(crate) fn cells(formula: &Formula, limits: &Limits) -> Vec<Slot> {
+    let horizons = formula.horizons();
     let mut needed = vec![false; formula.nodes.len()];
     let mut slots = vec![];
     for (i, node) in formula.nodes.iter().enumerate().rev() {
@@ -85,7 +86,10 @@ pub(crate) fn cells(formula: &Formula, limits: &Limits) -> Vec<Slot> {
         };
         let cell = match comparison(formula, id) {
             Some(comparison) => Some(Cell::Take(Operand::Threshold(comparison))),
-            None => cell(node.expression, formula.horizon_of(id), &mut operand, limits),
+            None => {
+                let horizon = horizons.get(i).copied().unwrap_or_default();
+                cell(node.expression, horizon, &mut operand, limits)
+            }
         };
         slots.extend(cell.map(|cell| Slot { node: id, cell }));
     }
@@ -130,8 +134,8 @@ fn cell(
     })
 }
 
-/// Every node has a register.
-const NO_REGISTER: Sample = Sample::invalid(Reason::NoSample, 0, NodeId(0));
+/// Every node has a register: this is never read.
+pub(crate) const NO_REGISTER: Sample = Sample::invalid(Reason::NoSample, 0, NodeId(0));
 
 /// The least of nothing.
 const NOTHING_YET: Sample = Sample::known(f64::INFINITY, 0, NodeId(0));

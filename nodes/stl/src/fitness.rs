@@ -21,13 +21,14 @@ const NOT_A_TRUTH: &str = "something true or false is needed where there is a nu
 
 /// Refuses what is not fit, with the place and what to write instead.
 pub(crate) fn refuse_unfit(formula: &Formula) -> Result<(), StlError> {
-    let reached = formula.reachable();
+    let (reached, horizons) = (formula.reachable(), formula.horizons());
+    let warms_up = |id: NodeId| horizons.get(id.place()).is_some_and(|h| *h != Horizon::default());
     let mut kinds: Vec<Kind> = Vec::with_capacity(formula.nodes.len());
     for (i, node) in formula.nodes.iter().enumerate() {
         let of = |id: NodeId| kinds.get(id.place()).copied().unwrap_or(Kind::Number);
         let kind = match node.expression {
             _ if !reached.get(i).copied().unwrap_or(false) => Ok(Kind::Number),
-            expression => kind(formula, expression, of),
+            expression => kind(expression, of, warms_up),
         };
         kinds.push(kind.map_err(|problem| unfit(formula, NodeId(i as u16), problem))?);
     }
@@ -43,11 +44,10 @@ fn unfit(formula: &Formula, id: NodeId, problem: &'static str) -> StlError {
 }
 
 fn kind(
-    formula: &Formula,
     expression: Expression,
     of: impl Fn(NodeId) -> Kind,
+    warms_up: impl Fn(NodeId) -> bool,
 ) -> Result<Kind, &'static str> {
-    let warms_up = |id: NodeId| formula.horizon_of(id) != Horizon::default();
     let all = |wanted: Kind, ids: &[NodeId], otherwise| {
         if ids.iter().all(|id| of(*id) == wanted) { Ok(()) } else { Err(otherwise) }
     };

@@ -190,15 +190,15 @@ impl Formula {
 
     /// How much past a verdict rests on.
     pub fn horizon(&self) -> Horizon {
-        self.horizon_of(self.root)
+        self.horizons().get(self.root.place()).copied().unwrap_or_default()
     }
 
     pub(crate) fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(id.place())
     }
 
-    /// Operands stand before operators, so one pass is enough, however often a definition is used.
-    pub(crate) fn horizon_of(&self, id: NodeId) -> Horizon {
+    /// Of every node. Operands stand before operators, so one pass is enough, however often a definition is used.
+    pub(crate) fn horizons(&self) -> Vec<Horizon> {
         let mut horizons: Vec<Horizon> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let of = |id: NodeId| horizons.get(id.place()).copied().unwrap_or_default();
@@ -216,7 +216,7 @@ impl Formula {
             }
             horizons.push(horizon);
         }
-        horizons.get(id.place()).copied().unwrap_or_default()
+        horizons
     }
 
     /// Whether a node is part of the formula: definitions may be unused.

@@ -1,6 +1,6 @@
 //! The engine: a formula in flat form, updated sample by sample in memory that is taken before the first.
 
-use crate::cell::{Context, Slot, cells, need};
+use crate::cell::{Context, NO_REGISTER, Slot, cells, need};
 use crate::error::{Position, StlError};
 use crate::formula::{Expression, Formula, Horizon, NodeId};
 use crate::sample::{Reason, Sample, Status};
@@ -139,7 +139,7 @@ impl Monitor {
         self.past = Some((start, now));
         let tick = Tick { now, start, last, gap: now.saturating_sub(last) > self.max_gap };
         // A constant formula has no cell; any other's root is the last.
-        let mut result = self.registers.get(self.formula.root.place()).copied().unwrap_or(NOTHING);
+        let mut result = self.registers.get(self.formula.root.place()).copied().unwrap_or(NO_REGISTER);
         for slot in &mut self.cells {
             // Operands stand before their operators: every register that is read has been written.
             let context = Context { tick: &tick, values, registers: &self.registers };
@@ -159,9 +159,6 @@ impl Monitor {
         verdict(&cause)
     }
 }
-
-/// A formula has a root, and that a register.
-const NOTHING: Sample = Sample::invalid(Reason::NoSample, 0, NodeId(0));
 
 fn verdict(result: &Sample) -> Verdict {
     let state = match result.status {

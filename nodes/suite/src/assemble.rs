@@ -187,16 +187,20 @@ pub fn read_specification(text: &str) -> Result<Specification, StlError> {
     Ok(specification)
 }
 
+/// Role and text of each, in the order of their names.
+fn specification_files(resources: &Resources) -> impl Iterator<Item = (&str, &str)> {
+    resources.iter().filter(|(role, _)| role.starts_with(SPECIFICATION))
+}
+
 /// The properties that are watched, in the order of their files' names.
 fn specifications(node: &str, resources: &Resources) -> Result<Vec<Specification>, AssembleError> {
-    let files = resources.iter().filter(|(role, _)| role.starts_with(SPECIFICATION));
     let read = |(role, text): (&str, &str)| {
         read_specification(text).map_err(|e| AssembleError::Refused {
             origin: resources.get(node, role).map_or(role, |(_, origin)| origin).to_owned(),
             message: e.to_string(),
         })
     };
-    files.map(read).collect()
+    specification_files(resources).map(read).collect()
 }
 
 /// What the gate pins when it is armed. An empty set of properties or of zones is all zeros, which the gate refuses to
@@ -210,8 +214,8 @@ fn pinned_hashes(node: &str, resources: &Resources, zones: &Zones) -> Result<Pin
         }
         hasher.finalize().into()
     };
-    let files = resources.iter().filter(|(role, _)| role.starts_with(SPECIFICATION));
-    let mut properties: Vec<&str> = files.flat_map(|(role, text)| [role, text]).collect();
+    let mut properties: Vec<&str> =
+        specification_files(resources).flat_map(|(role, text)| [role, text]).collect();
     Ok(PinnedHashes {
         specification: if properties.is_empty() {
             [0; 32]

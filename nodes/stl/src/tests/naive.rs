@@ -38,8 +38,8 @@ fn bad_between(of: &[Naive], trace: &Trace, i: usize, start: i64, end: i64) -> b
 /// Values of all nodes at all samples.
 pub(crate) fn evaluate(formula: &Formula, trace: &Trace) -> Vec<Vec<Naive>> {
     let mut all: Vec<Vec<Naive>> = vec![];
-    for (n, node) in formula.nodes.iter().enumerate() {
-        let horizon = formula.horizon_of(NodeId(n as u16)).time.nanos();
+    for (node, horizon) in formula.nodes.iter().zip(formula.horizons()) {
+        let horizon = horizon.time.nanos();
         let values = (0..trace.times.len()).map(|i| at(node.expression, horizon, &all, trace, i)).collect();
         all.push(values);
     }
