@@ -1,15 +1,14 @@
-//! Distances between the swept outline and what may be in its way.
+//! Distances between the swept outline and scan points.
 
 use crate::config::Margins;
-use crate::monitor::{Part, Reading, Rule};
+use crate::monitor::{Reading, Rule};
 use crate::motion::MotionPoint;
-use outrider_foundation::data::{Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// Distances beyond are of no interest, m. Also what is said when nothing is near.
 pub(crate) const FAR_M: f64 = 10.0;
 /// A motion that leaves a too small distance as it is keeps this much, m: above rounding, below everything else.
-const UNCHANGED_M: f64 = 1e-6;
+pub(crate) const UNCHANGED_M: f64 = 1e-6;
 
 /// Points this much farther than the nearest are looked at first, m.
 const NEAR_M: f64 = 0.1;
@@ -128,105 +127,6 @@ pub(crate) fn from_points(
     Reading::new(rule, worst.0, worst.1, worst.2)
 }
 
-/// What is reckoned with for moving objects.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct TrackRules<'a> {
-    pub config: &'a crate::config::Tracks,
-    /// `base_from_tracks`: the base at the start of the motion, the frame of the tracks.
-    pub base_from_tracks: Pose2,
-    /// Time from the stamp of the tracks to the start of the motion.
-    pub age_s: f64,
-}
-
-/// Least distance that a motion keeps from the discs in which objects are expected at the same time.
-///
-/// Only while the robot moves: an object that comes up to a robot at rest is not the robot's doing. For the same reason
-/// no more is asked for than the robot would have at rest. Tracks that are still tentative are left to the scan.
-pub(crate) fn from_tracks(
-    motion: &[MotionPoint],
-    footprint: &Footprint,
-    tracks: &[Track],
-    rules: TrackRules<'_>,
-) -> Reading {
-    let margin_m = rules.config.margin_m;
-    let mut worst = Reading::new(Rule::Tracks, FAR_M - margin_m, FAR_M, margin_m);
-    for track in tracks.iter().filter(|t| t.state != TrackState::Tentative) {
-        // The first pose is where the robot is; a robot at rest has no other.
-        for at in motion.iter().skip(1) {
-            let (centre, radius_m) = disc_at(track, rules.age_s + at.t_s, rules.config);
-            let centre = rules.base_from_tracks.apply(centre);
-            // Most are too far away to look closer.
-            let beyond_m = centre.distance_m(at.pose.position()) - footprint.circumscribed_m() - radius_m;
-            if beyond_m - margin_m >= worst.robustness {
-                continue;
-            }
-            let moving_m = footprint.signed_distance_m(at.pose.inverse().apply(centre)) - radius_m;
-            let resting_m = footprint.signed_distance_m(centre) - radius_m;
-            let required_m = margin_m.min(resting_m - UNCHANGED_M);
-            let reading = Reading::new(Rule::Tracks, moving_m - required_m, moving_m, required_m);
-            if !reading.robustness.is_finite() {
-                return reading.part(Part::Track(track.id));
-            }
-            if reading.robustness < worst.robustness {
-                worst = reading.part(Part::Track(track.id));
-            }
-        }
-    }
-    worst
-}
-
-/// Where an object may be `t_s` after the stamp of its track: centre and radius, uncertainty included.
-fn disc_at(track: &Track, t_s: f64, config: &crate::config::Tracks) -> (Point2, f64) {
-    if track.state == TrackState::Reachable {
-        let growth_m = config.unseen_growth_mps * t_s.max(0.0);
-        return (track.position, track.radius_m + track.reachable_m + growth_m);
-    }
-    let [xx, xy, _, _, _, yy, ..] = track.covariance;
-    let now_sigma_m = worst_axis_sigma(xx, xy, yy);
-    let (centre, sigma_m) = predicted(track, t_s, now_sigma_m);
-    (centre, track.radius_m + config.sigma_gain * sigma_m.min(config.sigma_cap_m))
-}
-
-/// The predicted centre and its standard deviation, interpolated; beyond the prediction at constant velocity.
-pub(crate) fn predicted(track: &Track, t_s: f64, now_sigma_m: f64) -> (Point2, f64) {
-    let step_s = track.prediction_step_s;
-    let go_on = |from: Point2, dt_s: f64| {
-        Point2::new(from.x_m + track.velocity.x_m * dt_s, from.y_m + track.velocity.y_m * dt_s)
-    };
-    if step_s.is_nan() || step_s <= 0.0 || t_s <= 0.0 {
-        return (go_on(track.position, t_s), now_sigma_m);
-    }
-    let steps = (t_s / step_s).floor();
-    // The first prediction lies one step ahead; index −1 is the track itself.
-    let sample = |index: f64| {
-        if index < 1.0 {
-            return Some((track.position, now_sigma_m));
-        }
-        let i = index as usize - 1;
-        Some((*track.prediction.get(i)?, *track.prediction_sigma_m.get(i)?))
-    };
-    match (sample(steps), sample(steps + 1.0)) {
-        (Some((a, sa)), Some((b, sb))) => {
-            let share = t_s / step_s - steps;
-            let mix = |p: f64, q: f64| p + share * (q - p);
-            (Point2::new(mix(a.x_m, b.x_m), mix(a.y_m, b.y_m)), mix(sa, sb))
-        }
-        _ => {
-            let last_s = track.prediction.len() as f64 * step_s;
-            let from = track.prediction.last().copied().unwrap_or(track.position);
-            let sigma_m = track.prediction_sigma_m.last().copied().unwrap_or(now_sigma_m);
-            (go_on(from, t_s - last_s), sigma_m)
-        }
-    }
-}
-
-/// Square root of the greater eigenvalue of a symmetric 2×2 matrix. NaN when it is none of a covariance.
-pub(crate) fn worst_axis_sigma(xx: f64, xy: f64, yy: f64) -> f64 {
-    let mean = 0.5 * (xx + yy);
-    let spread = libm::hypot(0.5 * (xx - yy), xy);
-    (mean + spread).sqrt()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,29 +195,5 @@ mod tests {
         }
         assert!(gap_m < KEEP.margin_m, "it does creep");
         assert!(gap_m >= KEEP.floor_m, "{gap_m}");
-    }
-
-    #[test]
-    fn predictions_are_interpolated_and_carried_on() {
-        let track = Track {
-            state: TrackState::Confirmed,
-            position: Point2::new(1.0, 0.0),
-            velocity: Point2::new(0.0, 1.0),
-            radius_m: 0.25,
-            prediction_step_s: 0.2,
-            prediction: vec![Point2::new(1.0, 0.2), Point2::new(1.0, 0.4)],
-            prediction_sigma_m: vec![0.1, 0.2],
-            ..Track::default()
-        };
-        let at = |t| predicted(&track, t, 0.0);
-        let close = |t: f64, y: f64, sigma: f64| {
-            let (p, s) = at(t);
-            assert!((p.y_m - y).abs() < 1e-9 && (s - sigma).abs() < 1e-9, "{t}: {p:?} {s}");
-        };
-        close(0.0, 0.0, 0.0);
-        close(0.1, 0.1, 0.05);
-        close(0.3, 0.3, 0.15);
-        close(0.4, 0.4, 0.2);
-        close(1.0, 1.0, 0.2);
     }
 }

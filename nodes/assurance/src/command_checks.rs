@@ -1,11 +1,12 @@
 //! Rules about one command: whether the robot may do what is proposed.
 
 use crate::Config;
-use crate::clearance::{self, FAR_M, Keep, TrackRules};
+use crate::clearance::{self, FAR_M, Keep};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::{MotionPoint, Phase, is_zero, reckon};
 use crate::sensing::Knowledge;
 use crate::tail_shape;
+use crate::tracks::{self, TrackRules};
 use crate::zones::ZoneMap;
 use outrider_foundation::data::{Command, Envelope};
 use outrider_foundation::{Now, Pose2, Robot, Span, Twist2};
@@ -144,7 +145,7 @@ impl Bench<'_> {
     fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> Reading {
         let age_s = self.known.world_age_s(self.now);
         let rules = TrackRules { config: &self.config.tracks, base_from_tracks, age_s };
-        clearance::from_tracks(motion, &self.robot.footprint, &self.known.world.tracks, rules)
+        tracks::judge(motion, &self.robot.footprint, &self.known.world.tracks, rules)
     }
 
     fn exclusion_zones(&self, motion: &[MotionPoint], map_from_base: Pose2) -> Reading {

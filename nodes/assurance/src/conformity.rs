@@ -1,7 +1,7 @@
 //! Whether objects are where the world model said they would be: a detector's or a tracker's stated certainty is never
 //! taken at its word.
 
-use crate::clearance::predicted;
+use crate::tracks::predicted;
 use outrider_foundation::data::{TRACK_LIMIT, Track, TrackState};
 use outrider_foundation::{Point2, Stamp};
 
@@ -59,7 +59,7 @@ impl Conformity {
 impl Object {
     fn expecting(track: &Track, stamp: Stamp) -> Self {
         let [xx, xy, _, _, _, yy, ..] = track.covariance;
-        let now_sigma_m = crate::clearance::worst_axis_sigma(xx, xy, yy);
+        let now_sigma_m = crate::tracks::worst_axis_sigma(xx, xy, yy);
         let (expected, sigma_m) = predicted(track, AHEAD_S, now_sigma_m);
         let due = stamp + outrider_foundation::Span::from_s(AHEAD_S);
         Self { id: track.id, due, expected, sigma_m, score: None }

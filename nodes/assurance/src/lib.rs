@@ -25,6 +25,7 @@ mod state_checks;
 mod tail_shape;
 #[cfg(test)]
 mod tests;
+mod tracks;
 mod zones;
 
 pub use config::{Ages, Config, Margins, ModeLimits, Reaction, ScanQuality, Tail, Tracks, Uncertainty};

@@ -184,7 +184,7 @@ impl World {
     /// Takes a world model. Numbers that are not finite make the source invalid until a good one comes.
     pub fn take(&mut self, model: &WorldModel, received: Instant) {
         let [xx, xy, _, _, yy, ..] = model.ego.covariance;
-        let sigma_m = crate::clearance::worst_axis_sigma(xx, xy, yy);
+        let sigma_m = crate::tracks::worst_axis_sigma(xx, xy, yy);
         let usable = model.ego.pose.is_finite()
             && model.tracks.len() <= TRACK_LIMIT
             && model.tracks.iter().all(track_is_usable);
