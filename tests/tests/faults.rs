@@ -21,8 +21,14 @@ fn every_row_is_as_it_must_be() {
     let catalogue = Catalogue::load().unwrap();
     let lines = run(&catalogue.rows.iter().collect::<Vec<_>>());
     assert_eq!(lines.len(), catalogue.rows.len());
-    let bad: Vec<_> = lines.iter().filter(|line| !line.is_ok()).cloned().collect();
-    assert!(bad.is_empty(), "{}", table::text(&bad));
+    // A hole that is known is a miss; one that is closed is no longer in the catalogue.
+    let is_hole = |line: &Line| catalogue.rows.iter().any(|r| r.id == line.get("row") && !r.hole.is_empty());
+    let wrong: Vec<_> = lines.iter().filter(|line| line.is_ok() == is_hole(line)).cloned().collect();
+    assert!(wrong.is_empty(), "{}", table::text(&wrong));
+    let harmless = lines.iter().all(|line| {
+        ["collisions", "envelope_violations", "restarts"].iter().all(|column| line.get(column) == "0")
+    });
+    assert!(harmless, "{}", table::text(&lines));
 }
 
 #[test]

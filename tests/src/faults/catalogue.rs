@@ -115,6 +115,11 @@ pub struct Row {
     /// Why this is the right thing to expect.
     #[garde(length(min = 1, max = 400))]
     pub why: String,
+    /// What the suite is known not to do yet. The row is a miss as long as it does not; this only says that it is known,
+    /// and has to go when it does.
+    #[serde(default)]
+    #[garde(length(max = 400))]
+    pub hole: String,
 }
 
 const fn watched_s() -> f64 {

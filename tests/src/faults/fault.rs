@@ -41,8 +41,10 @@ pub struct Fault {
     pub actions: Vec<(f64, Action)>,
     /// The hand on the wires.
     pub tamper: Option<Box<Tamper>>,
-    /// From here on the fault is over: then the robot may go on unless it has to be armed. `None`: it stays.
+    /// From here on the wires are sound again. `None`: they stay as they are.
     pub over_after_s: Option<f64>,
+    /// From here on the robot may go on, unless it has to be armed. `None`: it may not.
+    pub may_go_on_after_s: Option<f64>,
 }
 
 impl Fault {
@@ -66,9 +68,15 @@ impl Fault {
         Self { tamper: Some(Box::new(tamper)), ..Self::default() }
     }
 
-    /// It is over so long after the strike: the wires are sound again.
+    /// It is over so long after the strike: the wires are sound again, and the robot may go on.
     pub fn over_after(mut self, s: f64) -> Self {
         self.over_after_s = Some(s);
+        self.may_go_on_after(s)
+    }
+
+    /// What has struck stays as it is, but so long after the strike it is nothing to stand for any more.
+    pub fn may_go_on_after(mut self, s: f64) -> Self {
+        self.may_go_on_after_s = Some(s);
         self
     }
 

@@ -156,7 +156,7 @@ impl<'a> Drive<'a> {
             self.act(struck)?;
             self.advance()?;
         }
-        let over = self.fault.over_after_s.map(|s| struck + Span::from_s(s));
+        let over = self.fault.may_go_on_after_s.map(|s| struck + Span::from_s(s));
         Ok(judge::drive(&self.watch, &self.numbers, self.row, over))
     }
 

@@ -115,7 +115,10 @@ pub fn line(row: &Row, outcomes: &[(u32, Outcome)], repetitions: u32) -> Line {
     } else if !complete {
         note = format!("{} of {repetitions} repetitions came to an end", outcomes.len());
     }
-    line.set("note", note);
+    if !row.hole.is_empty() {
+        note = format!("known hole: {} {note}", row.hole);
+    }
+    line.set("note", note.trim_end());
     line
 }
 

@@ -9,6 +9,8 @@ use outrider_msgs::sensor_msgs::LaserScan;
 const SUBNORMAL: f64 = 5e-324;
 const SUBNORMAL_F32: f32 = 1e-45;
 const HUGE: f64 = 1e308;
+/// What seems to touch the robot does so for so long.
+const TOUCH_S: f64 = 1.0;
 /// So much less certain, as a variance.
 const UNCERTAIN: f64 = 1e4;
 
@@ -18,7 +20,7 @@ pub(super) const FAULTS: &[Entry] = &[
     ("command_negative_inf", |_| command(f64::NEG_INFINITY)),
     ("command_subnormal", |_| command(SUBNORMAL)),
     ("command_huge", |_| command(HUGE)),
-    ("command_too_fast", |_| command(2.0)),
+    ("command_too_fast", |_| drive(Fault::on("/cmd_vel_nominal", |p| edit(p, |m: &mut Command| m.v = 2.0)))),
     ("odometry_nan", |_| odometry(f64::NAN)),
     ("odometry_inf", |_| odometry(f64::INFINITY)),
     ("odometry_negative_inf", |_| odometry(f64::NEG_INFINITY)),
@@ -26,8 +28,8 @@ pub(super) const FAULTS: &[Entry] = &[
     ("odometry_huge", |_| odometry(HUGE)),
     ("scan_nan", |_| scan(f32::NAN)),
     ("scan_inf", |_| scan(f32::INFINITY)),
-    ("scan_negative_inf", |_| scan(f32::NEG_INFINITY)),
-    ("scan_subnormal", |_| scan(SUBNORMAL_F32)),
+    ("scan_negative_inf", |_| touching(f32::NEG_INFINITY)),
+    ("scan_subnormal", |_| touching(SUBNORMAL_F32)),
     ("scan_huge", |_| scan(f32::MAX)),
     ("scan_wrong_frame", |_| {
         drive(Fault::on("/scan", |p| edit(p, |m: &mut LaserScan| m.header.frame_id = "elsewhere".to_owned())))
@@ -48,7 +50,7 @@ pub(super) const FAULTS: &[Entry] = &[
 ];
 
 fn command(v: f64) -> anyhow::Result<Plan> {
-    drive(Fault::on("/cmd_vel_nominal", move |p| edit(p, |m: &mut Command| m.v = v)))
+    drive(Fault::on("/cmd_vel_nominal", move |p| edit(p, |m: &mut Command| (m.v, m.w) = (v, v))))
 }
 
 /// Speeds; and where it is, too, unless the number is one that a place may have.
@@ -62,6 +64,12 @@ fn odometry(v: f64) -> anyhow::Result<Plan> {
             }
         })
     }))
+}
+
+/// For a second: what has touched the robot keeps it where it is afterwards, too.
+fn touching(range: f32) -> anyhow::Result<Plan> {
+    let fill = move |m: &mut LaserScan| m.ranges.fill(range);
+    drive(Fault::on("/scan", move |p| edit(p, fill)).over_after(TOUCH_S))
 }
 
 fn scan(range: f32) -> anyhow::Result<Plan> {

@@ -72,15 +72,18 @@ fn duplicated(context: &mut Context) -> anyhow::Result<super::Plan> {
     drive(Fault::acts([(0.0, Action::Join("gate", files, SECOND)), (noticed_s, publishers(2)?)]))
 }
 
-/// The planner's own commands, each many times over with numbers that go up.
+/// The planner's own commands, each many times over with numbers that go up; afterwards each once, with numbers that fit.
 fn flood() -> Fault {
-    Fault::on("/cmd_vel_nominal", |passage| {
+    Fault::hand(|since_s, passage| {
+        if since_s < 0.0 || passage.topic != "/cmd_vel_nominal" {
+            return Delivery::Pass;
+        }
         let copy = |k: u64| {
             let count = |c: &mut Command| c.sequence = c.sequence * (FLOOD_COPIES + 1) + k;
             let later = i64::try_from(k).unwrap_or_default() * FLOOD_GAP.nanos();
             Some((Span::from_nanos(later), edited(passage.bytes, count)?))
         };
-        Delivery::Instead((0..FLOOD_COPIES).filter_map(copy).collect())
+        let copies = if since_s < FLOOD_S { FLOOD_COPIES } else { 1 };
+        Delivery::Instead((0..copies).filter_map(copy).collect())
     })
-    .over_after(FLOOD_S)
 }
