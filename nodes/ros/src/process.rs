@@ -69,3 +69,32 @@ pub fn die_with_parent() {
     // Refused where it leads its process group already, and then whoever made it so has seen to it.
     let _ = rustix::process::setsid();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+
+    const CHILD: &str = "OUTRIDER_TEST_PANICS";
+
+    /// In a process of its own: this test, started again.
+    #[test]
+    fn a_panic_in_any_thread_ends_the_process_at_once() {
+        if std::env::var_os(CHILD).is_some() {
+            install_panic_abort();
+            let _ = std::thread::spawn(|| panic!("on purpose")).join();
+            // Not reached.
+            std::process::exit(0);
+        }
+        let name = "process::tests::a_panic_in_any_thread_ends_the_process_at_once";
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(CHILD, "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(child.signal(), Some(rustix::process::Signal::ABORT.as_raw()), "{child:?}");
+    }
+}
