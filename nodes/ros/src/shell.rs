@@ -53,6 +53,7 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
         scenario: parameters.scenario.clone(),
         tree: parameters.tree.clone(),
         zones: parameters.zones.clone(),
+        permit_key: parameters.permit_key.clone(),
     };
     let core = assemble(name, read_resources(name, &files)?, boot_id())?;
     let mut shell = Shell::connect(&mut ros, core, &parameters, scheduling)?;
