@@ -5,7 +5,7 @@ PYTEST := python -m pytest -q
 RUNS ?= runs
 FUZZ_S ?= 60
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps fuzz golden clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps seeded-bugs fuzz golden clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ bench-stl: setup ## Measured: one update of a temporal-logic monitor, against r2
 
 bench-steps: setup ## Measured: a step of assurance and of the gate
 	@. .ros/env.sh && cargo bench --locked -p outrider_suite --bench steps
+
+seeded-bugs: setup ## Seeds bugs into the gate, one at a time; exit code 1 if its tests miss one
+	@. .ros/env.sh && python tests/seeded_bugs/run.py
 
 fuzz: ## Fuzzes parser and engine of the monitors, FUZZ_S seconds each (needs cargo-fuzz)
 	@cd nodes/stl/fuzz && for target in parser engine; do mkdir -p corpus/$$target && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none \

@@ -31,6 +31,7 @@ def generate_launch_description():
         argument("scenario", "", "scenario file; on a robot usually none"),
         argument("tree", "", "behaviour tree; by default trees/navigate_to_pose.xml of the configuration"),
         argument("zones", "", "zones file; by default that of the scenario, else zones/warehouse.yaml of config"),
+        argument("permit_key", "", "key file that permits carry a code of; without, they carry none"),
         argument("record", "true", "record every topic into a bag", choices=["true", "false"]),
         argument("output", "runs", "folder below which bags are put, as <UTC time>/bag"),
         argument("log_level", "info", "how much the nodes log", choices=["error", "warn", "info", "debug", "trace"]),
@@ -55,7 +56,7 @@ def start_nodes(context):
     That holds for the gate too: it comes back disarmed and publishes a stop until somebody arms it (ISO 3691-4: no
     automatic restart), so restarting it never makes the robot move.
     """
-    parameters = {name: value(context, name) for name in ("config", "scenario", "tree", "zones")}
+    parameters = {name: value(context, name) for name in ("config", "scenario", "tree", "zones", "permit_key")}
     parameters["use_sim_time"] = value(context, "use_sim_time") == "true"
     parameters["wait_for_recorder_s"] = WAIT_FOR_RECORDER_S if value(context, "record") == "true" else 0.0
     return [

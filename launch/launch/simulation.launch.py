@@ -21,7 +21,9 @@ GAZEBO_PACKAGES = ("ros_gz_sim", "ros_gz_bridge", "tf2_ros")
 RESPAWN_DELAY_S = 2.0
 WAIT_FOR_RECORDER_S = 5.0
 # What robot.launch.py takes; described there.
-PASSED_ON = ("namespace", "use_sim_time", "config", "scenario", "tree", "zones", "record", "output", "log_level")
+PASSED_ON = (
+    "namespace", "use_sim_time", "config", "scenario", "tree", "zones", "permit_key", "record", "output", "log_level",
+)
 
 
 def generate_launch_description():
@@ -44,6 +46,7 @@ def generate_launch_description():
         ),
         argument("tree", "", "behaviour tree; by default trees/navigate_to_pose.xml of the configuration"),
         argument("zones", "", "zones file; by default that of the scenario"),
+        argument("permit_key", "", "key file that permits carry a code of; without, they carry none"),
         argument("record", "true", "record every topic into a bag", choices=truth),
         argument("output", "runs", "folder below which bags are put, as <UTC time>/bag"),
         argument("log_level", "info", "how much the nodes log", choices=levels),

@@ -5,7 +5,7 @@
 
 mod codec;
 
-pub use codec::{CodecError, decode, encode, encode_into};
+pub use codec::{CodecError, decode, encode, encode_into, encode_to};
 
 /// A generated message.
 pub trait Message: serde::Serialize + serde::de::DeserializeOwned {

@@ -97,7 +97,8 @@ def test_there_are_the_three_launch_files():
 
 
 def test_arguments():
-    common = {"namespace", "use_sim_time", "config", "scenario", "tree", "zones", "record", "output", "log_level"}
+    common = {"namespace", "use_sim_time", "config", "scenario", "tree", "zones", "permit_key", "record", "output",
+              "log_level"}
     assert declared("robot") == common
     assert declared("simulation") == common | {"gazebo", "gazebo_args"}
     assert declared("replay") == {"bag", "rate", "loop", "log_level"}

@@ -14,6 +14,7 @@ fn files(scenario: &str) -> Files {
         scenario: Some(root().join("tests/scenarios").join(scenario)),
         tree: None,
         zones: None,
+        permit_key: None,
     }
 }
 

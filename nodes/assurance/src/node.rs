@@ -14,7 +14,7 @@ use crate::zones::ZoneMap;
 use crate::{AssuranceError, Input, Output, Zones};
 use outrider_foundation::data::{
     AssuranceState, Challenge, Command, CommandDigest, CommandSource, Digest, Envelope, GateState, Mode,
-    Permit, PinnedHashes,
+    Permit, PermitAuthenticator, PinnedHashes,
 };
 use outrider_foundation::{Instant, Node, Now, Outbox, Robot, Span, Stamp, Stamped, Twist2};
 use outrider_stl::Specification;
@@ -35,6 +35,8 @@ pub struct AssuranceNode {
     zones: ZoneMap,
     hashes: PinnedHashes,
     digest: CommandDigest,
+    /// Without one, permits carry no code.
+    authenticator: Option<PermitAuthenticator>,
     boot_id: u64,
     known: Knowledge,
     properties: Properties,
@@ -82,6 +84,7 @@ impl AssuranceNode {
             config,
             hashes,
             digest,
+            authenticator: None,
             boot_id,
             known: Knowledge::default(),
             planner: PlannerCount::default(),
@@ -98,6 +101,13 @@ impl AssuranceNode {
             passed_over: 0,
             rejected: 0,
         })
+    }
+
+    /// With a key: every permit carries its code from now on.
+    #[must_use]
+    pub fn with_authenticator(mut self, authenticator: PermitAuthenticator) -> Self {
+        self.authenticator = Some(authenticator);
+        self
     }
 
     /// Counts that are in no message, for `/diagnostics`.
@@ -293,7 +303,7 @@ impl AssuranceNode {
         let Some(limiting) = worst(judged.iter().filter(|r| r.robustness.is_finite())) else { return };
         self.permits = self.permits.saturating_add(1);
         self.permitted = Some(now.mono);
-        out.push(Output::Permit(Permit {
+        let mut permit = Permit {
             stamp: now.ros,
             version: Permit::VERSION,
             assurance_boot_id: self.boot_id,
@@ -310,7 +320,10 @@ impl AssuranceNode {
             inputs_digest: self.inputs_digest(&challenge, command),
             robustness: limiting.robustness,
             limiting: limiting.rule.facts(&self.properties).0.to_owned(),
-        }));
+            mac: Digest::default(),
+        };
+        permit.mac = self.authenticator.map_or(permit.mac, |a| a.code(&permit));
+        out.push(Output::Permit(permit));
     }
 
     /// SHA-256 over what was judged: enough to find the messages in a bag.

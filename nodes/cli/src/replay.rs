@@ -2,7 +2,8 @@
 
 use anyhow::bail;
 use outrider_bags::{BagReader, Order};
-use outrider_suite::replay::{Evidence, Outcome, replay};
+use outrider_runtime::Secret;
+use outrider_suite::replay::{Evidence, Outcome, replay_with_key};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -14,6 +15,9 @@ pub struct Args {
     /// Only this node.
     #[arg(long)]
     node: Option<String>,
+    /// Key file of the permits: needed where the robot had one, because no bag holds it.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
 }
 
 /// Replays. The exit code is 0 when every step of every node gave the same outputs again, else 1.
@@ -22,6 +26,7 @@ pub struct Args {
 /// When the bag cannot be read or tells of no node.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let started = std::time::Instant::now();
+    let key = args.key.as_deref().map(Secret::read).transpose()?;
     let reader = BagReader::open(&args.bag)?;
     let mut evidence = Evidence::default();
     for message in reader.messages(Order::File) {
@@ -42,7 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let mut outcomes = Vec::new();
     for info in runs {
-        let outcome = replay(&evidence, info)?;
+        let outcome = replay_with_key(&evidence, info, key.as_ref())?;
         println!("{}", line(&outcome));
         outcomes.push(outcome);
     }

@@ -25,6 +25,9 @@ pub struct Args {
     /// Zones, in place of the scenario's.
     #[arg(long)]
     zones: Option<PathBuf>,
+    /// Key file that permits carry a code of; without, they carry none.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
     /// Folder to write the bag to; none is written without.
     #[arg(long)]
     bag: Option<PathBuf>,
@@ -43,6 +46,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         scenario: Some(args.scenario.clone()),
         tree: args.tree.clone(),
         zones: args.zones.clone(),
+        permit_key: args.key.clone(),
     };
     let mut bag = args.bag.as_deref().map(Bag::create).transpose()?;
     let mut failure = None;

@@ -5,6 +5,7 @@
 pub mod data;
 pub mod geometry;
 pub mod grid;
+pub mod label;
 pub mod node;
 pub mod rng;
 pub mod robot;
@@ -12,6 +13,7 @@ pub mod time;
 pub mod validate;
 
 pub use geometry::{Footprint, Point2, Pose2, Twist2};
+pub use label::Label;
 pub use node::{Node, Outbox, Stamped};
 pub use robot::{Robot, RobotDescription};
 pub use time::{Instant, Now, Span, Stamp};

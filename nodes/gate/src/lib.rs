@@ -3,7 +3,8 @@
 //! Every period, whatever happens, the gate publishes one velocity: the command that assurance has permitted, an
 //! operator's, or a stop down the braking ramp. It never knows sensors, the world, plans, ROS, encodings or files.
 //! To be read in this order: [`Config`], `permits` (what makes a command admissible), `slew` (how fast the published
-//! velocity may change), `node` (arming, modes, the period).
+//! velocity may change), `node` (arming, modes, the period). A step takes nothing from the heap and waits for nobody;
+//! `README.md` says what is proved, and how.
 
 mod config;
 mod node;
@@ -16,9 +17,12 @@ pub use config::{Config, Teleop};
 pub use node::GateNode;
 
 use outrider_foundation::data::{
-    Challenge, Command, CommandVelocity, GateState, OperatorReply, OperatorRequest, Permit,
+    Challenge, Command, CommandVelocity, GateState, Mode, OperatorReply, OperatorRequest, Permit,
 };
-use outrider_foundation::{Stamp, Twist2};
+use outrider_foundation::{Label, Stamp, Twist2};
+
+/// The longest name of a monitor that is kept, in bytes.
+pub const LIMITING_LIMIT: usize = 64;
 
 /// What the gate consumes.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,6 +44,13 @@ pub enum Input {
     Operator(OperatorRequest),
     /// How many publishers of the robot's command topic the shell sees, this gate included.
     VelocityPublishers(u32),
+    /// What assurance says of itself: for the answer to an operator only.
+    Assurance {
+        /// Mode in force.
+        mode: Mode,
+        /// Name of the monitor with the least robustness.
+        limiting: Label<LIMITING_LIMIT>,
+    },
     /// A message that the shell could not turn into one of the above.
     Rejected {
         /// Where it came from.

@@ -1,19 +1,28 @@
 //! Arming, modes and the period.
 
-use crate::permits::{Leave, PermitDesk, Pinned, Refusal};
+use crate::permits::{Leave, PENDING_LIMIT, PermitDesk, Pinned, Refusal};
 use crate::slew::{self, Rates};
-use crate::{Config, GateError, Input, Output};
+use crate::{Config, GateError, Input, LIMITING_LIMIT, Output};
 use garde::Validate;
 use outrider_foundation::data::{
-    Challenge, Command, CommandDigest, CommandVelocity, GateMode, GateState, OperatorAction, OperatorReply,
-    OperatorRequest, Permit, PinnedHashes,
+    Challenge, Command, CommandDigest, CommandSource, CommandVelocity, GateMode, GateState, Mode,
+    OperatorAction, OperatorReply, OperatorRequest, Permit, PermitAuthenticator, PinnedHashes, REPLY_LIMIT,
 };
 use outrider_foundation::robot::DriveLimits;
-use outrider_foundation::{Instant, Node, Now, Outbox, Robot, Span, Stamped, Twist2};
+use outrider_foundation::{Instant, Label, Node, Now, Outbox, Robot, Span, Stamped, Twist2};
+use std::borrow::Cow;
+use std::fmt::Write as _;
 
 const EMPTY_HASH: [u8; 32] = [0; 32];
 /// Below this, in m/s and rad/s, the published velocity counts as standstill.
 const STANDSTILL: f64 = 1e-9;
+/// Commands of one source that are digested in one step. Of more, the oldest are passed over and counted: they could not
+/// wait for their permits anyway.
+const COMMANDS_PER_STEP: usize = PENDING_LIMIT;
+/// Requests of operators that are heeded in one step.
+const REPLIES_PER_STEP: usize = 8;
+/// What assurance said longer ago explains nothing any more: it speaks ten times a second at least.
+const EXPLAINS_FOR: Span = Span::from_millis(500);
 
 const NEVER_ARMED: &str = "arm to start";
 const RESET: &str = "reset: arm to continue";
@@ -25,6 +34,14 @@ const SECOND_PUBLISHER: &str = "second publisher of the velocity topic";
 #[derive(Clone, Copy, Debug)]
 struct TeleopCommand {
     twist: Twist2,
+    received: Instant,
+}
+
+/// What assurance said last of itself.
+#[derive(Clone, Copy, Debug)]
+struct AssuranceSaid {
+    mode: Mode,
+    limiting: Label<LIMITING_LIMIT>,
     received: Instant,
 }
 
@@ -55,6 +72,10 @@ pub struct GateNode {
     teleop: Option<TeleopCommand>,
     /// Why a permit or command was refused since one was last in force.
     refusal: Option<&'static str>,
+    /// The last permit that was refused; for the answer to an operator.
+    refused_permit: Option<(Refusal, Instant)>,
+    assurance: Option<AssuranceSaid>,
+    passed_over: u64,
     due: Option<Instant>,
     published_at: Option<Instant>,
     state: GateState,
@@ -96,10 +117,25 @@ impl GateNode {
             newest_leave: None,
             teleop: None,
             refusal: None,
+            refused_permit: None,
+            assurance: None,
+            passed_over: 0,
             due: None,
             published_at: None,
             state: GateState { boot_id, ..GateState::default() },
         })
+    }
+
+    /// With a key: permits without its code are refused from now on.
+    #[must_use]
+    pub fn with_authenticator(mut self, authenticator: PermitAuthenticator) -> Self {
+        self.desk.demand_code(authenticator);
+        self
+    }
+
+    /// Counts that are in no message, for `/diagnostics`.
+    pub fn diagnostics(&self) -> [(&'static str, u64); 1] {
+        [("commands passed over", self.passed_over)]
     }
 
     fn take(&mut self, now: Now, received: Instant, input: &Input, out: &mut Outbox<Output>) {
@@ -113,6 +149,10 @@ impl GateNode {
                     self.emergency_stop(PRESSED);
                 }
             }
+            // The period's own outputs must always fit.
+            Input::Operator(_) if out.items().len() >= REPLIES_PER_STEP => {
+                self.count_refusal("operator's request refused: too many at once");
+            }
             Input::Operator(request) => {
                 let reply = self.on_operator(now, request);
                 out.push(Output::Reply(reply));
@@ -123,6 +163,10 @@ impl GateNode {
                     self.emergency_stop(SECOND_PUBLISHER);
                 }
             }
+            Input::Assurance { mode, limiting } => {
+                let received = received.min(now.mono);
+                self.assurance = Some(AssuranceSaid { mode: *mode, limiting: *limiting, received });
+            }
             Input::Rejected { topic, .. } => {
                 self.count_refusal("a message could not be read");
                 if topic.trim_start_matches('/') == "e_stop" {
@@ -132,8 +176,22 @@ impl GateNode {
         }
     }
 
+    /// Whether this is a command of which its source has more than one step digests: counted, and no more looked at.
+    fn passes_over(&mut self, input: &Input, surplus: &mut [usize; 2]) -> bool {
+        if let Input::Command(command) = input
+            && let Some(left) = surplus.get_mut(usize::from(command.source == CommandSource::Recovery))
+            && *left > 0
+        {
+            *left -= 1;
+            self.passed_over = self.passed_over.saturating_add(1);
+            self.state.rejected = self.state.rejected.saturating_add(1);
+            return true;
+        }
+        false
+    }
+
     fn on_command(&mut self, now: Now, command: &Command) {
-        match self.desk.offer_command(command.clone(), now.mono) {
+        match self.desk.offer_command(command, now.mono) {
             Ok(leave) => self.on_leave(leave),
             // Proposals that assurance does not permit end like this: "no permit" says more.
             Err(Refusal::Overflow) => self.state.rejected = self.state.rejected.saturating_add(1),
@@ -142,10 +200,11 @@ impl GateNode {
     }
 
     fn on_permit(&mut self, now: Now, permit: &Permit) {
-        match self.desk.offer_permit(permit.clone(), now.mono, self.armed.as_ref()) {
+        match self.desk.offer_permit(permit, now.mono, self.armed.as_ref()) {
             Ok(leave) => self.on_leave(leave),
             Err(refusal) => {
                 self.count_refusal(refusal.text());
+                self.refused_permit = Some((refusal, now.mono));
                 if refusal == Refusal::AssuranceRestarted {
                     self.disarm(refusal.text());
                 }
@@ -184,50 +243,64 @@ impl GateNode {
     fn on_operator(&mut self, now: Now, request: &OperatorRequest) -> OperatorReply {
         let result = match request.action {
             OperatorAction::Arm => self.arm(now.mono),
-            OperatorAction::Reset => self.reset(),
+            OperatorAction::Reset => self.reset().map_err(Label::from),
         };
         let (success, message) = match result {
-            Ok(message) => (true, message),
+            Ok(message) => (true, Label::from(message)),
             Err(message) => (false, message),
         };
-        let message = message.to_owned();
         OperatorReply { stamp: now.ros, request_sequence: request.sequence, success, message }
     }
 
-    fn arm(&mut self, now: Instant) -> Result<&'static str, &'static str> {
-        if self.e_stop_pressed {
-            return Err("not armed: emergency stop pressed");
-        }
-        if self.second_publisher {
-            return Err("not armed: another node publishes the velocity topic");
-        }
-        if self.latched.is_some() {
-            return Err("not armed: emergency stop latched, reset first");
-        }
-        if self.teleop.is_some() {
-            return Err("not armed: manual take-over active");
+    fn arm(&mut self, now: Instant) -> Result<&'static str, Label<REPLY_LIMIT>> {
+        if let Some(obstacle) = self.obstacle() {
+            return Err(obstacle.into());
         }
         if self.armed.is_some() {
             return Ok("armed already");
         }
         let Some(leave) = self.newest_leave.filter(|leave| leave.holds(now)) else {
-            return Err("not armed: no fresh permit from assurance");
+            return Err(self.no_fresh_permit(now));
         };
-        let PinnedHashes { specification, parameters, zones } = leave.hashes;
-        if specification == EMPTY_HASH {
-            return Err("not armed: empty specification");
-        }
-        if parameters == EMPTY_HASH {
-            return Err("not armed: empty parameters");
-        }
-        if zones == EMPTY_HASH {
-            return Err("not armed: empty zone set");
+        if let Some(empty) = empty_part(&leave.hashes) {
+            return Err(empty.into());
         }
         self.armed = Some(Pinned { hashes: leave.hashes, assurance_boot_id: leave.assurance_boot_id });
         // What waited was judged without the pins.
         self.desk.clear_pending();
         self.refusal = None;
         Ok("armed")
+    }
+
+    /// What keeps the gate from being armed whatever assurance says.
+    fn obstacle(&self) -> Option<&'static str> {
+        if self.e_stop_pressed {
+            Some("not armed: emergency stop pressed")
+        } else if self.second_publisher {
+            Some("not armed: another node publishes the velocity topic")
+        } else if self.latched.is_some() {
+            Some("not armed: emergency stop latched, reset first")
+        } else if self.teleop.is_some() {
+            Some("not armed: manual take-over active")
+        } else {
+            None
+        }
+    }
+
+    /// Why there is none, as far as it is known: whoever arms learns which source is missing.
+    fn no_fresh_permit(&self, now: Instant) -> Label<REPLY_LIMIT> {
+        let mut text = Label::from("not armed: no fresh permit from assurance");
+        let is_recent = |at: Instant| now.since(at) <= EXPLAINS_FOR;
+        // A label takes whatever it is given: there is no error to be handled.
+        let _ = match self.assurance.filter(|said| is_recent(said.received)) {
+            None => write!(text, " (which is silent)"),
+            Some(said) if said.limiting.is_empty() => write!(text, " ({})", said.mode.name()),
+            Some(said) => write!(text, " ({}, {})", said.mode.name(), said.limiting),
+        };
+        if let Some((refusal, _)) = self.refused_permit.filter(|(_, at)| is_recent(*at)) {
+            let _ = write!(text, "; {}", refusal.text());
+        }
+        text
     }
 
     fn reset(&mut self) -> Result<&'static str, &'static str> {
@@ -322,9 +395,7 @@ impl GateNode {
         state.stamp = now.ros;
         state.sequence = state.sequence.saturating_add(1);
         state.mode = mode;
-        if state.reason != reason {
-            reason.clone_into(&mut state.reason);
-        }
+        state.reason = Cow::Borrowed(reason);
         state.twist = twist;
         state.clamped = clamped;
         state.command_source = leave.map(|l| l.command_source).unwrap_or_default();
@@ -352,8 +423,12 @@ impl Node for GateNode {
     type Output = Output;
 
     fn step(&mut self, now: Now, inputs: &[Stamped<Input>], out: &mut Outbox<Output>) {
+        let mut surplus =
+            [CommandSource::Planner, CommandSource::Recovery].map(|source| surplus(inputs, source));
         for input in inputs {
-            self.take(now, input.received, &input.value, out);
+            if !self.passes_over(&input.value, &mut surplus) {
+                self.take(now, input.received, &input.value, out);
+            }
         }
         let due = *self.due.get_or_insert(now.mono);
         let late = now.mono.since(due);
@@ -371,6 +446,25 @@ impl Node for GateNode {
     fn next_wakeup(&self) -> Option<Instant> {
         // Before the first step: at once.
         Some(self.due.unwrap_or_default())
+    }
+}
+
+/// How many commands of a source are more than one step digests.
+fn surplus(inputs: &[Stamped<Input>], of: CommandSource) -> usize {
+    let is_its = |input: &&Stamped<Input>| matches!(&input.value, Input::Command(c) if c.source == of);
+    inputs.iter().filter(is_its).count().saturating_sub(COMMANDS_PER_STEP)
+}
+
+/// Nothing to watch, nothing to go by, nowhere forbidden: what nobody may be armed with.
+fn empty_part(hashes: &PinnedHashes) -> Option<&'static str> {
+    if hashes.specification == EMPTY_HASH {
+        Some("not armed: empty specification")
+    } else if hashes.parameters == EMPTY_HASH {
+        Some("not armed: empty parameters")
+    } else if hashes.zones == EMPTY_HASH {
+        Some("not armed: empty zone set")
+    } else {
+        None
     }
 }
 

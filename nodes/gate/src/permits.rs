@@ -2,17 +2,24 @@
 //!
 //! Freshness without synchronised clocks (the pattern of IEC 61784-3): the gate numbers its challenges and remembers when
 //! it issued each; a permit repeats a number, so its age is known on the gate's own monotonic clock. Permit and command
-//! arrive in either order; each waits for the other in a short bounded queue.
+//! arrive in either order; each waits for the other in a short bounded queue. What waits is small and has a fixed size:
+//! nothing here takes from the heap after the start.
 
-use outrider_foundation::data::{Command, CommandDigest, CommandSource, Envelope, Permit, PinnedHashes};
+use outrider_foundation::data::{
+    Command, CommandDigest, CommandSource, Digest, Envelope, Permit, PermitAuthenticator, PinnedHashes,
+};
 use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::{Instant, Span, Stamp, Twist2};
 use std::collections::VecDeque;
 
 /// Challenges that are remembered: at least the longest time to live at the shortest period. Older ones are too old anyway.
 const CHALLENGE_LIMIT: usize = 32;
-/// Commands, and permits, that may wait for their counterpart. The oldest is dropped and counted.
-const PENDING_LIMIT: usize = 8;
+/// Commands of one source, and permits, that may wait for their counterpart. The oldest is dropped and counted.
+pub(crate) const PENDING_LIMIT: usize = 8;
+/// Sources of commands; what one of them floods is not taken from the other.
+const SOURCES: usize = 2;
+/// What a digest is that could not be computed. It is no command's.
+const NO_DIGEST: Digest = [0; 32];
 /// Rounding of limits that were computed on the other side, in their units.
 const ROUNDING: f64 = 1e-9;
 
@@ -42,8 +49,10 @@ impl Leave {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     Version,
+    Code,
     GateBoot,
     UnknownChallenge,
+    TimeToLive,
     TooOld,
     AssuranceRestarted,
     PermitSequence,
@@ -61,8 +70,10 @@ impl Refusal {
     pub const fn text(self) -> &'static str {
         match self {
             Self::Version => "permit refused: other version of the contract",
+            Self::Code => "permit refused: its authentication code is not that of the gate's key",
             Self::GateBoot => "permit refused: it is for another run of the gate",
             Self::UnknownChallenge => "permit refused: it answers a challenge that is unknown or too old",
+            Self::TimeToLive => "permit refused: its time to live is not positive",
             Self::TooOld => "permit refused: older than its time to live",
             Self::AssuranceRestarted => "assurance restarted: arm to continue",
             Self::PermitSequence => "permit refused: its sequence did not increase",
@@ -86,11 +97,56 @@ pub(crate) struct Pinned {
     pub assurance_boot_id: u64,
 }
 
-#[derive(Clone, Debug)]
-struct PendingPermit {
-    permit: Permit,
+/// What is kept of a command.
+#[derive(Clone, Copy, Debug)]
+struct Proposal {
+    source: CommandSource,
+    boot_id: u64,
+    sequence: u64,
+    twist: Twist2,
+    data_stamp: Stamp,
+    digest: Digest,
+}
+
+/// What is kept of a permit.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    assurance_boot_id: u64,
+    sequence: u64,
+    command_source: CommandSource,
+    command_sequence: u64,
+    command_digest: Digest,
+    envelope: Envelope,
+    hashes: PinnedHashes,
     challenged_at: Instant,
     time_to_live: Span,
+}
+
+impl Grant {
+    /// Whether it is for a command of this name, true or false.
+    fn names(&self, proposal: &Proposal) -> bool {
+        self.command_source == proposal.source && self.command_sequence == proposal.sequence
+    }
+
+    /// Whether it is for exactly this command.
+    fn is_for(&self, proposal: &Proposal) -> bool {
+        self.names(proposal) && self.command_digest == proposal.digest && self.command_digest != NO_DIGEST
+    }
+
+    fn leave(&self, proposal: &Proposal) -> Leave {
+        Leave {
+            twist: proposal.twist,
+            envelope: self.envelope,
+            hashes: self.hashes,
+            assurance_boot_id: self.assurance_boot_id,
+            permit_sequence: self.sequence,
+            command_source: proposal.source,
+            command_sequence: proposal.sequence,
+            data_stamp: proposal.data_stamp,
+            challenged_at: self.challenged_at,
+            time_to_live: self.time_to_live,
+        }
+    }
 }
 
 /// Matches permits with commands.
@@ -98,12 +154,14 @@ struct PendingPermit {
 pub(crate) struct PermitDesk {
     boot_id: u64,
     digest: CommandDigest,
+    /// Without one, permits need no code.
+    authenticator: Option<PermitAuthenticator>,
     limits: DriveLimits,
     max_time_to_live: Span,
     challenge_number: u64,
     challenges: VecDeque<(u64, Instant)>,
-    commands: VecDeque<Command>,
-    permits: VecDeque<PendingPermit>,
+    proposals: VecDeque<Proposal>,
+    grants: VecDeque<Grant>,
     /// Highest permit sequence seen, of the assurance run that it belongs to.
     newest_permit: Option<(u64, u64)>,
     /// Highest admitted command sequence of each source, with the publisher's boot id.
@@ -116,16 +174,22 @@ impl PermitDesk {
         Self {
             boot_id,
             digest,
+            authenticator: None,
             limits,
             max_time_to_live,
             challenge_number: 0,
             challenges: VecDeque::with_capacity(CHALLENGE_LIMIT),
-            commands: VecDeque::with_capacity(PENDING_LIMIT),
-            permits: VecDeque::with_capacity(PENDING_LIMIT),
+            proposals: VecDeque::with_capacity(SOURCES * PENDING_LIMIT),
+            grants: VecDeque::with_capacity(PENDING_LIMIT),
             newest_permit: None,
             newest_planner: None,
             newest_recovery: None,
         }
+    }
+
+    /// From now on only permits with this authenticator's code are taken.
+    pub fn demand_code(&mut self, authenticator: PermitAuthenticator) {
+        self.authenticator = Some(authenticator);
     }
 
     /// Issues the next challenge.
@@ -140,61 +204,90 @@ impl PermitDesk {
 
     /// Forgets everything that waits, so that nothing from before a stop can start the robot after it.
     pub fn clear_pending(&mut self) {
-        self.commands.clear();
-        self.permits.clear();
+        self.proposals.clear();
+        self.grants.clear();
     }
 
     /// Takes a permit; gives leave when its command is there already.
     pub fn offer_permit(
         &mut self,
-        permit: Permit,
+        permit: &Permit,
         now: Instant,
         pinned: Option<&Pinned>,
     ) -> Result<Option<Leave>, Refusal> {
-        let challenged_at = self.check_permit(&permit, now, pinned)?;
+        let challenged_at = self.check_permit(permit, now, pinned)?;
         self.newest_permit = Some((permit.assurance_boot_id, permit.sequence));
-        let time_to_live = permit.time_to_live.min(self.max_time_to_live);
-        let pending = PendingPermit { permit, challenged_at, time_to_live };
-        let is_its = |c: &Command| names(&pending.permit, c);
-        let Some(position) = self.commands.iter().position(is_its) else {
-            return match push_bounded(&mut self.permits, pending) {
-                None => Ok(None),
-                Some(_dropped) => Err(Refusal::Overflow),
-            };
-        };
-        let Some(command) = self.commands.remove(position) else { return Ok(None) };
-        let result = self.admit(&pending, &command);
-        if result == Err(Refusal::Digest) {
-            // Some other command goes by this one's name; the true one may still come.
-            push_bounded(&mut self.permits, pending.clone());
+        let grant = self.grant(permit, challenged_at);
+        if let Some(position) = self.proposals.iter().position(|p| grant.is_for(p)) {
+            let Some(proposal) = self.proposals.remove(position) else { return Ok(None) };
+            return self.admit(&grant, &proposal).map(Some);
         }
-        result.map(|()| Some(leave(&pending, &command)))
+        let impostor = self.proposals.iter().position(|p| grant.names(p));
+        if let Some(position) = impostor {
+            // Some other command goes by this one's name; the true one may still come.
+            self.proposals.remove(position);
+        }
+        let dropped = self.grants.len() >= PENDING_LIMIT && self.grants.pop_front().is_some();
+        self.grants.push_back(grant);
+        match (impostor, dropped) {
+            (Some(_), _) => Err(Refusal::Digest),
+            (None, true) => Err(Refusal::Overflow),
+            (None, false) => Ok(None),
+        }
     }
 
     /// Takes a command; gives leave when its permit is there already.
-    pub fn offer_command(&mut self, command: Command, now: Instant) -> Result<Option<Leave>, Refusal> {
+    pub fn offer_command(&mut self, command: &Command, now: Instant) -> Result<Option<Leave>, Refusal> {
         if !command.twist.is_finite() {
             return Err(Refusal::NotFinite);
         }
         if !increases(self.newest(command.source), command.boot_id, command.sequence) {
             return Err(Refusal::CommandSequence);
         }
-        let Some(position) = self.permits.iter().position(|p| names(&p.permit, &command)) else {
-            return match push_bounded(&mut self.commands, command) {
-                None => Ok(None),
-                Some(_dropped) => Err(Refusal::Overflow),
-            };
+        let proposal = Proposal {
+            source: command.source,
+            boot_id: command.boot_id,
+            sequence: command.sequence,
+            twist: command.twist,
+            data_stamp: command.data_stamp,
+            digest: (self.digest)(command),
         };
-        let Some(pending) = self.permits.get(position) else { return Ok(None) };
-        if now.since(pending.challenged_at) > pending.time_to_live {
-            self.permits.remove(position);
-            return Err(Refusal::TooOld);
+        if let Some(position) = self.grants.iter().position(|g| g.is_for(&proposal)) {
+            let Some(grant) = self.grants.remove(position) else { return Ok(None) };
+            if now.since(grant.challenged_at) > grant.time_to_live {
+                return Err(Refusal::TooOld);
+            }
+            return self.admit(&grant, &proposal).map(Some);
         }
-        if (self.digest)(&command) != pending.permit.command_digest {
+        if self.grants.iter().any(|g| g.names(&proposal)) {
             return Err(Refusal::Digest);
         }
-        let Some(pending) = self.permits.remove(position) else { return Ok(None) };
-        self.admit(&pending, &command).map(|()| Some(leave(&pending, &command)))
+        if self.keep(proposal) { Ok(None) } else { Err(Refusal::Overflow) }
+    }
+
+    /// Lets a command wait; false when an older one of the same source had to go for it.
+    fn keep(&mut self, proposal: Proposal) -> bool {
+        let same_source = |p: &Proposal| p.source == proposal.source;
+        let is_full = self.proposals.iter().filter(|p| same_source(p)).count() >= PENDING_LIMIT;
+        if is_full && let Some(oldest) = self.proposals.iter().position(same_source) {
+            self.proposals.remove(oldest);
+        }
+        self.proposals.push_back(proposal);
+        !is_full
+    }
+
+    fn grant(&self, permit: &Permit, challenged_at: Instant) -> Grant {
+        Grant {
+            assurance_boot_id: permit.assurance_boot_id,
+            sequence: permit.sequence,
+            command_source: permit.command_source,
+            command_sequence: permit.command_sequence,
+            command_digest: permit.command_digest,
+            envelope: permit.envelope,
+            hashes: permit.hashes,
+            challenged_at,
+            time_to_live: permit.time_to_live.min(self.max_time_to_live),
+        }
     }
 
     /// Everything that can be told from the permit alone. Gives the time of its challenge.
@@ -207,13 +300,19 @@ impl PermitDesk {
         if permit.version != Permit::VERSION {
             return Err(Refusal::Version);
         }
+        // Before anything that the permit could change: a forged one must not even disarm.
+        if self.authenticator.as_ref().is_some_and(|a| !a.accepts(permit)) {
+            return Err(Refusal::Code);
+        }
         if permit.gate_boot_id != self.boot_id {
             return Err(Refusal::GateBoot);
         }
-        let issued = self.challenges.iter().find(|(number, _)| *number == permit.challenge_number);
+        let issued = self.challenges.iter().rev().find(|(number, _)| *number == permit.challenge_number);
         let (_, challenged_at) = *issued.ok_or(Refusal::UnknownChallenge)?;
-        let time_to_live = permit.time_to_live.min(self.max_time_to_live);
-        if now.since(challenged_at) > time_to_live {
+        if permit.time_to_live <= Span::ZERO {
+            return Err(Refusal::TimeToLive);
+        }
+        if now.since(challenged_at) > permit.time_to_live.min(self.max_time_to_live) {
             return Err(Refusal::TooOld);
         }
         if pinned.is_some_and(|p| p.assurance_boot_id != permit.assurance_boot_id) {
@@ -235,26 +334,23 @@ impl PermitDesk {
     }
 
     /// The last checks, with permit and command together. One permit, one command: both are used up.
-    fn admit(&mut self, pending: &PendingPermit, command: &Command) -> Result<(), Refusal> {
-        if (self.digest)(command) != pending.permit.command_digest {
-            return Err(Refusal::Digest);
-        }
-        if !increases(self.newest(command.source), command.boot_id, command.sequence) {
+    fn admit(&mut self, grant: &Grant, proposal: &Proposal) -> Result<Leave, Refusal> {
+        if !increases(self.newest(proposal.source), proposal.boot_id, proposal.sequence) {
             return Err(Refusal::CommandSequence);
         }
-        if !twist_within(command.twist, &pending.permit.envelope) {
+        if !twist_within(proposal.twist, &grant.envelope) {
             return Err(Refusal::OutsideEnvelope);
         }
-        let newest = Some((command.boot_id, command.sequence));
-        match command.source {
+        let newest = Some((proposal.boot_id, proposal.sequence));
+        match proposal.source {
             CommandSource::Planner => self.newest_planner = newest,
             CommandSource::Recovery => self.newest_recovery = newest,
         }
         // Whatever is older cannot be admitted any more.
-        let (source, boot_id, sequence) = (command.source, command.boot_id, command.sequence);
-        self.commands.retain(|c| c.source != source || c.boot_id != boot_id || c.sequence > sequence);
-        self.permits.retain(|p| p.permit.sequence > pending.permit.sequence);
-        Ok(())
+        let (source, boot_id, sequence) = (proposal.source, proposal.boot_id, proposal.sequence);
+        self.proposals.retain(|p| p.source != source || p.boot_id != boot_id || p.sequence > sequence);
+        self.grants.retain(|g| g.sequence > grant.sequence);
+        Ok(grant.leave(proposal))
     }
 
     fn newest(&self, source: CommandSource) -> Option<(u64, u64)> {
@@ -271,33 +367,6 @@ fn increases(newest: Option<(u64, u64)>, boot_id: u64, sequence: u64) -> bool {
         Some((boot, highest)) if boot == boot_id => sequence > highest,
         _ => sequence > 0,
     }
-}
-
-fn names(permit: &Permit, command: &Command) -> bool {
-    permit.command_source == command.source && permit.command_sequence == command.sequence
-}
-
-fn leave(pending: &PendingPermit, command: &Command) -> Leave {
-    let permit = &pending.permit;
-    Leave {
-        twist: command.twist,
-        envelope: permit.envelope,
-        hashes: permit.hashes,
-        assurance_boot_id: permit.assurance_boot_id,
-        permit_sequence: permit.sequence,
-        command_source: command.source,
-        command_sequence: command.sequence,
-        data_stamp: command.data_stamp,
-        challenged_at: pending.challenged_at,
-        time_to_live: pending.time_to_live,
-    }
-}
-
-/// Appends; hands back the oldest when there was no room.
-fn push_bounded<T>(queue: &mut VecDeque<T>, item: T) -> Option<T> {
-    let dropped = if queue.len() >= PENDING_LIMIT { queue.pop_front() } else { None };
-    queue.push_back(item);
-    dropped
 }
 
 fn envelope_is_finite(e: &Envelope) -> bool {

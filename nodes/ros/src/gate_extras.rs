@@ -13,7 +13,7 @@ use r2r::ServiceRequest;
 use r2r::std_srvs::srv::Trigger;
 use std::collections::BTreeMap;
 
-const PUBLISHERS_PERIOD: Span = Span::from_millis(500);
+const PUBLISHERS_PERIOD: Span = Span::from_millis(100);
 /// Calls that wait for an answer; beyond it they are refused.
 const CALL_LIMIT: usize = 16;
 

@@ -13,10 +13,12 @@ pub mod demo;
 mod gate_extras;
 mod params;
 pub mod player;
+mod priority;
 mod process;
 mod qos;
 pub mod recorder;
 mod shell;
+mod transport;
 
 pub use clock::Clocks;
 pub use params::Parameters;

@@ -15,6 +15,8 @@ pub struct Parameters {
     pub tree: Option<PathBuf>,
     /// Zones file.
     pub zones: Option<PathBuf>,
+    /// Key file that permits carry a code of; for assurance and gate.
+    pub permit_key: Option<PathBuf>,
     /// ROS time from `/clock`.
     pub use_sim_time: bool,
     /// Wait so long for a recorder before the first step; zero: do not wait.
@@ -54,6 +56,7 @@ impl Parameters {
             "scenario" => self.scenario = path(value)?,
             "tree" => self.tree = path(value)?,
             "zones" => self.zones = path(value)?,
+            "permit_key" => self.permit_key = path(value)?,
             "output" => self.output = path(value)?,
             "bag" => self.bag = path(value)?,
             "rate" => self.rate = number(value)?,
@@ -63,8 +66,8 @@ impl Parameters {
             "wait_for_recorder_s" => self.wait_for_recorder_s = number(value)?,
             other if IGNORED.iter().any(|prefix| other.starts_with(prefix)) => {}
             _ => bail!(
-                "is not known; there are config, scenario, tree, zones, output, bag, rate, loop, topics, use_sim_time, \
-                 wait_for_recorder_s"
+                "is not known; there are config, scenario, tree, zones, permit_key, output, bag, rate, loop, topics, \
+                 use_sim_time, wait_for_recorder_s"
             ),
         }
         Ok(())

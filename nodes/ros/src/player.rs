@@ -5,6 +5,7 @@ use crate::params::Parameters;
 use crate::process::main_of;
 use crate::qos::offered;
 use crate::shell::{advertise, publish};
+use crate::transport::start_ros;
 use anyhow::{Context as _, ensure};
 use outrider_bags::{BagReader, Channel, Order};
 use outrider_foundation::{Instant, Span, Stamp};
@@ -31,8 +32,7 @@ pub fn entry() -> ExitCode {
 }
 
 fn run(stop: &AtomicBool) -> anyhow::Result<()> {
-    let context = r2r::Context::create().context("starting ROS")?;
-    let mut ros = r2r::Node::create(context, "player", "").context("creating the node")?;
+    let mut ros = start_ros("player")?;
     let parameters = Parameters::read(&ros)?;
     let path = parameters.bag.as_ref().context("parameter `bag` has to name a bag")?;
     // Never set is zero.

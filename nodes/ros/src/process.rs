@@ -1,5 +1,6 @@
 //! What every process of the suite does alike: logging, signals, and abort on panic.
 
+use crate::transport::avoid_shared_memory;
 use anyhow::Context as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,7 +11,7 @@ pub fn main_of(name: &str, run: impl FnOnce(&AtomicBool) -> anyhow::Result<()>) 
     install_panic_abort();
     init_logging();
     die_with_parent();
-    match stop_flag().and_then(|stop| run(&stop)) {
+    match avoid_shared_memory().and_then(|()| stop_flag()).and_then(|stop| run(&stop)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{name}: {error:#}");
@@ -48,22 +49,6 @@ pub fn init_logging() {
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
-/// What a node asks for, against the 0 of ordinary programs.
-const NICENESS: i32 = -15;
-
-/// Asks for more processor time than ordinary programs get, for this thread and those that it starts: a node that waits
-/// behind a compiler is late, and a late node means a stop. Where it is not allowed the node runs like any other program.
-pub fn ask_for_priority() {
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::debug!("running at ordinary priority: {error}");
-    }
-    // Linux shares the processor between sessions first (sched(7), autogroup); a session that is this node's alone may be
-    // given its weight, another's is not ours to change.
-    if rustix::process::getsid(None).is_ok_and(|session| session == rustix::process::getpid()) {
-        let _ = std::fs::write("/proc/self/autogroup", NICENESS.to_string());
-    }
-}
-
 /// Holds the process id of the parent with which this process is to end; any other text: whoever is the parent.
 const DIE_WITH_PARENT: &str = "OUTRIDER_DIE_WITH_PARENT";
 
@@ -83,4 +68,33 @@ pub fn die_with_parent() {
     }
     // Refused where it leads its process group already, and then whoever made it so has seen to it.
     let _ = rustix::process::setsid();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+
+    const CHILD: &str = "OUTRIDER_TEST_PANICS";
+
+    /// In a process of its own: this test, started again.
+    #[test]
+    fn a_panic_in_any_thread_ends_the_process_at_once() {
+        if std::env::var_os(CHILD).is_some() {
+            install_panic_abort();
+            let _ = std::thread::spawn(|| panic!("on purpose")).join();
+            // Not reached.
+            std::process::exit(0);
+        }
+        let name = "process::tests::a_panic_in_any_thread_ends_the_process_at_once";
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(CHILD, "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(child.signal(), Some(rustix::process::Signal::ABORT.as_raw()), "{child:?}");
+    }
 }

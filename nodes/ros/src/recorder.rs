@@ -4,7 +4,7 @@ use crate::clock::realtime;
 use crate::params::Parameters;
 use crate::process::main_of;
 use crate::shell::{Bytes, advertise, next, publish, resolved};
-use anyhow::Context as _;
+use crate::transport::start_ros;
 use outrider_bags::{BagWriter, ChannelId, WriterOptions};
 use outrider_foundation::{RobotDescription, Span};
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
@@ -50,8 +50,7 @@ pub fn entry() -> ExitCode {
 }
 
 fn run(stop: &AtomicBool) -> anyhow::Result<()> {
-    let context = r2r::Context::create().context("starting ROS")?;
-    let mut ros = r2r::Node::create(context, "recorder", "").context("creating the node")?;
+    let mut ros = start_ros("recorder")?;
     let parameters = Parameters::read(&ros)?;
     let folder = parameters.output.clone().unwrap_or_else(|| PathBuf::from("bag"));
     let writer = BagWriter::create_folder(&folder, &WriterOptions::default())?;

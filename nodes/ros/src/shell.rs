@@ -6,11 +6,14 @@
 use crate::clock::{Clocks, monotonic};
 use crate::gate_extras::GateExtras;
 use crate::params::Parameters;
-use crate::process::{ask_for_priority, main_of};
+use crate::priority::ask_for_priority;
+use crate::process::main_of;
 use crate::qos::{offered, profile};
+use crate::transport::start_ros;
 use anyhow::Context as _;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use outrider_foundation::{Instant, Now, Span, Stamp};
+use outrider_msgs::diagnostic_msgs::KeyValue;
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
 use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
@@ -30,27 +33,30 @@ pub(crate) type Bytes = Box<dyn Stream<Item = Vec<u8>> + Unpin>;
 /// `main` of every node: logs the error that ends it.
 pub fn entry(name: &str) -> ExitCode {
     main_of(name, |stop| {
-        ask_for_priority();
-        run_node(name, stop)
+        let scheduling = ask_for_priority(name);
+        tracing::info!("{name}: {scheduling}");
+        run_node(name, scheduling, stop)
     })
 }
 
 /// Runs a node until `stop` is set.
 ///
+/// `scheduling` says in words how it is scheduled, for `/diagnostics`.
+///
 /// # Errors
 /// When it cannot be started.
-pub fn run_node(name: &str, stop: &AtomicBool) -> anyhow::Result<()> {
-    let context = r2r::Context::create().context("starting ROS")?;
-    let mut ros = r2r::Node::create(context, name, "").context("creating the node")?;
+pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Result<()> {
+    let mut ros = start_ros(name)?;
     let parameters = Parameters::read(&ros)?;
     let files = Files {
         config: parameters.config.clone(),
         scenario: parameters.scenario.clone(),
         tree: parameters.tree.clone(),
         zones: parameters.zones.clone(),
+        permit_key: parameters.permit_key.clone(),
     };
     let core = assemble(name, read_resources(name, &files)?, boot_id())?;
-    let mut shell = Shell::connect(&mut ros, core, &parameters)?;
+    let mut shell = Shell::connect(&mut ros, core, &parameters, scheduling)?;
     tracing::info!("{name}: connected, boot id {:016x}", shell.core.spec().boot_id);
     shell.wait_for_recorder(&mut ros, parameters.wait_for_recorder_s, stop);
     while !stop.load(Ordering::Relaxed) {
@@ -79,6 +85,8 @@ struct Shell {
     next_health: Instant,
     announced: bool,
     publish_errors: u64,
+    /// What the node got of what it asked of the kernel.
+    scheduling: String,
 }
 
 impl Shell {
@@ -86,6 +94,7 @@ impl Shell {
         ros: &mut r2r::Node,
         core: Box<dyn HostedNode>,
         parameters: &Parameters,
+        scheduling: String,
     ) -> anyhow::Result<Self> {
         let mut inputs = Vec::new();
         for topic in core.inputs() {
@@ -110,6 +119,7 @@ impl Shell {
             next_health: monotonic(),
             announced: false,
             publish_errors: 0,
+            scheduling,
             core,
         })
     }
@@ -160,7 +170,16 @@ impl Shell {
         }
         if now.mono >= self.next_health {
             self.next_health = now.mono + DIAGNOSTICS_PERIOD;
-            let bytes = outrider_msgs::encode(&diagnostics(self.core.as_ref(), now.ros))?;
+            let mut health = diagnostics(self.core.as_ref(), now.ros);
+            let of_shell = [
+                ("scheduling", self.scheduling.clone()),
+                ("publish_errors", self.publish_errors.to_string()),
+            ];
+            for status in &mut health.status {
+                let pairs = of_shell.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
+                status.values.extend(pairs.map(|(key, value)| KeyValue { key, value }));
+            }
+            let bytes = outrider_msgs::encode(&health)?;
             publish(&self.health, &bytes, &mut self.publish_errors);
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Configuration: one typed YAML a node, unknown keys refused, and every file that went into a node kept for the bag.
 
+use crate::secret::{SECRET_LEAST, SECRET_MOST, Secret};
 use garde::Validate;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
@@ -32,6 +33,32 @@ pub enum ConfigError {
         name: String,
         /// Line, column, key and what was expected.
         message: String,
+    },
+    /// Others than its owner have access to a key file.
+    #[error("{}: its permissions are {mode:o}: a key file is for its owner alone (chmod 600)", path.display())]
+    Exposed {
+        /// Which file.
+        path: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+    /// A key file holds no key.
+    #[error("{}: {bytes} bytes are no key: it has {SECRET_LEAST} to {SECRET_MOST} random bytes (head -c 32 /dev/urandom)", path.display())]
+    KeyLength {
+        /// Which file.
+        path: PathBuf,
+        /// How many it has, as far as it was read.
+        bytes: u64,
+    },
+    /// A key is not the one that was recorded.
+    #[error("the key given for `{role}` is {given}, that of the record {recorded}")]
+    OtherKey {
+        /// What it is for.
+        role: String,
+        /// What was given.
+        given: String,
+        /// What was recorded.
+        recorded: String,
     },
     /// A node was given too little.
     #[error("the node `{node}` needs a `{role}` file and was given none")]
@@ -122,6 +149,8 @@ fn refuse_non_finite(name: &str, text: &str) -> Result<(), ConfigError> {
 pub struct Resources {
     contents: BTreeMap<String, String>,
     origins: BTreeMap<String, String>,
+    /// By role. Their contents are their records.
+    secrets: BTreeMap<String, Secret>,
 }
 
 impl Resources {
@@ -143,6 +172,30 @@ impl Resources {
     pub fn insert_file(&mut self, role: &str, path: &Path) -> Result<(), ConfigError> {
         self.insert(role, read(path)?, path.display().to_string());
         Ok(())
+    }
+
+    /// Adds a key. Its content, which ends up in bags, is its record only.
+    pub fn insert_secret(&mut self, role: &str, secret: Secret, origin: String) {
+        self.insert(role, secret.record(), origin);
+        self.secrets.insert(role.to_owned(), secret);
+    }
+
+    /// Gives back the key of a role whose record is here.
+    ///
+    /// # Errors
+    /// When it is another key.
+    pub fn unlock(&mut self, role: &str, secret: &Secret) -> Result<(), ConfigError> {
+        let (recorded, given) = (self.contents.get(role).cloned().unwrap_or_default(), secret.record());
+        if recorded != given {
+            return Err(ConfigError::OtherKey { role: role.to_owned(), given, recorded });
+        }
+        self.secrets.insert(role.to_owned(), secret.clone());
+        Ok(())
+    }
+
+    /// The key of a role; `None` when only its record is here.
+    pub fn secret(&self, role: &str) -> Option<&Secret> {
+        self.secrets.get(role)
     }
 
     /// The content of a role and where it came from.

@@ -9,6 +9,7 @@ pub mod config;
 mod host;
 mod journal;
 mod losses;
+mod secret;
 mod topic;
 
 pub use config::{ConfigError, Resources};
@@ -18,6 +19,7 @@ pub use host::{
 };
 pub use journal::{OutputDigest, payload_digest};
 pub use losses::LossCounter;
+pub use secret::{SECRET_LEAST, SECRET_MOST, Secret};
 pub use topic::{Qos, Topic};
 
 /// Version and revision of this program, for bags and reports.

@@ -1,51 +1,11 @@
 //! An update allocates nothing, whatever the formula and however bad the data.
 
-#![allow(unsafe_code, reason = "an allocator that counts has to be one")]
+#[path = "../../foundation/tests/counting/mod.rs"]
+mod counting;
 
+use counting::allocations;
 use outrider_foundation::{Instant, Span};
 use outrider_stl::{Formula, Limits, Monitor, State};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-fn count() {
-    // The thread may be ending; then nobody counts.
-    let _ = ALLOCATIONS.try_with(|n| n.set(n.get() + 1));
-}
-
-// SAFETY: everything is handed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-fn allocations(work: impl FnOnce()) -> u64 {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
-}
 
 #[test]
 fn an_update_allocates_nothing() {
@@ -85,12 +45,6 @@ fn an_update_allocates_nothing() {
     assert_eq!(counted, 0, "allocations in 200,000 updates");
     assert!(invalid > 1000, "the data were not bad enough: {invalid}");
     assert_eq!(monitor.byte_size(), size);
-}
-
-/// The count counts.
-#[test]
-fn an_allocation_is_seen() {
-    assert_eq!(allocations(|| drop(std::hint::black_box(Box::new(1)))), 1);
 }
 
 /// What `byte_size` says is what was taken from the heap, and the struct itself.

@@ -1,14 +1,14 @@
 //! From files to nodes: the same in every world they run in.
 
 use crate::bindings::{AssuranceBinding, GateBinding, PlannerBinding, SimBinding, WorldModelBinding};
-use crate::convert::command_digest;
+use crate::convert::{command_digest, key_block, permit_code};
 use crate::scenario::Scenario;
 use outrider_assurance::{AssuranceNode, SIGNALS, Zones};
-use outrider_foundation::data::{Digest, PinnedHashes};
+use outrider_foundation::data::{Digest, PermitAuthenticator, PinnedHashes};
 use outrider_foundation::{Robot, RobotDescription};
 use outrider_gate::GateNode;
 use outrider_planner::PlannerNode;
-use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, config};
+use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, Secret, config};
 use outrider_sim::SimNode;
 use outrider_stl::{Specification, StlError};
 use outrider_world_model::WorldModelNode;
@@ -27,6 +27,16 @@ pub enum AssembleError {
     /// No node has this name.
     #[error("there is no node `{0}`; there are {NODES:?}")]
     NoSuchNode(String),
+    /// A bag says that a key was used, and does not hold it.
+    #[error(
+        "the node `{node}` ran with the permit key {record}, which no bag holds: give its file with --key"
+    )]
+    KeyNeeded {
+        /// Which node.
+        node: String,
+        /// What tells the key apart.
+        record: String,
+    },
     /// The core refused its configuration.
     #[error("{origin}: {message}")]
     Refused {
@@ -48,6 +58,8 @@ pub struct Files {
     pub tree: Option<PathBuf>,
     /// The zones; by default those of the scenario, else `zones/warehouse.yaml` in the configuration folder.
     pub zones: Option<PathBuf>,
+    /// The key that permits carry a code of; by default they carry none.
+    pub permit_key: Option<PathBuf>,
 }
 
 /// Reads every file that goes into a node.
@@ -61,6 +73,9 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
     let mut resources = Resources::new();
     resources.insert_file("config", &files.config.join(format!("{node}.yaml")))?;
     resources.insert_file("robot", &files.config.join("robot.yaml"))?;
+    if let ("assurance" | "gate", Some(path)) = (node, &files.permit_key) {
+        resources.insert_secret(PERMIT_KEY, Secret::read(path)?, path.display().to_string());
+    }
     let scenario = files.scenario.as_deref().map(read_scenario).transpose()?;
     match node {
         "sim" => {
@@ -142,15 +157,21 @@ pub fn assemble(
             let zones: Zones = parsed(node, &resources, "zones")?;
             let hashes = pinned_hashes(node, &resources, &zones)?;
             let specifications = specifications(node, &resources)?;
-            let core =
+            let mut core =
                 AssuranceNode::new(config, zones, specifications, &robot, hashes, command_digest, boot_id)
                     .map_err(|e| refused("config", e.to_string()))?;
+            if let Some(authenticator) = authenticator(node, &resources)? {
+                core = core.with_authenticator(authenticator);
+            }
             Box::new(Host::new(spec(resources), AssuranceBinding, core))
         }
         "gate" => {
             let config = parsed(node, &resources, "config")?;
-            let core = GateNode::new(config, &robot, command_digest, boot_id)
+            let mut core = GateNode::new(config, &robot, command_digest, boot_id)
                 .map_err(|e| refused("config", e.to_string()))?;
+            if let Some(authenticator) = authenticator(node, &resources)? {
+                core = core.with_authenticator(authenticator);
+            }
             Box::new(Host::new(spec(resources), GateBinding { stamped_command }, core))
         }
         other => return Err(AssembleError::NoSuchNode(other.to_owned())),
@@ -171,6 +192,18 @@ fn robot(node: &str, resources: &Resources) -> Result<Robot, AssembleError> {
     let description: RobotDescription = config::parse_unchecked(origin, text)?;
     Robot::new(description)
         .map_err(|e| AssembleError::Refused { origin: origin.to_owned(), message: e.to_string() })
+}
+
+/// Role of the key that permits carry a code of.
+pub const PERMIT_KEY: &str = "permit_key";
+
+/// How permits are authenticated, when a key is configured.
+fn authenticator(node: &str, resources: &Resources) -> Result<Option<PermitAuthenticator>, AssembleError> {
+    let Some((_, record)) = resources.iter().find(|(role, _)| *role == PERMIT_KEY) else { return Ok(None) };
+    let secret = resources
+        .secret(PERMIT_KEY)
+        .ok_or_else(|| AssembleError::KeyNeeded { node: node.to_owned(), record: record.to_owned() })?;
+    Ok(Some(PermitAuthenticator::new(key_block(secret.bytes()), permit_code)))
 }
 
 /// Roles of the specification files begin so; what follows is the file's name.

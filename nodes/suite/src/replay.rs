@@ -1,9 +1,9 @@
 //! Runs every node of a bag again from its tick journal and compares what comes out.
 
-use crate::assemble::{AssembleError, assemble};
+use crate::assemble::{AssembleError, PERMIT_KEY, assemble};
 use outrider_foundation::{Instant, Now, Stamp};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
-use outrider_runtime::{HostedNode, Resources, payload_digest};
+use outrider_runtime::{HostedNode, Resources, Secret, payload_digest};
 use std::collections::BTreeMap;
 
 /// Everything of a bag that a replay needs.
@@ -92,9 +92,25 @@ impl Outcome {
 /// # Errors
 /// When the node cannot be built from what the bag holds.
 pub fn replay(evidence: &Evidence, info: &NodeInfo) -> Result<Outcome, AssembleError> {
+    replay_with_key(evidence, info, None)
+}
+
+/// As [`replay`]; with the key that permits carried a code of, which no bag holds.
+///
+/// # Errors
+/// As [`replay`], and when a key is needed and not given, or is not the one of the record.
+pub fn replay_with_key(
+    evidence: &Evidence,
+    info: &NodeInfo,
+    key: Option<&Secret>,
+) -> Result<Outcome, AssembleError> {
     let mut resources = Resources::new();
     for (role, content) in info.resource_names.iter().zip(&info.resource_contents) {
         resources.insert(role, content.clone(), format!("{role} of {} in the bag", info.node));
+    }
+    let has_key = resources.iter().any(|(role, _)| role == PERMIT_KEY);
+    if let Some(key) = key.filter(|_| has_key) {
+        resources.unlock(PERMIT_KEY, key)?;
     }
     let mut node = assemble(&info.node, resources, info.boot_id)?;
     let mut ticks: Vec<&Tick> =

@@ -13,7 +13,7 @@ pub use command::{Alternative, Command, CommandSource, Decision, Goal, Trajector
 pub use safety::{
     AssuranceState, CausalRef, Challenge, CommandDigest, CommandVelocity, Digest, Envelope, GateMode,
     GateState, Intervention, Mode, MonitorReading, OperatorAction, OperatorReply, OperatorRequest, Permit,
-    PinnedHashes, Verdict,
+    PermitAuthenticator, PermitCode, PinnedHashes, REPLY_LIMIT, Verdict,
 };
 pub use sensing::{Detection, DetectionSet, Imu, OccupancyMap, Odometry, Scan, TransformStamped};
 pub use truth::{GroundTruth, TrueActor};

@@ -2,7 +2,10 @@
 
 use super::command::{Command, CommandSource};
 use crate::geometry::Twist2;
+use crate::label::Label;
 use crate::time::{Span, Stamp};
+use std::borrow::Cow;
+use std::fmt;
 
 /// A SHA-256 digest.
 pub type Digest = [u8; 32];
@@ -22,6 +25,18 @@ pub enum Mode {
     SafeStop,
     /// Stopped, and somebody has to release it.
     EStop,
+}
+
+impl Mode {
+    /// As people read it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Nominal => "NOMINAL",
+            Self::Degraded => "DEGRADED",
+            Self::SafeStop => "SAFE_STOP",
+            Self::EStop => "E_STOP",
+        }
+    }
 }
 
 /// Verdict of a monitor. Only [`Self::Ok`] may be permitted on.
@@ -190,11 +205,51 @@ pub struct Permit {
     pub robustness: f64,
     /// The property it belongs to.
     pub limiting: String,
+    /// Authentication code; zeros where no key is configured.
+    pub mac: Digest,
 }
 
 impl Permit {
-    /// Version of the permit contract.
-    pub const VERSION: u32 = 1;
+    /// Version of the permit contract: 2 has the authentication code.
+    pub const VERSION: u32 = 2;
+}
+
+/// Computes the HMAC-SHA-256 (RFC 2104) of a permit: over its canonical bytes, the message encoding, with `mac` taken as
+/// zeros. The key is a block of SHA-256: a shorter one with zeros behind it, a longer one as its digest.
+pub type PermitCode = fn(key: &[u8; 64], permit: &Permit) -> Digest;
+
+/// The key that assurance and gate share, and how a code comes of it. Never shows the key.
+#[derive(Clone, Copy)]
+pub struct PermitAuthenticator {
+    key: [u8; 64],
+    code: PermitCode,
+}
+
+impl PermitAuthenticator {
+    /// From a key block.
+    pub const fn new(key: [u8; 64], code: PermitCode) -> Self {
+        Self { key, code }
+    }
+
+    /// The code that a permit has to carry, whatever it carries now.
+    pub fn code(&self, permit: &Permit) -> Digest {
+        (self.code)(&self.key, permit)
+    }
+
+    /// Whether a permit carries its code. Takes the same time wherever they differ; a code of zeros is none.
+    pub fn accepts(&self, permit: &Permit) -> bool {
+        let code = self.code(permit);
+        let differing =
+            code.iter().zip(&permit.mac).fold(0, |all, (a, b)| std::hint::black_box(all | (a ^ b)));
+        let any = code.iter().fold(0, |all, byte| all | byte);
+        differing == 0 && any != 0
+    }
+}
+
+impl fmt::Debug for PermitAuthenticator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PermitAuthenticator")
+    }
 }
 
 /// What the gate is doing.
@@ -234,7 +289,7 @@ pub struct GateState {
     /// What it does.
     pub mode: GateMode,
     /// Why, in a few words; fixed texts.
-    pub reason: String,
+    pub reason: Cow<'static, str>,
     /// The velocity published in this period.
     pub twist: Twist2,
     /// Whose command is in force; meaningful with a non-zero sequence.
@@ -280,6 +335,9 @@ pub struct OperatorRequest {
     pub action: OperatorAction,
 }
 
+/// The longest text of an answer, in bytes.
+pub const REPLY_LIMIT: usize = 256;
+
 /// The gate's answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OperatorReply {
@@ -290,5 +348,5 @@ pub struct OperatorReply {
     /// Done or refused.
     pub success: bool,
     /// Why.
-    pub message: String,
+    pub message: Label<REPLY_LIMIT>,
 }

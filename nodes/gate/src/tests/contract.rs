@@ -55,7 +55,8 @@ fn tampered_permits_are_refused() {
     refused("armed with", |_, p| p.hashes.parameters = [9; 32]);
     refused("armed with", |_, p| p.hashes.zones = [9; 32]);
     refused("digest", |_, p| p.command_digest[31] ^= 1);
-    refused("older than its time to live", |_, p| p.time_to_live = Span::from_millis(-1));
+    refused("time to live is not positive", |_, p| p.time_to_live = Span::from_millis(-1));
+    refused("time to live is not positive", |_, p| p.time_to_live = Span::ZERO);
     refused("not finite", |_, p| p.robustness = f64::NAN);
     refused("not finite", |_, p| p.envelope.v_max_mps = f64::NAN);
     refused("not finite", |_, p| p.envelope.jerk_mps3 = f64::INFINITY);

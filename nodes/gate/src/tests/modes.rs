@@ -138,7 +138,7 @@ fn silence_stops_the_robot_down_the_ramp() {
         }
         last = state.twist;
     }
-    assert_eq!((rig.state().reason.as_str(), rig.state().stops), ("no permit", 1));
+    assert_eq!((&*rig.state().reason, rig.state().stops), ("no permit", 1));
     assert_eq!(first_stop, Some(TTL), "its challenge was a period older than the silence");
     let took_s = rig.now.mono.since(since).as_s();
     assert!(took_s < 0.07 + 0.8 / 1.2 + 0.02, "{took_s}");

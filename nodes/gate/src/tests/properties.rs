@@ -277,7 +277,7 @@ impl Watch {
 
 impl Rig {
     fn gate_state(&self) -> (GateMode, &str) {
-        self.states.last().map_or((GateMode::Disarmed, ""), |s| (s.mode, s.reason.as_str()))
+        self.states.last().map_or((GateMode::Disarmed, ""), |s| (s.mode, &*s.reason))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::{Config, GateNode, Input, Output};
 use outrider_foundation::data::{
     Challenge, Command, CommandSource, Digest, Envelope, GateMode, GateState, OperatorAction, OperatorReply,
-    OperatorRequest, Permit, PinnedHashes,
+    OperatorRequest, Permit, PermitAuthenticator, PinnedHashes,
 };
 use outrider_foundation::robot::{DriveLimits, Robot, example};
 use outrider_foundation::{Instant, Node, Now, Outbox, Span, Stamp, Stamped, Twist2};
@@ -25,17 +25,45 @@ pub fn limits() -> DriveLimits {
     robot().limits
 }
 
-/// Four FNV-1a sums with different seeds: enough to tell commands apart here.
-pub fn digest(command: &Command) -> Digest {
-    let text = format!("{command:?}");
+/// Four sums with different seeds: enough to tell commands and permits apart here.
+fn mix(words: impl Iterator<Item = u64> + Clone) -> Digest {
     let mut out = [0; 32];
-    for (lane, bytes) in out.chunks_exact_mut(8).enumerate() {
-        let seed = 0xcbf2_9ce4_8422_2325_u64 ^ lane as u64;
-        let sum = text.bytes().fold(seed, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3));
+    for (lane, bytes) in (0_u64..).zip(out.chunks_exact_mut(8)) {
+        let seed = 0xcbf2_9ce4_8422_2325 ^ lane;
+        let sum =
+            words.clone().fold(seed, |h, w| (h ^ w).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29));
         bytes.copy_from_slice(&sum.to_le_bytes());
     }
     out
 }
+
+pub fn digest(c: &Command) -> Digest {
+    let numbers =
+        [c.boot_id, c.sequence, c.source as u64, c.twist.v_mps.to_bits(), c.twist.w_radps.to_bits()];
+    mix(numbers.into_iter().chain(c.reason.bytes().map(u64::from)))
+}
+
+fn code(key: &[u8; 64], p: &Permit) -> Digest {
+    let (e, h) = (&p.envelope, &p.hashes);
+    let numbers = [
+        u64::from(key[0]),
+        p.assurance_boot_id,
+        p.gate_boot_id,
+        p.challenge_number,
+        p.sequence,
+        p.command_source as u64,
+        p.command_sequence,
+        e.v_max_mps.to_bits(),
+        e.w_max_radps.to_bits(),
+        p.time_to_live.nanos().unsigned_abs(),
+        u64::from(h.zones[0]),
+    ];
+    mix(numbers.into_iter().chain(p.command_digest.map(u64::from)))
+}
+
+pub const AUTHENTICATOR: PermitAuthenticator = PermitAuthenticator::new([7; 64], code);
+/// Of another key.
+pub const STRANGER: PermitAuthenticator = PermitAuthenticator::new([8; 64], code);
 
 pub fn hashes() -> PinnedHashes {
     PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] }

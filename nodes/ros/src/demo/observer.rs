@@ -2,6 +2,7 @@
 
 use crate::clock::realtime;
 use crate::shell::{Bytes, advertise, next, publish, subscribe};
+use crate::transport::start_ros;
 use anyhow::Context as _;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -82,8 +83,7 @@ impl Observer {
     /// # Errors
     /// When ROS does not start.
     pub fn connect() -> anyhow::Result<Self> {
-        let context = r2r::Context::create().context("starting ROS")?;
-        let mut ros = r2r::Node::create(context, "demo", "").context("creating the demo's node")?;
+        let mut ros = start_ros("demo")?;
         let streams = Streams {
             diagnostics: subscribe(&mut ros, &topics::diagnostics())?,
             truth: subscribe(&mut ros, &topics::ground_truth())?,

@@ -42,6 +42,7 @@ impl Binding for GateBinding {
             topics::e_stop(),
             topics::operator_request(),
             topics::velocity_publishers(),
+            topics::assurance_state(),
         ]
     }
 
@@ -75,6 +76,11 @@ impl Binding for GateBinding {
                 let count = take(bytes, |m: ours::VelocityPublishers| Ok(m.count))?;
                 Ok(Decoded::one(Input::VelocityPublishers(count)))
             }
+            7 => {
+                let state = take(bytes, convert::assurance_state_from_message)?;
+                let said = Input::Assurance { mode: state.mode, limiting: state.limiting.as_str().into() };
+                Ok(Decoded::numbered(said, state.boot_id, state.sequence))
+            }
             _ => no_such_input(input),
         }
     }
@@ -99,8 +105,9 @@ impl Binding for GateBinding {
         }
     }
 
-    fn diagnose(&self, _core: &GateNode) -> Diagnosis {
-        // Its state is published every period in full.
-        healthy("running", Vec::new())
+    fn diagnose(&self, core: &GateNode) -> Diagnosis {
+        // Its state is published every period in full; this is what is not in it.
+        let values = core.diagnostics().map(|(key, value)| (key.to_owned(), value.to_string()));
+        healthy("running", values.to_vec())
     }
 }

@@ -1,5 +1,6 @@
 //! Goals, commands and decisions.
 
+use super::canonical::{HeaderView, hash_encoding};
 use super::world::{from_code, to_code};
 use super::{
     Checked, at_most, finite, frame_from, frame_name, header, pose_from, pose_message, stamp_from, within,
@@ -10,7 +11,9 @@ use outrider_foundation::data::{
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Pose2, Stamp, Twist2};
+use outrider_msgs::builtin_interfaces::Time;
 use outrider_msgs::{geometry_msgs, nav_msgs, outrider_msgs as ours};
+use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// A goal.
@@ -72,10 +75,53 @@ pub fn command_to_message(c: &Command) -> ours::Command {
     }
 }
 
+/// A command with the layout of its message, without the copies.
+#[derive(Serialize)]
+struct CommandView<'a> {
+    header: HeaderView<'a>,
+    boot_id: u64,
+    sequence: u64,
+    source: u8,
+    v: f64,
+    w: f64,
+    trajectory: Points<'a>,
+    braking_tail: Points<'a>,
+    data_stamp: Time,
+    world_model_sequence: u64,
+    goal_id: u64,
+    reason: &'a str,
+}
+
+struct Points<'a>(&'a [TrajectoryPoint]);
+
+impl Serialize for Points<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(point_to))
+    }
+}
+
 /// SHA-256 over a command's canonical bytes: its encoding as a message. All zeros when it cannot be encoded, which no
-/// permit may carry.
+/// permit may carry. Takes nothing from the heap.
 pub fn command_digest(command: &Command) -> Digest {
-    outrider_msgs::encode(&command_to_message(command)).map_or([0; 32], |bytes| Sha256::digest(bytes).into())
+    let view = CommandView {
+        header: HeaderView::new(command.stamp, super::BASE),
+        boot_id: command.boot_id,
+        sequence: command.sequence,
+        source: to_code(command.source, &SOURCES),
+        v: command.twist.v_mps,
+        w: command.twist.w_radps,
+        trajectory: Points(&command.trajectory),
+        braking_tail: Points(&command.braking_tail),
+        data_stamp: outrider_runtime::time_message(command.data_stamp),
+        world_model_sequence: command.world_model_sequence,
+        goal_id: command.goal_id,
+        reason: &command.reason,
+    };
+    let mut hash = Sha256::new();
+    match hash_encoding::<ours::Command, _>(&view, &mut hash) {
+        Ok(()) => hash.finalize().into(),
+        Err(_) => [0; 32],
+    }
 }
 
 fn points_from(field: &str, points: &[ours::TrajectoryPoint]) -> Checked<Vec<TrajectoryPoint>> {
@@ -168,6 +214,20 @@ mod tests {
         let back = command_from_message(outrider_msgs::decode(&bytes).unwrap()).unwrap();
         assert_eq!(back, command());
         assert_eq!(command_digest(&back), command_digest(&command()));
+    }
+
+    /// The digest is that of the bytes on the wire, whatever the length of the parts.
+    #[test]
+    fn the_digest_is_that_of_the_encoding() {
+        for length in 0..40 {
+            let mut c = command();
+            c.reason = "r".repeat(length);
+            c.trajectory.truncate(length % 3);
+            c.braking_tail = vec![TrajectoryPoint { t_s: 0.1, ..Default::default() }; length];
+            (c.world_model_sequence, c.goal_id) = (length as u64, 3);
+            let bytes = outrider_msgs::encode(&command_to_message(&c)).unwrap();
+            assert_eq!(command_digest(&c), Digest::from(Sha256::digest(bytes)));
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //!
 //! `…_from_message` refuses what cannot be: it names the field, the value and the limit. What it lets through is sound.
 
+mod canonical;
 mod command;
 mod safety;
 mod sensing;
@@ -14,8 +15,9 @@ pub use command::{
 };
 pub use safety::{
     assurance_state_from_message, assurance_state_to_message, challenge_from_message, challenge_to_message,
-    gate_state_from_message, gate_state_to_message, intervention_to_message, operator_reply_to_message,
-    operator_request_from_message, operator_request_to_message, permit_from_message, permit_to_message,
+    gate_state_from_message, gate_state_to_message, intervention_to_message, key_block,
+    operator_reply_to_message, operator_request_from_message, operator_request_to_message, permit_code,
+    permit_from_message, permit_to_message,
 };
 pub use sensing::{
     detections_from_message, detections_to_message, imu_from_message, imu_to_message, map_from_message,

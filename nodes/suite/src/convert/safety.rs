@@ -1,14 +1,19 @@
 //! Permits, challenges, modes, monitors and the gate.
 
+use super::canonical::{HeaderView, hash_encoding};
 use super::command::SOURCES;
 use super::world::{from_code, to_code};
 use super::{Checked, at_most, duration_message, finite, header, span_from, stamp_from};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use outrider_foundation::Twist2;
 use outrider_foundation::data::{
-    AssuranceState, CausalRef, Challenge, Envelope, GateMode, GateState, Intervention, Mode, MonitorReading,
-    OperatorAction, OperatorReply, OperatorRequest, Permit, PinnedHashes, Verdict,
+    AssuranceState, CausalRef, Challenge, Digest, Envelope, GateMode, GateState, Intervention, Mode,
+    MonitorReading, OperatorAction, OperatorReply, OperatorRequest, Permit, PinnedHashes, Verdict,
 };
+use outrider_msgs::builtin_interfaces::Duration;
 use outrider_msgs::outrider_msgs as ours;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 const MODES: [(Mode, u8); 4] = [
     (Mode::Nominal, ours::Permit::NOMINAL),
@@ -79,6 +84,7 @@ pub fn permit_from_message(m: ours::Permit) -> Checked<Permit> {
         inputs_digest: m.inputs_digest,
         robustness: finite("robustness", m.robustness)?,
         limiting: m.limiting,
+        mac: m.mac,
     })
 }
 
@@ -109,7 +115,79 @@ pub fn permit_to_message(p: &Permit) -> ours::Permit {
         inputs_digest: p.inputs_digest,
         robustness: p.robustness,
         limiting: p.limiting.clone(),
+        mac: p.mac,
     }
+}
+
+/// A permit with the layout of its message, without the copies.
+#[derive(Serialize)]
+struct PermitView<'a> {
+    header: HeaderView<'a>,
+    version: u32,
+    assurance_boot_id: u64,
+    gate_boot_id: u64,
+    challenge_number: u64,
+    sequence: u64,
+    command_source: u8,
+    command_sequence: u64,
+    command_digest: Digest,
+    mode: u8,
+    envelope: [f64; 7],
+    time_to_live: Duration,
+    hashes: [Digest; 3],
+    inputs_digest: Digest,
+    robustness: f64,
+    limiting: &'a str,
+    mac: Digest,
+}
+
+/// HMAC-SHA-256 of a permit under a key block: over its encoding as a message, with zeros for the code itself. All zeros
+/// when it cannot be encoded, which is nobody's code. Takes nothing from the heap.
+pub fn permit_code(key: &[u8; 64], p: &Permit) -> Digest {
+    let (e, h) = (&p.envelope, &p.hashes);
+    let view = PermitView {
+        header: HeaderView::new(p.stamp, ""),
+        version: p.version,
+        assurance_boot_id: p.assurance_boot_id,
+        gate_boot_id: p.gate_boot_id,
+        challenge_number: p.challenge_number,
+        sequence: p.sequence,
+        command_source: to_code(p.command_source, &SOURCES),
+        command_sequence: p.command_sequence,
+        command_digest: p.command_digest,
+        mode: to_code(p.mode, &MODES),
+        envelope: [
+            e.v_min_mps,
+            e.v_max_mps,
+            e.w_max_radps,
+            e.accel_mps2,
+            e.decel_mps2,
+            e.alpha_radps2,
+            e.jerk_mps3,
+        ],
+        time_to_live: duration_message(p.time_to_live),
+        hashes: [h.specification, h.parameters, h.zones],
+        inputs_digest: p.inputs_digest,
+        robustness: p.robustness,
+        limiting: &p.limiting,
+        mac: [0; 32],
+    };
+    let mut code = Hmac::<Sha256>::new(key.into());
+    match hash_encoding::<ours::Permit, _>(&view, &mut code) {
+        Ok(()) => code.finalize().into_bytes().into(),
+        Err(_) => [0; 32],
+    }
+}
+
+/// The key block of a secret (RFC 2104): zeros behind it, or behind its digest when it is longer than a block.
+pub fn key_block(secret: &[u8]) -> [u8; 64] {
+    let mut block = [0; 64];
+    let digest: Digest = Sha256::digest(secret).into();
+    let key = if secret.len() > block.len() { digest.as_slice() } else { secret };
+    for (to, from) in block.iter_mut().zip(key) {
+        *to = *from;
+    }
+    block
 }
 
 /// Mode and monitors.
@@ -186,7 +264,7 @@ pub fn gate_state_from_message(m: ours::GateState) -> Checked<GateState> {
         boot_id: m.boot_id,
         sequence: m.sequence,
         mode: from_code("mode", m.mode, &GATE_MODES)?,
-        reason: m.reason,
+        reason: m.reason.into(),
         twist: Twist2 { v_mps: finite("v", m.v)?, w_radps: finite("w", m.w)? },
         command_source: from_code("command_source", m.command_source, &SOURCES)?,
         command_sequence: m.command_sequence,
@@ -208,7 +286,7 @@ pub fn gate_state_to_message(g: &GateState) -> ours::GateState {
         boot_id: g.boot_id,
         sequence: g.sequence,
         mode: to_code(g.mode, &GATE_MODES),
-        reason: g.reason.clone(),
+        reason: g.reason.clone().into_owned(),
         v: g.twist.v_mps,
         w: g.twist.w_radps,
         command_source: to_code(g.command_source, &SOURCES),
@@ -248,7 +326,7 @@ pub fn operator_reply_to_message(r: &OperatorReply) -> ours::OperatorReply {
         header: header(r.stamp, ""),
         request_sequence: r.request_sequence,
         success: r.success,
-        message: r.message.clone(),
+        message: r.message.as_str().to_owned(),
     }
 }
 
@@ -273,12 +351,80 @@ mod tests {
             hashes: PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] },
             robustness: 0.5,
             limiting: "speed".into(),
+            mac: [4; 32],
             ..Default::default()
         };
         assert_eq!(permit_from_message(permit_to_message(&permit)).unwrap(), permit);
         let mut m = permit_to_message(&permit);
         m.v_max = f64::INFINITY;
         assert_eq!(permit_from_message(m).unwrap_err(), "v_max: inf is not a finite number");
+    }
+
+    fn permit() -> Permit {
+        Permit {
+            stamp: Stamp::from_nanos(5_000_000_009),
+            version: Permit::VERSION,
+            assurance_boot_id: 3,
+            gate_boot_id: 5,
+            challenge_number: 6,
+            sequence: 7,
+            command_sequence: 8,
+            command_digest: [3; 32],
+            envelope: Envelope { v_max_mps: 1.0, jerk_mps3: 10.0, ..Default::default() },
+            time_to_live: Span::from_millis(60),
+            hashes: PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] },
+            inputs_digest: [4; 32],
+            robustness: 0.5,
+            limiting: "speed".into(),
+            ..Default::default()
+        }
+    }
+
+    /// RFC 2104 by hand, over the bytes on the wire, whatever code the permit carries already.
+    #[test]
+    fn the_code_is_that_of_the_encoding() {
+        for (secret, length) in [([7_u8; 32].as_slice(), 0), (&[7; 64], 5), (&[9; 65], 20)] {
+            let mut p = permit();
+            p.limiting = "l".repeat(length);
+            let bytes = outrider_msgs::encode(&permit_to_message(&p)).unwrap();
+            let key = key_block(secret);
+            let pad = |byte: u8, text: &[u8]| -> Digest {
+                let padded: Vec<u8> = key.iter().map(|k| k ^ byte).chain(text.iter().copied()).collect();
+                Sha256::digest(padded).into()
+            };
+            p.mac = [1; 32];
+            assert_eq!(permit_code(&key, &p), pad(0x5c, &pad(0x36, &bytes)));
+        }
+        assert_eq!(key_block(&[9; 65])[..32], <Digest>::from(Sha256::digest([9; 65])));
+    }
+
+    #[test]
+    fn the_code_sees_every_field_and_the_key() {
+        let (key, base) = (key_block(&[7; 32]), permit());
+        let edits: [fn(&mut Permit); 16] = [
+            |p| p.stamp = Stamp::from_nanos(0),
+            |p| p.version += 1,
+            |p| p.assurance_boot_id += 1,
+            |p| p.gate_boot_id += 1,
+            |p| p.challenge_number += 1,
+            |p| p.sequence += 1,
+            |p| p.command_source = CommandSource::Recovery,
+            |p| p.command_sequence += 1,
+            |p| p.command_digest[31] ^= 1,
+            |p| p.mode = Mode::Nominal,
+            |p| p.envelope.alpha_radps2 += 1e-12,
+            |p| p.time_to_live = Span::from_millis(59),
+            |p| p.hashes.zones[0] ^= 1,
+            |p| p.inputs_digest[0] ^= 1,
+            |p| p.robustness = 0.25,
+            |p| p.limiting.push(' '),
+        ];
+        for (number, edit) in edits.iter().enumerate() {
+            let mut changed = base.clone();
+            edit(&mut changed);
+            assert_ne!(permit_code(&key, &changed), permit_code(&key, &base), "edit {number}");
+        }
+        assert_ne!(permit_code(&key_block(&[8; 32]), &base), permit_code(&key, &base));
     }
 
     #[test]

@@ -1,0 +1,80 @@
+//! Processor time and memory that a node asks for, and what it got.
+
+use rustix::mm::MlockAllFlags;
+use std::io;
+
+/// What a node asks for, against the 0 of ordinary programs.
+const NICENESS: i32 = -15;
+/// SCHED_FIFO of the nodes that stop the robot: the gate before assurance, both after the kernel's own threads (50 and more).
+const GATE: i32 = 40;
+const ASSURANCE: i32 = 30;
+
+/// Asks for what the node of this name needs, for this thread and those that it starts; says what it got.
+///
+/// The gate and assurance ask for SCHED_FIFO and for memory that is never paged out, the others for more processor time than
+/// ordinary programs get: a node that waits behind a compiler is late, and a late node means a stop. Where something is not
+/// allowed the node runs without. To be called before ROS starts its threads.
+pub(crate) fn ask_for_priority(node: &str) -> String {
+    let fifo = match node {
+        "gate" => Some(GATE),
+        "assurance" => Some(ASSURANCE),
+        _ => None,
+    };
+    let Some(priority) = fifo else { return ordinary() };
+    let scheduling = match real_time(priority) {
+        Ok(()) => format!("SCHED_FIFO {priority}"),
+        Err(error) => format!("{} (no SCHED_FIFO: {error})", ordinary()),
+    };
+    // Pages are locked as they are touched: the stacks and arenas that DDS sets aside are mostly never used.
+    let memory =
+        match rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT) {
+            Ok(()) => "memory locked".to_owned(),
+            Err(error) => format!("memory not locked ({error})"),
+        };
+    format!("{scheduling}, {memory}")
+}
+
+fn ordinary() -> String {
+    let niceness = match rustix::process::setpriority_process(None, NICENESS) {
+        Ok(()) => format!("niceness {NICENESS}"),
+        Err(error) => format!("ordinary priority ({error})"),
+    };
+    // Linux shares the processor between sessions first (sched(7), autogroup); a session that is this node's alone may be
+    // given its weight, another's is not ours to change.
+    if rustix::process::getsid(None).is_ok_and(|session| session == rustix::process::getpid()) {
+        let _ = std::fs::write("/proc/self/autogroup", NICENESS.to_string());
+    }
+    niceness
+}
+
+#[allow(unsafe_code, reason = "rustix has no sched_setscheduler")]
+fn real_time(priority: i32) -> io::Result<()> {
+    let parameters = libc::sched_param { sched_priority: priority };
+    // SAFETY: zero names the calling thread; the structure lives until the call returns.
+    match unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const parameters) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever is allowed where the test runs: there is a line, and it says what holds.
+    #[test]
+    fn it_says_what_it_got() {
+        let said = std::thread::spawn(|| {
+            let said = ask_for_priority("gate");
+            // SAFETY: asks about the calling thread.
+            #[allow(unsafe_code, reason = "rustix has no sched_getscheduler")]
+            let policy = unsafe { libc::sched_getscheduler(0) };
+            assert_eq!(said.starts_with("SCHED_FIFO"), policy == libc::SCHED_FIFO, "{said}");
+            said
+        });
+        let said = said.join().unwrap();
+        let _ = rustix::mm::munlockall();
+        assert!(said.contains("memory locked") || said.contains("memory not locked ("), "{said}");
+        assert!(real_time(1_000).is_err(), "there is no such priority");
+    }
+}
