@@ -181,7 +181,7 @@ impl Catalogue {
             );
             let bounded = row.expected.is_stop() || row.expected == Expected::Degrades;
             ensure!(
-                bounded == !row.react.is_empty(),
+                bounded != row.react.is_empty(),
                 "catalogue.yaml: `{}`: a stop has a `react`, and nothing else has",
                 row.id
             );

@@ -177,7 +177,9 @@ fn rides(outcome: &mut Outcome, watch: &Watch) {
     if watch.refused_states > 0 {
         outcome.misses.push(format!("the gate did not forward in {} periods", watch.refused_states));
     }
-    if watch.zero_at().is_some() && watch.distance_m < GOES_ON_M {
+    // The planner stops for people, true ones and those that its detector invents.
+    let gives_way = watch.reasons.iter().flatten().any(|r| r.starts_with("planner: giving way"));
+    if watch.zero_at().is_some() && watch.distance_m < GOES_ON_M && !gives_way {
         outcome.misses.push(format!("stopped after {:.2} m", watch.distance_m));
     }
 }

@@ -47,8 +47,11 @@ fn other_assurance(c: &mut Context, role: &str, from: &str, to: &str) -> anyhow:
 
 /// The map of some other place: everything a metre to the side, or nothing there at all.
 fn map_swap(c: &mut Context) -> anyhow::Result<Plan> {
-    let change: fn(&mut OccupancyGrid) =
-        if c.repetition % 2 == 0 { |map| map.info.origin.position.y += 1.0 } else { |map| map.data.fill(0) };
+    let change: fn(&mut OccupancyGrid) = if c.repetition.is_multiple_of(2) {
+        |map| map.info.origin.position.y += 1.0
+    } else {
+        |map| map.data.fill(0)
+    };
     drive(Fault::acts([(0.0, Action::ChangeMap(change))]))
 }
 
