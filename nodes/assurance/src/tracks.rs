@@ -1,6 +1,7 @@
-//! Distances between the swept outline and where moving objects may be.
+//! Distances between the swept outline and where moving objects are expected.
 
 use crate::clearance::{FAR_M, UNCHANGED_M};
+use crate::doubt::Bound;
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::MotionPoint;
 use outrider_foundation::data::{Track, TrackState};
@@ -10,6 +11,8 @@ use outrider_foundation::{Footprint, Point2, Pose2};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrackRules<'a> {
     pub config: &'a crate::config::Tracks,
+    /// What predictions are wrong by, in the order of the tracks.
+    pub bounds: &'a [Bound],
     /// `base_from_tracks`: the base at the start of the motion, the frame of the tracks.
     pub base_from_tracks: Pose2,
     /// Time from the stamp of the tracks to the start of the motion.
@@ -28,10 +31,11 @@ pub(crate) fn judge(
 ) -> Reading {
     let margin_m = rules.config.margin_m;
     let mut worst = Reading::new(Rule::Tracks, FAR_M - margin_m, FAR_M, margin_m);
-    for track in tracks.iter().filter(|t| t.state != TrackState::Tentative) {
+    let bounds = rules.bounds.iter().copied().chain(std::iter::repeat(Bound::default()));
+    for (track, bound) in tracks.iter().zip(bounds).filter(|(t, _)| t.state != TrackState::Tentative) {
         // The first pose is where the robot is; a robot at rest has no other.
         for at in motion.iter().skip(1) {
-            let (centre, radius_m) = disc_at(track, rules.age_s + at.t_s, rules.config);
+            let (centre, radius_m) = disc_at(track, rules.age_s + at.t_s, bound, rules.config);
             let centre = rules.base_from_tracks.apply(centre);
             // Most are too far away to look closer.
             let beyond_m = centre.distance_m(at.pose.position()) - footprint.circumscribed_m() - radius_m;
@@ -53,8 +57,10 @@ pub(crate) fn judge(
     worst
 }
 
-/// Where an object may be `t_s` after the stamp of its track: centre and radius, uncertainty included.
-fn disc_at(track: &Track, t_s: f64, config: &crate::config::Tracks) -> (Point2, f64) {
+/// Where an object is expected `t_s` after the stamp of its track: centre and radius, uncertainty included. That is what is
+/// stated or what predictions have been wrong by, the greater. Beyond the caps it is left to the scan, and to the
+/// properties that slow the robot down (`prediction_bound`, `detector_nis`).
+fn disc_at(track: &Track, t_s: f64, bound: Bound, config: &crate::config::Tracks) -> (Point2, f64) {
     if track.state == TrackState::Reachable {
         let growth_m = config.unseen_growth_mps * t_s.max(0.0);
         return (track.position, track.radius_m + track.reachable_m + growth_m);
@@ -62,7 +68,8 @@ fn disc_at(track: &Track, t_s: f64, config: &crate::config::Tracks) -> (Point2, 
     let [xx, xy, _, _, _, yy, ..] = track.covariance;
     let now_sigma_m = worst_axis_sigma(xx, xy, yy);
     let (centre, sigma_m) = predicted(track, t_s, now_sigma_m);
-    (centre, track.radius_m + config.sigma_gain * sigma_m.min(config.sigma_cap_m))
+    let stated_m = config.sigma_gain * sigma_m.min(config.sigma_cap_m);
+    (centre, track.radius_m + stated_m.max(bound.at_m(t_s).min(config.conformal.cap_m)))
 }
 
 /// The predicted centre and its standard deviation, interpolated; beyond the prediction at constant velocity.
