@@ -146,8 +146,9 @@ impl Bench<'_> {
     fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> [Reading; 2] {
         let age_s = self.known.world_age_s(self.now);
         let (footprint, world) = (&self.robot.footprint, &self.known.world);
-        let rules =
-            TrackRules { config: &self.config.tracks, bounds: &world.bounds, base_from_tracks, age_s };
+        let reaction_s = self.config.reaction_s(&self.robot.limits);
+        let (config, bounds) = (&self.config.tracks, world.bounds.as_slice());
+        let rules = TrackRules { config, bounds, base_from_tracks, age_s, reaction_s };
         [
             tracks::judge(motion, footprint, &world.tracks, rules),
             reach::judge(motion, footprint, &world.tracks, rules),

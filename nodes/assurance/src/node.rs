@@ -111,6 +111,8 @@ impl AssuranceNode {
             ("memory of the properties, bytes", self.properties.byte_size().to_string()),
         ];
         list.extend(self.known.detections.diagnostics());
+        let beyond = self.known.world.conformity.beyond();
+        list.push(("predictions of classes, models and versions beyond the limit", beyond.to_string()));
         list
     }
 

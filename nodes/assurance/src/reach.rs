@@ -14,8 +14,10 @@ use crate::tracks::TrackRules;
 use outrider_foundation::data::{Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
-/// Least distance that the moving part of a motion keeps from where objects can be at the same time. What reaches the
-/// robot even at rest is not the robot's doing: there no more is asked for than that it goes no deeper in.
+/// Least distance that the moving part of a motion keeps from where objects can be at the same time.
+///
+/// An object so near that it could touch the robot before this could so much as react is no reason to stay: the robot may
+/// leave, but go no deeper in than it is. What comes up to a robot at rest is not the robot's doing.
 pub(crate) fn judge(
     motion: &[MotionPoint],
     footprint: &Footprint,
@@ -35,13 +37,14 @@ pub(crate) fn judge(
         if beyond_m >= worst.robustness {
             continue;
         }
+        let at_rest_m = |t_s| reach.distance_m(t_s, Pose2::IDENTITY, footprint, f64::INFINITY);
+        let touches_first = at_rest_m(rules.reaction_s) <= 0.0;
         for at in moving() {
             let moving_m = reach.distance_m(at.t_s, at.pose, footprint, worst.robustness);
             if moving_m >= worst.robustness {
                 continue;
             }
-            let resting_m = reach.distance_m(at.t_s, Pose2::IDENTITY, footprint, f64::INFINITY);
-            let required_m = (resting_m - UNCHANGED_M).min(0.0);
+            let required_m = if touches_first { (at_rest_m(at.t_s) - UNCHANGED_M).min(0.0) } else { 0.0 };
             let reading = Reading::new(Rule::Reach, moving_m - required_m, moving_m, required_m);
             if !reading.robustness.is_finite() {
                 return reading.part(Part::Track(track.id));

@@ -17,6 +17,8 @@ pub(crate) struct TrackRules<'a> {
     pub base_from_tracks: Pose2,
     /// Time from the stamp of the tracks to the start of the motion.
     pub age_s: f64,
+    /// Time that the robot takes to respond.
+    pub reaction_s: f64,
 }
 
 /// Least distance that a motion keeps from the discs in which objects are expected at the same time.
