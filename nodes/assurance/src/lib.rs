@@ -30,15 +30,16 @@ mod tracks;
 mod zones;
 
 pub use config::{
-    Ages, Config, Conformal, Faster, Margins, ModeLimits, Nis, Reachable, Reaction, ScanQuality, Tail, Tracks,
-    Uncertainty,
+    Ages, Config, Conformal, Faster, Margins, ModeLimits, Nis, Reachable, Reaction, ScanQuality, Tail,
+    Tracks, Uncertainty,
 };
 pub use node::AssuranceNode;
 pub use signals::{SIGNALS, Signal};
 pub use zones::{ExclusionZone, SpeedZone, Zones};
 
 use outrider_foundation::data::{
-    AssuranceState, Challenge, Command, DetectionSet, GateState, Intervention, Odometry, Permit, Scan, WorldModel,
+    AssuranceState, Challenge, Command, DetectionSet, GateState, Intervention, Odometry, Permit, Scan,
+    WorldModel,
 };
 
 /// What assurance consumes.

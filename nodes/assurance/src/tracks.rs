@@ -118,6 +118,28 @@ pub(crate) fn worst_axis_sigma(xx: f64, xy: f64, yy: f64) -> f64 {
 mod tests {
     use super::*;
 
+    /// What is stated counts no more than what was found.
+    #[test]
+    fn discs_grow_when_residuals_do() {
+        let config = crate::tests::config().tracks;
+        let track = Track { radius_m: 0.25, covariance: [1e-6; 16], ..Track::default() };
+        let radius_m = |second_m: f64, t_s| {
+            let bound = Bound { half_second_m: 0.5 * second_m, second_m };
+            disc_at(&track, t_s, bound, &config).1
+        };
+        assert!((radius_m(0.0, 1.0) - 0.25).abs() < 0.01, "next to nothing is stated");
+        assert!((radius_m(0.3, 1.0) - 0.55).abs() < 1e-9 && (radius_m(0.6, 1.0) - 0.85).abs() < 1e-9);
+        assert!((radius_m(0.6, 0.25) - 0.4).abs() < 1e-9, "less where it is nearer in time");
+        let capped_m = 0.25 + config.conformal.cap_m;
+        assert!((radius_m(5.0, 1.0) - capped_m).abs() < 1e-9, "the rest is the property's");
+        let doubtful = Track {
+            covariance: std::array::from_fn(|i| if i % 5 == 0 { 0.04 } else { 0.0 }),
+            ..track.clone()
+        };
+        let stated_m = disc_at(&doubtful, 0.0, Bound::default(), &config).1;
+        assert!((stated_m - 0.65).abs() < 1e-9, "who states more is kept clear of more: {stated_m}");
+    }
+
     #[test]
     fn predictions_are_interpolated_and_carried_on() {
         let track = Track {

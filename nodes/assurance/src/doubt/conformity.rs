@@ -33,8 +33,7 @@ impl Bound {
         if ahead_s <= first_s {
             return self.half_second_m * ahead_s.max(0.0) / first_s;
         }
-        self.half_second_m
-            + (self.second_m - self.half_second_m) * (ahead_s - first_s) / (second_s - first_s)
+        self.half_second_m + (self.second_m - self.half_second_m) * (ahead_s - first_s) / (second_s - first_s)
     }
 }
 
@@ -161,6 +160,11 @@ impl Prediction {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outrider_foundation::rng::Rng;
+    use proptest::prelude::*;
+
+    const CONFIG: Conformal =
+        Conformal { miss_rate: 0.05, window: 60, prior_half_second_m: 0.3, prior_second_m: 0.55, cap_m: 0.6 };
 
     fn track(id: u64, x_m: f64) -> Track {
         Track {
@@ -168,6 +172,8 @@ mod tests {
             state: TrackState::Confirmed,
             position: Point2::new(x_m, 0.0),
             velocity: Point2::new(1.0, 0.0),
+            class_label: "person".into(),
+            model_version: "1".into(),
             ..Track::default()
         }
     }
@@ -179,26 +185,102 @@ mod tests {
     #[test]
     fn an_object_that_does_what_was_expected_scores_nothing() {
         let mut conformity = Conformity::default();
-        for ms in (0..3000).step_by(50) {
-            conformity.take(&[track(1, ms as f64 * 1e-3)], at(ms), true);
+        for ms in (0..30_000).step_by(50) {
+            conformity.take(&[track(1, ms as f64 * 1e-3)], at(ms), true, &CONFIG);
         }
         assert!(conformity.worst() < 1e-9, "{}", conformity.worst());
+        let bound = conformity.bound(&track(1, 0.0), &CONFIG);
+        assert!(bound.second_m < 1e-9, "twenty-nine good predictions: {bound:?}");
     }
 
     #[test]
     fn a_surprise_is_measured_in_stated_deviations() {
         let mut conformity = Conformity::default();
-        conformity.take(&[track(1, 0.0), track(2, 0.0)], at(0), true);
-        conformity.take(&[track(1, 0.5), track(2, 0.9)], at(500), true);
+        conformity.take(&[track(1, 0.0), track(2, 0.0)], at(0), true, &CONFIG);
+        conformity.take(&[track(1, 0.5), track(2, 0.9)], at(500), true, &CONFIG);
         assert!(
             (conformity.worst() - 4.0).abs() < 1e-9,
             "0.4 m beside, 0.1 m is stated: {}",
             conformity.worst()
         );
-        conformity.take(&[track(1, 0.55)], at(550), true);
+        conformity.take(&[track(1, 0.55)], at(550), true, &CONFIG);
         assert!(conformity.worst() < 1e-9, "gone with its object");
-        conformity.take(&[track(1, 9.0)], at(600), false);
-        conformity.take(&[track(1, 9.5)], at(1100), false);
+        conformity.take(&[track(1, 9.0)], at(600), false, &CONFIG);
+        conformity.take(&[track(1, 9.5)], at(1100), false, &CONFIG);
         assert!(conformity.worst() < 1e-9, "another frame: {}", conformity.worst());
+    }
+
+    /// A walker whose steps differ: what the bound is learned from, and for whom.
+    #[test]
+    fn the_bound_comes_from_the_residuals_of_the_same_class_model_and_version() {
+        let mut conformity = Conformity::default();
+        // At every half second beside where he was expected by 0.01, 0.02, … m, and twice that after a second.
+        let mut x_m = 0.0;
+        for i in 0..20_i64 {
+            conformity.take(&[track(1, x_m)], at(500 * i), true, &CONFIG);
+            x_m += 0.5 + 0.01 * (i + 1) as f64;
+            let bound = conformity.bound(&track(1, 0.0), &CONFIG);
+            let prior = Bound { half_second_m: 0.3, second_m: 0.55 };
+            assert_eq!(bound == prior, i < 19, "after {i} residuals: {bound:?}");
+        }
+        let bound = conformity.bound(&track(9, 0.0), &CONFIG);
+        assert!((bound.half_second_m - 0.19).abs() < 1e-9, "the greatest of nineteen: {bound:?}");
+        let prior = |t: Track| conformity.bound(&t, &CONFIG).half_second_m >= 0.3;
+        assert!(
+            prior(Track { model_version: "2".into(), ..track(1, 0.0) }),
+            "a new version has earned nothing"
+        );
+        assert!(prior(Track { model_id: "other".into(), ..track(1, 0.0) }));
+        assert!(prior(Track { class_label: "forklift".into(), ..track(1, 0.0) }));
+    }
+
+    #[test]
+    fn between_the_horizons_the_bound_is_straight() {
+        let bound = Bound { half_second_m: 0.2, second_m: 0.6 };
+        for (ahead_s, expected_m) in
+            [(-1.0, 0.0), (0.0, 0.0), (0.25, 0.1), (0.5, 0.2), (0.75, 0.4), (1.0, 0.6), (1.25, 0.8)]
+        {
+            assert!((bound.at_m(ahead_s) - expected_m).abs() < 1e-12, "{ahead_s}");
+        }
+    }
+
+    proptest! {
+        /// The least value that enough of all, and a worst one to come, do not exceed.
+        #[test]
+        fn the_quantile_is_that_of_brute_force(values in prop::collection::vec(0.0..2.0f64, 0..90), miss_rate in 0.02..0.5f64) {
+            let mut window = Window::default();
+            for value in &values {
+                window.push(*value, 200);
+            }
+            let needed = (values.len() + 1) as f64 * (1.0 - miss_rate);
+            let enough = |b: &f64| values.iter().filter(|v| *v <= b).count() as f64 >= needed;
+            let brute = values.iter().copied().filter(|b| enough(b)).min_by(f64::total_cmp);
+            prop_assert_eq!(quantile(&window, miss_rate), brute);
+        }
+    }
+
+    /// Split conformal prediction promises 1 − miss_rate ≤ coverage ≤ 1 − miss_rate + 1/(n + 1), for whatever errors.
+    #[test]
+    fn a_further_value_is_within_the_bound_as_often_as_promised() {
+        let draw: [fn(&mut Rng) -> f64; 3] = [
+            Rng::uniform,
+            |rng| rng.normal().abs(),
+            |rng| -libm::log(1.0 - rng.uniform()) * if rng.uniform() < 0.1 { 20.0 } else { 1.0 },
+        ];
+        for (stream, draw) in (0..).zip(draw) {
+            for count in [19_usize, 40, 60] {
+                let runs = 4000;
+                let covered = (0..runs).filter(|run| {
+                    let mut rng = Rng::new(*run, stream, count as u64);
+                    let mut window = Window::default();
+                    (0..count).for_each(|_| window.push(draw(&mut rng), count));
+                    quantile(&window, 0.05).is_some_and(|bound| draw(&mut rng) <= bound)
+                });
+                let share = covered.count() as f64 / runs as f64;
+                let slack = 0.012;
+                let most = 0.95 + 1.0 / (count + 1) as f64 + slack;
+                assert!((0.95 - slack..=most).contains(&share), "{share} of {count}");
+            }
+        }
     }
 }

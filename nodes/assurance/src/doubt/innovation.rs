@@ -102,7 +102,8 @@ impl Recent {
     /// Takes the tracks of a world model of `stamp`, with its `pose` in their frame.
     pub fn take(&mut self, tracks: &[Track], stamp: Stamp, pose: Pose2, localised: bool) {
         let full = self.snapshots.len() >= RECENT_LIMIT;
-        let mut snapshot = if full { self.snapshots.pop_front().unwrap_or_default() } else { Snapshot::default() };
+        let mut snapshot =
+            if full { self.snapshots.pop_front().unwrap_or_default() } else { Snapshot::default() };
         (snapshot.stamp, snapshot.pose, snapshot.localised) = (stamp, pose, localised);
         snapshot.expected.clear();
         let seen = tracks.iter().filter(|t| t.state == TrackState::Confirmed).take(TRACK_LIMIT);
@@ -182,7 +183,8 @@ impl Innovations {
             let spread = expected.spread_at(dt_s).plus(stated.turned(tracks_from_set.yaw_rad)).plus(floor);
             let centre = expected.position_at(dt_s);
             let nis = spread.normalised_sq(place.x_m - centre.x_m, place.y_m - centre.y_m);
-            let key = Key { class: class_of(set, detection), model: &set.model_id, version: &set.model_version };
+            let key =
+                Key { class: class_of(set, detection), model: &set.model_id, version: &set.model_version };
             self.held.feed(key, set.stamp).push(nis, config.window as usize);
             self.judged = self.judged.saturating_add(1);
         }
@@ -258,3 +260,6 @@ fn class_of<'a>(set: &'a DetectionSet, detection: &Detection) -> &'a str {
     }
     best.map_or("", |(label, _)| label)
 }
+
+#[cfg(test)]
+mod tests;
