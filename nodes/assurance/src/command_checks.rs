@@ -4,6 +4,7 @@ use crate::Config;
 use crate::clearance::{self, FAR_M, Keep};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::{MotionPoint, Phase, is_zero, reckon};
+use crate::reach;
 use crate::sensing::Knowledge;
 use crate::tail_shape;
 use crate::tracks::{self, TrackRules};
@@ -70,7 +71,7 @@ impl Bench<'_> {
             readings.push(Reading::invalid(Rule::Tracks, f64::NAN, self.config.tracks.margin_m));
             return readings;
         };
-        readings.push(self.tracks(&motion, base_from_world));
+        readings.extend(self.tracks(&motion, base_from_world));
         if self.known.world.localised {
             let map_from_base = base_from_world.inverse();
             readings.push(self.exclusion_zones(&motion, map_from_base));
@@ -142,10 +143,16 @@ impl Bench<'_> {
         clearance::from_points(rule, &tail, &self.robot.footprint, &points, keep)
     }
 
-    fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> Reading {
+    fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> [Reading; 2] {
         let age_s = self.known.world_age_s(self.now);
-        let rules = TrackRules { config: &self.config.tracks, base_from_tracks, age_s };
-        tracks::judge(motion, &self.robot.footprint, &self.known.world.tracks, rules)
+        let (footprint, world) = (&self.robot.footprint, &self.known.world);
+        let reaction_s = self.config.reaction_s(&self.robot.limits);
+        let (config, bounds) = (&self.config.tracks, world.bounds.as_slice());
+        let rules = TrackRules { config, bounds, base_from_tracks, age_s, reaction_s };
+        [
+            tracks::judge(motion, footprint, &world.tracks, rules),
+            reach::judge(motion, footprint, &world.tracks, rules),
+        ]
     }
 
     fn exclusion_zones(&self, motion: &[MotionPoint], map_from_base: Pose2) -> Reading {

@@ -11,13 +11,14 @@ mod backup;
 mod clearance;
 mod command_checks;
 mod config;
-mod conformity;
+mod doubt;
 mod explain;
 mod mode;
 mod monitor;
 mod motion;
 mod node;
 mod properties;
+mod reach;
 mod sensing;
 mod signals;
 mod source;
@@ -28,13 +29,17 @@ mod tests;
 mod tracks;
 mod zones;
 
-pub use config::{Ages, Config, Margins, ModeLimits, Reaction, ScanQuality, Tail, Tracks, Uncertainty};
+pub use config::{
+    Ages, Config, Conformal, Faster, Margins, ModeLimits, Nis, Reachable, Reaction, ScanQuality, Tail,
+    Tracks, Uncertainty,
+};
 pub use node::AssuranceNode;
 pub use signals::{SIGNALS, Signal};
 pub use zones::{ExclusionZone, SpeedZone, Zones};
 
 use outrider_foundation::data::{
-    AssuranceState, Challenge, Command, GateState, Intervention, Odometry, Permit, Scan, WorldModel,
+    AssuranceState, Challenge, Command, DetectionSet, GateState, Intervention, Odometry, Permit, Scan,
+    WorldModel,
 };
 
 /// What assurance consumes.
@@ -50,6 +55,8 @@ pub enum Input {
     Command(Command),
     /// The gate's question.
     Challenge(Challenge),
+    /// Raw detections of the learned detector: what it states is tried.
+    Detections(DetectionSet),
     /// The emergency stop: pressed or released.
     EStop(bool),
     /// What the gate does.

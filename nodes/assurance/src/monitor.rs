@@ -48,6 +48,7 @@ pub(crate) enum Rule {
     TailShape,
     TailClearance,
     Tracks,
+    Reach,
     ExclusionZones,
     ZoneSpeed,
     Property(Property),
@@ -120,6 +121,7 @@ impl Rule {
                 ("tail_clearance", "m", "the proposed braking tail is free of scan points")
             }
             Self::Tracks => ("tracks", "m", "the proposed motion keeps clear of moving objects"),
+            Self::Reach => ("reach", "m", "the robot would stand before anybody near can be in its way"),
             Self::ExclusionZones => {
                 ("exclusion_zones", "m", "the proposed motion keeps out of exclusion zones")
             }

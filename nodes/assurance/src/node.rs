@@ -112,14 +112,18 @@ impl AssuranceNode {
 
     /// Counts that are in no message, for `/diagnostics`.
     pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut list = vec![
             ("permits", self.permits.to_string()),
             ("recovery commands", self.recoveries.to_string()),
             ("interventions", self.interventions.to_string()),
             ("commands passed over", self.passed_over.to_string()),
             ("messages rejected", self.rejected.to_string()),
             ("memory of the properties, bytes", self.properties.byte_size().to_string()),
-        ]
+        ];
+        list.extend(self.known.detections.diagnostics());
+        let beyond = self.known.world.conformity.beyond();
+        list.push(("predictions of classes, models and versions beyond the limit", beyond.to_string()));
+        list
     }
 
     fn take(&mut self, now: Now, received: Instant, input: &Input) {
@@ -129,7 +133,10 @@ impl AssuranceNode {
                 self.urgent |= self.known.scan.touched(&self.config.scan);
             }
             Input::Odometry(odometry) => self.known.odometry.take(odometry, received),
-            Input::WorldModel(model) => self.known.world.take(model, received),
+            Input::WorldModel(model) => self.known.world.take(model, received, &self.config),
+            Input::Detections(set) => {
+                self.known.take_detections(set, received, &self.robot, &self.config);
+            }
             // Judged after everything else that has arrived is known.
             Input::Command(_) => {}
             Input::Challenge(challenge) => {
@@ -159,6 +166,7 @@ impl AssuranceNode {
             "scan" => self.known.scan.source.fault(),
             "odom" => self.known.odometry.source.fault(),
             "world_model" => self.known.world.source.fault(),
+            "detections" => self.known.detections.source.fault(),
             "e_stop" => {
                 self.mode.latch(Latch::Unreadable, now);
                 self.urgent = true;

@@ -1,10 +1,10 @@
 //! What is known: raw scan and odometry first, then what the world model says.
 
 use crate::config::{Config, ScanQuality};
-use crate::conformity::Conformity;
+use crate::doubt::{Bound, Conformity, Innovations, Recent};
 use crate::source::Source;
 use outrider_foundation::data::{
-    BEAM_LIMIT, Odometry, Scan, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
+    BEAM_LIMIT, DetectionSet, Odometry, Scan, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Footprint, Instant, Now, Point2, Pose2, Robot, Span, Stamp, Twist2};
@@ -143,7 +143,7 @@ impl OdometryHistory {
         Some(self.odom_from_base_at(now)?.inverse().then(self.odom_from_base_at(then)?))
     }
 
-    fn odom_from_base_at(&self, stamp: Stamp) -> Option<Pose2> {
+    pub fn odom_from_base_at(&self, stamp: Stamp) -> Option<Pose2> {
         let (newest, pose) = *self.poses.back()?;
         if stamp >= newest {
             let ahead = stamp.since(newest);
@@ -178,11 +178,15 @@ pub(crate) struct World {
     pub detections_age_s: f64,
     /// Whether objects do what was predicted.
     pub conformity: Conformity,
+    /// What predictions of the tracks are wrong by, in their order.
+    pub bounds: Vec<Bound>,
+    /// Tracks of the last world models.
+    pub recent: Recent,
 }
 
 impl World {
     /// Takes a world model. Numbers that are not finite make the source invalid until a good one comes.
-    pub fn take(&mut self, model: &WorldModel, received: Instant) {
+    pub fn take(&mut self, model: &WorldModel, received: Instant, config: &Config) {
         let [xx, xy, _, _, yy, ..] = model.ego.covariance;
         let sigma_m = crate::tracks::worst_axis_sigma(xx, xy, yy);
         let usable = model.ego.pose.is_finite()
@@ -201,8 +205,12 @@ impl World {
         self.pose = model.ego.pose;
         self.localised = model.ego.localised && model.ego.frame == FrameId::Map;
         self.position_sigma_m = sigma_m;
-        self.conformity.take(&model.tracks, model.stamp, self.localised);
+        let conformal = &config.tracks.conformal;
+        self.conformity.take(&model.tracks, model.stamp, self.localised, conformal);
+        self.recent.take(&model.tracks, model.stamp, self.pose, self.localised);
         self.tracks.clone_from(&model.tracks);
+        self.bounds.clear();
+        self.bounds.extend(self.tracks.iter().map(|t| self.conformity.bound(t, conformal)));
         let detections = model.sources.iter().find(|s| s.name.trim_start_matches('/') == "detections");
         self.detections_age_s = match detections {
             Some(source) if source.status == SourceStatus::Fresh => source.age_s,
@@ -227,6 +235,8 @@ pub(crate) struct Knowledge {
     pub scan: ScanPoints,
     pub odometry: OdometryHistory,
     pub world: World,
+    /// The raw detections.
+    pub detections: Innovations,
 }
 
 impl Knowledge {
@@ -238,6 +248,12 @@ impl Knowledge {
             v_mps: if v_mps.abs() < m.standstill_mps { 0.0 } else { v_mps },
             w_radps: if w_radps.abs() < m.standstill_radps { 0.0 } else { w_radps },
         }
+    }
+
+    /// Takes detections: not to find objects, but to try what is stated about them.
+    pub fn take_detections(&mut self, set: &DetectionSet, received: Instant, robot: &Robot, config: &Config) {
+        let Self { detections, world, odometry, .. } = self;
+        detections.take(set, received, &world.recent, odometry, robot, &config.uncertainty.nis);
     }
 
     /// Scan points in the frame of the base at `at`. `None` when odometry does not reach from the scan to there.

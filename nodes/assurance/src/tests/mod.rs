@@ -1,6 +1,7 @@
 //! Assurance from the outside.
 
 mod configuration;
+mod doubt;
 mod driving;
 mod modes;
 mod monitors;

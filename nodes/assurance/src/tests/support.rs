@@ -3,9 +3,9 @@
 use crate::motion::{Phase, reckon};
 use crate::{AssuranceNode, Config, Input, Output, Zones};
 use outrider_foundation::data::{
-    AssuranceState, Challenge, Command, CommandSource, Digest, GateMode, GateState, Intervention, Mode,
-    MonitorReading, Odometry, Permit, PinnedHashes, Scan, SourceState, SourceStatus, Track, TrajectoryPoint,
-    WorldModel,
+    AssuranceState, Challenge, Command, CommandSource, Detection, DetectionSet, Digest, GateMode, GateState,
+    Intervention, Mode, MonitorReading, Odometry, Permit, PinnedHashes, Scan, SourceState, SourceStatus,
+    Track, TrajectoryPoint, WorldModel,
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::robot::{Robot, example};
@@ -106,6 +106,8 @@ pub struct Rig {
     pub twist: Twist2,
     pub localised: bool,
     pub tracks: Vec<Track>,
+    /// Whether detections come.
+    pub detector: bool,
     pub gate: GateMode,
     /// What the gate publishes; as the robot moves when none is given.
     pub commanded: Option<Twist2>,
@@ -139,6 +141,7 @@ impl Rig {
             twist: Twist2::ZERO,
             localised: true,
             tracks: vec![],
+            detector: true,
             gate: GateMode::Forwarding,
             commanded: None,
             frozen: None,
@@ -198,13 +201,16 @@ impl Rig {
 
     /// One round of everything but commands, stamped now.
     pub fn data(&mut self) -> Vec<Output> {
-        let inputs = vec![
+        let mut inputs = vec![
             Input::Scan(self.scan()),
             Input::Odometry(self.odometry()),
             Input::WorldModel(self.world_model()),
             self.next_challenge(),
             Input::Gate(self.gate_state()),
         ];
+        if self.detector {
+            inputs.push(Input::Detections(self.detections()));
+        }
         self.send(inputs)
     }
 
@@ -245,6 +251,27 @@ impl Rig {
             ..SourceState::default()
         }];
         model
+    }
+
+    /// The detector sees every track where it is, and says no more than it knows.
+    pub fn detections(&self) -> DetectionSet {
+        let base_from_world = self.pose.inverse();
+        let detection = |track: &Track| Detection {
+            position: base_from_world.apply(track.position),
+            covariance: [0.01, 0.0, 0.0, 0.01],
+            radius_m: track.radius_m,
+            existence: 0.95,
+            class_probabilities: vec![1.0],
+        };
+        DetectionSet {
+            stamp: self.now.ros,
+            frame: "base_link".into(),
+            model_id: "people".into(),
+            model_version: "1".into(),
+            class_labels: vec!["person".into()],
+            detections: self.tracks.iter().map(detection).collect(),
+            ..DetectionSet::default()
+        }
     }
 
     pub fn next_challenge(&mut self) -> Input {
