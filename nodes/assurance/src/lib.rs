@@ -9,6 +9,7 @@
 mod ahead;
 mod backup;
 mod clearance;
+mod cloud;
 mod command_checks;
 mod config;
 mod conformity;
@@ -18,10 +19,12 @@ mod monitor;
 mod motion;
 mod node;
 mod properties;
+mod rigid;
 mod sensing;
 mod signals;
 mod source;
 mod state_checks;
+mod sweep;
 mod tail_shape;
 #[cfg(test)]
 mod tests;
