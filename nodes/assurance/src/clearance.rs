@@ -48,6 +48,8 @@ pub(crate) struct Cleared {
     pub reading: Reading,
     /// What limits it.
     pub closest: Closest,
+    /// The most that any point requires.
+    pub allowed_m: f64,
 }
 
 /// Least distance that a motion keeps from points seen from its start.
@@ -74,15 +76,16 @@ pub(crate) fn judge(
     let nothing = Closest::nothing(FAR_M, keep.margin_m);
     let sweeps = (Sweep::new(&outline, seen, &at_start), Sweep::new(&outline, seen, motion));
     let (Some(start), Some(sweep)) = sweeps else {
-        return Cleared { reading: Reading::invalid(rule, f64::NAN, keep.margin_m), closest: nothing };
+        let reading = Reading::invalid(rule, f64::NAN, keep.margin_m);
+        return Cleared { reading, closest: nothing, allowed_m: keep.margin_m };
     };
     let nearest = start.closest(Closest::nothing(FAR_M, 0.0), 0.0, None, |_| 0.0);
     let allowed_m = keep.allowed_m(nearest.distance_m);
-    let from_start_m = |p: Point2| footprint.signed_distance_m(seen.base_from_points.apply(p));
+    let from_start_m = |p: Point2| outline.distance_m(seen.base_from_points.apply(p));
     let closest =
         sweep.closest(nothing, allowed_m, nearest.at, |p| allowed_m.min(from_start_m(p) - UNCHANGED_M));
     let reading = Reading::new(rule, closest.excess_m, closest.distance_m, closest.required_m);
-    Cleared { reading, closest }
+    Cleared { reading, closest, allowed_m }
 }
 
 #[cfg(test)]
@@ -90,6 +93,7 @@ mod tests {
     use super::*;
     use crate::cloud::Cloud;
     use crate::motion::{Phase, reckon};
+    use crate::tests::convex_outline;
     use outrider_foundation::robot::{Robot, example};
     use proptest::prelude::*;
 
@@ -120,19 +124,6 @@ mod tests {
         each.fold(FAR_M - keep.margin_m, f64::min)
     }
 
-    /// A convex outline about the origin.
-    fn outline() -> impl Strategy<Value = Footprint> {
-        let radii = prop::collection::vec((0.15..0.6f64, 0.0..0.5f64), 3..10);
-        radii.prop_filter_map("not convex", |radii| {
-            let step = std::f64::consts::TAU / radii.len() as f64;
-            let corner = |(i, (r, turn)): (usize, &(f64, f64))| {
-                let (s, c) = libm::sincos((i as f64 + turn) * step);
-                Point2::new(r * c, r * s)
-            };
-            Footprint::new(radii.iter().enumerate().map(corner).collect()).ok()
-        })
-    }
-
     fn points(count: std::ops::Range<usize>, far_m: f64) -> impl Strategy<Value = Vec<Point2>> {
         let point = (-far_m..far_m, -far_m..far_m).prop_map(|(x, y)| Point2::new(x, y));
         prop::collection::vec(point, count)
@@ -153,7 +144,7 @@ mod tests {
         /// said to limit the motion is what limits it.
         #[test]
         fn any_sweep_equals_brute_force(
-            footprint in outline(),
+            footprint in convex_outline(),
             poses in prop::collection::vec((-1.0..1.0f64, -1.0..1.0f64, -3.2..3.2f64), 1..12),
             near in points(0..30, 1.5), far in points(0..30, 12.0),
             (x, y, yaw) in (-3.0..3.0f64, -3.0..3.0f64, -3.2..3.2f64),

@@ -1,9 +1,11 @@
 //! Rules about one command: whether the robot may do what is proposed.
 
 use crate::Config;
+use crate::certificate::Certifier;
 use crate::clearance::{self, FAR_M, Keep};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::{MotionPoint, Phase, is_zero, reckon};
+use crate::rigid::Rigid;
 use crate::sensing::Knowledge;
 use crate::tail_shape;
 use crate::tracks::{self, TrackRules};
@@ -24,6 +26,7 @@ pub(crate) struct Bench<'a> {
     pub known: &'a Knowledge,
     pub config: &'a Config,
     pub robot: &'a Robot,
+    pub certifier: &'a Certifier,
     pub zones: &'a ZoneMap,
     pub envelope: Envelope,
     /// What the gate published last, when that is known: the wheels go there first.
@@ -59,13 +62,15 @@ impl Bench<'_> {
             return readings;
         };
         let keep = Keep::for_commands(margins);
-        readings.push(match self.known.points_at(self.now.ros) {
+        match self.known.points_at(self.now.ros) {
             Some(points) => {
                 let footprint = &self.robot.footprint;
-                clearance::from_points(Rule::CommandClearance, &motion, footprint, &points, keep)
+                let cleared = clearance::judge(Rule::CommandClearance, &motion, footprint, &points, keep);
+                readings.push(cleared.reading);
+                readings.push(self.certifier.judge(&motion, &points, footprint, &cleared, self.turn()));
             }
-            None => Reading::invalid(Rule::CommandClearance, f64::NAN, margins.scan_m),
-        });
+            None => readings.push(Reading::invalid(Rule::CommandClearance, f64::NAN, margins.scan_m)),
+        }
         let Some(base_from_world) = self.known.base_from_world(self.now.ros) else {
             readings.push(Reading::invalid(Rule::Tracks, f64::NAN, self.config.tracks.margin_m));
             return readings;
@@ -77,6 +82,11 @@ impl Bench<'_> {
             readings.push(self.speed_zones(twist, &motion, map_from_base));
         }
         readings
+    }
+
+    /// Another number every millisecond.
+    fn turn(&self) -> u64 {
+        self.now.ros.nanos().unsigned_abs() / 1_000_000
     }
 
     fn limits(&self, twist: Twist2) -> Vec<Reading> {
@@ -144,6 +154,7 @@ impl Bench<'_> {
 
     fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> Reading {
         let age_s = self.known.world_age_s(self.now);
+        let base_from_tracks = Rigid::new(base_from_tracks);
         let rules = TrackRules { config: &self.config.tracks, base_from_tracks, age_s };
         tracks::judge(motion, &self.robot.footprint, &self.known.world.tracks, rules)
     }

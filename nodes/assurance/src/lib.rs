@@ -8,6 +8,7 @@
 
 mod ahead;
 mod backup;
+mod certificate;
 mod clearance;
 mod cloud;
 mod command_checks;
@@ -97,6 +98,9 @@ pub enum AssuranceError {
         /// Which one that is.
         by: &'static str,
     },
+    /// An outline too thin to be a solid: no distance from it can be certified.
+    #[error("footprint_m: the outline is too thin to be a solid")]
+    Outline,
     /// A property that cannot be monitored.
     #[error("specification {name}: {problem}")]
     Specification {

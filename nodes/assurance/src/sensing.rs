@@ -320,6 +320,45 @@ mod tests {
     }
 
     #[test]
+    fn a_scan_that_is_turned_is_seen_turned() {
+        let robot = Robot::new(outrider_foundation::robot::example::amr()).unwrap();
+        let quality = crate::tests::config().scan;
+        let mut scan = Scan {
+            frame: "laser".into(),
+            angle_increment_rad: 0.1,
+            range_max_m: 20.0,
+            ranges_m: vec![2.0; 3],
+            ..Scan::default()
+        };
+        let mut known = ScanPoints::default();
+        let mut take = |scan: &mut Scan| {
+            scan.stamp = scan.stamp + Span::from_millis(1);
+            known.take(scan, Instant::from_nanos(1), &robot, &quality);
+            let now = Now { ros: scan.stamp, mono: Instant::from_nanos(1) };
+            let usable = !known.source.age_s(now, Span::ZERO).is_nan();
+            usable.then(|| known.points.points().to_vec())
+        };
+        let seen = |angle: f64| {
+            let (s, c) = libm::sincos(angle);
+            robot.base_from_lidar.apply(Point2::new(2.0 * c, 2.0 * s))
+        };
+        let near = |points: Option<Vec<Point2>>, angles: &[f64]| {
+            let points = points.unwrap();
+            assert_eq!(points.len(), angles.len());
+            assert!(points.iter().zip(angles).all(|(p, a)| p.distance_m(seen(*a)) < 1e-12), "{points:?}");
+        };
+        near(take(&mut scan), &[0.0, 0.1, 0.2]);
+        scan.angle_min_rad = 1.0;
+        near(take(&mut scan), &[1.0, 1.1, 1.2]);
+        scan.angle_increment_rad = -0.2;
+        near(take(&mut scan), &[1.0, 0.8, 0.6]);
+        scan.ranges_m.push(2.0);
+        near(take(&mut scan), &[1.0, 0.8, 0.6, 0.4]);
+        scan.angle_increment_rad = 1e308;
+        assert!(take(&mut scan).is_none(), "beams that point nowhere");
+    }
+
+    #[test]
     fn the_history_is_bounded_and_says_when_it_does_not_reach() {
         let history = drive(Twist2::new(0.5, 0.0), 200);
         assert_eq!(history.poses.len(), HISTORY_LIMIT);

@@ -3,15 +3,16 @@
 use crate::clearance::{FAR_M, UNCHANGED_M};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::MotionPoint;
+use crate::rigid::Rigid;
 use outrider_foundation::data::{Track, TrackState};
-use outrider_foundation::{Footprint, Point2, Pose2};
+use outrider_foundation::{Footprint, Point2};
 
 /// What is reckoned with for moving objects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrackRules<'a> {
     pub config: &'a crate::config::Tracks,
     /// `base_from_tracks`: the base at the start of the motion, the frame of the tracks.
-    pub base_from_tracks: Pose2,
+    pub base_from_tracks: Rigid,
     /// Time from the stamp of the tracks to the start of the motion.
     pub age_s: f64,
 }
