@@ -12,6 +12,7 @@ use crate::cloud::Seen;
 use crate::monitor::{Reading, Rule};
 use crate::motion::MotionPoint;
 use crate::rigid::Rigid;
+use crate::tracks::Met;
 use outrider_foundation::{Footprint, Point2, Pose2};
 use parry3d::math::{Pose, Rotation, Vector};
 use parry3d::query::gjk::{self, ConstantOrigin, CsoPoint, GJKResult, VoronoiSimplex};
@@ -25,6 +26,26 @@ const TOLERANCE_M: f64 = 1e-3;
 const TOLERANCE_SHARE: f64 = 1.5e-3;
 /// Half the height of the extruded outline, m. Points lie in its middle plane.
 const HALF_HEIGHT_M: f32 = 0.1;
+
+/// The worst of several measurements.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Certificate {
+    worst_m: f64,
+}
+
+impl Certificate {
+    /// What is no number stays none.
+    pub fn add(&mut self, off_m: f64) {
+        if off_m > self.worst_m || off_m.is_nan() {
+            self.worst_m = off_m;
+        }
+    }
+
+    /// Invalid above the tolerance.
+    pub fn reading(&self) -> Reading {
+        Reading::age(Rule::Certificate, self.worst_m, TOLERANCE_M)
+    }
+}
 
 /// The robot's outline as parry knows it.
 #[derive(Clone, Debug)]
@@ -69,30 +90,36 @@ impl Certifier {
         }
     }
 
-    /// Whether the distances of a motion from scan points are what they were said to be: the worst difference beyond what
-    /// GJK may be off, Invalid above the tolerance. `turn` picks the other points, so that in time it is every one.
-    pub fn judge(
+    /// By how much the distances of a motion from scan points are off what was said, beyond what GJK may be. `turn` picks
+    /// the points besides the limiting one, so that in time it is every one. NaN when it cannot be measured.
+    pub fn sweep_off_m(
         &self,
         motion: &[MotionPoint],
         seen: &Seen<'_>,
         footprint: &Footprint,
         cleared: &Cleared,
         turn: u64,
-    ) -> Reading {
-        let limiting_m = cleared.closest.at.map_or(0.0, |touch| {
+    ) -> f64 {
+        let mut certificate = Certificate::default();
+        if let Some(touch) = cleared.closest.at {
             let pose = motion.get(touch.pose).map(|m| m.pose);
             let measured = pose.and_then(|pose| self.distance_m(seen.pose, pose, touch.point));
-            measured.map_or(f64::NAN, |measured_m| off_m(cleared.closest.distance_m, measured_m))
-        });
+            certificate.add(measured.map_or(f64::NAN, |m| off_m(cleared.closest.distance_m, m)));
+        }
         let points = seen.cloud.points();
         let stride = points.len().div_ceil(SPOT_CHECKS).max(1);
         // A remainder is within `usize`.
         let first = (turn % stride as u64) as usize;
-        let spots = points.iter().skip(first).step_by(stride);
-        let spots_m = spots.map(|p| self.spot_m(motion, seen, footprint, cleared, *p));
-        let worst_m =
-            spots_m.fold(limiting_m, |worst, off| if off > worst || off.is_nan() { off } else { worst });
-        Reading::age(Rule::Certificate, worst_m, TOLERANCE_M)
+        for point in points.iter().skip(first).step_by(stride) {
+            certificate.add(self.spot_m(motion, seen, footprint, cleared, *point));
+        }
+        certificate.worst_m
+    }
+
+    /// The same for the disc of a moving object.
+    pub fn disc_off_m(&self, met: &Met) -> f64 {
+        let measured = self.distance_m(Pose2::IDENTITY, met.pose, met.centre);
+        measured.map_or(f64::NAN, |m| off_m(met.distance_m + met.radius_m, m))
     }
 
     /// One other point: whether our distance is the measured one, and whether it does not come nearer than was said.
@@ -158,8 +185,9 @@ mod tests {
     use crate::cloud::Cloud;
     use crate::motion::{Phase, reckon};
     use crate::tests::convex_outline;
+    use crate::tracks::TrackRules;
     use outrider_foundation::Twist2;
-    use outrider_foundation::data::Verdict;
+    use outrider_foundation::data::{Track, TrackState, Verdict};
     use outrider_foundation::robot::{Robot, example};
     use proptest::prelude::*;
 
@@ -189,7 +217,9 @@ mod tests {
                 clearance::judge(Rule::CommandClearance, &self.motion, &self.footprint, &seen, KEEP);
             change(&mut cleared);
             let certifier = Certifier::new(&self.footprint).unwrap();
-            certifier.judge(&self.motion, &seen, &self.footprint, &cleared, turn)
+            let mut certificate = Certificate::default();
+            certificate.add(certifier.sweep_off_m(&self.motion, &seen, &self.footprint, &cleared, turn));
+            certificate.reading()
         }
     }
 
@@ -255,6 +285,38 @@ mod tests {
             });
             prop_assert_eq!(reading.verdict, Verdict::Invalid, "{:?}", reading);
         }
+    }
+
+    proptest! {
+        /// So is a disc's.
+        #[test]
+        fn discs_are_certified_unless_they_are_wrong(
+            v in -0.3..1.0f64, w in -1.2..1.2f64, x in -3.0..3.0f64, y in -3.0..3.0f64, radius_m in 0.0..0.5f64
+        ) {
+            let case = Case::new(Twist2::new(v, w), &[]);
+            let position = Point2::new(x, y);
+            let tracks = [Track { position, radius_m, state: TrackState::Confirmed, ..Track::default() }];
+            let config = &crate::tests::config().tracks;
+            let rules = TrackRules { config, base_from_tracks: Rigid::new(Pose2::IDENTITY), age_s: 0.0 };
+            let met = crate::tracks::judge(&case.motion, &case.footprint, &tracks, rules).1.unwrap();
+            let certifier = Certifier::new(&case.footprint).unwrap();
+            prop_assert!(certifier.disc_off_m(&met) < 0.5 * TOLERANCE_M);
+            // The centre inside the outline: no depth is measured.
+            let wrong_m = (met.distance_m + met.radius_m).max(0.0) + 0.01 - met.radius_m;
+            let wrong = Met { distance_m: wrong_m, ..met };
+            prop_assert!(certifier.disc_off_m(&wrong) > TOLERANCE_M);
+        }
+    }
+
+    #[test]
+    fn the_worst_counts() {
+        let mut certificate = Certificate::default();
+        certificate.add(0.5 * TOLERANCE_M);
+        certificate.add(0.0);
+        assert!(certificate.reading().is_ok());
+        certificate.add(f64::NAN);
+        certificate.add(2.0 * TOLERANCE_M);
+        assert_eq!(certificate.reading().verdict, Verdict::Invalid);
     }
 
     /// The kernel has passed over the nearest point: the spot checks come to it in turn.

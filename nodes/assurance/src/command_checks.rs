@@ -1,14 +1,14 @@
 //! Rules about one command: whether the robot may do what is proposed.
 
 use crate::Config;
-use crate::certificate::Certifier;
+use crate::certificate::{Certificate, Certifier};
 use crate::clearance::{self, FAR_M, Keep};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::{MotionPoint, Phase, is_zero, reckon};
 use crate::rigid::Rigid;
 use crate::sensing::Knowledge;
 use crate::tail_shape;
-use crate::tracks::{self, TrackRules};
+use crate::tracks::{self, Met, TrackRules};
 use crate::zones::ZoneMap;
 use outrider_foundation::data::{Command, Envelope};
 use outrider_foundation::{Now, Pose2, Robot, Span, Twist2};
@@ -62,20 +62,31 @@ impl Bench<'_> {
             return readings;
         };
         let keep = Keep::for_commands(margins);
+        let mut certificate = Certificate::default();
         match self.known.points_at(self.now.ros) {
             Some(points) => {
                 let footprint = &self.robot.footprint;
                 let cleared = clearance::judge(Rule::CommandClearance, &motion, footprint, &points, keep);
                 readings.push(cleared.reading);
-                readings.push(self.certifier.judge(&motion, &points, footprint, &cleared, self.turn()));
+                certificate.add(self.certifier.sweep_off_m(
+                    &motion,
+                    &points,
+                    footprint,
+                    &cleared,
+                    self.turn(),
+                ));
             }
             None => readings.push(Reading::invalid(Rule::CommandClearance, f64::NAN, margins.scan_m)),
         }
         let Some(base_from_world) = self.known.base_from_world(self.now.ros) else {
             readings.push(Reading::invalid(Rule::Tracks, f64::NAN, self.config.tracks.margin_m));
+            readings.push(certificate.reading());
             return readings;
         };
-        readings.push(self.tracks(&motion, base_from_world));
+        let (tracks, met) = self.tracks(&motion, base_from_world);
+        readings.push(tracks);
+        certificate.add(met.map_or(0.0, |met| self.certifier.disc_off_m(&met)));
+        readings.push(certificate.reading());
         if self.known.world.localised {
             let map_from_base = base_from_world.inverse();
             readings.push(self.exclusion_zones(&motion, map_from_base));
@@ -152,7 +163,7 @@ impl Bench<'_> {
         clearance::from_points(rule, &tail, &self.robot.footprint, &points, keep)
     }
 
-    fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> Reading {
+    fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> (Reading, Option<Met>) {
         let age_s = self.known.world_age_s(self.now);
         let base_from_tracks = Rigid::new(base_from_tracks);
         let rules = TrackRules { config: &self.config.tracks, base_from_tracks, age_s };

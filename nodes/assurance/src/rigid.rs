@@ -57,10 +57,6 @@ impl Rigid {
         let (s, c) = (self.sin, self.cos);
         Self { x_m: -(c * self.x_m + s * self.y_m), y_m: s * self.x_m - c * self.y_m, sin: -s, cos: c }
     }
-
-    pub fn is_finite(&self) -> bool {
-        [self.x_m, self.y_m, self.sin, self.cos].iter().all(|n| n.is_finite())
-    }
 }
 
 #[cfg(test)]

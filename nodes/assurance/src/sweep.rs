@@ -1,10 +1,10 @@
 //! Which point a moving outline comes nearest to: exact, though most points are never looked at.
 //!
-//! Three bounds rule them out, each never more than the distance: from a block's disc to the disc around the outline; the
-//! greatest distance of a point beyond the line of an edge; and what was found at one pose, less how far any corner moves
-//! until another (the distance from a point to an outline changes by no more than that).
+//! Bounds rule them out, none of them more than the distance: between discs around many points and around many outlines,
+//! and beyond the lines of the edges, moved out until they enclose the outlines of a whole stretch of the motion. What they
+//! leave is halved, down to one pose.
 
-use crate::cloud::{Block, Lanes, Seen};
+use crate::cloud::{Block, LANES, Lanes, Seen};
 use crate::motion::MotionPoint;
 use crate::rigid::Rigid;
 use outrider_foundation::geometry::wrap_angle;
@@ -76,10 +76,10 @@ impl<'a> Outline<'a> {
         if beyond_m > 0.0 { square.sqrt() } else { beyond_m }
     }
 
-    /// For each point the greatest distance beyond an edge's line.
-    fn beyond_m(&self, lanes: &Lanes) -> Lanes1 {
-        let mut most_m = [f64::NEG_INFINITY; crate::cloud::LANES];
-        for Edge { normal, offset_m, .. } in self.edges() {
+    /// For each point the greatest distance beyond an edge's line, when the lines lie at `offsets_m`.
+    fn beyond_m(&self, lanes: &Lanes, offsets_m: &PerEdge) -> [f64; LANES] {
+        let mut most_m = [f64::NEG_INFINITY; LANES];
+        for (Edge { normal, .. }, offset_m) in self.edges().zip(offsets_m) {
             for ((most, x), y) in most_m.iter_mut().zip(&lanes.x_m).zip(&lanes.y_m) {
                 let beyond = normal.x_m * x + normal.y_m * y - offset_m;
                 *most = if beyond > *most { beyond } else { *most };
@@ -89,14 +89,21 @@ impl<'a> Outline<'a> {
     }
 }
 
-type Lanes1 = [f64; crate::cloud::LANES];
+/// One number for every edge.
+type PerEdge = [f64; Footprint::CORNER_LIMIT];
 
-/// The outline at one pose of a motion.
+/// Neighbouring poses of a motion together, seen from the one in their middle: halves of halves, down to single poses.
 #[derive(Clone, Copy, Debug)]
-struct View {
+struct Stretch {
+    /// Index of the middle one.
+    pose: usize,
     base_from_points: Rigid,
-    /// How far any corner has moved since the start, at most.
-    moved_m: f64,
+    /// Where the edges' lines lie that no outline of these poses goes beyond.
+    offsets_m: PerEdge,
+    /// Radius of a disc around all these outlines.
+    radius_m: f64,
+    /// Indices of the halves; `None` for a single pose.
+    halves: Option<(usize, usize)>,
 }
 
 /// Where the outline comes nearest to a point.
@@ -131,26 +138,54 @@ impl Closest {
 pub(crate) struct Sweep<'a> {
     outline: &'a Outline<'a>,
     seen: &'a Seen<'a>,
-    views: Vec<View>,
+    stretches: Vec<Stretch>,
+    /// Index of the one that is the whole motion.
+    whole: usize,
 }
 
 impl<'a> Sweep<'a> {
-    /// `motion` begins where the points are seen from. `None` when a number is not finite.
+    /// `motion` begins where the points are seen from. `None` without a pose, or when a number is not finite.
     pub fn new(outline: &'a Outline<'a>, seen: &'a Seen<'a>, motion: &[MotionPoint]) -> Option<Self> {
-        let mut views = Vec::with_capacity(motion.len());
-        let (mut moved_m, mut last) = (0.0, motion.first()?.pose);
-        for at in motion {
-            let turned_rad = wrap_angle(at.pose.yaw_rad - last.yaw_rad).abs();
-            moved_m += at.pose.position().distance_m(last.position());
-            moved_m += outline.footprint.circumscribed_m() * turned_rad;
-            last = at.pose;
-            let base_from_points = Rigid::new(at.pose).inverse().then(&seen.base_from_points);
-            if !base_from_points.is_finite() {
-                return None;
-            }
-            views.push(View { base_from_points, moved_m });
+        if !seen.pose.is_finite() || motion.iter().any(|at| !at.pose.is_finite()) {
+            return None;
         }
-        Some(Self { outline, seen, views })
+        let stretches = Vec::with_capacity(2 * motion.len());
+        let mut sweep = Self { outline, seen, stretches, whole: 0 };
+        sweep.whole = sweep.add(motion, 0)?;
+        Some(sweep)
+    }
+
+    /// Adds the stretch of these poses, the first of which has the index `first`, and its halves. As deep as the logarithm
+    /// of their number.
+    fn add(&mut self, poses: &[MotionPoint], first: usize) -> Option<usize> {
+        let middle = poses.len() / 2;
+        let pose = poses.get(middle)?.pose;
+        let base_from_start = Rigid::new(pose).inverse();
+        let circle_m = self.outline.footprint.circumscribed_m();
+        let (mut over_m, mut radius_m) = (PerEdge::default(), circle_m);
+        for other in poses {
+            // No corner moves farther by a turn than along its circle.
+            let turned_m = circle_m * wrap_angle(other.pose.yaw_rad - pose.yaw_rad).abs();
+            let moved = base_from_start.apply(other.pose.position());
+            radius_m = radius_m.max(circle_m + moved.distance_m(Point2::default()));
+            for (over, edge) in over_m.iter_mut().zip(self.outline.edges()) {
+                *over = over.max(edge.normal.x_m * moved.x_m + edge.normal.y_m * moved.y_m + turned_m);
+            }
+        }
+        let mut offsets_m = PerEdge::default();
+        for ((offset, edge), over) in offsets_m.iter_mut().zip(self.outline.edges()).zip(over_m) {
+            *offset = edge.offset_m + over;
+        }
+        let halves = if poses.len() > 1 {
+            let (early, late) = poses.split_at_checked(middle)?;
+            Some((self.add(early, first)?, self.add(late, first + middle)?))
+        } else {
+            None
+        };
+        let base_from_points = base_from_start.then(&self.seen.base_from_points);
+        let stretch = Stretch { pose: first + middle, base_from_points, offsets_m, radius_m, halves };
+        self.stretches.push(stretch);
+        Some(self.stretches.len() - 1)
     }
 
     /// The least of distance less `required_m(point)`, which is never more than `most_m`, or `best` when it is less.
@@ -162,69 +197,70 @@ impl<'a> Sweep<'a> {
         required_m: impl Fn(Point2) -> f64,
     ) -> Closest {
         // Something near first: the smaller the best so far, the more can be passed over.
-        let near = hint.map(|touch| touch.block).into_iter().chain(self.nearest_block_at_the_end());
+        let near = hint.map(|touch| touch.block).into_iter().chain(self.nearest_block());
         for index in near.chain(0..self.seen.cloud.blocks().len()) {
             if let Some(block) = self.seen.cloud.blocks().get(index) {
-                self.visit((index, block), most_m, &required_m, &mut best);
+                self.visit(self.whole, (index, block), most_m, &required_m, &mut best);
             }
         }
         best
     }
 
-    fn nearest_block_at_the_end(&self) -> Option<usize> {
-        let view = self.views.last()?;
-        let near_m = |b: &Block| self.disc_m(view, b);
+    fn nearest_block(&self) -> Option<usize> {
+        let whole = self.stretches.get(self.whole)?;
         let mut least = (0, f64::INFINITY);
         for (index, block) in self.seen.cloud.blocks().iter().enumerate() {
-            let near_m = near_m(block);
-            least = if near_m < least.1 { (index, near_m) } else { least };
+            let apart_m = whole.apart_m(block);
+            least = if apart_m < least.1 { (index, apart_m) } else { least };
         }
         Some(least.0)
     }
 
-    /// From the disc around the outline to a block's disc.
-    fn disc_m(&self, view: &View, block: &Block) -> f64 {
-        let centre = view.base_from_points.apply(block.centre);
-        centre.distance_m(Point2::default()) - block.radius_m - self.outline.footprint.circumscribed_m()
-    }
-
     fn visit(
         &self,
+        stretch: usize,
         (index, block): (usize, &Block),
         most_m: f64,
         required_m: &impl Fn(Point2) -> f64,
         best: &mut Closest,
     ) {
-        let mut views = self.views.iter().enumerate();
-        let mut skip_to_m = f64::NEG_INFINITY;
-        while let Some((pose, view)) = views.find(|(_, v)| v.moved_m > skip_to_m) {
-            let mut bound_m = self.disc_m(view, block);
-            if bound_m < best.excess_m + most_m - ROUNDING_M {
-                let lanes = block.lanes.seen_from(&view.base_from_points);
-                let beyond_m = self.outline.beyond_m(&lanes);
-                bound_m = beyond_m.iter().fold(f64::INFINITY, |least, b| if *b < least { *b } else { least });
-                for ((point, raw), beyond_m) in lanes.points().zip(block.lanes.points()).zip(beyond_m) {
-                    if beyond_m >= best.excess_m + most_m - ROUNDING_M {
-                        continue;
-                    }
-                    let distance_m = self.outline.distance_m(point);
-                    if distance_m - most_m >= best.excess_m {
-                        continue;
-                    }
-                    let required_m = required_m(raw);
-                    if distance_m - required_m < best.excess_m {
-                        let at = Some(Touch { pose, point: raw, block: index });
-                        *best = Closest { excess_m: distance_m - required_m, distance_m, required_m, at };
-                    }
-                }
+        let Some(stretch) = self.stretches.get(stretch) else { return };
+        let enough_m = best.excess_m + most_m - ROUNDING_M;
+        if stretch.apart_m(block) >= enough_m {
+            return;
+        }
+        let lanes = block.lanes.seen_from(&stretch.base_from_points);
+        let beyond_m = self.outline.beyond_m(&lanes, &stretch.offsets_m);
+        if beyond_m.iter().all(|beyond_m| *beyond_m >= enough_m) {
+            return;
+        }
+        if let Some((early, late)) = stretch.halves {
+            self.visit(early, (index, block), most_m, required_m, best);
+            self.visit(late, (index, block), most_m, required_m, best);
+            return;
+        }
+        for ((here, point), beyond_m) in lanes.points().zip(block.lanes.points()).zip(beyond_m) {
+            if beyond_m >= best.excess_m + most_m - ROUNDING_M {
+                continue;
             }
-            skip_to_m = view.moved_m + bound_m - (best.excess_m + most_m - ROUNDING_M);
-            if skip_to_m < view.moved_m {
-                skip_to_m = f64::NEG_INFINITY;
-            } else if self.views.last().is_some_and(|last| last.moved_m <= skip_to_m) {
-                return;
+            let distance_m = self.outline.distance_m(here);
+            if distance_m - most_m >= best.excess_m {
+                continue;
+            }
+            let required_m = required_m(point);
+            if distance_m - required_m < best.excess_m {
+                let at = Some(Touch { pose: stretch.pose, point, block: index });
+                *best = Closest { excess_m: distance_m - required_m, distance_m, required_m, at };
             }
         }
+    }
+}
+
+impl Stretch {
+    /// Between the discs around the outlines and around a block.
+    fn apart_m(&self, block: &Block) -> f64 {
+        let centre = self.base_from_points.apply(block.centre);
+        centre.distance_m(Point2::default()) - block.radius_m - self.radius_m
     }
 }
 

@@ -5,7 +5,7 @@ use crate::monitor::{Part, Reading, Rule};
 use crate::motion::MotionPoint;
 use crate::rigid::Rigid;
 use outrider_foundation::data::{Track, TrackState};
-use outrider_foundation::{Footprint, Point2};
+use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// What is reckoned with for moving objects.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +17,17 @@ pub(crate) struct TrackRules<'a> {
     pub age_s: f64,
 }
 
+/// The disc that limits a motion, where it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Met {
+    /// Of the robot, in the base frame at the start of the motion.
+    pub pose: Pose2,
+    /// Of the disc, in the same frame.
+    pub centre: Point2,
+    pub radius_m: f64,
+    pub distance_m: f64,
+}
+
 /// Least distance that a motion keeps from the discs in which objects are expected at the same time.
 ///
 /// Only while the robot moves: an object that comes up to a robot at rest is not the robot's doing. For the same reason
@@ -26,9 +37,10 @@ pub(crate) fn judge(
     footprint: &Footprint,
     tracks: &[Track],
     rules: TrackRules<'_>,
-) -> Reading {
+) -> (Reading, Option<Met>) {
     let margin_m = rules.config.margin_m;
     let mut worst = Reading::new(Rule::Tracks, FAR_M - margin_m, FAR_M, margin_m);
+    let mut met = None;
     for track in tracks.iter().filter(|t| t.state != TrackState::Tentative) {
         // The first pose is where the robot is; a robot at rest has no other.
         for at in motion.iter().skip(1) {
@@ -44,14 +56,15 @@ pub(crate) fn judge(
             let required_m = margin_m.min(resting_m - UNCHANGED_M);
             let reading = Reading::new(Rule::Tracks, moving_m - required_m, moving_m, required_m);
             if !reading.robustness.is_finite() {
-                return reading.part(Part::Track(track.id));
+                return (reading.part(Part::Track(track.id)), None);
             }
             if reading.robustness < worst.robustness {
                 worst = reading.part(Part::Track(track.id));
+                met = Some(Met { pose: at.pose, centre, radius_m, distance_m: moving_m });
             }
         }
     }
-    worst
+    (worst, met)
 }
 
 /// Where an object may be `t_s` after the stamp of its track: centre and radius, uncertainty included.
