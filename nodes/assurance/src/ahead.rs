@@ -280,6 +280,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { cases: 4000, ..ProptestConfig::default() })]
+
         /// Leaving out what cannot be met changes nothing: the least of many is the least of each alone.
         #[test]
         fn the_first_of_many(

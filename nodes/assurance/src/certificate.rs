@@ -314,9 +314,12 @@ mod tests {
         certificate.add(0.5 * TOLERANCE_M);
         certificate.add(0.0);
         assert!(certificate.reading().is_ok());
-        certificate.add(f64::NAN);
-        certificate.add(2.0 * TOLERANCE_M);
-        assert_eq!(certificate.reading().verdict, Verdict::Invalid);
+        for bad_m in [f64::NAN, 2.0 * TOLERANCE_M] {
+            let mut certificate = certificate;
+            certificate.add(bad_m);
+            certificate.add(0.0);
+            assert_eq!(certificate.reading().verdict, Verdict::Invalid, "{bad_m}");
+        }
     }
 
     /// The kernel has passed over the nearest point: the spot checks come to it in turn.
