@@ -1,13 +1,15 @@
 //! Rules about one command: whether the robot may do what is proposed.
 
 use crate::Config;
+use crate::certificate::{Certificate, Certifier};
 use crate::clearance::{self, FAR_M, Keep};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::{MotionPoint, Phase, is_zero, reckon};
 use crate::reach;
+use crate::rigid::Rigid;
 use crate::sensing::Knowledge;
 use crate::tail_shape;
-use crate::tracks::{self, TrackRules};
+use crate::tracks::{self, Met, TrackRules};
 use crate::zones::ZoneMap;
 use outrider_foundation::data::{Command, Envelope};
 use outrider_foundation::{Now, Pose2, Robot, Span, Twist2};
@@ -25,6 +27,7 @@ pub(crate) struct Bench<'a> {
     pub known: &'a Knowledge,
     pub config: &'a Config,
     pub robot: &'a Robot,
+    pub certifier: &'a Certifier,
     pub zones: &'a ZoneMap,
     pub envelope: Envelope,
     /// What the gate published last, when that is known: the wheels go there first.
@@ -60,24 +63,42 @@ impl Bench<'_> {
             return readings;
         };
         let keep = Keep::for_commands(margins);
-        readings.push(match self.known.points_at(self.now.ros) {
+        let mut certificate = Certificate::default();
+        match self.known.points_at(self.now.ros) {
             Some(points) => {
                 let footprint = &self.robot.footprint;
-                clearance::from_points(Rule::CommandClearance, &motion, footprint, &points, keep)
+                let cleared = clearance::judge(Rule::CommandClearance, &motion, footprint, &points, keep);
+                readings.push(cleared.reading);
+                certificate.add(self.certifier.sweep_off_m(
+                    &motion,
+                    &points,
+                    footprint,
+                    &cleared,
+                    self.turn(),
+                ));
             }
-            None => Reading::invalid(Rule::CommandClearance, f64::NAN, margins.scan_m),
-        });
+            None => readings.push(Reading::invalid(Rule::CommandClearance, f64::NAN, margins.scan_m)),
+        }
         let Some(base_from_world) = self.known.base_from_world(self.now.ros) else {
             readings.push(Reading::invalid(Rule::Tracks, f64::NAN, self.config.tracks.margin_m));
+            readings.push(certificate.reading());
             return readings;
         };
-        readings.extend(self.tracks(&motion, base_from_world));
+        let (tracks, met) = self.tracks(&motion, base_from_world);
+        readings.extend(tracks);
+        certificate.add(met.map_or(0.0, |met| self.certifier.disc_off_m(&met)));
+        readings.push(certificate.reading());
         if self.known.world.localised {
             let map_from_base = base_from_world.inverse();
             readings.push(self.exclusion_zones(&motion, map_from_base));
             readings.push(self.speed_zones(twist, &motion, map_from_base));
         }
         readings
+    }
+
+    /// Another number every millisecond.
+    fn turn(&self) -> u64 {
+        self.now.ros.nanos().unsigned_abs() / 1_000_000
     }
 
     fn limits(&self, twist: Twist2) -> Vec<Reading> {
@@ -143,16 +164,15 @@ impl Bench<'_> {
         clearance::from_points(rule, &tail, &self.robot.footprint, &points, keep)
     }
 
-    fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> [Reading; 2] {
+    fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> ([Reading; 2], Option<Met>) {
         let age_s = self.known.world_age_s(self.now);
         let (footprint, world) = (&self.robot.footprint, &self.known.world);
         let reaction_s = self.config.reaction_s(&self.robot.limits);
+        let base_from_tracks = Rigid::new(base_from_tracks);
         let (config, bounds) = (&self.config.tracks, world.bounds.as_slice());
         let rules = TrackRules { config, bounds, base_from_tracks, age_s, reaction_s };
-        [
-            tracks::judge(motion, footprint, &world.tracks, rules),
-            reach::judge(motion, footprint, &world.tracks, rules),
-        ]
+        let (expected, met) = tracks::judge(motion, footprint, &world.tracks, rules);
+        ([expected, reach::judge(motion, footprint, &world.tracks, rules)], met)
     }
 
     fn exclusion_zones(&self, motion: &[MotionPoint], map_from_base: Pose2) -> Reading {

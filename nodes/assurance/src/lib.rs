@@ -8,7 +8,9 @@
 
 mod ahead;
 mod backup;
+mod certificate;
 mod clearance;
+mod cloud;
 mod command_checks;
 mod config;
 mod doubt;
@@ -19,10 +21,12 @@ mod motion;
 mod node;
 mod properties;
 mod reach;
+mod rigid;
 mod sensing;
 mod signals;
 mod source;
 mod state_checks;
+mod sweep;
 mod tail_shape;
 #[cfg(test)]
 mod tests;
@@ -101,6 +105,9 @@ pub enum AssuranceError {
         /// Which one that is.
         by: &'static str,
     },
+    /// An outline too thin to be a solid: no distance from it can be certified.
+    #[error("footprint_m: the outline is too thin to be a solid")]
+    Outline,
     /// A property that cannot be monitored.
     #[error("specification {name}: {problem}")]
     Specification {

@@ -45,6 +45,7 @@ pub(crate) enum Rule {
     Speed,
     TurnRate,
     CommandClearance,
+    Certificate,
     TailShape,
     TailClearance,
     Tracks,
@@ -65,7 +66,7 @@ impl Rule {
 
     /// Either right or wrong: it has no margin that others could be compared with.
     const fn is_logical(self) -> bool {
-        matches!(self, Self::Localised | Self::CommandSequence | Self::TailShape)
+        matches!(self, Self::Localised | Self::CommandSequence | Self::Certificate | Self::TailShape)
     }
 
     pub const fn concern(self, config: &Config) -> Concern {
@@ -113,6 +114,9 @@ impl Rule {
             Self::TurnRate => ("turn_rate", "rad/s", "the proposed turn rate is within the limit"),
             Self::CommandClearance => {
                 ("command_clearance", "m", "the proposed motion can be stopped before what the scan shows")
+            }
+            Self::Certificate => {
+                ("certificate", "m", "two ways to reckon the distances of the proposed motion agree again")
             }
             Self::TailShape => {
                 ("tail_shape", "", "the proposed braking tail is one that the robot can follow")

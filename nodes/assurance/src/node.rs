@@ -1,6 +1,7 @@
 //! Takes inputs, has everything judged, and answers: permits, recovery commands, state, records.
 
 use crate::backup::{self, Backup};
+use crate::certificate::Certifier;
 use crate::command_checks::{Bench, PlannerCount};
 use crate::config::Config;
 use crate::explain::{Episodes, Evidence};
@@ -32,6 +33,7 @@ const COMMANDS_PER_STEP: usize = 4;
 pub struct AssuranceNode {
     config: Config,
     robot: Robot,
+    pub(crate) certifier: Certifier,
     zones: ZoneMap,
     hashes: PinnedHashes,
     digest: CommandDigest,
@@ -64,7 +66,7 @@ impl AssuranceNode {
     /// command's SHA-256, `boot_id` must differ from every earlier run's.
     ///
     /// # Errors
-    /// When a number of the configuration is out of its range, or a zone is no polygon.
+    /// When a number of the configuration is out of its range, a zone is no polygon, or the robot's outline no solid.
     pub fn new(
         config: Config,
         zones: Zones,
@@ -80,6 +82,7 @@ impl AssuranceNode {
             episodes: Episodes::new(&config),
             zones: ZoneMap::new(&zones)?,
             properties: Properties::new(specifications, Span::from_s(config.monitor_period_s))?,
+            certifier: Certifier::new(&robot.footprint)?,
             robot: robot.clone(),
             config,
             hashes,
@@ -277,6 +280,10 @@ impl AssuranceNode {
         if mode != Mode::SafeStop {
             self.record_refusal(now, command, &judged, &backup, out);
         }
+        // Whoever reckons wrongly permits nothing, not even a stop: the gate makes that by itself.
+        if of_command.iter().chain(&backup.readings).any(|r| r.rule == Rule::Certificate && !r.is_ok()) {
+            return;
+        }
         let needed = [Rule::ScanAge, Rule::ScanCoverage, Rule::OdometryAge, Rule::ChallengeAge];
         if needed.iter().any(|rule| !state.iter().any(|r| r.rule == *rule && r.is_ok())) {
             return;
@@ -390,6 +397,7 @@ impl AssuranceNode {
             known: &self.known,
             config: &self.config,
             robot: &self.robot,
+            certifier: &self.certifier,
             zones: &self.zones,
             envelope: self.envelope(),
             published: self.published(now),

@@ -81,8 +81,7 @@ impl Reach {
     fn new(track: &Track, rules: TrackRules<'_>) -> Self {
         let (accel_mps2, speed_mps) = rules.config.reachable.of(&track.class_label);
         let base_from_tracks = rules.base_from_tracks;
-        let turn_only = Pose2 { x_m: 0.0, y_m: 0.0, ..base_from_tracks };
-        let velocity = turn_only.apply(track.velocity);
+        let velocity = base_from_tracks.turn(track.velocity);
         let age_s = rules.age_s.max(0.0);
         let now = along(base_from_tracks.apply(track.position), velocity, age_s);
         Self {
@@ -141,6 +140,7 @@ fn along(from: Point2, velocity: Point2, t_s: f64) -> Point2 {
 mod tests {
     use super::*;
     use crate::motion::{Phase, reckon};
+    use crate::rigid::Rigid;
     use outrider_foundation::Twist2;
     use outrider_foundation::robot::{Robot, example};
     use proptest::prelude::*;
@@ -166,7 +166,7 @@ mod tests {
         let rules = TrackRules {
             config: &config,
             bounds: &[],
-            base_from_tracks: Pose2::IDENTITY,
+            base_from_tracks: Rigid::new(Pose2::IDENTITY),
             age_s: 0.05,
             reaction_s: REACTION_S,
         };
@@ -250,7 +250,7 @@ mod tests {
             let rules = TrackRules {
                 config: &config,
                 bounds: &[],
-                base_from_tracks: Pose2::IDENTITY,
+                base_from_tracks: Rigid::new(Pose2::IDENTITY),
                 age_s: 0.05,
                 reaction_s: REACTION_S,
             };

@@ -1,5 +1,6 @@
 //! What is known: raw scan and odometry first, then what the world model says.
 
+use crate::cloud::{Cloud, Seen};
 use crate::config::{Config, ScanQuality};
 use crate::doubt::{Bound, Conformity, Innovations, Recent};
 use crate::source::Source;
@@ -22,7 +23,7 @@ const POINT_RANGE_M: f64 = 20.0;
 pub(crate) struct ScanPoints {
     pub source: Source,
     /// In the base frame at the stamp of the scan.
-    pub points: Vec<Point2>,
+    pub points: Cloud,
     /// Angle that neighbouring beams without an answer span at most.
     pub gap_rad: f64,
     /// Angle that the scan spans.
@@ -34,6 +35,32 @@ pub(crate) struct ScanPoints {
     /// Mean change of the ranges from the scan before; zero at the first.
     pub change_m: f64,
     ranges_m: Vec<f32>,
+    beams: Beams,
+}
+
+/// Sine and cosine of every beam in the base frame. Scans of one lidar do not differ in them.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Beams {
+    first_rad: f64,
+    step_rad: f64,
+    directions: Vec<(f64, f64)>,
+}
+
+impl Beams {
+    fn aim(&mut self, scan: &Scan, base_from_lidar: &Pose2) {
+        let (first_rad, step_rad) = (base_from_lidar.yaw_rad + scan.angle_min_rad, scan.angle_increment_rad);
+        let same = |a: f64, b: f64| a.to_bits() == b.to_bits();
+        if same(first_rad, self.first_rad)
+            && same(step_rad, self.step_rad)
+            && self.directions.len() == scan.ranges_m.len()
+        {
+            return;
+        }
+        (self.first_rad, self.step_rad) = (first_rad, step_rad);
+        let direction = |i| libm::sincos(base_from_lidar.yaw_rad + scan.angle_rad(i));
+        self.directions.clear();
+        self.directions.extend((0..scan.ranges_m.len()).map(direction));
+    }
 }
 
 impl ScanPoints {
@@ -44,6 +71,7 @@ impl ScanPoints {
             && scan.angle_increment_rad.abs() > 0.0
             && scan.range_max_m > scan.range_min_m
             && (2..=BEAM_LIMIT).contains(&scan.ranges_m.len())
+            && scan.angle_rad(scan.ranges_m.len()).is_finite()
             && scan.frame == robot.description.lidar.frame;
         if !usable {
             self.source.fault();
@@ -77,30 +105,32 @@ impl ScanPoints {
         footprint: &Footprint,
         quality: &ScanQuality,
     ) {
-        self.points.clear();
-        self.contact_beams = 0;
-        let (mut gap, mut longest) = (0_usize, 0_usize);
-        for (i, range) in scan.ranges_m.iter().enumerate() {
+        self.beams.aim(scan, base_from_lidar);
+        let (mut gap, mut longest, mut contact_beams) = (0_usize, 0_usize, 0_u32);
+        let beams = scan.ranges_m.iter().zip(&self.beams.directions);
+        let points = beams.filter_map(|(range, (s, c))| {
             let range_m = f64::from(*range);
             gap = if range_m.is_nan() { gap + 1 } else { 0 };
             longest = longest.max(gap);
             if range_m.is_nan() || range_m >= scan.range_max_m {
-                continue;
+                return None;
             }
             // Too close to tell: there is something, at the least range or nearer. That is inside most outlines, and
             // then counts as contact; a lidar that reports its own robot, or zero for "nothing", has to be filtered by
             // its driver. So a robot never looks through what covers its lidar.
             let range_m = range_m.max(scan.range_min_m);
             if range_m > POINT_RANGE_M {
-                continue;
+                return None;
             }
-            let (s, c) = libm::sincos(base_from_lidar.yaw_rad + scan.angle_rad(i));
             let point = Point2::new(base_from_lidar.x_m + range_m * c, base_from_lidar.y_m + range_m * s);
-            if footprint.signed_distance_m(point) < -quality.contact_depth_m {
-                self.contact_beams = self.contact_beams.saturating_add(1);
+            let near = point.distance_m(Point2::default()) <= footprint.circumscribed_m();
+            if near && footprint.signed_distance_m(point) < -quality.contact_depth_m {
+                contact_beams = contact_beams.saturating_add(1);
             }
-            self.points.push(point);
-        }
+            Some(point)
+        });
+        self.points.replace(points);
+        self.contact_beams = contact_beams;
         let step_rad = scan.angle_increment_rad.abs();
         self.field_of_view_rad = step_rad * scan.ranges_m.len() as f64;
         self.gap_rad = step_rad * longest as f64;
@@ -256,13 +286,10 @@ impl Knowledge {
         detections.take(set, received, &world.recent, odometry, robot, &config.uncertainty.nis);
     }
 
-    /// Scan points in the frame of the base at `at`. `None` when odometry does not reach from the scan to there.
-    pub fn points_at(&self, at: Stamp) -> Option<Vec<Point2>> {
+    /// Scan points as seen from the base at `at`. `None` when odometry does not reach from the scan to there.
+    pub fn points_at(&self, at: Stamp) -> Option<Seen<'_>> {
         let base_from_then = self.odometry.base_now_from_base_then(self.scan.source.stamp()?, at)?;
-        let (s, c) = libm::sincos(base_from_then.yaw_rad);
-        let (x, y) = (base_from_then.x_m, base_from_then.y_m);
-        let apply = |p: &Point2| Point2::new(x + c * p.x_m - s * p.y_m, y + s * p.x_m + c * p.y_m);
-        Some(self.scan.points.iter().map(apply).collect())
+        Some(Seen::new(&self.scan.points, base_from_then))
     }
 
     /// `base_from_world` at `at`: the frame of the world model's pose and tracks.
@@ -306,6 +333,45 @@ mod tests {
             prop_assert!(got.position().distance_m(expected.position()) < 1e-4);
             prop_assert!((got.yaw_rad - expected.yaw_rad).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn a_scan_that_is_turned_is_seen_turned() {
+        let robot = Robot::new(outrider_foundation::robot::example::amr()).unwrap();
+        let quality = crate::tests::config().scan;
+        let mut scan = Scan {
+            frame: "laser".into(),
+            angle_increment_rad: 0.1,
+            range_max_m: 20.0,
+            ranges_m: vec![2.0; 3],
+            ..Scan::default()
+        };
+        let mut known = ScanPoints::default();
+        let mut take = |scan: &mut Scan| {
+            scan.stamp = scan.stamp + Span::from_millis(1);
+            known.take(scan, Instant::from_nanos(1), &robot, &quality);
+            let now = Now { ros: scan.stamp, mono: Instant::from_nanos(1) };
+            let usable = !known.source.age_s(now, Span::ZERO).is_nan();
+            usable.then(|| known.points.points().to_vec())
+        };
+        let seen = |angle: f64| {
+            let (s, c) = libm::sincos(angle);
+            robot.base_from_lidar.apply(Point2::new(2.0 * c, 2.0 * s))
+        };
+        let near = |points: Option<Vec<Point2>>, angles: &[f64]| {
+            let points = points.unwrap();
+            assert_eq!(points.len(), angles.len());
+            assert!(points.iter().zip(angles).all(|(p, a)| p.distance_m(seen(*a)) < 1e-12), "{points:?}");
+        };
+        near(take(&mut scan), &[0.0, 0.1, 0.2]);
+        scan.angle_min_rad = 1.0;
+        near(take(&mut scan), &[1.0, 1.1, 1.2]);
+        scan.angle_increment_rad = -0.2;
+        near(take(&mut scan), &[1.0, 0.8, 0.6]);
+        scan.ranges_m.push(2.0);
+        near(take(&mut scan), &[1.0, 0.8, 0.6, 0.4]);
+        scan.angle_increment_rad = 1e308;
+        assert!(take(&mut scan).is_none(), "beams that point nowhere");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use crate::clearance::{FAR_M, UNCHANGED_M};
 use crate::doubt::Bound;
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::MotionPoint;
+use crate::rigid::Rigid;
 use outrider_foundation::data::{Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
@@ -14,11 +15,22 @@ pub(crate) struct TrackRules<'a> {
     /// What predictions are wrong by, in the order of the tracks.
     pub bounds: &'a [Bound],
     /// `base_from_tracks`: the base at the start of the motion, the frame of the tracks.
-    pub base_from_tracks: Pose2,
+    pub base_from_tracks: Rigid,
     /// Time from the stamp of the tracks to the start of the motion.
     pub age_s: f64,
     /// Time that the robot takes to respond.
     pub reaction_s: f64,
+}
+
+/// The disc that limits a motion, where it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Met {
+    /// Of the robot, in the base frame at the start of the motion.
+    pub pose: Pose2,
+    /// Of the disc, in the same frame.
+    pub centre: Point2,
+    pub radius_m: f64,
+    pub distance_m: f64,
 }
 
 /// Least distance that a motion keeps from the discs in which objects are expected at the same time.
@@ -30,9 +42,10 @@ pub(crate) fn judge(
     footprint: &Footprint,
     tracks: &[Track],
     rules: TrackRules<'_>,
-) -> Reading {
+) -> (Reading, Option<Met>) {
     let margin_m = rules.config.margin_m;
     let mut worst = Reading::new(Rule::Tracks, FAR_M - margin_m, FAR_M, margin_m);
+    let mut met = None;
     let bounds = rules.bounds.iter().copied().chain(std::iter::repeat(Bound::default()));
     for (track, bound) in tracks.iter().zip(bounds).filter(|(t, _)| t.state != TrackState::Tentative) {
         // The first pose is where the robot is; a robot at rest has no other.
@@ -49,14 +62,15 @@ pub(crate) fn judge(
             let required_m = margin_m.min(resting_m - UNCHANGED_M);
             let reading = Reading::new(Rule::Tracks, moving_m - required_m, moving_m, required_m);
             if !reading.robustness.is_finite() {
-                return reading.part(Part::Track(track.id));
+                return (reading.part(Part::Track(track.id)), None);
             }
             if reading.robustness < worst.robustness {
                 worst = reading.part(Part::Track(track.id));
+                met = Some(Met { pose: at.pose, centre, radius_m, distance_m: moving_m });
             }
         }
     }
-    worst
+    (worst, met)
 }
 
 /// Where an object is expected `t_s` after the stamp of its track: centre and radius, uncertainty included. That is what is

@@ -1,5 +1,6 @@
 //! Assurance from the outside.
 
+mod certificate;
 mod configuration;
 mod doubt;
 mod driving;
@@ -8,4 +9,4 @@ mod monitors;
 mod properties;
 mod support;
 
-pub(crate) use support::config;
+pub(crate) use support::{config, convex_outline};

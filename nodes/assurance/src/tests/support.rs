@@ -9,8 +9,11 @@ use outrider_foundation::data::{
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::robot::{Robot, example};
-use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Stamped, Twist2};
+use outrider_foundation::{
+    Footprint, Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Stamped, Twist2,
+};
 use outrider_stl::Specification;
+use proptest::prelude::*;
 use std::f64::consts::TAU;
 
 pub const BOOT: u64 = 5;
@@ -38,6 +41,19 @@ pub fn digest(command: &Command) -> Digest {
         bytes.copy_from_slice(&word.to_le_bytes());
     }
     out
+}
+
+/// A convex outline about the origin.
+pub fn convex_outline() -> impl Strategy<Value = Footprint> {
+    let radii = prop::collection::vec((0.15..0.6f64, 0.0..0.5f64), 3..10);
+    radii.prop_filter_map("not convex", |radii| {
+        let step = TAU / radii.len() as f64;
+        let corner = |(i, (r, turn)): (usize, &(f64, f64))| {
+            let (s, c) = libm::sincos((i as f64 + turn) * step);
+            Point2::new(r * c, r * s)
+        };
+        Footprint::new(radii.iter().enumerate().map(corner).collect()).ok()
+    })
 }
 
 /// What the lidar sees: walls and posts, in the world.
