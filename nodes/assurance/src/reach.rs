@@ -16,11 +16,13 @@ use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// Who comes no faster than this stands, m/s.
 const STANDS_MPS: f64 = 0.3;
+/// No faster than this the robot may leave alongside somebody, m/s.
+const CREEP_MPS: f64 = 0.1;
 
 /// Least distance that a motion keeps, until it has come to rest, from where objects can be at the same time.
 ///
 /// Somebody who stands so near that he could touch the robot before this could so much as react is no reason to stay: the
-/// robot may move away from him, but not along him. What comes up to a robot at rest is not the robot's doing.
+/// robot may move away from him, and along him at a creep. What comes up to a robot at rest is not the robot's doing.
 pub(crate) fn judge(
     motion: &[MotionPoint],
     footprint: &Footprint,
@@ -30,7 +32,8 @@ pub(crate) fn judge(
     let mut worst = Reading::new(Rule::Reach, FAR_M, FAR_M, 0.0);
     let config = &rules.config.reachable;
     let way_m = motion.iter().map(|m| m.pose.position().distance_m(Point2::default())).fold(0.0, f64::max);
-    if motion.iter().all(|m| is_zero(m.twist)) {
+    // A very short motion has no poses but its first and its last, and is at rest in both.
+    if motion.iter().all(|m| is_zero(m.twist) && m.pose == Pose2::IDENTITY) {
         return worst;
     }
     // The last pose is taken at rest, but until then the robot moves.
@@ -45,13 +48,15 @@ pub(crate) fn judge(
             continue;
         }
         let at_rest_m = |t_s| reach.distance_m(t_s, Pose2::IDENTITY, footprint, f64::INFINITY);
+        let creeps = motion.iter().all(|m| m.twist.v_mps.abs() <= CREEP_MPS);
+        let gain_m = if creeps { -UNCHANGED_M } else { UNCHANGED_M };
         let may_leave = at_rest_m(rules.reaction_s) <= 0.0 && reach.stands(footprint, rules.reaction_s);
         for at in moving() {
             let moving_m = reach.distance_m(at.t_s, at.pose, footprint, worst.robustness);
             if moving_m >= worst.robustness {
                 continue;
             }
-            let required_m = if may_leave { (at_rest_m(at.t_s) + UNCHANGED_M).min(0.0) } else { 0.0 };
+            let required_m = if may_leave { (at_rest_m(at.t_s) + gain_m).min(0.0) } else { 0.0 };
             let reading = Reading::new(Rule::Reach, moving_m - required_m, moving_m, required_m);
             if !reading.robustness.is_finite() {
                 return reading.part(Part::Track(track.id));
@@ -160,8 +165,12 @@ mod tests {
 
     fn judged(twist: Twist2, track: Track) -> Reading {
         let robot = Robot::new(example::amr()).unwrap();
-        let motion =
-            reckon(twist, &[Phase { target: twist, duration_s: REACTION_S }], &robot.limits).unwrap();
+        let phase = Phase { target: twist, duration_s: REACTION_S };
+        of_motion(&reckon(twist, &[phase], &robot.limits).unwrap(), track)
+    }
+
+    fn of_motion(motion: &[MotionPoint], track: Track) -> Reading {
+        let robot = Robot::new(example::amr()).unwrap();
         let config = crate::tests::config().tracks;
         let rules = TrackRules {
             config: &config,
@@ -170,7 +179,7 @@ mod tests {
             age_s: 0.05,
             reaction_s: REACTION_S,
         };
-        judge(&motion, &robot.footprint, &[track], rules)
+        judge(motion, &robot.footprint, &[track], rules)
     }
 
     /// A person stands beside the way, his disc 0.5 m from the outline that passes.
@@ -208,13 +217,20 @@ mod tests {
         assert!(!judged(Twist2::new(0.1, 0.0), ahead()).is_ok(), "towards");
         assert!(judged(Twist2::new(-0.2, 0.0), ahead()).is_ok(), "away");
         let beside = || near(0.0, -0.25 - 0.25 - 0.1);
-        assert!(!judged(Twist2::new(0.1, 0.0), beside()).is_ok(), "along");
+        assert!(!judged(Twist2::new(0.2, 0.0), beside()).is_ok(), "along");
+        assert!(judged(Twist2::new(0.08, 0.0), beside()).is_ok(), "along at a creep");
         assert!(judged(Twist2::ZERO, beside()).is_ok(), "at rest");
         let comes = Track { velocity: Point2::new(0.6, 0.0), ..near(-0.35 - 0.25 - 0.1, 0.0) };
         assert!(
             judged(Twist2::new(0.1, 0.0), Track { velocity: Point2::default(), ..comes.clone() }).is_ok()
         );
-        assert!(!judged(Twist2::new(0.1, 0.0), comes).is_ok(), "who comes is waited for");
+        assert!(!judged(Twist2::new(0.1, 0.0), comes.clone()).is_ok(), "who comes is waited for");
+        // So short a motion that it has no pose between the first and the last.
+        let robot = Robot::new(example::amr()).unwrap();
+        let phase = Phase { target: Twist2::new(0.05, 0.0), duration_s: REACTION_S };
+        let creep = reckon(Twist2::ZERO, &[phase], &robot.limits).unwrap();
+        assert_eq!(creep.len(), 2);
+        assert!(!of_motion(&creep, comes).is_ok(), "nor is a little way gone");
     }
 
     /// Faster is never better.
