@@ -75,7 +75,7 @@ pub(crate) fn judge(
     let at_start = [MotionPoint { t_s: 0.0, pose: Pose2::IDENTITY, twist: Twist2::ZERO }];
     let nothing = Closest::nothing(FAR_M, keep.margin_m);
     let sweeps = (Sweep::new(&outline, seen, &at_start), Sweep::new(&outline, seen, motion));
-    let (Some(start), Some(sweep)) = sweeps else {
+    let (Some(mut start), Some(mut sweep)) = sweeps else {
         let reading = Reading::invalid(rule, f64::NAN, keep.margin_m);
         return Cleared { reading, closest: nothing, allowed_m: keep.margin_m };
     };

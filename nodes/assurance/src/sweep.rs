@@ -89,6 +89,9 @@ impl<'a> Outline<'a> {
     }
 }
 
+/// Room for as many stretches is made at once.
+const STRETCHES: usize = 32;
+
 /// One number for every edge.
 type PerEdge = [f64; Footprint::CORNER_LIMIT];
 
@@ -102,7 +105,10 @@ struct Stretch {
     offsets_m: PerEdge,
     /// Radius of a disc around all these outlines.
     radius_m: f64,
-    /// Indices of the halves; `None` for a single pose.
+    /// The poses: index of the first, and how many.
+    first: usize,
+    count: usize,
+    /// Indices of the halves, once they were needed.
     halves: Option<(usize, usize)>,
 }
 
@@ -138,6 +144,7 @@ impl Closest {
 pub(crate) struct Sweep<'a> {
     outline: &'a Outline<'a>,
     seen: &'a Seen<'a>,
+    motion: &'a [MotionPoint],
     stretches: Vec<Stretch>,
     /// Index of the one that is the whole motion.
     whole: usize,
@@ -145,21 +152,25 @@ pub(crate) struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     /// `motion` begins where the points are seen from. `None` without a pose, or when a number is not finite.
-    pub fn new(outline: &'a Outline<'a>, seen: &'a Seen<'a>, motion: &[MotionPoint]) -> Option<Self> {
+    pub fn new(outline: &'a Outline<'a>, seen: &'a Seen<'a>, motion: &'a [MotionPoint]) -> Option<Self> {
         if !seen.pose.is_finite() || motion.iter().any(|at| !at.pose.is_finite()) {
             return None;
         }
-        let stretches = Vec::with_capacity(2 * motion.len());
-        let mut sweep = Self { outline, seen, stretches, whole: 0 };
-        sweep.whole = sweep.add(motion, 0)?;
+        let mut sweep = Self {
+            outline,
+            seen,
+            motion,
+            stretches: Vec::with_capacity(STRETCHES.min(2 * motion.len())),
+            whole: 0,
+        };
+        sweep.whole = sweep.add(0, motion.len())?;
         Some(sweep)
     }
 
-    /// Adds the stretch of these poses, the first of which has the index `first`, and its halves. As deep as the logarithm
-    /// of their number.
-    fn add(&mut self, poses: &[MotionPoint], first: usize) -> Option<usize> {
-        let middle = poses.len() / 2;
-        let pose = poses.get(middle)?.pose;
+    /// Adds the stretch of these poses.
+    fn add(&mut self, first: usize, count: usize) -> Option<usize> {
+        let poses = self.motion.get(first..first + count)?;
+        let pose = poses.get(count / 2)?.pose;
         let base_from_start = Rigid::new(pose).inverse();
         let circle_m = self.outline.footprint.circumscribed_m();
         let (mut over_m, mut radius_m) = (PerEdge::default(), circle_m);
@@ -176,21 +187,28 @@ impl<'a> Sweep<'a> {
         for ((offset, edge), over) in offsets_m.iter_mut().zip(self.outline.edges()).zip(over_m) {
             *offset = edge.offset_m + over;
         }
-        let halves = if poses.len() > 1 {
-            let (early, late) = poses.split_at_checked(middle)?;
-            Some((self.add(early, first)?, self.add(late, first + middle)?))
-        } else {
-            None
-        };
         let base_from_points = base_from_start.then(&self.seen.base_from_points);
-        let stretch = Stretch { pose: first + middle, base_from_points, offsets_m, radius_m, halves };
+        let pose = first + count / 2;
+        let stretch = Stretch { pose, base_from_points, offsets_m, radius_m, first, count, halves: None };
         self.stretches.push(stretch);
         Some(self.stretches.len() - 1)
     }
 
+    /// The halves of a stretch, made when they are first needed: most never are. `None` for a single pose.
+    fn halves(&mut self, index: usize) -> Option<(usize, usize)> {
+        let Stretch { first, count, halves, .. } = *self.stretches.get(index)?;
+        if halves.is_some() || count < 2 {
+            return halves;
+        }
+        let middle = count / 2;
+        let halves = Some((self.add(first, middle)?, self.add(first + middle, count - middle)?));
+        self.stretches.get_mut(index)?.halves = halves;
+        halves
+    }
+
     /// The least of distance less `required_m(point)`, which is never more than `most_m`, or `best` when it is less.
     pub fn closest(
-        &self,
+        &mut self,
         mut best: Closest,
         most_m: f64,
         hint: Option<Touch>,
@@ -198,8 +216,9 @@ impl<'a> Sweep<'a> {
     ) -> Closest {
         // Something near first: the smaller the best so far, the more can be passed over.
         let near = hint.map(|touch| touch.block).into_iter().chain(self.nearest_block());
-        for index in near.chain(0..self.seen.cloud.blocks().len()) {
-            if let Some(block) = self.seen.cloud.blocks().get(index) {
+        let blocks = self.seen.cloud.blocks();
+        for index in near.chain(0..blocks.len()) {
+            if let Some(block) = blocks.get(index) {
                 self.visit(self.whole, (index, block), most_m, &required_m, &mut best);
             }
         }
@@ -216,25 +235,27 @@ impl<'a> Sweep<'a> {
         Some(least.0)
     }
 
+    /// As deep as the logarithm of the number of poses.
     fn visit(
-        &self,
+        &mut self,
         stretch: usize,
         (index, block): (usize, &Block),
         most_m: f64,
         required_m: &impl Fn(Point2) -> f64,
         best: &mut Closest,
     ) {
-        let Some(stretch) = self.stretches.get(stretch) else { return };
+        let Some(whole) = self.stretches.get(stretch) else { return };
         let enough_m = best.excess_m + most_m - ROUNDING_M;
-        if stretch.apart_m(block) >= enough_m {
+        if whole.apart_m(block) >= enough_m {
             return;
         }
-        let lanes = block.lanes.seen_from(&stretch.base_from_points);
-        let beyond_m = self.outline.beyond_m(&lanes, &stretch.offsets_m);
+        let lanes = block.lanes.seen_from(&whole.base_from_points);
+        let beyond_m = self.outline.beyond_m(&lanes, &whole.offsets_m);
+        let pose = whole.pose;
         if beyond_m.iter().all(|beyond_m| *beyond_m >= enough_m) {
             return;
         }
-        if let Some((early, late)) = stretch.halves {
+        if let Some((early, late)) = self.halves(stretch) {
             self.visit(early, (index, block), most_m, required_m, best);
             self.visit(late, (index, block), most_m, required_m, best);
             return;
@@ -249,7 +270,7 @@ impl<'a> Sweep<'a> {
             }
             let required_m = required_m(point);
             if distance_m - required_m < best.excess_m {
-                let at = Some(Touch { pose: stretch.pose, point, block: index });
+                let at = Some(Touch { pose, point, block: index });
                 *best = Closest { excess_m: distance_m - required_m, distance_m, required_m, at };
             }
         }
