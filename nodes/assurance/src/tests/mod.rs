@@ -2,9 +2,13 @@
 
 mod configuration;
 mod driving;
+mod mode_machine;
 mod modes;
 mod monitors;
+mod one_way;
 mod properties;
+mod records;
 mod support;
+mod way_out;
 
 pub(crate) use support::config;
