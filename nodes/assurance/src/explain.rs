@@ -2,7 +2,7 @@
 
 use crate::Config;
 use crate::mode::{Cause, Change};
-use crate::monitor::{Part, Reading, Rule};
+use crate::monitor::{Part, Reading, Rule, worst};
 use crate::properties::Properties;
 use crate::sensing::Knowledge;
 use crate::way_out::{End, Note, Wedge};
@@ -19,11 +19,18 @@ pub(crate) struct Episodes {
     recorded: Vec<Rule>,
     /// What was recorded of the present stay in SAFE_STOP.
     stop: Vec<Rule>,
+    unexplained_since: Option<Instant>,
 }
 
 impl Episodes {
     pub fn new(config: &Config) -> Self {
-        Self { gap: Span::from_s(config.episode_gap_s), last: None, recorded: vec![], stop: vec![] }
+        Self {
+            gap: Span::from_s(config.episode_gap_s),
+            last: None,
+            recorded: vec![],
+            stop: vec![],
+            unexplained_since: None,
+        }
     }
 
     /// Whether this refusal is worth a record.
@@ -43,20 +50,24 @@ impl Episodes {
     /// A stay in SAFE_STOP begins with the rule that led there, or with none.
     pub fn follow(&mut self, change: &Change) {
         self.stop.clear();
+        self.unexplained_since = None;
         if let (Mode::SafeStop, Cause::Rule(reading)) = (change.after, change.cause) {
             self.stop.push(reading.rule);
         }
     }
 
-    /// Whether `rule` is worth a record in SAFE_STOP: what was recorded of this stay is over, and something else stops the
-    /// robot still.
-    pub fn explains_stop(&mut self, rule: Rule, broken: &[Reading]) -> bool {
-        if broken.iter().any(|r| self.stop.contains(&r.rule)) {
-            return false;
+    /// What is worth a record in SAFE_STOP: what was recorded of this stay is over, and for a while already something else
+    /// stops the robot. `broken` are all rules that do.
+    pub fn unexplained(&mut self, broken: &[Reading], now: Instant) -> Option<Reading> {
+        if broken.is_empty() || broken.iter().any(|r| self.stop.contains(&r.rule)) {
+            self.unexplained_since = None;
+            return None;
         }
+        let since = *self.unexplained_since.get_or_insert(now);
+        let reading = worst(broken).copied().filter(|_| now.since(since) > self.gap)?;
         // As many as there are rules, at most.
-        self.stop.push(rule);
-        true
+        self.stop.push(reading.rule);
+        Some(reading)
     }
 }
 

@@ -281,14 +281,15 @@ impl AssuranceNode {
         let of_state: Vec<Reading> = state.iter().filter(is_decisive).copied().collect();
         let judged = [of_state.as_slice(), of_command].concat();
         // In SAFE_STOP the backup controller drives, except that standing still is nobody's monopoly.
-        if judged.iter().all(Reading::is_ok) {
+        let goes_on = self.way_out.goes_on(&self.bench(now), !is_zero(command.twist));
+        if judged.iter().all(Reading::is_ok) && !goes_on {
             if let Some(note) = self.way_out.permitted(!is_zero(command.twist)) {
                 self.record_way_out(now, Some(command), note, out);
             }
             self.permit(now, command, &judged, self.envelope(), out);
             return;
         }
-        let (backup, note) = self.back_up(now, command, state, of_command);
+        let (backup, note) = self.back_up(now, command, state, of_command, goes_on);
         self.record_refusal(now, command, state, &judged, &backup, out);
         if let Some(note) = note {
             self.record_way_out(now, Some(command), note, out);
@@ -311,11 +312,13 @@ impl AssuranceNode {
         command: &Command,
         state: &[Reading],
         of_command: &[Reading],
+        goes_on: bool,
     ) -> (Backup, Option<Note>) {
         let mode = self.mode.mode();
         let mut way_out = self.way_out;
         let bench = self.bench(now);
-        let (backup, note) = match backup::slow_down(&bench, command, of_command, mode) {
+        let slower = if goes_on { None } else { backup::slow_down(&bench, command, of_command, mode) };
+        let (backup, note) = match slower {
             Some(slower) => (slower, way_out.permitted(true)),
             None => {
                 let refused = self.refused(now, command, state, of_command);
@@ -345,7 +348,7 @@ impl AssuranceNode {
         Refused { wanted, forbidden: if armed { contact.or(fault) } else { Some(End::Disarmed) } }
     }
 
-    /// In SAFE_STOP the record that led there speaks for every refusal, as long as one of its rules is still broken.
+    /// In SAFE_STOP the record that led there speaks for every refusal, as long as its rule is still broken.
     fn record_refusal(
         &mut self,
         now: Now,
@@ -361,9 +364,12 @@ impl AssuranceNode {
             Mode::SafeStop if is_zero(command.twist) => None,
             Mode::SafeStop => {
                 let broken: Vec<Reading> = state.iter().filter(stops).copied().collect();
-                worst(&broken).copied().filter(|r| self.episodes.explains_stop(r.rule, &broken))
+                self.episodes.unexplained(&broken, now.mono)
             }
-            _ => worst(judged).copied().filter(|r| self.episodes.is_new(r.rule, now.mono)),
+            _ => {
+                let worst = worst(judged).copied().filter(|r| !r.is_ok());
+                worst.filter(|r| self.episodes.is_new(r.rule, now.mono))
+            }
         };
         let Some(reason) = reason else { return };
         let instead = backup.controller.text();

@@ -91,6 +91,12 @@ pub(crate) struct WayOut {
 }
 
 impl WayOut {
+    /// Whether it goes on although an ordinary command would pass: one that is the other way passes as long as the robot
+    /// still moves out, and would only undo it.
+    pub fn goes_on(&self, bench: &Bench<'_>, moves: bool) -> bool {
+        self.drive.is_some() && moves && Site::new(bench).wedge(bench, CLEAR_M).is_some()
+    }
+
     /// A proposal, or as much of it as the limits allow, was permitted.
     pub fn permitted(&mut self, moves: bool) -> Option<Note> {
         let spent_m = self.spent_m;

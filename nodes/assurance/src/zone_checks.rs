@@ -9,8 +9,6 @@ use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::{Pose2, Twist2};
 use std::f64::consts::PI;
 
-/// Growth of the overlap with a zone that is rounding, as a share of the outline.
-const OVERLAP_ROUNDING: f64 = 1e-9;
 /// To head for the nearest edge: so much of the way brings the base nearer to it. Within 45° of the shortest way.
 const STRAIGHT_OUT: f64 = 0.7;
 
@@ -47,15 +45,15 @@ impl Bench<'_> {
             let required_m = margin_m.min(now_m - UNCHANGED_M);
             for at in motion {
                 let pose = map_from_base.then(at.pose);
-                let (value_m, grown) = if by_base {
+                let (value_m, deeper_m) = if by_base {
                     (base_m(pose), 0.0)
                 } else {
                     let then = polygon.nearness(footprint, pose, FAR_M);
-                    (then.distance_m, if now.overlap > 0.0 { then.overlap - now.overlap } else { 0.0 })
+                    (then.distance_m, then.depth_m - now.depth_m)
                 };
-                // What turns farther in is as wrong as what drives farther in.
-                let spare = if grown > OVERLAP_ROUNDING { -grown } else { f64::INFINITY };
-                let robustness = (value_m - required_m).min(spare);
+                // Turning farther in is as wrong as driving farther in: no corner goes in by more than the base comes out.
+                let out_m = (value_m - now_m).max(0.0) + UNCHANGED_M;
+                let robustness = (value_m - required_m).min(if deeper_m > out_m { -deeper_m } else { FAR_M });
                 let reading = Reading::new(rule, robustness, value_m, required_m);
                 if !reading.robustness.is_finite() {
                     return reading.part(Part::Exclusion(index));

@@ -192,20 +192,19 @@ impl Polygon {
         let apart_m = map_from_base.position().distance_m(self.centre);
         let bound_m = apart_m - self.radius_m - footprint.circumscribed_m();
         if bound_m > far_m {
-            return Nearness { distance_m: bound_m, overlap: 0.0 };
+            return Nearness { distance_m: bound_m, depth_m: 0.0 };
         }
         let base_from_map = map_from_base.inverse();
         let of_zone: Vec<_> = self.corners.iter().map(|c| base_from_map.apply(*c)).collect();
-        let overlap_m2 = area_m2(&clip(&of_zone, footprint.corners())).abs();
-        if overlap_m2 > NO_AREA_M2 {
+        let outline: Vec<_> =
+            footprint.corners().iter().map(|c| self.signed_distance_m(map_from_base.apply(*c))).collect();
+        let corners = outline.into_iter().chain(of_zone.iter().map(|c| footprint.signed_distance_m(*c)));
+        if area_m2(&clip(&of_zone, footprint.corners())).abs() > NO_AREA_M2 {
             let base_m = self.signed_distance_m(map_from_base.position());
             let distance_m = (base_m - footprint.circumscribed_m()).min(-INSIDE_M);
-            return Nearness { distance_m, overlap: overlap_m2 / area_m2(footprint.corners()) };
+            return Nearness { distance_m, depth_m: -corners.fold(0.0, f64::min) };
         }
-        let outline =
-            footprint.corners().iter().map(|c| self.signed_distance_m(map_from_base.apply(*c)).abs());
-        let zone = of_zone.iter().map(|c| footprint.signed_distance_m(*c).abs());
-        Nearness { distance_m: outline.chain(zone).fold(f64::INFINITY, f64::min), overlap: 0.0 }
+        Nearness { distance_m: corners.map(f64::abs).fold(f64::INFINITY, f64::min), depth_m: 0.0 }
     }
 }
 
@@ -216,8 +215,9 @@ pub(crate) struct Nearness {
     /// short of the distance at which the outline is clear whichever way it turns. So it tells directions apart however
     /// deep the robot is inside: only coming nearer to the edge makes it greater.
     pub distance_m: f64,
-    /// Share of the outline's area that is inside, which turning on the spot changes as well.
-    pub overlap: f64,
+    /// How deep the deepest corner is inside, of the outline in the zone or of the zone in the outline; zero when they do
+    /// not overlap. Turning on the spot changes it, which the distance does not tell.
+    pub depth_m: f64,
 }
 
 /// The part of a polygon inside a convex one with counter-clockwise corners (Sutherland and Hodgman, "Reentrant polygon
@@ -283,10 +283,10 @@ mod tests {
         let d = |x, y, yaw| l_shape().distance_to_footprint_m(&footprint, Pose2::new(x, y, yaw), 10.0);
         assert!((d(3.0, 2.0, 0.0) - 0.75).abs() < 1e-12);
         assert!((d(3.0, 2.0, std::f64::consts::FRAC_PI_2) - 0.65).abs() < 1e-12);
-        let share = |x, y| l_shape().nearness(&footprint, Pose2::new(x, y, 0.0), 10.0).overlap;
-        assert!((share(0.5, 3.0) - 1.0).abs() < 1e-9, "inside");
-        assert!((share(3.0, 1.15) - 0.2).abs() < 1e-9, "a fifth of it");
-        assert!((share(1.0, 1.0) - 0.75).abs() < 1e-9, "about the inner corner");
+        let depth = |x, y| l_shape().nearness(&footprint, Pose2::new(x, y, 0.0), 10.0).depth_m;
+        assert!((depth(3.0, 1.15) - 0.1).abs() < 1e-9, "a corner by a tenth of a metre");
+        assert!((depth(1.2, 1.15) - libm::hypot(0.15, 0.1)).abs() < 1e-9, "the zone's inner corner");
+        assert!(depth(3.0, 2.0).abs() < 1e-9, "apart");
         let clear_m = footprint.circumscribed_m();
         assert!((d(0.5, 3.0, 0.0) + 0.5 + clear_m).abs() < 1e-9, "half a metre inside");
         assert!((d(3.0, 1.15, 0.0) - 0.15 + clear_m).abs() < 1e-9, "the base is outside");
@@ -303,8 +303,8 @@ mod tests {
             let footprint = Footprint::rectangle(0.35, 0.35, 0.5).unwrap();
             let at = |x: f64, y: f64| l_shape().nearness(&footprint, Pose2::new(x, y, yaw), 10.0);
             let here = at(x, y);
-            prop_assert_eq!(here.distance_m < 0.0, here.overlap > 0.0);
-            if here.overlap > 0.0 {
+            prop_assert!(here.depth_m >= 0.0 && (here.distance_m < 0.0 || here.depth_m <= 0.0));
+            if here.distance_m < 0.0 {
                 let (step, turns) = (0.01, (0..64).map(|i| f64::from(i) * 0.1));
                 let best = turns
                     .map(|a| at(x + step * libm::cos(a), y + step * libm::sin(a)).distance_m)

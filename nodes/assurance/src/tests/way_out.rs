@@ -4,9 +4,10 @@ use super::driving::drive;
 use super::properties::specifications;
 use super::support::{ROUND, Rig, Scene, config, permit, recovery, zones};
 use crate::zones::ZoneMap;
-use crate::{Config, Input};
+use crate::{Config, ExclusionZone, Input, Zones};
 use outrider_foundation::data::{CommandSource, GateMode, Intervention, Mode, Track, TrackState};
 use outrider_foundation::{Point2, Pose2, Span, Twist2};
+use outrider_stl::Specification;
 use proptest::prelude::*;
 use std::f64::consts::FRAC_PI_2;
 
@@ -126,7 +127,8 @@ proptest! {
         let mut least_m = f64::NEG_INFINITY;
         drive(&mut rig, |rig| {
             let (base_m, outline_m) = distances_m(rig);
-            assert!(base_m > least_m - 1e-5 || outline_m > 0.05, "{base_m} {least_m}");
+            // The wheels do not do to the micrometre what was reckoned.
+            assert!(base_m > least_m - 1e-3 || outline_m > 0.05, "{base_m} {least_m}");
             least_m = least_m.max(base_m);
             if rig.mode() == Mode::SafeStop { WANTED } else { Twist2::ZERO }
         }, Span::from_s(40.0));
@@ -146,8 +148,9 @@ fn away_from_what_is_nearer_than_the_margin() {
     assert!(end.least_m > 0.0149, "{}", end.least_m);
     let gap_m = rig.scene.clearance_m(&rig.robot, rig.pose);
     assert!(gap_m > 0.03 && gap_m < 0.12, "{gap_m}");
-    let begin = of_way_out(&rig).remove(0);
+    let [begin, end] = &of_way_out(&rig)[..] else { panic!("{:#?}", of_way_out(&rig)) };
     assert_eq!((begin.rule.as_str(), begin.subformula.as_str()), ("way_out", "scan"));
+    assert!(end.value > 0.03, "no command to the contrary has ended it: {end:?}");
     assert!((begin.value - 0.015).abs() < 0.002 && (begin.limit - 0.03).abs() < 1e-9, "{begin:?}");
     // In a narrow place along a wall nothing leads away, and driving on is the planner's.
     let mut rig = Rig::with(
@@ -179,7 +182,9 @@ fn nobody_is_surprised() {
     // An emergency stop.
     still(&|rig: &mut Rig| drop(rig.send(vec![Input::EStop(true)])));
     // Something touches the robot, in one scan even.
-    still(&|rig: &mut Rig| rig.scene.posts = vec![(rig.pose.apply(Point2::new(0.3, 0.0)), 0.05)]);
+    let touch = |rig: &mut Rig| rig.scene.posts = vec![(rig.pose.apply(Point2::new(0.3, 0.0)), 0.05)];
+    still(&touch);
+    still(&move |rig: &mut Rig| if rig.sequence % 2 == 0 { touch(rig) } else { rig.scene.posts.clear() });
     // No pose in the map.
     still(&|rig: &mut Rig| rig.localised = false);
     // Data that cannot be judged.
@@ -187,6 +192,24 @@ fn nobody_is_surprised() {
         let reject = Input::Rejected { topic: topic.into(), reason: String::new() };
         still(&move |rig: &mut Rig| drop(rig.send(vec![reject.clone()])));
     }
+    // The robot still moves.
+    still(&|rig: &mut Rig| {
+        rig.twist = Twist2::new(0.2, 0.0);
+        rig.wait(Span::from_millis(1));
+        let odometry = rig.odometry();
+        rig.send(vec![Input::Odometry(odometry)]);
+        rig.twist = Twist2::ZERO;
+    });
+    // A property that has nothing to do with the place.
+    let text = include_str!("../../../../config/assurance/exclusion_distance.stl")
+        .replace("specification exclusion_distance", "specification other")
+        .replace("input float", "input float velocity_mps\ninput float")
+        .replace("\nexclusion_distance_m > 0", "\nexclusion_distance_m > 0 or velocity_mps > 5");
+    let other = Specification::parse(&text).unwrap();
+    let mut rig = Rig::watching(quick(), far(), specifications().into_iter().chain([other]).collect());
+    rig.pose = middle();
+    rig.rest(Span::from_s(1.0));
+    assert!(never_moved(&ask(&mut rig, wait, |_| {})), "{:#?}", of_way_out(&rig));
     // Nobody asks for anything but to stand; commands that are no planner's newest.
     let mut rig = inside(quick(), far(), middle());
     rig.rest(wait);
@@ -315,4 +338,43 @@ fn not_into_a_person_nor_into_a_wall() {
     let corner_y =
         rig.robot.footprint.corners().iter().map(|c| rig.pose.apply(*c).y_m).fold(f64::INFINITY, f64::min);
     assert!(corner_y > 4.2 + 0.029, "{corner_y}");
+}
+
+#[test]
+fn it_begins_only_so_often() {
+    let mut config = quick();
+    config.way_out.distance_max_m = 5.0;
+    let mut rig = inside(config, far(), middle());
+    for i in 0..12 {
+        let moved = !never_moved(&ask(&mut rig, Span::from_s(2.1), |_| {}));
+        assert_eq!(moved, i < 10, "{i}");
+        rig.twist = Twist2::ZERO;
+        rig.rest(Span::from_s(0.1));
+    }
+    let last = of_way_out(&rig).pop().unwrap();
+    assert!(last.rule == "way_out_none" && last.text.contains("its tries are spent"), "{last:?}");
+}
+
+#[test]
+fn it_stays_with_what_it_has_chosen() {
+    // The edge is to the north, and it is not sure how it is turned: straight back and an arc lead on about as well.
+    let polygon_m = vec![[-9.0, -9.0], [9.0, -9.0], [9.0, 0.0], [-9.0, 0.0]];
+    let zone = ExclusionZone { name: "south".into(), polygon_m };
+    let zones = Zones { version: 1, exclusion: vec![zone], ..Zones::default() };
+    let mut rig = Rig::in_zones(quick(), &zones, far(), vec![]);
+    let pose = Pose2::new(0.0, -0.6, 0.25 - FRAC_PI_2);
+    rig.pose = pose;
+    rig.rest(Span::from_s(0.6));
+    let mut left = false;
+    let commanded = ask(&mut rig, Span::from_s(5.0), |rig| {
+        left = !left;
+        rig.wait(Span::from_millis(1));
+        let mut model = rig.world_model();
+        model.ego.pose.yaw_rad += if left { 0.1 } else { -0.1 };
+        rig.send(vec![Input::WorldModel(model)]);
+    });
+    let mut chosen: Vec<Twist2> = commanded.iter().map(|(t, _)| *t).filter(|t| *t != Twist2::ZERO).collect();
+    assert!(chosen.len() > 80, "{:#?}", of_way_out(&rig));
+    chosen.dedup();
+    assert!(chosen.len() <= 2, "{chosen:?}");
 }
