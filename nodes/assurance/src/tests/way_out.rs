@@ -184,7 +184,9 @@ fn nobody_is_surprised() {
     // Something touches the robot, in one scan even.
     let touch = |rig: &mut Rig| rig.scene.posts = vec![(rig.pose.apply(Point2::new(0.3, 0.0)), 0.05)];
     still(&touch);
-    still(&move |rig: &mut Rig| if rig.sequence % 2 == 0 { touch(rig) } else { rig.scene.posts.clear() });
+    still(&move |rig: &mut Rig| {
+        if rig.sequence.is_multiple_of(2) { touch(rig) } else { rig.scene.posts.clear() }
+    });
     // No pose in the map.
     still(&|rig: &mut Rig| rig.localised = false);
     // Data that cannot be judged.
