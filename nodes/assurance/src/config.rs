@@ -64,6 +64,27 @@ pub struct Config {
     /// Speeds in DEGRADED.
     #[garde(dive)]
     pub degraded: ModeLimits,
+    /// Slowly out of where the robot may not be.
+    #[garde(dive)]
+    pub way_out: WayOut,
+}
+
+/// Slowly out of where the robot may not be: when, how fast and how far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct WayOut {
+    /// The planner has been refused for this long, s.
+    #[garde(custom(within(0.5, 60.0)))]
+    pub after_s: f64,
+    /// Speed, m/s; the robot's own limits hold as well.
+    #[garde(custom(within(0.02, 0.15)))]
+    pub v_max_mps: f64,
+    /// Turn rate, rad/s; the robot's own limits hold as well.
+    #[garde(custom(within(0.05, 0.4)))]
+    pub w_max_radps: f64,
+    /// Way of the outline's fastest corner after which somebody has to drive it by hand, m.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub distance_max_m: f64,
 }
 
 /// Parts of the reaction time; the permit's time to live and the robot's actuator delay are added.

@@ -4,7 +4,7 @@
 //! knows ROS, encodings, files or clocks. The way through it: [`Input`] → `sensing` (what is known, how fresh) →
 //! `state_checks` (may the robot move on as it moves), `signals` →
 //! `properties` (the specification files: what has happened up to now) and `command_checks` (may it do what is proposed) → `mode` (how much
-//! freedom) → `backup` (what instead) → `explain` (why).
+//! freedom) → `backup` and `way_out` (what instead) → `explain` (why).
 
 mod ahead;
 mod backup;
@@ -31,15 +31,17 @@ mod tail_shape;
 #[cfg(test)]
 mod tests;
 mod tracks;
+mod way_out;
+mod zone_checks;
 mod zones;
 
 pub use config::{
     Ages, Config, Conformal, Faster, Margins, ModeLimits, Nis, Reachable, Reaction, ScanQuality, Tail,
-    Tracks, Uncertainty,
+    Tracks, Uncertainty, WayOut,
 };
 pub use node::AssuranceNode;
 pub use signals::{SIGNALS, Signal};
-pub use zones::{ExclusionZone, SpeedZone, Zones};
+pub use zones::{DirectionZone, ExclusionZone, SpeedZone, Zones};
 
 use outrider_foundation::data::{
     AssuranceState, Challenge, Command, DetectionSet, GateState, Intervention, Odometry, Permit, Scan,

@@ -52,6 +52,7 @@ pub(crate) enum Rule {
     Reach,
     ExclusionZones,
     ZoneSpeed,
+    DirectionZone,
     Property(Property),
 }
 
@@ -65,7 +66,7 @@ impl Rule {
     }
 
     /// Either right or wrong: it has no margin that others could be compared with.
-    const fn is_logical(self) -> bool {
+    pub const fn is_logical(self) -> bool {
         matches!(self, Self::Localised | Self::CommandSequence | Self::Certificate | Self::TailShape)
     }
 
@@ -130,6 +131,9 @@ impl Rule {
                 ("exclusion_zones", "m", "the proposed motion keeps out of exclusion zones")
             }
             Self::ZoneSpeed => ("zone_speed", "m/s", "the proposed motion keeps the zone's speed"),
+            Self::DirectionZone => {
+                ("direction_zone", "rad", "the proposed motion goes the zone's way, or straight out of it")
+            }
             Self::Property(_) => ("property", "", ""),
         }
     }
@@ -145,6 +149,8 @@ pub(crate) enum Part {
     Exclusion(usize),
     /// By index into the speed zones.
     SpeedZone(usize),
+    /// By index into the direction zones.
+    DirectionZone(usize),
     /// The subformula of a property that decided, and why it cannot be judged if it cannot.
     Formula(NodeId, &'static str),
 }

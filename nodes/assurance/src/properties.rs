@@ -10,6 +10,9 @@ use outrider_stl::{Monitor, Specification, State, Verdict};
 /// Properties of one specification.
 const PROPERTY_LIMIT: usize = 64;
 
+/// Signals about where the robot stands: what they forbid, a way out may mend.
+const OF_PLACE: [&str; 3] = ["exclusion_distance_m", "free_path_m", "stopping_distance_m"];
+
 /// One property.
 #[derive(Clone, Debug)]
 struct Watched {
@@ -99,6 +102,13 @@ impl Properties {
             let s = &w.specification;
             (&s.name, &s.unit, &s.clears_when)
         })
+    }
+
+    /// Whether the property speaks of nothing but where the robot stands.
+    pub fn is_of_place(&self, property: Property) -> bool {
+        let watched = self.watched.get(usize::from(property.index));
+        let signals = watched.map(|w| w.specification.formula.signals()).unwrap_or_default();
+        !signals.is_empty() && signals.iter().all(|s| OF_PLACE.contains(&s.as_str()))
     }
 
     /// The subformula that decided, as it is written, on one line.

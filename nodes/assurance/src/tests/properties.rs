@@ -31,7 +31,7 @@ const FILES: [(&str, &str); 13] = shipped![
 const CRUISE: Twist2 = Twist2::new(0.8, 0.0);
 const TICK: Span = Span::from_millis(20);
 
-fn specifications() -> Vec<Specification> {
+pub(super) fn specifications() -> Vec<Specification> {
     FILES.iter().map(|(_, text)| Specification::parse(text).unwrap()).collect()
 }
 

@@ -144,9 +144,14 @@ impl Rig {
     }
 
     pub fn watching(config: Config, scene: Scene, specifications: Vec<Specification>) -> Self {
+        Self::in_zones(config, &zones(), scene, specifications)
+    }
+
+    pub fn in_zones(config: Config, zones: &Zones, scene: Scene, specifications: Vec<Specification>) -> Self {
         let robot = robot();
         let hashes = PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] };
-        let node = AssuranceNode::new(config, zones(), specifications, &robot, hashes, digest, BOOT).unwrap();
+        let node =
+            AssuranceNode::new(config, zones.clone(), specifications, &robot, hashes, digest, BOOT).unwrap();
         let now = Now { mono: Instant::from_nanos(9_000_000_000), ros: Stamp::from_nanos(3_000_000_000) };
         Self {
             node,
