@@ -117,10 +117,9 @@ class Suite:
         command = [*self.prefix.get(node, []), str(bin_dir() / node), "--ros-args", *self.arguments.get(node, [])]
         for key, value in parameters.items():
             command += ["-p", f"{key}:={value}"]
-        environment = os.environ | {
+        environment = mark_of(os.getpid()) | {
             "ROS_DOMAIN_ID": str(self.domain),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-            "OUTRIDER_DIE_WITH_PARENT": str(os.getpid()),
         } | self.environment
         with open(self.folder / f"{label}.log", "ab") as log:
             self.processes[label] = subprocess.Popen(
@@ -158,9 +157,17 @@ class Suite:
         self._lock.close()
 
 
+MARK = "OUTRIDER_DIE_WITH_PARENT"
+
+
+def mark_of(pid):
+    """The environment of a process that is to die with this one."""
+    return os.environ | {MARK: str(pid)}
+
+
 def started_by(pid):
     """Process ids of the living processes which were told to die with this one."""
-    mark = f"OUTRIDER_DIE_WITH_PARENT={pid}".encode()
+    mark = f"{MARK}={pid}".encode()
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit():

@@ -87,8 +87,8 @@ class Namespaces:
     def lose(self, share):
         """Drops this share of the packets that come through the cable, on either side."""
         rule = (
-            "table inet loss { chain input { type filter hook input priority 0;"
-            f' iifname "{CABLE}" numgen random mod 1000 < {round(1000 * share)} counter drop; }} }}'
+            "table inet loss {\nchain input {\ntype filter hook input priority 0;\n"
+            f'iifname "{CABLE}" numgen random mod 1000 < {round(1000 * share)} counter drop;\n}}\n}}\n'
         )
         for side in ADDRESSES:
             done = subprocess.run([*self.prefix(side), "nft", rule], capture_output=True, text=True)

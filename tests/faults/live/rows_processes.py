@@ -30,14 +30,14 @@ def restart(node, how, **changed):
     return {"strike": strike}
 
 
-def silence(node):
+def silence(node, reason):
     """A killed and a frozen one of a node that the gate does not hear from itself."""
     about = f"The {node.replace('_', ' ')} is ended with SIGKILL in a drive"
     frozen = f"The {node.replace('_', ' ')} is halted with SIGSTOP in a drive, and goes on later"
     # A restarted planner has forgotten its goal, a restarted world model its map: the drive goes on when it has them again.
     return [
-        Row(f"{node}_killed", GROUP, STOPS, about, reason="no permit|permit refused", drives_again=node == "planner", **kill(node)),
-        Row(f"{node}_frozen", GROUP, STOPS, frozen, reason="no permit|permit refused", **freeze(node)),
+        Row(f"{node}_killed", GROUP, STOPS, about, reason=reason, drives_again=node == "planner", **kill(node)),
+        Row(f"{node}_frozen", GROUP, STOPS, frozen, reason=reason, **freeze(node)),
     ]
 
 
@@ -74,9 +74,8 @@ ROWS = [
         note=f"bound with the drive's command_timeout_s {SIM['drive']['command_timeout_s']} s",
     ),
     Row(
-        "gate_killed_restarted", GROUP, E_STOP_LATCHED,
-        "The gate is ended with SIGKILL and started again: for DDS the dead one still publishes, so the new one sees two",
-        reason="second publisher", by_truth=True, detect_s=SIM["drive"]["command_timeout_s"], **restart("gate", "kill"),
+        "gate_killed_restarted", GROUP, STOPS_DISARMED, "The gate is ended with SIGKILL and started again at once",
+        reason="arm to start", by_truth=True, detect_s=SIM["drive"]["command_timeout_s"], **restart("gate", "kill"),
         note=f"bound with the drive's command_timeout_s {SIM['drive']['command_timeout_s']} s",
     ),
     Row(
@@ -84,6 +83,6 @@ ROWS = [
         reason="second publisher", strike=duplicate, lift=lambda trial: trial.end("gate_2"), by_truth=True,
         detect_s=COUNTED_S + DISCOVERED_S + 1.0, note="bound with 1 s to start, 0.5 s to discover, 0.5 s between counts",
     ),
-    *silence("planner"),
-    *silence("world_model"),
+    *silence("planner", "no permit"),
+    *silence("world_model", "assurance: world_model_age"),
 ]
