@@ -9,7 +9,7 @@ from harness import mark_of, wait_for
 from trial import E_STOP_LATCHED, MAY_STOP, RIDES_THROUGH, NotHere, Row
 
 GROUP = "machine"
-DISK = "2m"
+DISK = "1m"
 HOGS_A_CPU = 2
 HOG_S = 3.0
 # Real-time hogs leave the others what the kernel keeps back for them, 5 %.
@@ -29,12 +29,18 @@ def tiny_disk(trial):
 
 def disk_full(trial):
     """It fills up by itself."""
-    wait_for(lambda: "No space left" in trial.suite.log("recorder"), 60.0, "the recorder says that the disk is full")
+    recorder = trial.suite.processes["recorder"]
+
+    def complains():
+        return recorder.poll() is not None or "cannot write" in trial.suite.log("recorder")
+
+    wait_for(complains, 60.0, "the recorder notices that its disk is full")
     trial.struck_now()
     last = trial.suite.log("recorder").strip().splitlines()[-1]
-    trial.notes.append(f"recorder: {last.split('recorder: ')[-1][:100]}")
-    time.sleep(0.5)
-    trial.notes.append(f"recorder ended with {trial.suite.processes['recorder'].poll()}")
+    trial.notes.append(f"recorder: {last.rsplit('.mcap: ')[-1][:120]}")
+    time.sleep(0.3)
+    code = recorder.poll()
+    trial.notes.append("recorder goes on" if code is None else f"recorder ended with {code}")
 
 
 def hogs(trial, command):
@@ -80,18 +86,18 @@ def press_and_die(trial):
         "import rclpy, time; from std_msgs.msg import Bool; rclpy.init(); n = rclpy.create_node('button');"
         f"p = n.create_publisher(Bool, '/{E_STOP}', 10)\n"
         "while p.get_subscription_count() < 2: time.sleep(0.01)\n"
-        "input(); p.publish(Bool(data=True)); print('pressed', flush=True); time.sleep(60)"
+        "print('ready', flush=True); input(); p.publish(Bool(data=True)); print('pressed', flush=True); time.sleep(60)"
     )
     environment = mark_of(os.getpid()) | {"ROS_DOMAIN_ID": str(trial.suite.domain)}
     button = subprocess.Popen([sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     trial.stack.callback(button.wait)
     trial.stack.callback(button.kill)
-    time.sleep(2.0)
+    assert button.stdout.readline() == "ready\n"
     trial.drive()
     trial.struck_now()
     button.stdin.write("\n")
     button.stdin.flush()
-    assert button.stdout.readline()
+    assert button.stdout.readline() == "pressed\n"
     time.sleep(0.05)
     button.kill()
 
