@@ -87,10 +87,12 @@ def zero(node, key, line):
         else:
             trial.witness.hear_from([node])
             trial.miss("started")
-        said = re.sub(r"\x1b\[[0-9;]*m", "", trial.suite.log(node)).strip()
-        trial.figures["reason"] = [said.splitlines()[-1] if said else ""]
-        for what in (file, last, "0"):
-            trial.expect(what in said, f"does not name {what}")
+        said = re.sub(r"\x1b\[[0-9;]*m", "", trial.suite.log(node))
+        told = [line.strip(" |^") for line in said.splitlines() if "is not within" in line]
+        trial.figures["reason"] = told[:1]
+        # File, key and value, each in its place.
+        trial.expect(re.search(rf"\b0 is not within .*\b{re.escape(key)}`", said), f"does not say that {key} is 0")
+        trial.expect(f"/{file}" in said, f"does not name {file}")
         trial.expect(not any(v.v or v.w for v in trial.witness.velocities), "moved")
 
     about = f"{key} is zero in {file}"

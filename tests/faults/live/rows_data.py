@@ -112,7 +112,7 @@ ROWS = [
     ),
     Row(
         "odometry_nan_beside", GROUP, MAY_STOP, "A second odometry beside the true one whose speed is not a number",
-        **beside("odom", nan_speed),
+        reason="assurance: odom", **beside("odom", nan_speed),
     ),
     Row(
         "scan_nan", GROUP, STOPS, "Every range of the scan is not a number",
@@ -120,11 +120,11 @@ ROWS = [
     ),
     Row(
         "scan_nan_beside", GROUP, MAY_STOP, "A second scan beside the true one whose ranges are not a number",
-        **beside("scan", nan_ranges),
+        reason="assurance: scan", **beside("scan", nan_ranges),
     ),
     Row(
         "scan_nan_angle_beside", GROUP, MAY_STOP, "A second scan beside the true one whose first angle is not a number",
-        **beside("scan", nan_angle),
+        reason="assurance: scan", **beside("scan", nan_angle),
     ),
     Row(
         "scan_infinite_beside", GROUP, MAY_STOP, "A second scan beside the true one that says nothing is there at all",
@@ -136,7 +136,7 @@ ROWS = [
     ),
     Row(
         "scan_wrong_frame_beside", GROUP, MAY_STOP, "A second scan beside the true one in a frame that is not the lidar's",
-        **beside("scan", other_frame),
+        reason="assurance: scan", **beside("scan", other_frame),
     ),
     Row(
         "map_swapped", GROUP, RIDES_THROUGH, "Another publisher sends a map without any obstacle",

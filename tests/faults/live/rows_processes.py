@@ -34,9 +34,8 @@ def silence(node, reason):
     """A killed and a frozen one of a node that the gate does not hear from itself."""
     about = f"The {node.replace('_', ' ')} is ended with SIGKILL in a drive"
     frozen = f"The {node.replace('_', ' ')} is halted with SIGSTOP in a drive, and goes on later"
-    # A restarted planner has forgotten its goal, a restarted world model its map: the drive goes on when it has them again.
     return [
-        Row(f"{node}_killed", GROUP, STOPS, about, reason=reason, drives_again=node == "planner", **kill(node)),
+        Row(f"{node}_killed", GROUP, STOPS, about, reason=reason, **kill(node)),
         Row(f"{node}_frozen", GROUP, STOPS, frozen, reason=reason, **freeze(node)),
     ]
 

@@ -66,6 +66,7 @@ def flood(trial):
 def flood_is_over(trial):
     told = [process.stdout.readline().split() for process in trial.floods]
     rate_hz = sum(int(sent) / float(seconds) for sent, seconds in told)
+    trial.expect(rate_hz > FLOOD_HZ / 20, f"only {rate_hz:.0f} a second: the row shows nothing")
     late = trial.witness.gate.late_periods - trial.late_before
     trial.notes.append(f"{rate_hz / 1000:.1f} kHz of {FLOOD_HZ / 1000:.0f} reached")
     trial.notes.append("late periods of the gate" if late else "no late period of the gate")
