@@ -6,6 +6,9 @@ import math
 
 from limits import GATE, ROBOT
 
+# A node reads its monotonic and its ROS clock one after the other, and may have to wait in between: a late period is late by
+# the one, its stamp comes of the other.
+CLOCKS_APART_S = 0.005
 # Rounding, m/s and rad/s.
 ROUNDING = 1e-6
 # Numbers of one publisher lie no farther apart than this: else it is another one.
@@ -49,6 +52,8 @@ def step_violations(before, after, coarse_stamps):
         elapsed_s = 0.0
     if coarse_stamps:
         elapsed_s = max(elapsed_s, after.received - before.received + period_s)
+    if elapsed_s > (steps + 0.5) * period_s:
+        elapsed_s += CLOCKS_APART_S
     # Speeding up goes by periods; a late period may make up for lost time by braking, never by speeding up.
     gaining_s, braking_s = steps * period_s, max(steps * period_s, elapsed_s)
     found = []
@@ -85,6 +90,16 @@ def violations(velocities, *, coarse_stamps=False):
                 found += step_violations(before, velocity, coarse_stamps)
             before = velocity
     return found
+
+
+def longest_silence_s(velocities):
+    """The longest time from one message of a publisher to its next; what was not received is no silence."""
+    gaps = [
+        b.stamp - a.stamp - (b.number - a.number - 1) * GATE["period_s"]
+        for stream in by_publisher(velocities)
+        for a, b in zip(stream, stream[1:])
+    ]
+    return max((g for g in gaps if g < CLOCK_JUMP_S), default=0.0)
 
 
 def unpermitted(states, permits, commands):

@@ -15,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import limits  # noqa: E402  (the path comes first)
 import run  # noqa: E402
-from envelope import Velocity, unpermitted, violations  # noqa: E402
+from envelope import Velocity, longest_silence_s, unpermitted, violations  # noqa: E402
 
 PERIOD_S = limits.GATE["period_s"]
 ACCEL, BRAKE = limits.ROBOT["accel_mps2"], limits.ROBOT["brake_mps2"]
@@ -50,7 +50,15 @@ def test_a_late_period_may_brake_for_the_time_it_lost_and_may_not_speed_up_for_i
     slow = Velocity(0.0, 0.5, 0.0, 100.0, 5)
     late = dataclasses.replace(slow, stamp=100.05, number=6)
     assert violations([slow, dataclasses.replace(late, v=0.5 - BRAKE * 0.05)]) == []
+    assert violations([slow, dataclasses.replace(late, v=0.5 - BRAKE * 0.06)])
     assert violations([slow, dataclasses.replace(late, v=0.5 + ACCEL * 0.05)])
+
+
+def test_a_silence_of_the_gate_is_measured_and_a_lost_message_is_none():
+    steady = drive([0.0] * 20)
+    assert longest_silence_s(steady) == pytest.approx(PERIOD_S) == longest_silence_s(steady[::5])
+    late = [dataclasses.replace(v, stamp=v.stamp + 0.2) if v.number > 9 else v for v in steady]
+    assert longest_silence_s(late) == pytest.approx(PERIOD_S + 0.2)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import time
 import traceback
 
 import limits
-from envelope import unpermitted, violations
+from envelope import longest_silence_s, unpermitted, violations
 from harness import NODES, ROOT, Suite, wait_for
 from measure_stop import STANDS_MPS, descent_of
 from outrider_msgs.msg import GateState, MonitorReading
@@ -23,6 +23,9 @@ AWAY_S = 1.2
 UNACKNOWLEDGED_S = 2.0
 # A stop that takes longer than this is none.
 HOPELESS_S = 20.0
+
+# A gate that publishes nothing for longer is worth a note.
+SILENCE_S = 0.05
 
 STOPS = "stops"
 STOPS_DISARMED = "stops_disarmed"
@@ -275,6 +278,9 @@ class Trial:
         if zero:
             self.figures["stop_ms"] = 1e3 * (zero.received - self.struck_at)
             self.figures["distance_m"] = self.witness.travelled(self.struck_at, zero.received)
+        silence_s = longest_silence_s(commands)
+        if silence_s > SILENCE_S:
+            self.notes.append(f"the gate published nothing for {1e3 * silence_s:.0f} ms")
         if self.row.expected == RIDES_THROUGH:
             self.expect(not stopped, "the gate stopped forwarding")
 
