@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import time
 
 from trial import NotHere
 
@@ -10,12 +11,15 @@ NAME = "outrider"
 # Documentation addresses (RFC 5737): they lead nowhere, and nothing leaves these namespaces anyway.
 ADDRESSES = {"near": "192.0.2.1/24", "far": "192.0.2.2/24"}
 CABLE = "cable"
+# A cable that is not up by then never will be.
+UP_S = 10.0
 
 
 def ip(*arguments):
     done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
     if done.returncode != 0:
         raise NotHere(f"ip {' '.join(arguments)}: {done.stderr.strip()}")
+    return done.stdout
 
 
 def why_no_namespaces():
@@ -31,6 +35,15 @@ def why_no_namespaces():
     except NotHere as reason:
         return str(reason)
     return None
+
+
+def remove_orphans():
+    """Namespaces of a campaign that was killed before it could delete them."""
+    listed = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout
+    for name in (line.split()[0] for line in listed.splitlines() if line.startswith(f"{NAME}-")):
+        owner = name.split("-")[1]
+        if owner.isdigit() and not os.path.exists(f"/proc/{owner}"):
+            subprocess.run(["ip", "netns", "delete", name], capture_output=True)
 
 
 class Namespaces:
@@ -61,18 +74,30 @@ class Namespaces:
         return cls(int(os.environ["OUTRIDER_FAULTS_NAMESPACES"]))
 
     def __enter__(self):
+        remove_orphans()
         try:
             for side in ADDRESSES:
                 ip("netns", "add", self.name(side))
-            ip("link", "add", CABLE, "netns", self.name("near"), "type", "veth", "peer", "name", CABLE, "netns", self.name("far"))
+            peer = ("peer", "name", CABLE, "netns", self.name("far"))
+            ip("link", "add", CABLE, "netns", self.name("near"), "type", "veth", *peer)
             for side, address in ADDRESSES.items():
                 ip("-n", self.name(side), "address", "add", address, "dev", CABLE)
                 ip("-n", self.name(side), "link", "set", "lo", "up")
                 ip("-n", self.name(side), "link", "set", CABLE, "up", "multicast", "on")
+            # DDS passes over an interface that does not say yet that it runs; the kernel takes up to a second.
+            for side in ADDRESSES:
+                self._wait_until_up(side)
         except BaseException:
             self.__exit__()
             raise
         return self
+
+    def _wait_until_up(self, side):
+        deadline = time.monotonic() + UP_S
+        while "state UP" not in ip("-n", self.name(side), "link", "show", CABLE):
+            if time.monotonic() > deadline:
+                raise NotHere("the cable between the namespaces does not come up")
+            time.sleep(0.02)
 
     def __exit__(self, *_):
         for side in ADDRESSES:
@@ -103,7 +128,7 @@ class Namespaces:
         """How many packets were dropped so far."""
         total = 0
         for side in ADDRESSES:
-            listed = subprocess.run([*self.prefix(side), "nft", "list", "table", "inet", "loss"], capture_output=True, text=True).stdout
-            words = listed.split()
+            command = [*self.prefix(side), "nft", "list", "table", "inet", "loss"]
+            words = subprocess.run(command, capture_output=True, text=True).stdout.split()
             total += int(words[words.index("packets") + 1])
         return total

@@ -88,8 +88,7 @@ def zero(node, key, line):
             trial.witness.hear_from([node])
             trial.miss("started")
         said = re.sub(r"\x1b\[[0-9;]*m", "", trial.suite.log(node))
-        told = [line.strip(" |^") for line in said.splitlines() if "is not within" in line]
-        trial.figures["reason"] = told[:1]
+        trial.figures["reason"] = re.findall(r"\S+ is not within .*", said)[:1]
         # File, key and value, each in its place.
         trial.expect(re.search(rf"\b0 is not within .*\b{re.escape(key)}`", said), f"does not say that {key} is 0")
         trial.expect(f"/{file}" in said, f"does not name {file}")

@@ -102,8 +102,20 @@ def on_time_again(trial):
 CLOCK = {"suite": simulated_time, "prepare": relay_clock, "lift": on_time_again, "coarse_stamps": True}
 
 ROWS = [
-    Row("wall_clock_ahead", GROUP, STOPS, "The wall clock of every node jumps an hour ahead, and back later", reason="assurance: ", **jump(HOUR_S)),
-    Row("wall_clock_back", GROUP, STOPS, "The wall clock of every node jumps back by an hour, and ahead later", reason="assurance: ", **jump(-HOUR_S)),
-    Row("clock_paused", GROUP, STOPS, "/clock stands while everything else goes on", strike=pause, reason="assurance: ", **CLOCK),
-    Row("clock_rewound", GROUP, STOPS, f"/clock jumps back by {REWOUND_S} s and runs on from there", strike=rewind, reason="assurance: ", **CLOCK),
+    Row(
+        "wall_clock_ahead", GROUP, STOPS, "The wall clock of every node jumps an hour ahead, and back later",
+        reason="assurance: ", **jump(HOUR_S),
+    ),
+    Row(
+        "wall_clock_back", GROUP, STOPS, "The wall clock of every node jumps back by an hour, and ahead later",
+        reason="assurance: ", **jump(-HOUR_S),
+    ),
+    Row(
+        "clock_paused", GROUP, STOPS, "/clock stands while everything else goes on",
+        strike=pause, reason="assurance: ", **CLOCK,
+    ),
+    Row(
+        "clock_rewound", GROUP, STOPS, f"/clock jumps back by {REWOUND_S} s and runs on from there",
+        strike=rewind, reason="assurance: ", **CLOCK,
+    ),
 ]

@@ -245,7 +245,7 @@ ROWS = [
         **with_lift(permits_between(flips(1)), new_assurance),
     ),
     Row(
-        "command_edited_on_the_way", GROUP, STOPS, "Every proposal is a millimetre a second faster at the gate than when it was judged",
+        "command_edited_on_the_way", GROUP, STOPS, "Every proposal is 1 mm/s faster at the gate than it was when judged",
         reason="digest", **between(Command, "gate", "cmd_vel_nominal", quicker, receiver=True),
     ),
 ]

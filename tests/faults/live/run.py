@@ -71,7 +71,8 @@ def run_one(row, folder, arguments):
     from network import Namespaces, why_no_namespaces
 
     result = folder / "result.json"
-    command = [sys.executable, str(pathlib.Path(__file__).resolve()), "--one", row.id, "--folder", str(folder), "--result", str(result)]
+    command = [sys.executable, str(pathlib.Path(__file__).resolve()), "--one", row.id]
+    command += ["--folder", str(folder), "--result", str(result)]
     if arguments.without_fault:
         command.append("--without-fault")
     with contextlib.ExitStack() as stack:
@@ -83,7 +84,9 @@ def run_one(row, folder, arguments):
             command = namespaces.near_prefix + command
             environment |= namespaces.environment
         log = stack.enter_context(open(folder / "repetition.log", "w"))
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment)
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, env=environment
+        )
         try:
             child.wait(REPETITION_LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -130,6 +133,8 @@ def summary(row, results):
     misses = list(dict.fromkeys(m for r in done for m in r["misses"]))
     bad = sum(bool(r["misses"]) for r in done)
     notes = list(dict.fromkeys(missing + misses + ([row.note] if row.note else []) + [n for r in done for n in r["notes"]]))
+    if figures("bound_s"):
+        notes.append(f"bounds with {limits.LOADED_MACHINE_S} s for a machine that does other things as well")
     if bad and len(done) > 1:
         notes.insert(0, f"{bad} of {len(done)} missed")
     return {
@@ -175,9 +180,11 @@ def write(lines, folder):
 
 def show(line):
     """One line of the table for people."""
-    bound = f"{line['stop_ms_p100'] or '-':>7} of {1e3 * float(line['bound_s']):5.0f}" if line["bound_s"] else f"{line['stop_ms_p100'] or '-':>7}         "
-    way = f"{line['distance_m_p100'] or '-':>5} of {line['bound_m']}" if line["bound_m"] else f"{line['distance_m_p100'] or '-':>5}         "
-    return f"{line['row']:<32} {line['repetition_count']} {line['expected']:<16} {bound} ms  {way} m  {line['verdict']:<7} {line['reason'][:70]} | {line['note'][:160]}"
+    bound_ms = f"{1e3 * float(line['bound_s']):.0f}" if line["bound_s"] else "-"
+    time_to_stop = f"{line['stop_ms_p100'] or '-':>7} of {bound_ms:>5} ms"
+    way = f"{line['distance_m_p100'] or '-':>6} of {line['bound_m'] or '-':>5} m"
+    row = f"{line['row']:<30} {line['repetition_count']} {line['expected']:<16}"
+    return f"{row} {time_to_stop} {way}  {line['verdict']:<7} {line['reason'][:70]} | {line['note'][:160]}"
 
 
 def campaign(arguments):
