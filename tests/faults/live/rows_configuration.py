@@ -5,7 +5,6 @@ import re
 from harness import wait_for
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
-from rows_processes import restart
 from trial import REFUSES_TO_ARM, REFUSES_TO_START, RIDES_THROUGH, STOPS_DISARMED, Row
 
 GROUP = "configuration"
