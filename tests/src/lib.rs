@@ -8,6 +8,7 @@
     reason = "tests read files and start programs"
 )]
 
+pub mod faults;
 pub mod fence;
 
 use std::path::PathBuf;

@@ -9,6 +9,7 @@ pub mod drive;
 pub mod lockstep;
 pub mod replay;
 pub mod scenario;
+pub mod wire;
 
 pub use assemble::{AssembleError, Files, NODES, assemble, read_resources, read_scenario};
 pub use bindings::topics;

@@ -2,10 +2,11 @@
 
 use crate::assemble::{AssembleError, Files, NODES, assemble, read_resources};
 use crate::bindings::topics;
+use crate::wire::{Delivery, Passage, RosClock, Undisturbed, Wire};
 use outrider_foundation::{Instant, Now, Span, Stamp};
 use outrider_msgs::{CodecError, Message};
-use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
-use std::collections::BTreeMap;
+use outrider_runtime::{HostedNode, Qos, Topic, diagnostics, node_info};
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 /// A message takes this long from one node to the next: never zero, so that no two nodes can chase each other within one instant.
@@ -13,7 +14,7 @@ pub const TRANSPORT_DELAY: Span = Span::from_nanos(500_000);
 /// Virtual time begins here, so that no stamp is zero.
 pub const START: Now =
     Now { mono: Instant::from_nanos(1_000_000_000), ros: Stamp::from_nanos(1_700_000_000_000_000_000) };
-/// The most messages under way; beyond it the run is given up.
+/// The most messages under way, counted for every listener; beyond it the run is given up.
 const IN_FLIGHT_LIMIT: usize = 100_000;
 /// The most steps within one instant; beyond it the run is given up.
 const STEP_LIMIT: usize = 1_000;
@@ -44,6 +45,10 @@ pub enum LockstepError {
 pub struct Observed<'a> {
     /// Topic it was published on.
     pub topic: &'a Topic,
+    /// The node that published it; empty when it came from outside.
+    pub from: &'a str,
+    /// Which run of that node; zero when it came from outside.
+    pub boot_id: u64,
     /// When.
     pub now: Now,
     /// Its bytes.
@@ -53,14 +58,94 @@ pub struct Observed<'a> {
 /// Called for every message in the order of publication.
 pub type Observer<'a> = dyn FnMut(&Observed) + 'a;
 
+/// What a node's process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Process {
+    Runs,
+    /// Gets no steps; messages wait for it.
+    Frozen,
+    /// Gets a step now and then; messages wait until then.
+    Starved {
+        every: Span,
+        next: Instant,
+    },
+    /// Gone; messages to it are lost.
+    Dead,
+}
+
 struct Member {
     node: Box<dyn HostedNode>,
     journal: Topic,
     info: Topic,
+    process: Process,
+    clock: RosClock,
+    /// What has arrived while it could not take it: input index and bytes, no more of each input than its topic's depth.
+    waiting: VecDeque<(usize, Rc<[u8]>)>,
 }
 
-/// A topic name and the bytes under way on it.
-type InFlight = (String, Rc<[u8]>);
+impl Member {
+    fn new(node: Box<dyn HostedNode>) -> Self {
+        let name = &node.spec().name;
+        Self {
+            journal: topics::journal(name),
+            info: topics::info(name),
+            process: Process::Runs,
+            clock: RosClock::Ahead(Span::ZERO),
+            waiting: VecDeque::new(),
+            node,
+        }
+    }
+
+    fn name(&self) -> &str {
+        &self.node.spec().name
+    }
+
+    fn arrive(&mut self, input: usize, now: Instant, bytes: Rc<[u8]>) {
+        match self.process {
+            Process::Runs => self.node.deliver(input, now, &bytes),
+            Process::Frozen | Process::Starved { .. } => self.wait(input, bytes),
+            Process::Dead => {}
+        }
+    }
+
+    /// As DDS keeps the last ones for a reader that does not take them.
+    fn wait(&mut self, input: usize, bytes: Rc<[u8]>) {
+        let depth = self.node.inputs().get(input).map_or(1, |topic| topic.qos.depth as usize);
+        if self.waiting.iter().filter(|(other, _)| *other == input).count() >= depth
+            && let Some(oldest) = self.waiting.iter().position(|(other, _)| *other == input)
+        {
+            self.waiting.remove(oldest);
+        }
+        self.waiting.push_back((input, bytes));
+    }
+
+    /// Takes what has waited, as if it came now: that is when the process sees it.
+    fn catch_up(&mut self, now: Instant) {
+        for (input, bytes) in std::mem::take(&mut self.waiting) {
+            self.node.deliver(input, now, &bytes);
+        }
+    }
+
+    fn next_wakeup(&self) -> Option<Instant> {
+        match self.process {
+            Process::Runs => self.node.next_wakeup(),
+            Process::Starved { next, .. } => Some(next),
+            Process::Frozen | Process::Dead => None,
+        }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        let wants = self.node.has_input() || self.node.next_wakeup().is_some_and(|at| at <= now);
+        match self.process {
+            Process::Runs => wants,
+            Process::Starved { next, .. } => next <= now,
+            Process::Frozen | Process::Dead => false,
+        }
+    }
+}
+
+/// A member, an input of it, and the bytes under way to it.
+type InFlight = (usize, usize, Rc<[u8]>);
 
 /// The running suite.
 pub struct Lockstep {
@@ -69,6 +154,8 @@ pub struct Lockstep {
     listeners: BTreeMap<String, Vec<(usize, usize)>>,
     /// By time and order of publication.
     in_flight: BTreeMap<(Instant, u64), InFlight>,
+    /// By topic name: the last message of those that are kept for late comers.
+    kept: BTreeMap<String, Rc<[u8]>>,
     order: u64,
     now: Now,
     next_diagnostics: Instant,
@@ -90,25 +177,30 @@ impl Lockstep {
 
     /// Any set of nodes.
     pub fn of(nodes: Vec<Box<dyn HostedNode>>) -> Self {
-        let mut listeners: BTreeMap<String, Vec<(usize, usize)>> = BTreeMap::new();
-        for (member, node) in nodes.iter().enumerate() {
-            for (input, topic) in node.inputs().iter().enumerate() {
-                listeners.entry(topic.absolute_name()).or_default().push((member, input));
-            }
-        }
-        let members = nodes.into_iter().map(|node| {
-            let name = node.spec().name.clone();
-            Member { node, journal: topics::journal(&name), info: topics::info(&name) }
-        });
-        Self {
-            members: members.collect(),
-            listeners,
+        let mut suite = Self {
+            members: Vec::new(),
+            listeners: BTreeMap::new(),
             in_flight: BTreeMap::new(),
+            kept: BTreeMap::new(),
             order: 0,
             now: START,
             next_diagnostics: START.mono + DIAGNOSTICS_PERIOD,
             announced: false,
+        };
+        for node in nodes {
+            suite.enlist(node);
         }
+        suite
+    }
+
+    /// Gives a node its place; the index of it.
+    fn enlist(&mut self, node: Box<dyn HostedNode>) -> usize {
+        let index = self.members.len();
+        for (input, topic) in node.inputs().iter().enumerate() {
+            self.listeners.entry(topic.absolute_name()).or_default().push((index, input));
+        }
+        self.members.push(Member::new(node));
+        index
     }
 
     /// Virtual time.
@@ -121,7 +213,7 @@ impl Lockstep {
         self.now.mono.since(START.mono).as_s()
     }
 
-    /// Publishes a message from outside, now.
+    /// Publishes a message from outside, now. No wire carries it.
     ///
     /// # Errors
     /// When it cannot be encoded.
@@ -131,10 +223,14 @@ impl Lockstep {
         message: &M,
         see: &mut Observer,
     ) -> Result<(), CodecError> {
-        let bytes = outrider_msgs::encode(message)?;
-        see(&Observed { topic, now: self.now, bytes: &bytes });
-        self.send(&topic.absolute_name(), &bytes);
+        self.publish_bytes(topic, &outrider_msgs::encode(message)?, see);
         Ok(())
+    }
+
+    /// As [`Self::publish`], whatever the bytes are.
+    pub fn publish_bytes(&mut self, topic: &Topic, bytes: &[u8], see: &mut Observer) {
+        see(&Observed { topic, from: "", boot_id: 0, now: self.now, bytes });
+        self.send(topic, "", bytes, &mut Undisturbed);
     }
 
     /// Goes on to the next instant at which something happens and lets it happen.
@@ -142,29 +238,113 @@ impl Lockstep {
     /// # Errors
     /// When a bound is hit or a message cannot be encoded.
     pub fn advance(&mut self, see: &mut Observer) -> Result<(), LockstepError> {
+        self.advance_over(&mut Undisturbed, see)
+    }
+
+    /// As [`Self::advance`], over a wire that may do anything to a message.
+    ///
+    /// # Errors
+    /// As [`Self::advance`].
+    pub fn advance_over(&mut self, wire: &mut dyn Wire, see: &mut Observer) -> Result<(), LockstepError> {
         if !self.announced {
-            self.announce(see)?;
+            self.announced = true;
+            for index in 0..self.members.len() {
+                self.announce(index, see)?;
+            }
+            // The first step of a core may be what starts its timers.
+            for index in 0..self.members.len() {
+                self.step(index, wire, see)?;
+            }
         }
-        let wakeups = self.members.iter().filter_map(|m| m.node.next_wakeup());
+        let wakeups = self.members.iter().filter_map(Member::next_wakeup);
         let arrivals = self.in_flight.keys().next().map(|(at, _)| *at);
         let next = wakeups.chain(arrivals).fold(self.next_diagnostics, Instant::min).max(self.now.mono);
         let passed = next.since(self.now.mono);
         self.now = Now { mono: next, ros: self.now.ros + passed };
         self.deliver();
-        self.step_due(see)?;
+        self.step_due(wire, see)?;
         self.report_health(see)
     }
 
-    fn announce(&mut self, see: &mut Observer) -> Result<(), CodecError> {
-        self.announced = true;
-        for member in &self.members {
-            let info = node_info(member.node.as_ref(), self.now.ros, Topic::absolute_name);
-            see(&Observed { topic: &member.info, now: self.now, bytes: &outrider_msgs::encode(&info)? });
+    /// Kills a node: it is gone from now on, and so is what goes to it.
+    pub fn kill(&mut self, name: &str) {
+        self.set_process(name, Process::Dead);
+    }
+
+    /// Freezes a node (SIGSTOP): no steps, messages wait up to the depth of their topics.
+    pub fn freeze(&mut self, name: &str) {
+        self.set_process(name, Process::Frozen);
+    }
+
+    /// Gives a node a step only every so often: messages wait until then.
+    pub fn starve(&mut self, name: &str, every: Span) {
+        let next = self.now.mono + every;
+        self.set_process(name, Process::Starved { every, next });
+    }
+
+    /// Lets a frozen or starved node run again (SIGCONT). It takes what has waited at once.
+    pub fn thaw(&mut self, name: &str) {
+        let now = self.now.mono;
+        self.set_process(name, Process::Runs);
+        self.named(name).for_each(|member| member.catch_up(now));
+    }
+
+    /// Sets a node's ROS clock.
+    pub fn set_clock(&mut self, name: &str, clock: RosClock) {
+        self.named(name).for_each(|member| member.clock = clock);
+    }
+
+    /// A new process in the place of the one of the same name, which ends. What is kept for late comers comes to it.
+    ///
+    /// # Errors
+    /// When a message cannot be encoded.
+    pub fn restart(&mut self, node: Box<dyn HostedNode>, see: &mut Observer) -> Result<(), LockstepError> {
+        let Some(index) = self.members.iter().position(|m| m.name() == node.spec().name) else {
+            return self.join(node, see);
+        };
+        self.in_flight.retain(|_, (member, ..)| *member != index);
+        if let Some(member) = self.members.get_mut(index) {
+            let clock = member.clock;
+            *member = Member { clock, ..Member::new(node) };
         }
-        // The first step of a core may be what starts its timers.
-        for index in 0..self.members.len() {
-            self.step(index, see)?;
+        self.welcome(index, see)
+    }
+
+    /// One more process, of whatever name.
+    ///
+    /// # Errors
+    /// When a message cannot be encoded.
+    pub fn join(&mut self, node: Box<dyn HostedNode>, see: &mut Observer) -> Result<(), LockstepError> {
+        let index = self.enlist(node);
+        self.welcome(index, see)
+    }
+
+    fn named<'a>(&'a mut self, name: &'a str) -> impl Iterator<Item = &'a mut Member> {
+        self.members.iter_mut().filter(move |member| member.name() == name)
+    }
+
+    fn set_process(&mut self, name: &str, process: Process) {
+        self.named(name).filter(|m| m.process != Process::Dead).for_each(|member| member.process = process);
+    }
+
+    fn welcome(&mut self, index: usize, see: &mut Observer) -> Result<(), LockstepError> {
+        self.announce(index, see)?;
+        let inputs = self.members.get(index).map_or(&[][..], |m| m.node.inputs());
+        let kept: Vec<(usize, Rc<[u8]>)> = inputs
+            .iter()
+            .enumerate()
+            .filter_map(|(input, topic)| Some((input, self.kept.get(&topic.absolute_name())?.clone())))
+            .collect();
+        for (input, bytes) in kept {
+            self.put(TRANSPORT_DELAY, index, input, bytes);
         }
+        Ok(())
+    }
+
+    fn announce(&self, index: usize, see: &mut Observer) -> Result<(), CodecError> {
+        let Some(member) = self.members.get(index) else { return Ok(()) };
+        let info = node_info(member.node.as_ref(), self.now.ros, Topic::absolute_name);
+        see(&observed(member, &member.info, self.now, &outrider_msgs::encode(&info)?));
         Ok(())
     }
 
@@ -173,20 +353,18 @@ impl Lockstep {
             if entry.key().0 > self.now.mono {
                 break;
             }
-            let (topic, bytes) = entry.remove();
-            for (member, input) in self.listeners.get(&topic).into_iter().flatten() {
-                if let Some(member) = self.members.get_mut(*member) {
-                    member.node.deliver(*input, self.now.mono, &bytes);
-                }
+            let (member, input, bytes) = entry.remove();
+            if let Some(member) = self.members.get_mut(member) {
+                member.arrive(input, self.now.mono, bytes);
             }
         }
     }
 
-    fn step_due(&mut self, see: &mut Observer) -> Result<(), LockstepError> {
+    fn step_due(&mut self, wire: &mut dyn Wire, see: &mut Observer) -> Result<(), LockstepError> {
         let mut steps = 0;
         for index in 0..self.members.len() {
-            while self.members.get(index).is_some_and(|m| is_due(m.node.as_ref(), self.now.mono)) {
-                self.step(index, see)?;
+            while self.members.get(index).is_some_and(|m| m.is_due(self.now.mono)) {
+                self.step(index, wire, see)?;
                 steps += 1;
                 if steps > STEP_LIMIT {
                     return Err(self.bound("steps within one instant", STEP_LIMIT));
@@ -196,30 +374,58 @@ impl Lockstep {
         Ok(())
     }
 
-    fn step(&mut self, index: usize, see: &mut Observer) -> Result<(), CodecError> {
+    fn step(&mut self, index: usize, wire: &mut dyn Wire, see: &mut Observer) -> Result<(), CodecError> {
         let now = self.now;
         let Some(member) = self.members.get_mut(index) else { return Ok(()) };
+        if let Process::Starved { every, .. } = member.process {
+            member.process = Process::Starved { every, next: now.mono + every };
+            member.catch_up(now.mono);
+        }
         let outputs: Vec<Topic> = member.node.outputs().to_vec();
-        let mut sent: Vec<(String, Rc<[u8]>)> = Vec::new();
-        let tick = member.node.step(now, &mut |output, bytes| {
-            if let Some(topic) = outputs.get(output) {
-                see(&Observed { topic, now, bytes });
-                sent.push((topic.absolute_name(), bytes.into()));
-            }
+        let mut sent: Vec<(usize, Rc<[u8]>)> = Vec::new();
+        let tick = member.node.step(member.clock.read(now), &mut |output, bytes| {
+            sent.push((output, bytes.into()));
         });
-        see(&Observed { topic: &member.journal, now, bytes: &outrider_msgs::encode(&tick)? });
-        for (topic, bytes) in sent {
-            self.send(&topic, &bytes);
+        for (output, bytes) in &sent {
+            if let Some(topic) = outputs.get(*output) {
+                see(&observed(member, topic, now, bytes));
+            }
+        }
+        see(&observed(member, &member.journal, now, &outrider_msgs::encode(&tick)?));
+        let from = member.name().to_owned();
+        for (output, bytes) in sent {
+            if let Some(topic) = outputs.get(output) {
+                self.send(topic, &from, &bytes, wire);
+            }
         }
         Ok(())
     }
 
-    fn send(&mut self, topic: &str, bytes: &[u8]) {
-        if self.listeners.contains_key(topic) {
-            self.order += 1;
-            self.in_flight
-                .insert((self.now.mono + TRANSPORT_DELAY, self.order), (topic.to_owned(), bytes.into()));
+    fn send(&mut self, topic: &Topic, from: &str, bytes: &[u8], wire: &mut dyn Wire) {
+        let name = topic.absolute_name();
+        let listeners = self.listeners.get(&name).cloned().unwrap_or_default();
+        let whole: Rc<[u8]> = bytes.into();
+        for (index, input) in listeners {
+            let Some(member) = self.members.get(index) else { continue };
+            let passage = Passage { now: self.now, topic: &name, from, to: member.name(), bytes };
+            match wire.carry(&passage) {
+                Delivery::Pass => self.put(TRANSPORT_DELAY, index, input, whole.clone()),
+                Delivery::Instead(copies) => {
+                    for (later, copy) in copies {
+                        self.put(TRANSPORT_DELAY + later.max(Span::ZERO), index, input, copy.into());
+                    }
+                }
+            }
         }
+        // Records are kept as well, but for a recorder: no node starts from them.
+        if topic.qos.transient_local && topic.qos != Qos::RECORD {
+            self.kept.insert(name, whole);
+        }
+    }
+
+    fn put(&mut self, after: Span, member: usize, input: usize, bytes: Rc<[u8]>) {
+        self.order += 1;
+        self.in_flight.insert((self.now.mono + after, self.order), (member, input, bytes));
     }
 
     fn report_health(&mut self, see: &mut Observer) -> Result<(), LockstepError> {
@@ -228,10 +434,11 @@ impl Lockstep {
         }
         if self.now.mono >= self.next_diagnostics {
             self.next_diagnostics = self.next_diagnostics + DIAGNOSTICS_PERIOD;
-            for member in &self.members {
+            let runs = |m: &&Member| !matches!(m.process, Process::Dead | Process::Frozen);
+            for member in self.members.iter().filter(runs) {
                 let health = diagnostics(member.node.as_ref(), self.now.ros);
                 let bytes = outrider_msgs::encode(&health)?;
-                see(&Observed { topic: &topics::diagnostics(), now: self.now, bytes: &bytes });
+                see(&observed(member, &topics::diagnostics(), self.now, &bytes));
             }
         }
         Ok(())
@@ -242,6 +449,6 @@ impl Lockstep {
     }
 }
 
-fn is_due(node: &dyn HostedNode, now: Instant) -> bool {
-    node.has_input() || node.next_wakeup().is_some_and(|at| at <= now)
+fn observed<'a>(member: &'a Member, topic: &'a Topic, now: Now, bytes: &'a [u8]) -> Observed<'a> {
+    Observed { topic, from: member.name(), boot_id: member.node.spec().boot_id, now, bytes }
 }
