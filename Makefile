@@ -5,7 +5,7 @@ PYTEST := python -m pytest -q
 RUNS ?= runs
 FUZZ_S ?= 60
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps seeded-bugs fuzz golden clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps seeded-bugs faults fuzz golden clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,13 @@ bench-steps: setup ## Measured: a step of assurance and of the gate
 
 seeded-bugs: setup ## Seeds bugs into the gate, one at a time; exit code 1 if its tests miss one
 	@. .ros/env.sh && python tests/seeded_bugs/run.py
+
+faults: build ## Every fault, many times, in the simulator and over real processes; table in runs/faults, fails when a row misses
+	@. .ros/env.sh && mkdir -p $(RUNS)/faults && rm -f $(RUNS)/faults/*.csv && \
+		cargo build --release --locked -p outrider_evaluation --bin faults && \
+		{ target/release/faults --out $(RUNS)/faults >/dev/null; \
+		[ ! -e tests/faults/live/run.py ] || python tests/faults/live/run.py --out $(RUNS)/faults; \
+		target/release/faults merge $(RUNS)/faults; }
 
 fuzz: ## Fuzzes parser and engine of the monitors, FUZZ_S seconds each (needs cargo-fuzz)
 	@cd nodes/stl/fuzz && for target in parser engine; do mkdir -p corpus/$$target && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none \

@@ -26,8 +26,13 @@ impl Stage {
     pub fn load() -> anyhow::Result<Self> {
         let root = crate::root();
         let scenario = root.join("tests/faults/corner.yaml");
-        let files =
-            Files { config: root.join("config"), scenario: Some(scenario.clone()), tree: None, zones: None };
+        let files = Files {
+            config: root.join("config"),
+            scenario: Some(scenario.clone()),
+            tree: None,
+            zones: None,
+            permit_key: None,
+        };
         let mut resources = BTreeMap::new();
         for node in NODES {
             resources.insert(node, read_resources(node, &files)?);
