@@ -142,6 +142,9 @@ pub struct ScanQuality {
     /// Neighbouring beams without an answer span at most this angle, rad.
     #[garde(custom(within(0.005, 1.0)))]
     pub gap_max_rad: f64,
+    /// Ranges that change by less on average, from one scan to the next, are repeated and not measured, m.
+    #[garde(custom(within(1e-6, 0.01)))]
+    pub change_min_m: f64,
     /// Returns deeper inside the robot's outline than this are contact, m.
     #[garde(custom(within(0.005, 0.2)))]
     pub contact_depth_m: f64,

@@ -137,7 +137,7 @@ impl AssuranceNode {
     fn take(&mut self, now: Now, received: Instant, input: &Input) {
         match input {
             Input::Scan(scan) => {
-                self.known.scan.take(scan, received, &self.robot, &self.config.scan);
+                self.known.take_scan(scan, received, &self.robot, &self.config.scan);
                 self.urgent |= self.known.scan.touched(&self.config.scan);
             }
             Input::Odometry(odometry) => self.known.odometry.take(odometry, received),
@@ -162,6 +162,9 @@ impl AssuranceNode {
                 let changed = self.gate.as_ref().is_none_or(|(before, _)| before.mode != state.mode);
                 self.urgent |= changed;
                 self.mode.gate(state.mode, received);
+                if state.mode == GateMode::Disarmed {
+                    self.properties.acknowledge(received);
+                }
                 self.gate = Some((state.clone(), received));
             }
             Input::Rejected { topic, .. } => self.reject(topic, now.mono),

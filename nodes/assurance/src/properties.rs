@@ -22,6 +22,8 @@ struct Watched {
     columns: Vec<usize>,
     values: Vec<Option<f64>>,
     verdict: Option<Verdict>,
+    /// The violation that waits to be acknowledged, and when it was last there.
+    latch: Option<(Verdict, Instant)>,
 }
 
 /// All of them.
@@ -74,8 +76,18 @@ impl Properties {
             let was_ok = watched.verdict.is_some_and(|before| before.state == State::Ok);
             worse |= was_ok && verdict.state != State::Ok;
             watched.verdict = Some(verdict);
+            if watched.specification.latched && verdict.state == State::Violated {
+                watched.latch = Some((verdict, now.mono));
+            }
         }
         worse
+    }
+
+    /// Somebody has seen to what stopped the robot: the gate was seen disarmed at `at`. What is still violated then stays.
+    pub fn acknowledge(&mut self, at: Instant) {
+        for watched in &mut self.watched {
+            watched.latch = watched.latch.filter(|(_, violated)| *violated >= at);
+        }
     }
 
     /// A ROS clock that ran backwards: everything is learned anew.
@@ -91,7 +103,9 @@ impl Properties {
         (0_u8..).zip(&self.watched).map(|(index, watched)| {
             let rule = Rule::Property(Property { index, severity: watched.specification.severity });
             let scale = |v: &Verdict| watched.monitor.formula().scale_of(v.responsible).unwrap_or(1.0);
-            watched.verdict.map_or(Reading::unknown(rule), |v| reading(rule, &v, scale(&v)))
+            let held = watched.latch.filter(|_| watched.verdict.is_some_and(|v| v.state == State::Ok));
+            let verdict = held.map(|(verdict, _)| verdict).or(watched.verdict);
+            verdict.map_or(Reading::unknown(rule), |v| reading(rule, &v, scale(&v)))
         })
     }
 
@@ -138,7 +152,14 @@ impl Watched {
         let columns: Vec<usize> = signals.filter_map(|s| all.iter().position(|name| name == s)).collect();
         let monitor = Monitor::new(specification.formula.clone(), &specification.limits())
             .map_err(|e| refuse(name, e.to_string()))?;
-        Ok(Self { values: vec![None; columns.len()], columns, monitor, specification, verdict: None })
+        Ok(Self {
+            values: vec![None; columns.len()],
+            columns,
+            monitor,
+            specification,
+            verdict: None,
+            latch: None,
+        })
     }
 }
 

@@ -15,6 +15,8 @@ use std::collections::VecDeque;
 const HISTORY_LIMIT: usize = 64;
 /// Odometry is carried on by its twist for no longer than this.
 const EXTRAPOLATION_LIMIT: Span = Span::from_millis(250);
+/// Farther from one odometry to the next is a jump of its frame and no way, m.
+const JUMP_M: f64 = 0.5;
 /// Returns farther away are of no interest to a robot of this speed, m.
 const POINT_RANGE_M: f64 = 20.0;
 
@@ -148,6 +150,30 @@ pub(crate) struct OdometryHistory {
     /// Velocity of the newest.
     pub twist: Twist2,
     poses: VecDeque<(Stamp, Pose2)>,
+    /// All the way that was measured.
+    pub way: Way,
+}
+
+/// How far a robot has moved and turned, whatever the direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Way {
+    moved_m: f64,
+    turned_rad: f64,
+}
+
+impl Way {
+    fn add(&mut self, a_from_b: Pose2) {
+        let moved_m = libm::hypot(a_from_b.x_m, a_from_b.y_m);
+        if moved_m <= JUMP_M {
+            self.moved_m += moved_m;
+            self.turned_rad += a_from_b.yaw_rad.abs();
+        }
+    }
+
+    /// The most that a corner of the outline has moved since the way was `then`.
+    fn of_corners_since_m(&self, then: &Self, footprint: &Footprint) -> f64 {
+        (self.moved_m - then.moved_m) + (self.turned_rad - then.turned_rad) * footprint.circumscribed_m()
+    }
 }
 
 impl OdometryHistory {
@@ -161,6 +187,9 @@ impl OdometryHistory {
             return;
         }
         self.twist = odometry.twist;
+        if let Some((_, before)) = self.poses.back() {
+            self.way.add(before.inverse().then(odometry.odom_from_base));
+        }
         if self.poses.len() >= HISTORY_LIMIT {
             self.poses.pop_front();
         }
@@ -267,9 +296,24 @@ pub(crate) struct Knowledge {
     pub world: World,
     /// The raw detections.
     pub detections: Innovations,
+    /// The way when the scan was last seen to change.
+    seen_at: Way,
 }
 
 impl Knowledge {
+    /// Takes a scan.
+    pub fn take_scan(&mut self, scan: &Scan, received: Instant, robot: &Robot, config: &ScanQuality) {
+        self.scan.take(scan, received, robot, config);
+        if self.scan.change_m >= config.change_min_m {
+            self.seen_at = self.odometry.way;
+        }
+    }
+
+    /// How far a corner of the outline has moved since the scan last changed: on this way nothing was seen.
+    pub fn unseen_way_m(&self, footprint: &Footprint) -> f64 {
+        self.odometry.way.of_corners_since_m(&self.seen_at, footprint)
+    }
+
     /// Measured velocity; noise about standstill is standstill.
     pub fn twist(&self, config: &Config) -> Twist2 {
         let Twist2 { v_mps, w_radps } = self.odometry.twist;

@@ -55,6 +55,7 @@ signals! {
     scan_age_s: "s", "by stamp or arrival, the worse; none without a usable scan";
     odometry_age_s: "s", "by stamp or arrival, the worse; none without usable odometry";
     scan_change_m: "m", "mean change of the ranges from the last scan to the newest";
+    unseen_way_m: "m", "way of the outline's farthest corner since the scan last changed; none without fresh odometry";
     challenge_age_s: "s", "since the gate's newest challenge came; none before the first";
     permit_age_s: "s", "since the last permit was given; none before the first";
     gate_forwards: "", "1 while the gate lets permitted commands through, else 0; none when the gate is not heard";
@@ -107,6 +108,7 @@ impl Sources<'_> {
         values.velocity_mps = number(measured.v_mps);
         values.turn_rate_radps = number(measured.w_radps);
         let twist = self.known.twist(self.config);
+        values.unseen_way_m = number(self.known.unseen_way_m(&self.robot.footprint));
         values.stopping_distance_m = self.stopping_distance_m(twist);
         let points = self.known.points_at(self.now.ros);
         values.free_path_m = points.map(|points| free_path_m(twist, &self.robot.footprint, &points));

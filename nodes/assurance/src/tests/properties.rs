@@ -171,10 +171,17 @@ fn sensor_age() {
 fn frozen_scan() {
     let mut rig = cruising();
     rig.frozen = Some(rig.scan().ranges_m);
-    drive(&mut rig, 0.28, |_| {});
+    drive(&mut rig, 0.12, |_| {});
     assert_eq!(rig.reading("frozen_scan").verdict, Verdict::Ok, "one scan may repeat the last");
-    drive(&mut rig, 0.1, |_| {});
+    drive(&mut rig, 0.16, |_| {});
     broken(&rig, "frozen_scan", Verdict::Violated, Mode::SafeStop);
+    drive(&mut rig, 5.0, |rig| rig.twist = Twist2::ZERO);
+    assert_eq!(rig.reading("frozen_scan").verdict, Verdict::Violated, "standing still shows nothing");
+    rig.frozen = None;
+    // Somebody walks past.
+    rig.scene = Scene::wall(20.0, 1.0);
+    drive(&mut rig, 3.0, |_| {});
+    assert_eq!((rig.reading("frozen_scan").verdict, rig.mode()), (Verdict::Ok, Mode::Nominal));
     let mut resting = cruising();
     resting.twist = Twist2::ZERO;
     resting.frozen = Some(resting.scan().ranges_m);
@@ -213,6 +220,15 @@ fn command_following() {
         assert_eq!(rig.reading("command_following").verdict, Verdict::Ok, "wheels take their time");
         drive(&mut rig, 0.3, |_| {});
         broken(&rig, "command_following", Verdict::Violated, Mode::SafeStop);
+        // Nothing is asked of the wheels any more; that they obeyed is not shown by that.
+        (rig.twist, rig.commanded) = (Twist2::ZERO, None);
+        drive(&mut rig, 5.0, |_| {});
+        broken(&rig, "command_following", Verdict::Violated, Mode::SafeStop);
+        rig.gate = GateMode::Disarmed;
+        drive(&mut rig, 0.1, |_| {});
+        rig.gate = GateMode::Forwarding;
+        drive(&mut rig, 3.0, |_| {});
+        assert_eq!((rig.reading("command_following").verdict, rig.mode()), (Verdict::Ok, Mode::Nominal));
     }
 }
 
