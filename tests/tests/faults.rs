@@ -8,6 +8,7 @@ use outrider_evaluation::faults::{Campaign, Catalogue, Expected, Row, Stage, Tri
 use outrider_foundation::{Instant, Now};
 use outrider_msgs::geometry_msgs::TwistStamped;
 use outrider_msgs::outrider_msgs::{Command, OperatorRequest, Tick};
+use outrider_msgs::std_msgs::Bool;
 use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Sink, Topic};
 
 const HOW: Campaign = Campaign { repetitions: 1, jobs: 2, seed: 7 };
@@ -51,7 +52,10 @@ struct Broken {
     /// The last proposal of the planner that has arrived, and the last velocity that was published.
     proposal: TwistStamped,
     published: TwistStamped,
-    released: bool,
+    /// It has driven: before that even a broken one does as it must.
+    fast: bool,
+    pressed: bool,
+    released_at: Option<Instant>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -74,7 +78,25 @@ impl Broken {
             return node;
         }
         let (proposal, published) = (TwistStamped::default(), TwistStamped::default());
-        Box::new(Self { gate: node, harm, proposal, published, released: false })
+        Box::new(Self {
+            gate: node,
+            harm,
+            proposal,
+            published,
+            fast: false,
+            pressed: false,
+            released_at: None,
+        })
+    }
+
+    /// A reset when the button has been released, and from then on "arm" with every proposal.
+    fn arm(&mut self, now: Instant) {
+        let Some(released_at) = self.released_at else { return };
+        let at_once = now.since(released_at).as_s() < 0.03;
+        let action = if at_once { OperatorRequest::RESET } else { OperatorRequest::ARM };
+        let request = OperatorRequest { action, ..OperatorRequest::default() };
+        let bytes = outrider_msgs::encode(&request).unwrap();
+        self.gate.deliver(self.input("gate/operator_request"), now, &bytes);
     }
 
     fn input(&self, name: &str) -> usize {
@@ -99,31 +121,31 @@ impl HostedNode for Broken {
             self.proposal.twist.linear.x = command.v;
             self.proposal.twist.angular.z = command.w;
         }
-        self.released |= input == self.input("e_stop");
-        if self.harm == Harm::ArmsItself && self.released && input == self.input("assurance/permit") {
-            self.gate.deliver(input, received, bytes);
-            for action in [OperatorRequest::RESET, OperatorRequest::ARM] {
-                let request = OperatorRequest { action, ..OperatorRequest::default() };
-                let bytes = outrider_msgs::encode(&request).unwrap();
-                self.gate.deliver(self.input("gate/operator_request"), received, &bytes);
-            }
-            return;
+        if input == self.input("e_stop")
+            && let Ok(button) = outrider_msgs::decode::<Bool>(bytes)
+        {
+            self.released_at = (self.pressed && !button.data).then_some(received);
+            self.pressed = button.data;
+        }
+        if self.harm == Harm::ArmsItself && input == self.input("cmd_vel_nominal") {
+            self.arm(received);
         }
         self.gate.deliver(input, received, bytes);
     }
     fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
         let (harm, proposal) = (self.harm, self.proposal.clone());
-        let mut before = self.published.clone();
+        let (mut before, mut fast) = (self.published.clone(), self.fast);
         let tick = self.gate.step(now, &mut |output, bytes| {
             if output != 0 {
                 sink(output, bytes);
                 return;
             }
             let own: TwistStamped = outrider_msgs::decode(bytes).unwrap();
+            fast |= own.twist.linear.x > 0.4;
             let (v, was) = (own.twist.linear.x, before.twist.linear.x);
             let mut out = own.clone();
             match harm {
-                Harm::Bypassed => out.twist = proposal.twist.clone(),
+                Harm::Bypassed if fast => out.twist = proposal.twist.clone(),
                 Harm::HoldsOn if v < was => out.twist = before.twist.clone(),
                 Harm::NoSlew if v > was => out.twist.linear.x = 1.0,
                 Harm::GentleRamp if v < was => out.twist.linear.x = (was - 0.006).max(v),
@@ -132,7 +154,7 @@ impl HostedNode for Broken {
             before = out.clone();
             sink(output, &outrider_msgs::encode(&out).unwrap());
         });
-        self.published = before;
+        (self.published, self.fast) = (before, fast);
         tick
     }
     fn has_input(&self) -> bool {
@@ -162,7 +184,7 @@ fn misses(outcome: &Outcome, word: &str) {
 
 #[test]
 fn a_suite_without_a_gate_is_caught() {
-    let outcome = sabotaged("e_stop_pressed", Harm::Bypassed);
+    let outcome = sabotaged("assurance_killed", Harm::Bypassed);
     misses(&outcome, "no commanded zero");
     misses(&outcome, "out of the envelope");
 }

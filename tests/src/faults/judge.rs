@@ -167,7 +167,9 @@ fn stops(outcome: &mut Outcome, watch: &Watch, numbers: &Numbers, row: &Row, ove
     if again > 0 {
         outcome.misses.push(format!("moved {again} times while the fault was there"));
     }
-    (outcome.reaction_s, outcome.stop_s) = (slower, stood);
+    // Without its gate the robot reacts by itself; the command that comes later is not what stopped it.
+    outcome.reaction_s = slower.filter(|_| row.expected != Expected::RobotStops);
+    outcome.stop_s = stood;
     outcome.distance_m = stood.map(|_| watch.distance_m);
 }
 
