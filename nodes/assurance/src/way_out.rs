@@ -238,7 +238,8 @@ impl Site {
 
     /// What the robot is too near to: zones first, the one that is short of its distance by most.
     fn wedge(&self, bench: &Bench<'_>, extra_m: f64) -> Option<Wedge> {
-        let limit_m = bench.zone_margin_m();
+        // What an unsure position adds beyond as much again is no reason to move: moving does not make it surer.
+        let limit_m = bench.zone_margin_m().min(2.0 * bench.config.margins.zone_m);
         let of_zone = |(index, (_, polygon)): (usize, &(String, crate::zones::Polygon))| {
             let at = polygon.nearness(&bench.robot.footprint, self.map_from_base?, FAR_M);
             Some(Wedge { part: Part::Exclusion(index), value_m: at.distance_m, limit_m })

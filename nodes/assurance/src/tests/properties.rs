@@ -216,8 +216,11 @@ fn command_following() {
     ] {
         let mut rig = cruising();
         (rig.twist, rig.commanded) = (does, Some(commanded));
-        drive(&mut rig, 0.28, |_| {});
+        drive(&mut rig, 0.18, |_| {});
         assert_eq!(rig.reading("command_following").verdict, Verdict::Ok, "wheels take their time");
+        let other_way = commanded.v_mps * does.v_mps < 0.0;
+        drive(&mut rig, 0.1, |_| {});
+        assert_eq!(rig.reading("command_following").verdict == Verdict::Violated, other_way, "{does:?}");
         drive(&mut rig, 0.3, |_| {});
         broken(&rig, "command_following", Verdict::Violated, Mode::SafeStop);
         // Nothing is asked of the wheels any more; that they obeyed is not shown by that.
