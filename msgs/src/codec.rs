@@ -2,8 +2,6 @@
 
 use crate::Message;
 use byteorder::{BigEndian, LittleEndian};
-use serde::Serialize;
-use std::io::{self, Write};
 
 /// Representation identifier and options of plain little-endian CDR.
 const HEADER_LE: [u8; 4] = [0, 1, 0, 0];
@@ -68,41 +66,11 @@ pub fn encode<T: Message>(message: &T) -> Result<Vec<u8>, CodecError> {
 /// As [`encode`].
 pub fn encode_into<T: Message>(message: &T, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
     bytes.clear();
-    encode_to::<T, T>(message, bytes)
-}
-
-/// As [`encode`], piece by piece into any writer and without the heap. `value` is a message `T`, or something that borrows
-/// its parts and has the same layout.
-///
-/// # Errors
-/// As [`encode`], and when the writer fails.
-pub fn encode_to<T: Message, V: Serialize>(value: &V, writer: &mut impl Write) -> Result<(), CodecError> {
-    let content = |reason: String| CodecError::Content { type_name: T::TYPE_NAME, reason };
-    let mut counted = Counted { writer, count: 0 };
-    counted.write_all(&HEADER_LE).map_err(|e| content(e.to_string()))?;
-    let written = cdr_encoding::to_writer::<V, LittleEndian, _>(&mut counted, value);
-    written.map_err(|e| content(e.to_string()))?;
-    let padding = counted.count.next_multiple_of(ALIGNMENT) - counted.count;
-    let zeros = [0; ALIGNMENT];
-    counted.write_all(zeros.get(..padding).unwrap_or_default()).map_err(|e| content(e.to_string()))
-}
-
-/// Counts what it hands on.
-struct Counted<'a, W> {
-    writer: &'a mut W,
-    count: usize,
-}
-
-impl<W: Write> Write for Counted<'_, W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.writer.write(bytes)?;
-        self.count += written;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
+    bytes.extend_from_slice(&HEADER_LE);
+    let content = cdr_encoding::to_writer::<T, LittleEndian, _>(&mut *bytes, message);
+    content.map_err(|e| CodecError::Content { type_name: T::TYPE_NAME, reason: e.to_string() })?;
+    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    Ok(())
 }
 
 /// A message from bytes with their header, of either byte order.

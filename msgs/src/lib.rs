@@ -5,7 +5,7 @@
 
 mod codec;
 
-pub use codec::{CodecError, decode, encode, encode_into, encode_to};
+pub use codec::{CodecError, decode, encode, encode_into};
 
 /// A generated message.
 pub trait Message: serde::Serialize + serde::de::DeserializeOwned {

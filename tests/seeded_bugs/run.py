@@ -32,10 +32,10 @@ class Error(Exception):
     """What keeps the campaign from saying anything."""
 
 
-def seeded(row):
+def seeded(row, tree=ROOT):
     """The text of the row's file with its bug."""
     file, found, instead, _ = row
-    text = (ROOT / SOURCES / file).read_text()
+    text = (tree / SOURCES / file).read_text()
     count = text.count(found)
     if count != 1:
         raise Error(f"{file}: {count} times in the code, not once: {found!r}")
@@ -84,7 +84,7 @@ def campaign(rows):
         target = TREE / SOURCES / file
         before = target.read_text()
         begin = time.monotonic()
-        target.write_text(seeded(row))
+        target.write_text(seeded(row, TREE))
         try:
             caught = failures()
         except Error as error:

@@ -68,10 +68,20 @@ def wait_for(condition, limit_s, what):
 class Suite:
     """All nodes of a run. A context: whatever happens inside, no process is left behind."""
 
-    def __init__(self, folder, *, record=True, scenario=SCENARIO):
+    def __init__(
+        self, folder, *, record=True, scenario=SCENARIO, config=ROOT / "config", parameters=None, arguments=None,
+        environment=None, prefix=None,
+    ):
+        """`parameters` and `environment` for every node; `arguments` (after --ros-args) and `prefix` (a command that runs
+        the node) by node."""
         self.folder = pathlib.Path(folder)
         self.scenario = scenario
         self.record = record
+        self.config = config
+        self.parameters = parameters or {}
+        self.arguments = arguments or {}
+        self.environment = environment or {}
+        self.prefix = prefix or {}
         self.processes = {}
         self.domain, self._lock = reserve_domain()
 
@@ -94,24 +104,25 @@ class Suite:
     def __exit__(self, *_):
         self.end()
 
-    def start(self, node):
-        """Starts a node, also one that was killed."""
-        parameters = {"config": ROOT / "config"}
+    def start(self, node, *, label=None, **changed):
+        """Starts a node, also one that was killed; a second one of its kind by another label. `changed`: parameters."""
+        label = label or node
+        parameters = {"config": self.config}
         if node == "recorder":
             parameters["output"] = self.bag
         else:
             parameters["scenario"] = self.scenario
             parameters["wait_for_recorder_s"] = 10.0 if self.record else 0.0
-        command = [str(bin_dir() / node), "--ros-args"]
+        parameters |= self.parameters | changed
+        command = [*self.prefix.get(node, []), str(bin_dir() / node), "--ros-args", *self.arguments.get(node, [])]
         for key, value in parameters.items():
             command += ["-p", f"{key}:={value}"]
-        environment = os.environ | {
+        environment = mark_of(os.getpid()) | {
             "ROS_DOMAIN_ID": str(self.domain),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-            "OUTRIDER_DIE_WITH_PARENT": str(os.getpid()),
-        }
-        with open(self.folder / f"{node}.log", "ab") as log:
-            self.processes[node] = subprocess.Popen(
+        } | self.environment
+        with open(self.folder / f"{label}.log", "ab") as log:
+            self.processes[label] = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
 
@@ -146,9 +157,17 @@ class Suite:
         self._lock.close()
 
 
+MARK = "OUTRIDER_DIE_WITH_PARENT"
+
+
+def mark_of(pid):
+    """The environment of a process that is to die with this one."""
+    return os.environ | {MARK: str(pid)}
+
+
 def started_by(pid):
     """Process ids of the living processes which were told to die with this one."""
-    mark = f"OUTRIDER_DIE_WITH_PARENT={pid}".encode()
+    mark = f"{MARK}={pid}".encode()
     found = []
     for entry in pathlib.Path("/proc").iterdir():
         if not entry.name.isdigit():

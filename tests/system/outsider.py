@@ -36,8 +36,8 @@ class Outsider:
         listen = self.node.create_subscription
         listen(TwistStamped, "/cmd_vel", self._on_command, qos)
         listen(DiagnosticArray, "/diagnostics", self._on_health, qos)
-        listen(GateState, "/gate/state", lambda m: setattr(self, "gate", m), qos)
-        listen(GroundTruth, "/sim/ground_truth", lambda m: setattr(self, "truth", m), qos)
+        listen(GateState, "/gate/state", self._on_gate, qos)
+        listen(GroundTruth, "/sim/ground_truth", self._on_truth, qos)
         if not light:
             listen(WorldModel, "/world_model", self._on_world, qos)
             listen(Decision, "/decision", lambda m: setattr(self, "decision", m), qos)
@@ -69,6 +69,12 @@ class Outsider:
         stamp = message.header.stamp.sec + 1e-9 * message.header.stamp.nanosec
         with self.lock:
             self.commands.append((now, message.twist.linear.x, message.twist.angular.z, stamp))
+
+    def _on_gate(self, message):
+        self.gate = message
+
+    def _on_truth(self, message):
+        self.truth = message
 
     def _on_health(self, message):
         for status in message.status:

@@ -1,35 +1,71 @@
-//! The backup controller (Simplex: Sha, "Using simplicity to control complexity", IEEE Software 2001): what instead of a
-//! proposal that does not pass.
+//! The backup controllers (Simplex: Sha, "Using simplicity to control complexity", IEEE Software 2001): what instead of
+//! a proposal that does not pass. In this order:
 //!
-//! A proposal that is merely too fast is slowed down along its own curve, when that passes every rule about motion. In
-//! every other case the robot brakes along the curve that it is on: the gate takes a zero velocity down its braking ramp.
+//! 1. the proposal slowed down along its own curve, when it is merely too fast and passes every rule about motion then;
+//! 2. the brake: while the robot moves, the gate takes a zero velocity down its ramp, along the curve that it is on;
+//! 3. a slow way out of where the robot may not be, which has been verified (`way_out`);
+//! 4. hold: it stays where it is.
 
 use crate::command_checks::Bench;
 use crate::monitor::{Reading, Rule};
 use crate::motion::{Phase, is_zero, reckon};
 use outrider_foundation::Twist2;
-use outrider_foundation::data::{Command, Mode, TRAJECTORY_LIMIT, TrajectoryPoint};
+use outrider_foundation::data::{Command, Envelope, Mode, TRAJECTORY_LIMIT, TrajectoryPoint};
+
+/// Which one drives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Controller {
+    SlowDown,
+    Brake,
+    WayOut,
+    Hold,
+}
+
+impl Controller {
+    /// Its name and what it does, for records and for the reason of its commands.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::SlowDown => "slow-down (the proposal at the speed of the limit)",
+            Self::Brake => "brake (along the curve that it is on)",
+            Self::WayOut => "way out (slowly out of where it may not be)",
+            Self::Hold => "hold (it stays where it is)",
+        }
+    }
+}
 
 /// What is to be done instead, and how it was judged.
 #[derive(Clone, Debug)]
 pub(crate) struct Backup {
+    pub controller: Controller,
     pub twist: Twist2,
-    pub reason: &'static str,
+    /// Within which the gate has to keep it.
+    pub envelope: Envelope,
     pub readings: Vec<Reading>,
 }
 
-/// Chooses; `readings` are those of the proposal.
-pub(crate) fn choose(bench: &Bench<'_>, proposal: &Command, readings: &[Reading], mode: Mode) -> Backup {
-    if matches!(mode, Mode::Nominal | Mode::Degraded)
-        && let Some(twist) = slowed(bench, proposal.twist, readings)
-    {
-        let readings = bench.judge_motion(twist);
-        if readings.iter().all(Reading::is_ok) {
-            return Backup { twist, reason: "the proposal, slowed down to the limit", readings };
-        }
+/// The proposal, slowed down; `None` when that does not pass. `readings` are those of the proposal.
+pub(crate) fn slow_down(
+    bench: &Bench<'_>,
+    proposal: &Command,
+    readings: &[Reading],
+    mode: Mode,
+) -> Option<Backup> {
+    if !matches!(mode, Mode::Nominal | Mode::Degraded) {
+        return None;
     }
+    let twist = slowed(bench, proposal.twist, readings)?;
+    let readings = bench.judge_motion(twist);
+    let passes = readings.iter().all(Reading::is_ok);
+    let envelope = bench.envelope;
+    passes.then_some(Backup { controller: Controller::SlowDown, twist, envelope, readings })
+}
+
+/// Brake, or hold at rest: nothing better is left, whatever its readings say.
+pub(crate) fn stop(bench: &Bench<'_>) -> Backup {
+    let rests = is_zero(bench.known.twist(bench.config));
+    let controller = if rests { Controller::Hold } else { Controller::Brake };
     let readings = bench.judge_motion(Twist2::ZERO);
-    Backup { twist: Twist2::ZERO, reason: "brake along the curve", readings }
+    Backup { controller, twist: Twist2::ZERO, envelope: bench.envelope, readings }
 }
 
 /// The proposal's twist scaled down to the limits that it exceeds; `None` when speed is not what is wrong with it.
@@ -69,6 +105,6 @@ pub(crate) fn command(bench: &Bench<'_>, backup: &Backup, boot_id: u64, sequence
         data_stamp: bench.known.scan.source.stamp().unwrap_or_default(),
         world_model_sequence: bench.known.world.sequence,
         goal_id: 0,
-        reason: backup.reason.to_owned(),
+        reason: backup.controller.text().to_owned(),
     }
 }

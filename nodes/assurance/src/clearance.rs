@@ -1,17 +1,16 @@
 //! Distances between the swept outline and scan points.
 
+use crate::cloud::Seen;
 use crate::config::Margins;
 use crate::monitor::{Reading, Rule};
 use crate::motion::MotionPoint;
-use outrider_foundation::{Footprint, Point2, Pose2};
+use crate::sweep::{Closest, Outline, Sweep};
+use outrider_foundation::{Footprint, Point2, Pose2, Twist2};
 
 /// Distances beyond are of no interest, m. Also what is said when nothing is near.
 pub(crate) const FAR_M: f64 = 10.0;
 /// A motion that leaves a too small distance as it is keeps this much, m: above rounding, below everything else.
 pub(crate) const UNCHANGED_M: f64 = 1e-6;
-
-/// Points this much farther than the nearest are looked at first, m.
-const NEAR_M: f64 = 0.1;
 
 /// How close a motion may come to scan points.
 ///
@@ -36,140 +35,157 @@ impl Keep {
         Self { margin_m: margins.floor_m, floor_m: margins.floor_m, creep_m: margins.creep_m }
     }
 
-    /// Distance to be kept from a point that is `d0_m` away now, when the nearest is `nearest_m` away.
-    fn required_m(&self, d0_m: f64, nearest_m: f64) -> f64 {
-        let allowed_m = (nearest_m - self.creep_m).clamp(self.floor_m, self.margin_m);
-        allowed_m.min(d0_m - UNCHANGED_M)
+    /// Distance to be kept from every point when the nearest is `nearest_m` away now; from one that is `d0_m` away itself, no
+    /// more than that less [`UNCHANGED_M`].
+    fn allowed_m(&self, nearest_m: f64) -> f64 {
+        (nearest_m - self.creep_m).clamp(self.floor_m, self.margin_m)
     }
 }
 
-/// The footprint with what makes many distances cheap.
-struct Outline<'a> {
-    footprint: &'a Footprint,
-    /// Outward normal of every edge, and its distance from the origin.
-    edges: Vec<(f64, f64, f64)>,
+/// What became of a motion past points.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cleared {
+    pub reading: Reading,
+    /// What limits it.
+    pub closest: Closest,
+    /// The most that any point requires.
+    pub allowed_m: f64,
 }
 
-impl<'a> Outline<'a> {
-    fn new(footprint: &'a Footprint) -> Self {
-        let corners = footprint.corners();
-        let next = corners.iter().cycle().skip(1);
-        let edge = |(a, b): (&Point2, &Point2)| {
-            let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
-            let length_m = libm::hypot(dx, dy);
-            let (nx, ny) = (dy / length_m, -dx / length_m);
-            (nx, ny, nx * a.x_m + ny * a.y_m)
-        };
-        Self { footprint, edges: corners.iter().zip(next).map(edge).collect() }
-    }
-
-    /// Signed distance of a point, or any number from `enough_m` up when it is at least that far.
-    fn distance_m(&self, p: Point2, enough_m: f64) -> f64 {
-        // The greatest distance beyond an edge's line: never more than the distance.
-        let beyond_m = self
-            .edges
-            .iter()
-            .map(|(nx, ny, offset)| nx * p.x_m + ny * p.y_m - offset)
-            .fold(f64::NEG_INFINITY, f64::max);
-        if beyond_m >= enough_m { beyond_m } else { self.footprint.signed_distance_m(p) }
-    }
-}
-
-/// A pose with its sine and cosine, for points of the base that are to be seen from it.
-struct View {
-    x_m: f64,
-    y_m: f64,
-    sin: f64,
-    cos: f64,
-}
-
-impl View {
-    fn new(pose: Pose2) -> Self {
-        let (sin, cos) = libm::sincos(pose.yaw_rad);
-        Self { x_m: pose.x_m, y_m: pose.y_m, sin, cos }
-    }
-
-    fn see(&self, p: Point2) -> Point2 {
-        let (dx, dy) = (p.x_m - self.x_m, p.y_m - self.y_m);
-        Point2::new(self.cos * dx + self.sin * dy, self.cos * dy - self.sin * dx)
-    }
-}
-
-/// Least distance that a motion keeps from `points`, given in the frame of the motion's start.
+/// Least distance that a motion keeps from points seen from its start.
 pub(crate) fn from_points(
     rule: Rule,
     motion: &[MotionPoint],
     footprint: &Footprint,
-    points: &[Point2],
+    seen: &Seen<'_>,
     keep: Keep,
 ) -> Reading {
-    let origin = Point2::default();
+    judge(rule, motion, footprint, seen, keep).reading
+}
+
+/// As [`from_points`], with what limits it.
+pub(crate) fn judge(
+    rule: Rule,
+    motion: &[MotionPoint],
+    footprint: &Footprint,
+    seen: &Seen<'_>,
+    keep: Keep,
+) -> Cleared {
     let outline = Outline::new(footprint);
-    let nearest_m = points.iter().fold(FAR_M, |least, p| outline.distance_m(*p, least).min(least));
-    let reach_m = motion.iter().map(|m| m.pose.position().distance_m(origin)).fold(0.0, f64::max);
-    let views: Vec<View> = motion.iter().map(|m| View::new(m.pose)).collect();
-    let mut worst = (FAR_M - keep.margin_m, FAR_M, keep.margin_m);
-    // The nearest first: the smaller the worst so far, the more can be passed over.
-    let near = |p: &&Point2| outline.distance_m(**p, nearest_m + NEAR_M) < nearest_m + NEAR_M;
-    for point in points.iter().filter(near).chain(points) {
-        let beyond_m = point.distance_m(origin) - reach_m - footprint.circumscribed_m() - keep.margin_m;
-        if beyond_m >= worst.0 {
-            continue;
-        }
-        let required_m = keep.required_m(outline.distance_m(*point, keep.margin_m + keep.creep_m), nearest_m);
-        for view in &views {
-            let distance_m = outline.distance_m(view.see(*point), worst.0 + required_m);
-            if distance_m - required_m < worst.0 {
-                worst = (distance_m - required_m, distance_m, required_m);
-            }
-        }
-    }
-    Reading::new(rule, worst.0, worst.1, worst.2)
+    let at_start = [MotionPoint { t_s: 0.0, pose: Pose2::IDENTITY, twist: Twist2::ZERO }];
+    let nothing = Closest::nothing(FAR_M, keep.margin_m);
+    let sweeps = (Sweep::new(&outline, seen, &at_start), Sweep::new(&outline, seen, motion));
+    let (Some(mut start), Some(mut sweep)) = sweeps else {
+        let reading = Reading::invalid(rule, f64::NAN, keep.margin_m);
+        return Cleared { reading, closest: nothing, allowed_m: keep.margin_m };
+    };
+    let nearest = start.closest(Closest::nothing(FAR_M, 0.0), 0.0, None, |_| 0.0);
+    let allowed_m = keep.allowed_m(nearest.distance_m);
+    let from_start_m = |p: Point2| outline.distance_m(seen.base_from_points.apply(p));
+    let closest =
+        sweep.closest(nothing, allowed_m, nearest.at, |p| allowed_m.min(from_start_m(p) - UNCHANGED_M));
+    let reading = Reading::new(rule, closest.excess_m, closest.distance_m, closest.required_m);
+    Cleared { reading, closest, allowed_m }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cloud::Cloud;
     use crate::motion::{Phase, reckon};
-    use outrider_foundation::Twist2;
+    use crate::tests::convex_outline;
     use outrider_foundation::robot::{Robot, example};
     use proptest::prelude::*;
 
     const KEEP: Keep = Keep { margin_m: 0.05, floor_m: 0.01, creep_m: 0.002 };
 
+    fn cloud(points: &[Point2]) -> Cloud {
+        let mut cloud = Cloud::default();
+        cloud.replace(points.iter().copied());
+        cloud
+    }
+
     fn judge(twist: Twist2, points: &[Point2]) -> Reading {
         let robot = Robot::new(example::amr()).unwrap();
         let motion = reckon(twist, &[Phase { target: twist, duration_s: 0.2 }], &robot.limits).unwrap();
-        from_points(Rule::CommandClearance, &motion, &robot.footprint, points, KEEP)
+        let cloud = cloud(points);
+        let seen = Seen::new(&cloud, Pose2::IDENTITY);
+        from_points(Rule::CommandClearance, &motion, &robot.footprint, &seen, KEEP)
+    }
+
+    /// What the rule says, point by point and pose by pose: the least of distance less what is required.
+    fn brute_m(motion: &[MotionPoint], footprint: &Footprint, points: &[Point2], keep: Keep) -> f64 {
+        let d = |p: &Point2| footprint.signed_distance_m(*p);
+        let nearest = points.iter().map(d).fold(FAR_M, f64::min);
+        let each = points.iter().flat_map(|p| {
+            let required = keep.allowed_m(nearest).min(d(p) - UNCHANGED_M);
+            motion.iter().map(move |m| footprint.signed_distance_m(m.pose.inverse().apply(*p)) - required)
+        });
+        each.fold(FAR_M - keep.margin_m, f64::min)
+    }
+
+    fn points(count: std::ops::Range<usize>, far_m: f64) -> impl Strategy<Value = Vec<Point2>> {
+        let point = (-far_m..far_m, -far_m..far_m).prop_map(|(x, y)| Point2::new(x, y));
+        prop::collection::vec(point, count)
     }
 
     proptest! {
         /// The pruning changes nothing.
         #[test]
-        fn pruned_equals_brute_force(
-            v in -0.3..1.0f64, w in -1.2..1.2f64,
-            points in prop::collection::vec((-4.0..4.0f64, -4.0..4.0f64), 1..60)
-        ) {
+        fn pruned_equals_brute_force(v in -0.3..1.0f64, w in -1.2..1.2f64, points in points(1..60, 4.0)) {
             let robot = Robot::new(example::amr()).unwrap();
-            let points: Vec<_> = points.into_iter().map(|(x, y)| Point2::new(x, y)).collect();
             let twist = Twist2::new(v, w);
             let motion = reckon(twist, &[Phase { target: twist, duration_s: 0.2 }], &robot.limits).unwrap();
-            let reading = from_points(Rule::CommandClearance, &motion, &robot.footprint, &points, KEEP);
-            let d = |p: &Point2| robot.footprint.signed_distance_m(*p);
-            let nearest = points.iter().map(d).fold(FAR_M, f64::min);
-            let brute = points.iter().flat_map(|p| {
-                let required = KEEP.required_m(d(p), nearest);
-                let footprint = &robot.footprint;
-                motion.iter().map(move |m| footprint.signed_distance_m(m.pose.inverse().apply(*p)) - required)
-            }).fold(f64::INFINITY, f64::min);
-            prop_assert!((reading.robustness - brute.min(FAR_M - KEEP.margin_m)).abs() < 1e-12);
+            let brute = brute_m(&motion, &robot.footprint, &points, KEEP);
+            prop_assert!((judge(twist, &points).robustness - brute).abs() < 1e-12);
+        }
+
+        /// Nor with any outline, any poses in any order, other margins, and points that are seen from elsewhere; and what is
+        /// said to limit the motion is what limits it.
+        #[test]
+        fn any_sweep_equals_brute_force(
+            footprint in convex_outline(),
+            poses in prop::collection::vec((-1.0..1.0f64, -1.0..1.0f64, -3.2..3.2f64), 1..12),
+            near in points(0..30, 1.5), far in points(0..30, 12.0),
+            (x, y, yaw) in (-3.0..3.0f64, -3.0..3.0f64, -3.2..3.2f64),
+            (margin_m, floor, creep_m) in (0.005..1.0f64, 0.0..1.0f64, 0.0..0.01f64),
+        ) {
+            let keep = Keep { margin_m, floor_m: margin_m * floor, creep_m };
+            let motion: Vec<_> = poses.iter().map(|(x, y, yaw)| MotionPoint {
+                t_s: 0.0, pose: Pose2::new(*x, *y, *yaw), twist: Twist2::ZERO
+            }).collect();
+            let base_from_points = Pose2::new(x, y, yaw);
+            let points: Vec<Point2> = near.iter().chain(&far).copied().collect();
+            let elsewhere: Vec<Point2> = points.iter().map(|p| base_from_points.inverse().apply(*p)).collect();
+            let cloud = cloud(&elsewhere);
+            let seen = Seen::new(&cloud, base_from_points);
+            let cleared = super::judge(Rule::TailClearance, &motion, &footprint, &seen, keep);
+            let brute = brute_m(&motion, &footprint, &points, keep);
+            prop_assert!((cleared.reading.robustness - brute).abs() < 1e-12, "{cleared:?} {brute}");
+            if let Some(touch) = cleared.closest.at {
+                let there = motion[touch.pose].pose.inverse().apply(base_from_points.apply(touch.point));
+                let distance_m = footprint.signed_distance_m(there);
+                prop_assert!((distance_m - cleared.reading.value).abs() < 1e-12);
+            } else {
+                prop_assert!((brute - (FAR_M - margin_m)).abs() < 1e-12);
+            }
         }
 
         #[test]
-        fn at_rest_nothing_is_too_near(points in prop::collection::vec((-1.0..1.0f64, -1.0..1.0f64), 1..60)) {
-            let points: Vec<_> = points.into_iter().map(|(x, y)| Point2::new(x, y)).collect();
+        fn at_rest_nothing_is_too_near(points in points(1..60, 1.0)) {
             prop_assert!(judge(Twist2::ZERO, &points).is_positive());
         }
+    }
+
+    #[test]
+    fn a_pose_that_is_no_number_cannot_be_judged() {
+        let robot = Robot::new(example::amr()).unwrap();
+        let cloud = cloud(&[Point2::new(2.0, 0.0)]);
+        let seen = Seen::new(&cloud, Pose2::IDENTITY);
+        let pose = Pose2::new(f64::NAN, 0.0, 0.0);
+        let motion = [MotionPoint { t_s: 0.0, pose, twist: Twist2::ZERO }];
+        let reading = from_points(Rule::TailClearance, &motion, &robot.footprint, &seen, KEEP);
+        assert_eq!(reading.verdict, outrider_foundation::data::Verdict::Invalid);
     }
 
     #[test]

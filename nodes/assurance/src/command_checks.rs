@@ -1,21 +1,29 @@
 //! Rules about one command: whether the robot may do what is proposed.
 
 use crate::Config;
-use crate::clearance::{self, FAR_M, Keep};
+use crate::certificate::{Certificate, Certifier};
+use crate::clearance::{self, Keep};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::{MotionPoint, Phase, is_zero, reckon};
+use crate::reach;
+use crate::rigid::Rigid;
 use crate::sensing::Knowledge;
 use crate::tail_shape;
-use crate::tracks::{self, TrackRules};
+use crate::tracks::{self, Met, TrackRules};
 use crate::zones::ZoneMap;
 use outrider_foundation::data::{Command, Envelope};
 use outrider_foundation::{Now, Pose2, Robot, Span, Twist2};
 
 /// Rounding of limits that were computed on the other side, in m/s and rad/s.
-const ROUNDING: f64 = 1e-9;
+pub(crate) const ROUNDING: f64 = 1e-9;
 
-/// Overlap with an exclusion zone below which the robot is inside as a whole.
-const ALL_INSIDE: f64 = -0.999;
+/// What a motion is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Ordinary,
+    /// Out of where the robot may not be: stricter about what is near, see `zone_checks` for zones.
+    WayOut,
+}
 
 /// What a command is judged against.
 #[derive(Clone, Copy)]
@@ -24,6 +32,7 @@ pub(crate) struct Bench<'a> {
     pub known: &'a Knowledge,
     pub config: &'a Config,
     pub robot: &'a Robot,
+    pub certifier: &'a Certifier,
     pub zones: &'a ZoneMap,
     pub envelope: Envelope,
     /// What the gate published last, when that is known: the wheels go there first.
@@ -52,31 +61,67 @@ impl Bench<'_> {
 
     /// The rules about the motion that a velocity leads to.
     pub fn judge_motion(&self, twist: Twist2) -> Vec<Reading> {
+        let hold_s = self.config.reaction_s(&self.robot.limits);
+        self.judge_motion_as(twist, self.motion(twist, hold_s).as_deref(), Purpose::Ordinary)
+    }
+
+    /// The same, for a motion that has been reckoned; `None` for one that could not be.
+    pub fn judge_motion_as(
+        &self,
+        twist: Twist2,
+        motion: Option<&[MotionPoint]>,
+        purpose: Purpose,
+    ) -> Vec<Reading> {
         let mut readings = self.limits(twist);
-        let margins = &self.config.margins;
-        let Some(motion) = self.motion(twist) else {
-            readings.push(Reading::invalid(Rule::CommandClearance, f64::NAN, margins.scan_m));
+        let keep = self.keep(purpose);
+        let Some(motion) = motion else {
+            readings.push(Reading::invalid(Rule::CommandClearance, f64::NAN, keep.margin_m));
             return readings;
         };
-        let keep = Keep::for_commands(margins);
-        readings.push(match self.known.points_at(self.now.ros) {
-            Some(points) => {
-                let footprint = &self.robot.footprint;
-                clearance::from_points(Rule::CommandClearance, &motion, footprint, &points, keep)
-            }
-            None => Reading::invalid(Rule::CommandClearance, f64::NAN, margins.scan_m),
-        });
+        let mut certificate = Certificate::default();
+        readings.push(self.clear_of_points(motion, keep, &mut certificate));
         let Some(base_from_world) = self.known.base_from_world(self.now.ros) else {
             readings.push(Reading::invalid(Rule::Tracks, f64::NAN, self.config.tracks.margin_m));
+            readings.push(certificate.reading());
             return readings;
         };
-        readings.push(self.tracks(&motion, base_from_world));
+        let (tracks, met) = self.tracks(motion, base_from_world);
+        readings.extend(tracks);
+        certificate.add(met.map_or(0.0, |met| self.certifier.disc_off_m(&met)));
+        readings.push(certificate.reading());
         if self.known.world.localised {
             let map_from_base = base_from_world.inverse();
-            readings.push(self.exclusion_zones(&motion, map_from_base));
-            readings.push(self.speed_zones(twist, &motion, map_from_base));
+            readings.push(self.exclusion_zones(motion, map_from_base, purpose));
+            readings.push(self.speed_zones(twist, motion, map_from_base));
+            readings.push(self.direction_zones(motion, map_from_base));
         }
         readings
+    }
+
+    /// Against the raw scan, and whether parry3d says the same.
+    fn clear_of_points(&self, motion: &[MotionPoint], keep: Keep, certificate: &mut Certificate) -> Reading {
+        let rule = Rule::CommandClearance;
+        let Some(points) = self.known.points_at(self.now.ros) else {
+            return Reading::invalid(rule, f64::NAN, keep.margin_m);
+        };
+        let footprint = &self.robot.footprint;
+        let cleared = clearance::judge(rule, motion, footprint, &points, keep);
+        certificate.add(self.certifier.sweep_off_m(motion, &points, footprint, &cleared, self.turn()));
+        cleared.reading
+    }
+
+    /// Another number every millisecond.
+    fn turn(&self) -> u64 {
+        self.now.ros.nanos().unsigned_abs() / 1_000_000
+    }
+
+    fn keep(&self, purpose: Purpose) -> Keep {
+        let margins = &self.config.margins;
+        match purpose {
+            Purpose::Ordinary => Keep::for_commands(margins),
+            // What is below the margin may not shrink at all.
+            Purpose::WayOut => Keep { margin_m: margins.scan_m, floor_m: margins.scan_m, creep_m: 0.0 },
+        }
     }
 
     fn limits(&self, twist: Twist2) -> Vec<Reading> {
@@ -90,16 +135,15 @@ impl Bench<'_> {
         ]
     }
 
-    /// What the robot will do: what was published last for as long as the wheels need, the command for the rest of the
-    /// reaction time, then the gate's stop.
-    fn motion(&self, twist: Twist2) -> Option<Vec<MotionPoint>> {
+    /// What the robot will do: what was published last for as long as the wheels need, the velocity for the rest of
+    /// `hold_s`, then the gate's stop.
+    pub fn motion(&self, twist: Twist2, hold_s: f64) -> Option<Vec<MotionPoint>> {
         let measured = self.known.twist(self.config);
         let limits = &self.robot.limits;
         let delay_s = limits.actuator_delay_s;
-        let rest_s = self.config.reaction_s(limits) - delay_s;
         let phases = [
             Phase { target: self.published.unwrap_or(measured), duration_s: delay_s },
-            Phase { target: twist, duration_s: rest_s },
+            Phase { target: twist, duration_s: hold_s - delay_s },
         ];
         reckon(measured, &phases, limits)
     }
@@ -142,63 +186,15 @@ impl Bench<'_> {
         clearance::from_points(rule, &tail, &self.robot.footprint, &points, keep)
     }
 
-    fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> Reading {
+    fn tracks(&self, motion: &[MotionPoint], base_from_tracks: Pose2) -> ([Reading; 2], Option<Met>) {
         let age_s = self.known.world_age_s(self.now);
-        let rules = TrackRules { config: &self.config.tracks, base_from_tracks, age_s };
-        tracks::judge(motion, &self.robot.footprint, &self.known.world.tracks, rules)
-    }
-
-    fn exclusion_zones(&self, motion: &[MotionPoint], map_from_base: Pose2) -> Reading {
-        let footprint = &self.robot.footprint;
-        let sigma_m = self.known.world.position_sigma_m;
-        let margin_m = self.config.margins.zone_m + self.config.uncertainty.zone_sigma_gain * sigma_m;
-        let rule = Rule::ExclusionZones;
-        let mut worst = Reading::new(rule, FAR_M, FAR_M, margin_m);
-        for (index, (_, polygon)) in self.zones.exclusion.iter().enumerate() {
-            let distance_m = |at: &MotionPoint| {
-                polygon.distance_to_footprint_m(footprint, map_from_base.then(at.pose), FAR_M)
-            };
-            let Some(now_m) = motion.first().map(distance_m) else { continue };
-            if now_m < ALL_INSIDE && motion.iter().any(|m| !is_zero(m.twist)) {
-                // No way is better than another as far as the overlap tells: somebody has to drive it out by hand.
-                return Reading::new(rule, -1.0, now_m, 0.0).part(Part::Exclusion(index));
-            }
-            // Partly inside, or too near: the way out is open, the way in is not.
-            let required_m = margin_m.min(now_m - 1e-6);
-            for at in motion {
-                let value_m = distance_m(at);
-                let reading = Reading::new(rule, value_m - required_m, value_m, required_m);
-                if !reading.robustness.is_finite() {
-                    return reading.part(Part::Exclusion(index));
-                }
-                if reading.robustness < worst.robustness {
-                    worst = reading.part(Part::Exclusion(index));
-                }
-            }
-        }
-        worst
-    }
-
-    /// Speed wherever the motion has the robot's base inside a zone: so it slows down before it enters.
-    fn speed_zones(&self, twist: Twist2, motion: &[MotionPoint], map_from_base: Pose2) -> Reading {
-        let limit_mps = self.envelope.v_max_mps;
-        let rule = Rule::ZoneSpeed;
-        let mut worst = Reading::new(rule, self.robot.limits.v_max_mps, 0.0, limit_mps);
-        let tolerance_mps = self.config.margins.speed_tolerance_mps;
-        for (index, (_, polygon, v_max_mps)) in self.zones.speed.iter().enumerate() {
-            let inside = motion.iter().filter(|m| polygon.contains(map_from_base.apply(m.pose.position())));
-            let Some(fastest_mps) = inside.map(|m| m.twist.v_mps.abs()).reduce(f64::max) else { continue };
-            // The command itself has to keep the limit; what is measured has noise.
-            let over_mps = (fastest_mps - tolerance_mps).max(twist.v_mps.abs() - ROUNDING);
-            let reading = Reading::new(rule, v_max_mps - over_mps, over_mps, *v_max_mps);
-            if !reading.robustness.is_finite() {
-                return reading.part(Part::SpeedZone(index));
-            }
-            if reading.robustness < worst.robustness {
-                worst = reading.part(Part::SpeedZone(index));
-            }
-        }
-        worst
+        let (footprint, world) = (&self.robot.footprint, &self.known.world);
+        let reaction_s = self.config.reaction_s(&self.robot.limits);
+        let base_from_tracks = Rigid::new(base_from_tracks);
+        let (config, bounds) = (&self.config.tracks, world.bounds.as_slice());
+        let rules = TrackRules { config, bounds, base_from_tracks, age_s, reaction_s };
+        let (expected, met) = tracks::judge(motion, footprint, &world.tracks, rules);
+        ([expected, reach::judge(motion, footprint, &world.tracks, rules)], met)
     }
 }
 

@@ -64,6 +64,27 @@ pub struct Config {
     /// Speeds in DEGRADED.
     #[garde(dive)]
     pub degraded: ModeLimits,
+    /// Slowly out of where the robot may not be.
+    #[garde(dive)]
+    pub way_out: WayOut,
+}
+
+/// Slowly out of where the robot may not be: when, how fast and how far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct WayOut {
+    /// The planner has been refused for this long, s.
+    #[garde(custom(within(0.5, 60.0)))]
+    pub after_s: f64,
+    /// Speed, m/s; the robot's own limits hold as well.
+    #[garde(custom(within(0.02, 0.15)))]
+    pub v_max_mps: f64,
+    /// Turn rate, rad/s; the robot's own limits hold as well.
+    #[garde(custom(within(0.05, 0.4)))]
+    pub w_max_radps: f64,
+    /// Way of the outline's fastest corner after which somebody has to drive it by hand, m.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub distance_max_m: f64,
 }
 
 /// Parts of the reaction time; the permit's time to live and the robot's actuator delay are added.
@@ -121,6 +142,9 @@ pub struct ScanQuality {
     /// Neighbouring beams without an answer span at most this angle, rad.
     #[garde(custom(within(0.005, 1.0)))]
     pub gap_max_rad: f64,
+    /// Ranges that change by less on average, from one scan to the next, are repeated and not measured, m.
+    #[garde(custom(within(1e-6, 0.01)))]
+    pub change_min_m: f64,
     /// Returns deeper inside the robot's outline than this are contact, m.
     #[garde(custom(within(0.005, 0.2)))]
     pub contact_depth_m: f64,
@@ -202,15 +226,106 @@ pub struct Tracks {
     /// Growth of the disc of an object that is no longer seen, m/s.
     #[garde(custom(within(0.0, 5.0)))]
     pub unseen_growth_mps: f64,
+    /// What predictions are taken to be wrong by.
+    #[garde(dive)]
+    pub conformal: Conformal,
+    /// Where objects can be at the worst.
+    #[garde(dive)]
+    pub reachable: Reachable,
 }
 
-/// How well the position must be known.
+/// What predictions are taken to be wrong by, whatever is stated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Conformal {
+    /// Share of predictions that may be wrong by more than the bound.
+    #[garde(custom(within(0.01, 0.5)))]
+    pub miss_rate: f64,
+    /// So many residuals of a class, model and version are kept.
+    #[garde(range(min = 1, max = 200))]
+    pub window: u32,
+    /// The bound half a second ahead while there are too few residuals for one, m.
+    #[garde(custom(within(0.05, 2.0)))]
+    pub prior_half_second_m: f64,
+    /// The same one second ahead, m.
+    #[garde(custom(within(0.05, 2.0)))]
+    pub prior_second_m: f64,
+    /// No more than this is added to an object's radius, m.
+    #[garde(custom(within(0.05, 2.0)))]
+    pub cap_m: f64,
+}
+
+/// Where objects can be at the worst.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Reachable {
+    /// How objects may change their velocity, m/s².
+    #[garde(custom(within(0.1, 10.0)))]
+    pub accel_mps2: f64,
+    /// How fast they may go, m/s.
+    #[garde(custom(within(0.1, 10.0)))]
+    pub speed_mps: f64,
+    /// Farther ahead than this nothing is said, s.
+    #[garde(custom(within(0.2, 10.0)))]
+    pub horizon_s: f64,
+    /// Classes that may do more. None may be said to do less: the class is the detector's word as well.
+    #[garde(length(max = 16), dive)]
+    pub faster: Vec<Faster>,
+}
+
+/// A class whose objects may go faster than others.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Faster {
+    /// As the detector names it.
+    #[garde(length(min = 1, max = 64))]
+    pub class: String,
+    /// m/s².
+    #[garde(custom(within(0.1, 10.0)))]
+    pub accel_mps2: f64,
+    /// m/s.
+    #[garde(custom(within(0.1, 20.0)))]
+    pub speed_mps: f64,
+}
+
+impl Reachable {
+    /// Greatest acceleration and speed of a class.
+    pub(crate) fn of(&self, class: &str) -> (f64, f64) {
+        let of_class = self.faster.iter().find(|f| f.class == class);
+        of_class.map_or((self.accel_mps2, self.speed_mps), |f| {
+            (f.accel_mps2.max(self.accel_mps2), f.speed_mps.max(self.speed_mps))
+        })
+    }
+}
+
+/// How well the position must be known, and how the certainty of detections is tried.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Uncertainty {
     /// Standard deviations of the position that are added to the distance from exclusion zones.
     #[garde(custom(within(0.0, 6.0)))]
     pub zone_sigma_gain: f64,
+    /// Detections against tracks.
+    #[garde(dive)]
+    pub nis: Nis,
+}
+
+/// Normalised innovations squared of detections.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Nis {
+    /// So many of a class, model and version are kept.
+    #[garde(range(min = 10, max = 500))]
+    pub window: u32,
+    /// So many there must be before they are judged.
+    #[garde(range(min = 10, max = 500))]
+    pub samples_min: u32,
+    /// A detection farther from where a track is expected does not belong to it, m.
+    #[garde(custom(within(0.2, 5.0)))]
+    pub gate_m: f64,
+    /// Standard deviation that is nobody's fault, m.
+    #[garde(custom(within(0.005, 0.2)))]
+    pub sigma_floor_m: f64,
 }
 
 /// Speeds in a mode.
@@ -229,7 +344,9 @@ impl Config {
     /// Checks ranges, and speeds against the robot's.
     pub(crate) fn check(&self, limits: &DriveLimits) -> Result<(), AssuranceError> {
         self.validate().map_err(|report| AssuranceError::Config(report.to_string().trim().to_owned()))?;
+        self.check_conformal()?;
         let (nominal, degraded, margins) = (&self.nominal, &self.degraded, &self.margins);
+        let nis = &self.uncertainty.nis;
         let checks = [
             ("nominal.v_max_mps", nominal.v_max_mps, limits.v_max_mps, "limits.v_max_mps of the robot"),
             (
@@ -241,9 +358,36 @@ impl Config {
             ("degraded.v_max_mps", degraded.v_max_mps, nominal.v_max_mps, "nominal.v_max_mps"),
             ("degraded.w_max_radps", degraded.w_max_radps, nominal.w_max_radps, "nominal.w_max_radps"),
             ("margins.floor_m", margins.floor_m, margins.scan_m, "margins.scan_m"),
+            (
+                "uncertainty.nis.samples_min",
+                f64::from(nis.samples_min),
+                f64::from(nis.window),
+                "uncertainty.nis.window",
+            ),
         ];
         match checks.into_iter().find(|(_, value, limit, _)| value > limit) {
             Some((key, value, limit, by)) => Err(AssuranceError::Bounded { key, value, limit, by }),
+            None => Ok(()),
+        }
+    }
+
+    /// A window without the quantile would leave the prior in force for ever, and a class cannot be slower than all.
+    fn check_conformal(&self) -> Result<(), AssuranceError> {
+        let conformal = &self.tracks.conformal;
+        let needed = (1.0 - conformal.miss_rate) / conformal.miss_rate;
+        if f64::from(conformal.window) < needed {
+            let window = conformal.window;
+            return Err(AssuranceError::Config(format!(
+                "tracks.conformal.window: {window} is less than {needed:.0}, which this miss_rate needs"
+            )));
+        }
+        let all = &self.tracks.reachable;
+        let slower = |f: &&Faster| f.accel_mps2 < all.accel_mps2 || f.speed_mps < all.speed_mps;
+        match all.faster.iter().find(slower) {
+            Some(f) => Err(AssuranceError::Config(format!(
+                "tracks.reachable.faster: {} is slower than all are taken to be",
+                f.class
+            ))),
             None => Ok(()),
         }
     }

@@ -2,11 +2,12 @@
 
 use crate::Config;
 use crate::mode::{Cause, Change};
-use crate::monitor::{Part, Reading, Rule};
+use crate::monitor::{Part, Reading, Rule, worst};
 use crate::properties::Properties;
 use crate::sensing::Knowledge;
+use crate::way_out::{End, Note, Wedge};
 use crate::zones::ZoneMap;
-use outrider_foundation::data::{CausalRef, Command, Intervention, Mode};
+use outrider_foundation::data::{CausalRef, Challenge, Command, GateState, Intervention, Mode};
 use outrider_foundation::{Instant, Now, Span};
 use std::fmt::Write as _;
 
@@ -16,11 +17,20 @@ pub(crate) struct Episodes {
     gap: Span,
     last: Option<Instant>,
     recorded: Vec<Rule>,
+    /// What was recorded of the present stay in SAFE_STOP.
+    stop: Vec<Rule>,
+    unexplained_since: Option<Instant>,
 }
 
 impl Episodes {
     pub fn new(config: &Config) -> Self {
-        Self { gap: Span::from_s(config.episode_gap_s), last: None, recorded: vec![] }
+        Self {
+            gap: Span::from_s(config.episode_gap_s),
+            last: None,
+            recorded: vec![],
+            stop: vec![],
+            unexplained_since: None,
+        }
     }
 
     /// Whether this refusal is worth a record.
@@ -36,6 +46,29 @@ impl Episodes {
         }
         new
     }
+
+    /// A stay in SAFE_STOP begins with the rule that led there, or with none.
+    pub fn follow(&mut self, change: &Change) {
+        self.stop.clear();
+        self.unexplained_since = None;
+        if let (Mode::SafeStop, Cause::Rule(reading)) = (change.after, change.cause) {
+            self.stop.push(reading.rule);
+        }
+    }
+
+    /// What is worth a record in SAFE_STOP: what was recorded of this stay is over, and for a while already something else
+    /// stops the robot. `broken` are all rules that do.
+    pub fn unexplained(&mut self, broken: &[Reading], now: Instant) -> Option<Reading> {
+        if broken.is_empty() || broken.iter().any(|r| self.stop.contains(&r.rule)) {
+            self.unexplained_since = None;
+            return None;
+        }
+        let since = *self.unexplained_since.get_or_insert(now);
+        let reading = worst(broken).copied().filter(|_| now.since(since) > self.gap)?;
+        // As many as there are rules, at most.
+        self.stop.push(reading.rule);
+        Some(reading)
+    }
 }
 
 /// What a record rests on.
@@ -47,6 +80,8 @@ pub(crate) struct Evidence<'a> {
     pub zones: &'a ZoneMap,
     pub properties: &'a Properties,
     pub command: Option<&'a Command>,
+    pub challenge: Option<Challenge>,
+    pub gate: Option<&'a GateState>,
 }
 
 impl Evidence<'_> {
@@ -69,10 +104,8 @@ impl Evidence<'_> {
                 self.record(&reading, before, after, text)
             }
             Cause::Latch(latch) => {
-                let (rule, sentence) = latch.facts();
+                let (rule, sentence, clears) = latch.facts();
                 text.push_str(sentence);
-                let clears =
-                    "nothing touches the robot, the emergency stop is released and the gate is reset";
                 self.bare(rule, clears, before, after, text)
             }
             Cause::Released => {
@@ -86,9 +119,66 @@ impl Evidence<'_> {
         }
     }
 
+    /// A way out begins, has ended, or is none.
+    pub fn way_out(&self, note: &Note, mode: Mode) -> Intervention {
+        const BY_HAND: &str = "an operator drives the robot out by hand";
+        match *note {
+            Note::Begins(wedge, twist, waited_s) => {
+                let (v, w) = (twist.v_mps, twist.w_radps);
+                let text = format!(
+                    "Way out begins: {} The planner was refused for {waited_s:.1} s; now {v:.2} m/s and {w:.2} rad/s.",
+                    self.too_near(wedge)
+                );
+                let clears = "the robot keeps its distance again, or the planner's own command passes";
+                self.wedged("way_out", clears, wedge, mode, text)
+            }
+            Note::Ended(end, way_m) => {
+                let text = format!("Way out has ended after {way_m:.2} m: {}.", self.why(end));
+                let given_up = matches!(end, End::NoWay | End::Spent);
+                let clears = if given_up { BY_HAND } else { "nothing: it begins again when it is needed" };
+                let unit = "m".to_owned();
+                Intervention { value: way_m, unit, ..self.bare("way_out_end", clears, mode, mode, text) }
+            }
+            Note::None(wedge, end) => {
+                let text = format!("No way out: {} {}; it holds.", self.too_near(wedge), self.why(end));
+                self.wedged("way_out_none", BY_HAND, wedge, mode, text)
+            }
+        }
+    }
+
+    fn too_near(&self, wedge: Wedge) -> String {
+        let part = self.part(Rule::ExclusionZones, wedge.part);
+        format!("{part} is at {:.3} m, the limit is {:.3}.", wedge.value_m, wedge.limit_m)
+    }
+
+    fn wedged(&self, rule: &str, clears: &str, wedge: Wedge, mode: Mode, text: String) -> Intervention {
+        Intervention {
+            subformula: self.part(Rule::ExclusionZones, wedge.part),
+            value: wedge.value_m,
+            limit: wedge.limit_m,
+            unit: "m".to_owned(),
+            ..self.bare(rule, clears, mode, mode, text)
+        }
+    }
+
+    fn why(&self, end: End) -> String {
+        match end {
+            End::Clear => "the robot keeps its distance again".to_owned(),
+            End::Passed => "the planner's own command passes".to_owned(),
+            End::NotWanted => "nobody wants to go any more".to_owned(),
+            End::EmergencyStop => "emergency stop".to_owned(),
+            End::Disarmed => "the gate does not wait for permits".to_owned(),
+            End::Fault(rule) => format!("{} is not satisfied", rule.facts(self.properties).0),
+            End::NoWay => {
+                "no slow motion leads away from it that brings the robot nearer to nothing else".to_owned()
+            }
+            End::Spent => "its distance or its tries are spent".to_owned(),
+        }
+    }
+
     fn describe(&self, text: &mut String, reading: &Reading) {
         let rule = reading.rule;
-        let part = self.part(reading);
+        let part = self.part(reading.rule, reading.part);
         let (name, unit, _) = rule.facts(self.properties);
         let of = if part.is_empty() { String::new() } else { format!(" ({part})") };
         // Writing into a string cannot fail.
@@ -102,9 +192,9 @@ impl Evidence<'_> {
         };
     }
 
-    fn part(&self, reading: &Reading) -> String {
+    fn part(&self, rule: Rule, part: Part) -> String {
         let zone = |name: Option<&String>| format!("zone {}", name.map_or("?", String::as_str));
-        match reading.part {
+        match part {
             Part::None => String::new(),
             Part::Text(text) => text.to_owned(),
             Part::Track(id) => {
@@ -113,18 +203,19 @@ impl Evidence<'_> {
             }
             Part::Exclusion(i) => zone(self.zones.exclusion.get(i).map(|(name, _)| name)),
             Part::Formula(node, why) => {
-                let Rule::Property(property) = reading.rule else { return why.to_owned() };
+                let Rule::Property(property) = rule else { return why.to_owned() };
                 let text = self.properties.subformula(property, node);
                 if why.is_empty() { text } else { format!("{text}: {why}") }
             }
             Part::SpeedZone(i) => zone(self.zones.speed.get(i).map(|(name, ..)| name)),
+            Part::DirectionZone(i) => zone(self.zones.direction.get(i).map(|(name, ..)| name)),
         }
     }
 
     fn record(&self, reading: &Reading, before: Mode, after: Mode, text: String) -> Intervention {
         let (name, unit, clears_when) = reading.rule.facts(self.properties);
         Intervention {
-            subformula: self.part(reading),
+            subformula: self.part(reading.rule, reading.part),
             value: reading.value,
             limit: reading.limit,
             unit: unit.to_owned(),
@@ -158,6 +249,8 @@ impl Evidence<'_> {
             known.odometry.source.stamp().map(|s| cause("/odom", 0, s)),
             known.world.source.stamp().map(|s| cause("/world_model", known.world.sequence, s)),
             self.command.map(|c| cause("/cmd_vel_nominal", c.sequence, c.stamp)),
+            self.challenge.map(|c| cause("/gate/challenge", c.number, c.stamp)),
+            self.gate.map(|g| cause("/gate/state", g.sequence, g.stamp)),
         ];
         causes.into_iter().flatten().collect()
     }

@@ -4,37 +4,48 @@
 //! knows ROS, encodings, files or clocks. The way through it: [`Input`] → `sensing` (what is known, how fresh) →
 //! `state_checks` (may the robot move on as it moves), `signals` →
 //! `properties` (the specification files: what has happened up to now) and `command_checks` (may it do what is proposed) → `mode` (how much
-//! freedom) → `backup` (what instead) → `explain` (why).
+//! freedom) → `backup` and `way_out` (what instead) → `explain` (why).
 
 mod ahead;
 mod backup;
+mod certificate;
 mod clearance;
+mod cloud;
 mod command_checks;
 mod config;
-mod conformity;
+mod doubt;
 mod explain;
 mod mode;
 mod monitor;
 mod motion;
 mod node;
 mod properties;
+mod reach;
+mod rigid;
 mod sensing;
 mod signals;
 mod source;
 mod state_checks;
+mod sweep;
 mod tail_shape;
 #[cfg(test)]
 mod tests;
 mod tracks;
+mod way_out;
+mod zone_checks;
 mod zones;
 
-pub use config::{Ages, Config, Margins, ModeLimits, Reaction, ScanQuality, Tail, Tracks, Uncertainty};
+pub use config::{
+    Ages, Config, Conformal, Faster, Margins, ModeLimits, Nis, Reachable, Reaction, ScanQuality, Tail,
+    Tracks, Uncertainty, WayOut,
+};
 pub use node::AssuranceNode;
 pub use signals::{SIGNALS, Signal};
-pub use zones::{ExclusionZone, SpeedZone, Zones};
+pub use zones::{DirectionZone, ExclusionZone, SpeedZone, Zones};
 
 use outrider_foundation::data::{
-    AssuranceState, Challenge, Command, GateState, Intervention, Odometry, Permit, Scan, WorldModel,
+    AssuranceState, Challenge, Command, DetectionSet, GateState, Intervention, Odometry, Permit, Scan,
+    WorldModel,
 };
 
 /// What assurance consumes.
@@ -50,6 +61,8 @@ pub enum Input {
     Command(Command),
     /// The gate's question.
     Challenge(Challenge),
+    /// Raw detections of the learned detector: what it states is tried.
+    Detections(DetectionSet),
     /// The emergency stop: pressed or released.
     EStop(bool),
     /// What the gate does.
@@ -94,6 +107,9 @@ pub enum AssuranceError {
         /// Which one that is.
         by: &'static str,
     },
+    /// An outline too thin to be a solid: no distance from it can be certified.
+    #[error("footprint_m: the outline is too thin to be a solid")]
+    Outline,
     /// A property that cannot be monitored.
     #[error("specification {name}: {problem}")]
     Specification {

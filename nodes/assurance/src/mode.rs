@@ -5,6 +5,9 @@ use crate::monitor::{Concern, Reading, worst};
 use outrider_foundation::data::{GateMode, Mode};
 use outrider_foundation::{Instant, Now, Span};
 
+/// A pause between two updates longer than so many periods of the state begins every dwell anew.
+const UNSEEN_PERIODS: f64 = 3.0;
+
 /// Why the mode is E_STOP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Latch {
@@ -15,13 +18,25 @@ pub(crate) enum Latch {
 }
 
 impl Latch {
-    /// Rule and sentence for the record.
-    pub const fn facts(self) -> (&'static str, &'static str) {
+    /// Rule, sentence for the record, and what would clear it.
+    pub const fn facts(self) -> (&'static str, &'static str, &'static str) {
         match self {
-            Self::Pressed => ("e_stop", "The emergency stop is pressed."),
-            Self::Unreadable => ("e_stop", "A message of the emergency stop could not be read."),
-            Self::Contact => ("contact", "Something touches the robot."),
-            Self::Gate => ("gate_e_stop", "The gate is in emergency stop."),
+            Self::Pressed => (
+                "e_stop",
+                "The emergency stop is pressed.",
+                "the emergency stop is released, then the gate is reset",
+            ),
+            Self::Unreadable => (
+                "e_stop",
+                "A message of the emergency stop could not be read.",
+                "the emergency stop says that it is released, then the gate is reset",
+            ),
+            Self::Contact => (
+                "contact",
+                "Something touches the robot.",
+                "nothing touches the robot any more, then the gate is reset",
+            ),
+            Self::Gate => ("gate_e_stop", "The gate is in emergency stop.", "the gate is reset"),
         }
     }
 }
@@ -59,6 +74,7 @@ pub(crate) struct ModeMachine {
     /// Since when nothing keeps the robot in SAFE_STOP, in DEGRADED.
     may_move_since: Option<Instant>,
     all_well_since: Option<Instant>,
+    updated: Option<Instant>,
 }
 
 impl ModeMachine {
@@ -73,6 +89,7 @@ impl ModeMachine {
             gate: None,
             may_move_since: None,
             all_well_since: None,
+            updated: None,
         }
     }
 
@@ -83,6 +100,8 @@ impl ModeMachine {
     pub fn latch(&mut self, latch: Latch, now: Instant) {
         self.latch.get_or_insert(latch);
         self.latched_at = now;
+        // Pressed for all that is known, until it says otherwise.
+        self.pressed |= latch == Latch::Unreadable;
     }
 
     pub fn e_stop(&mut self, pressed: bool, now: Instant) {
@@ -115,6 +134,12 @@ impl ModeMachine {
         config: &Config,
     ) -> Option<Change> {
         let now = now.mono;
+        // Nobody has looked for so long: what held then and holds now need not have held in between.
+        let unseen = Span::from_s(UNSEEN_PERIODS * config.state_period_s);
+        if self.updated.is_some_and(|last| now.since(last) > unseen) {
+            self.restart();
+        }
+        self.updated = Some(now);
         if touched {
             self.latch(Latch::Contact, now);
         }
@@ -140,10 +165,14 @@ impl ModeMachine {
         degrade: Option<Reading>,
     ) -> Option<(Mode, Cause)> {
         if let Some(latch) = self.latch {
+            if self.mode != Mode::EStop {
+                // Also when it has been released and reset already: somebody has pressed it, and the record says so.
+                return Some((Mode::EStop, Cause::Latch(latch)));
+            }
             let reset =
                 self.gate.is_some_and(|(mode, at)| mode == GateMode::Disarmed && at > self.latched_at);
             if self.pressed || !reset {
-                return (self.mode != Mode::EStop).then_some((Mode::EStop, Cause::Latch(latch)));
+                return None;
             }
             self.latch = None;
         }

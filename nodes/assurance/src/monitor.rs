@@ -45,11 +45,14 @@ pub(crate) enum Rule {
     Speed,
     TurnRate,
     CommandClearance,
+    Certificate,
     TailShape,
     TailClearance,
     Tracks,
+    Reach,
     ExclusionZones,
     ZoneSpeed,
+    DirectionZone,
     Property(Property),
 }
 
@@ -63,8 +66,8 @@ impl Rule {
     }
 
     /// Either right or wrong: it has no margin that others could be compared with.
-    const fn is_logical(self) -> bool {
-        matches!(self, Self::Localised | Self::CommandSequence | Self::TailShape)
+    pub const fn is_logical(self) -> bool {
+        matches!(self, Self::Localised | Self::CommandSequence | Self::Certificate | Self::TailShape)
     }
 
     pub const fn concern(self, config: &Config) -> Concern {
@@ -113,6 +116,9 @@ impl Rule {
             Self::CommandClearance => {
                 ("command_clearance", "m", "the proposed motion can be stopped before what the scan shows")
             }
+            Self::Certificate => {
+                ("certificate", "m", "two ways to reckon the distances of the proposed motion agree again")
+            }
             Self::TailShape => {
                 ("tail_shape", "", "the proposed braking tail is one that the robot can follow")
             }
@@ -120,10 +126,14 @@ impl Rule {
                 ("tail_clearance", "m", "the proposed braking tail is free of scan points")
             }
             Self::Tracks => ("tracks", "m", "the proposed motion keeps clear of moving objects"),
+            Self::Reach => ("reach", "m", "the robot would stand before anybody near can be in its way"),
             Self::ExclusionZones => {
                 ("exclusion_zones", "m", "the proposed motion keeps out of exclusion zones")
             }
             Self::ZoneSpeed => ("zone_speed", "m/s", "the proposed motion keeps the zone's speed"),
+            Self::DirectionZone => {
+                ("direction_zone", "rad", "the proposed motion goes the zone's way, or straight out of it")
+            }
             Self::Property(_) => ("property", "", ""),
         }
     }
@@ -139,6 +149,8 @@ pub(crate) enum Part {
     Exclusion(usize),
     /// By index into the speed zones.
     SpeedZone(usize),
+    /// By index into the direction zones.
+    DirectionZone(usize),
     /// The subformula of a property that decided, and why it cannot be judged if it cannot.
     Formula(NodeId, &'static str),
 }

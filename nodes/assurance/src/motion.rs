@@ -2,6 +2,8 @@
 //!
 //! The same rules as in the gate, reckoned independently: what is judged here is what the gate will do.
 
+use crate::rigid::Rigid;
+use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::{Pose2, Twist2};
 
@@ -13,6 +15,9 @@ const STEP_LIMIT: usize = 1000;
 /// what lies between: its corners leave chords whose height is far below a millimetre.
 const KEEP_M: f64 = 0.03;
 const KEEP_RAD: f64 = 0.06;
+
+/// Room for as many poses is made at once: most motions have fewer.
+const POSES: usize = 64;
 
 /// One pose of a motion.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,7 +41,9 @@ pub(crate) struct Phase {
 /// included. `None` when it does not end, or a number is not finite.
 pub(crate) fn reckon(start: Twist2, phases: &[Phase], limits: &DriveLimits) -> Option<Vec<MotionPoint>> {
     let mut at = MotionPoint { t_s: 0.0, pose: Pose2::IDENTITY, twist: start };
-    let mut motion = vec![at];
+    let mut start_from_base = Rigid::new(at.pose);
+    let mut motion = Vec::with_capacity(POSES);
+    motion.push(at);
     let mut phases = phases.iter();
     let mut phase = phases.next().copied();
     let mut left_s = phase.map_or(0.0, |p| p.duration_s);
@@ -59,7 +66,13 @@ pub(crate) fn reckon(start: Twist2, phases: &[Phase], limits: &DriveLimits) -> O
         left_s -= dt_s;
         let next = towards(at.twist, target, limits, dt_s);
         let mean = Twist2::new(0.5 * (at.twist.v_mps + next.v_mps), 0.5 * (at.twist.w_radps + next.w_radps));
-        at = MotionPoint { t_s: at.t_s + dt_s, pose: at.pose.advance(mean, dt_s), twist: next };
+        start_from_base = start_from_base.then(&Rigid::arc(mean, dt_s));
+        let pose = Pose2 {
+            x_m: start_from_base.x_m,
+            y_m: start_from_base.y_m,
+            yaw_rad: wrap_angle(at.pose.yaw_rad + mean.w_radps * dt_s),
+        };
+        at = MotionPoint { t_s: at.t_s + dt_s, pose, twist: next };
         moved_m += mean.v_mps.abs() * dt_s;
         turned_rad += mean.w_radps.abs() * dt_s;
         if moved_m >= KEEP_M || turned_rad >= KEEP_RAD {

@@ -1,20 +1,23 @@
 //! Takes inputs, has everything judged, and answers: permits, recovery commands, state, records.
 
 use crate::backup::{self, Backup};
+use crate::certificate::Certifier;
 use crate::command_checks::{Bench, PlannerCount};
 use crate::config::Config;
 use crate::explain::{Episodes, Evidence};
 use crate::mode::{Latch, ModeMachine};
 use crate::monitor::{Concern, Reading, Rule, worst};
+use crate::motion::is_zero;
 use crate::properties::Properties;
 use crate::sensing::Knowledge;
 use crate::signals::Sources;
 use crate::state_checks;
+use crate::way_out::{self, End, Note, Refused, WayOut};
 use crate::zones::ZoneMap;
 use crate::{AssuranceError, Input, Output, Zones};
 use outrider_foundation::data::{
-    AssuranceState, Challenge, Command, CommandDigest, CommandSource, Digest, Envelope, GateState, Mode,
-    Permit, PermitAuthenticator, PinnedHashes,
+    AssuranceState, Challenge, Command, CommandDigest, CommandSource, Digest, Envelope, GateMode, GateState,
+    Intervention, Mode, Permit, PermitAuthenticator, PinnedHashes, Verdict,
 };
 use outrider_foundation::{Instant, Node, Now, Outbox, Robot, Span, Stamp, Stamped, Twist2};
 use outrider_stl::Specification;
@@ -27,11 +30,13 @@ const COMMANDS_PER_STEP: usize = 4;
 ///
 /// Every proposal is judged as it arrives; one permit answers it, for the command itself or for the backup controller's.
 /// Nothing is permitted on data that cannot be judged: then the gate stops the robot by itself. The backup controller's
-/// stop is permitted whenever scan and odometry are good, however near something is: nothing better is left.
+/// stop is permitted whenever scan and odometry are good, however near something is: nothing better is left. From where the
+/// robot may not be, the backup controller's way out is permitted, within an envelope of its own.
 #[derive(Clone, Debug)]
 pub struct AssuranceNode {
     config: Config,
     robot: Robot,
+    pub(crate) certifier: Certifier,
     zones: ZoneMap,
     hashes: PinnedHashes,
     digest: CommandDigest,
@@ -42,6 +47,7 @@ pub struct AssuranceNode {
     properties: Properties,
     mode: ModeMachine,
     episodes: Episodes,
+    way_out: WayOut,
     planner: PlannerCount,
     challenge: Option<(Challenge, Instant)>,
     gate: Option<(GateState, Instant)>,
@@ -64,7 +70,7 @@ impl AssuranceNode {
     /// command's SHA-256, `boot_id` must differ from every earlier run's.
     ///
     /// # Errors
-    /// When a number of the configuration is out of its range, or a zone is no polygon.
+    /// When a number of the configuration is out of its range, a zone is no polygon, or the robot's outline no solid.
     pub fn new(
         config: Config,
         zones: Zones,
@@ -78,8 +84,10 @@ impl AssuranceNode {
         Ok(Self {
             mode: ModeMachine::new(&config),
             episodes: Episodes::new(&config),
+            way_out: WayOut::default(),
             zones: ZoneMap::new(&zones)?,
             properties: Properties::new(specifications, Span::from_s(config.monitor_period_s))?,
+            certifier: Certifier::new(&robot.footprint)?,
             robot: robot.clone(),
             config,
             hashes,
@@ -112,24 +120,31 @@ impl AssuranceNode {
 
     /// Counts that are in no message, for `/diagnostics`.
     pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut list = vec![
             ("permits", self.permits.to_string()),
             ("recovery commands", self.recoveries.to_string()),
             ("interventions", self.interventions.to_string()),
             ("commands passed over", self.passed_over.to_string()),
             ("messages rejected", self.rejected.to_string()),
             ("memory of the properties, bytes", self.properties.byte_size().to_string()),
-        ]
+        ];
+        list.extend(self.known.detections.diagnostics());
+        let beyond = self.known.world.conformity.beyond();
+        list.push(("predictions of classes, models and versions beyond the limit", beyond.to_string()));
+        list
     }
 
     fn take(&mut self, now: Now, received: Instant, input: &Input) {
         match input {
             Input::Scan(scan) => {
-                self.known.scan.take(scan, received, &self.robot, &self.config.scan);
+                self.known.take_scan(scan, received, &self.robot, &self.config.scan);
                 self.urgent |= self.known.scan.touched(&self.config.scan);
             }
             Input::Odometry(odometry) => self.known.odometry.take(odometry, received),
-            Input::WorldModel(model) => self.known.world.take(model, received),
+            Input::WorldModel(model) => self.known.world.take(model, received, &self.config),
+            Input::Detections(set) => {
+                self.known.take_detections(set, received, &self.robot, &self.config);
+            }
             // Judged after everything else that has arrived is known.
             Input::Command(_) => {}
             Input::Challenge(challenge) => {
@@ -147,6 +162,9 @@ impl AssuranceNode {
                 let changed = self.gate.as_ref().is_none_or(|(before, _)| before.mode != state.mode);
                 self.urgent |= changed;
                 self.mode.gate(state.mode, received);
+                if state.mode == GateMode::Disarmed {
+                    self.properties.acknowledge(received);
+                }
                 self.gate = Some((state.clone(), received));
             }
             Input::Rejected { topic, .. } => self.reject(topic, now.mono),
@@ -159,6 +177,7 @@ impl AssuranceNode {
             "scan" => self.known.scan.source.fault(),
             "odom" => self.known.odometry.source.fault(),
             "world_model" => self.known.world.source.fault(),
+            "detections" => self.known.detections.source.fault(),
             "e_stop" => {
                 self.mode.latch(Latch::Unreadable, now);
                 self.urgent = true;
@@ -191,6 +210,7 @@ impl AssuranceNode {
             None => {
                 let age_s = self.planner.age_s(now);
                 readings.push(Reading::age(Rule::CommandAge, age_s, self.config.ages.command_s));
+                self.expire_way_out(now, None, out);
             }
             Some(command) => {
                 let silence = Span::from_s(self.config.ages.command_s);
@@ -212,8 +232,32 @@ impl AssuranceNode {
     ) {
         let touched = self.known.scan.touched(&self.config.scan);
         let Some(change) = self.mode.update(now, readings, touched, &self.config) else { return };
+        self.episodes.follow(&change);
+        self.record(now, proposal, out, |evidence| evidence.change(&change));
+    }
+
+    fn record(
+        &mut self,
+        now: Now,
+        command: Option<&Command>,
+        out: &mut Outbox<Output>,
+        tell: impl FnOnce(&Evidence<'_>) -> Intervention,
+    ) {
         self.interventions = self.interventions.saturating_add(1);
-        out.push(Output::Intervention(self.evidence(now, proposal).change(&change)));
+        out.push(Output::Intervention(tell(&self.evidence(now, command))));
+    }
+
+    fn record_way_out(&mut self, now: Now, command: Option<&Command>, note: Note, out: &mut Outbox<Output>) {
+        let mode = self.mode.mode();
+        self.record(now, command, out, |evidence| evidence.way_out(&note, mode));
+    }
+
+    fn expire_way_out(&mut self, now: Now, command: Option<&Command>, out: &mut Outbox<Output>) {
+        let silence = Span::from_s(self.config.ages.command_s);
+        let stopped = self.mode.mode() == Mode::EStop;
+        if let Some(note) = self.way_out.expire(now.mono, silence, stopped) {
+            self.record_way_out(now, command, note, out);
+        }
     }
 
     fn challenge_age_s(&self, now: Now) -> f64 {
@@ -251,8 +295,8 @@ impl AssuranceNode {
         of_command: &[Reading],
         out: &mut Outbox<Output>,
     ) {
-        let mode = self.mode.mode();
-        if mode == Mode::EStop {
+        self.expire_way_out(now, Some(command), out);
+        if self.mode.mode() == Mode::EStop {
             return;
         }
         // What merely degrades the mode is in the envelope.
@@ -261,13 +305,22 @@ impl AssuranceNode {
         let of_state: Vec<Reading> = state.iter().filter(is_decisive).copied().collect();
         let judged = [of_state.as_slice(), of_command].concat();
         // In SAFE_STOP the backup controller drives, except that standing still is nobody's monopoly.
-        if judged.iter().all(Reading::is_ok) {
-            self.permit(now, command, &judged, out);
+        let goes_on = self.way_out.goes_on(&self.bench(now), !is_zero(command.twist));
+        if judged.iter().all(Reading::is_ok) && !goes_on {
+            if let Some(note) = self.way_out.permitted(!is_zero(command.twist)) {
+                self.record_way_out(now, Some(command), note, out);
+            }
+            self.permit(now, command, &judged, self.envelope(), out);
             return;
         }
-        let backup = backup::choose(&self.bench(now), command, of_command, mode);
-        if mode != Mode::SafeStop {
-            self.record_refusal(now, command, &judged, &backup, out);
+        let (backup, note) = self.back_up(now, command, state, of_command, goes_on);
+        self.record_refusal(now, command, state, &judged, &backup, out);
+        if let Some(note) = note {
+            self.record_way_out(now, Some(command), note, out);
+        }
+        // Whoever reckons wrongly permits nothing, not even a stop: the gate makes that by itself.
+        if of_command.iter().chain(&backup.readings).any(|r| r.rule == Rule::Certificate && !r.is_ok()) {
+            return;
         }
         let needed = [Rule::ScanAge, Rule::ScanCoverage, Rule::OdometryAge, Rule::ChallengeAge];
         if needed.iter().any(|rule| !state.iter().any(|r| r.rule == *rule && r.is_ok())) {
@@ -277,29 +330,90 @@ impl AssuranceNode {
         let recovery = backup::command(&self.bench(now), &backup, self.boot_id, self.recoveries);
         let judged = [of_state, backup.readings].concat();
         out.push(Output::Recovery(recovery.clone()));
-        self.permit(now, &recovery, &judged, out);
+        self.permit(now, &recovery, &judged, backup.envelope, out);
     }
 
+    /// The backup controllers in their order.
+    fn back_up(
+        &mut self,
+        now: Now,
+        command: &Command,
+        state: &[Reading],
+        of_command: &[Reading],
+        goes_on: bool,
+    ) -> (Backup, Option<Note>) {
+        let mode = self.mode.mode();
+        let mut way_out = self.way_out;
+        let bench = self.bench(now);
+        let slower = if goes_on { None } else { backup::slow_down(&bench, command, of_command, mode) };
+        let (backup, note) = match slower {
+            Some(slower) => (slower, way_out.permitted(true)),
+            None => {
+                let refused = self.refused(now, command, state, of_command);
+                let envelope = way_out::envelope(&bench, mode == Mode::SafeStop);
+                let (leave, note) = way_out.step(&Bench { envelope, ..bench }, refused);
+                (leave.unwrap_or_else(|| backup::stop(&bench)), note)
+            }
+        };
+        self.way_out = way_out;
+        (backup, note)
+    }
+
+    /// Whether somebody wants to go, and what forbids a way out: a gate that does not wait for permits, something that
+    /// touches the robot, and every rule that stops it and has nothing to do with where it stands.
+    fn refused(&self, now: Now, command: &Command, state: &[Reading], of_command: &[Reading]) -> Refused {
+        let genuine = |r: &Reading| !matches!(r.rule, Rule::CommandSequence | Rule::CommandAge) || r.is_ok();
+        let wanted = command.twist.is_finite() && !is_zero(command.twist) && of_command.iter().all(genuine);
+        let gate = self.gate.as_ref().filter(|(_, received)| self.is_heard(now, *received));
+        let armed = gate.is_some_and(|(g, _)| matches!(g.mode, GateMode::Forwarding | GateMode::Stopping));
+        let is_fault = |r: &&Reading| {
+            let stops = r.rule.concern(&self.config) == Concern::Stop || r.rule == Rule::ChallengeAge;
+            let of_place = matches!(r.rule, Rule::Property(p) if self.properties.is_of_place(p));
+            stops && !r.is_ok() && !(of_place && r.verdict == Verdict::Violated)
+        };
+        let fault = state.iter().find(is_fault).map(|r| End::Fault(r.rule));
+        let contact = (self.known.scan.contact_scans > 0).then_some(End::Fault(Rule::Contact));
+        Refused { wanted, forbidden: if armed { contact.or(fault) } else { Some(End::Disarmed) } }
+    }
+
+    /// In SAFE_STOP the record that led there speaks for every refusal, as long as its rule is still broken.
     fn record_refusal(
         &mut self,
         now: Now,
         command: &Command,
+        state: &[Reading],
         judged: &[Reading],
         backup: &Backup,
         out: &mut Outbox<Output>,
     ) {
-        let Some(reason) = worst(judged) else { return };
-        if self.episodes.is_new(reason.rule, now.mono) {
-            self.interventions = self.interventions.saturating_add(1);
-            let evidence = self.evidence(now, Some(command));
-            let record = evidence.refusal(reason, self.mode.mode(), backup.reason);
-            out.push(Output::Intervention(record));
-        }
+        let mode = self.mode.mode();
+        let stops = |r: &&Reading| r.rule.concern(&self.config) == Concern::Stop && !r.is_ok();
+        let reason = match mode {
+            Mode::SafeStop if is_zero(command.twist) => None,
+            Mode::SafeStop => {
+                let broken: Vec<Reading> = state.iter().filter(stops).copied().collect();
+                self.episodes.unexplained(&broken, now.mono)
+            }
+            _ => {
+                let worst = worst(judged).copied().filter(|r| !r.is_ok());
+                worst.filter(|r| self.episodes.is_new(r.rule, now.mono))
+            }
+        };
+        let Some(reason) = reason else { return };
+        let instead = backup.controller.text();
+        self.record(now, Some(command), out, |evidence| evidence.refusal(&reason, mode, instead));
     }
 
-    fn permit(&mut self, now: Now, command: &Command, judged: &[Reading], out: &mut Outbox<Output>) {
+    fn permit(
+        &mut self,
+        now: Now,
+        command: &Command,
+        judged: &[Reading],
+        envelope: Envelope,
+        out: &mut Outbox<Output>,
+    ) {
         let Some((challenge, _)) = self.challenge else { return };
-        // The stop of the backup controller may be permitted on a robustness below zero, never on none.
+        // What the backup controllers do may be permitted on a robustness below zero, never on none.
         let Some(limiting) = worst(judged.iter().filter(|r| r.robustness.is_finite())) else { return };
         self.permits = self.permits.saturating_add(1);
         self.permitted = Some(now.mono);
@@ -314,7 +428,7 @@ impl AssuranceNode {
             command_sequence: command.sequence,
             command_digest: (self.digest)(command),
             mode: self.mode.mode(),
-            envelope: self.envelope(),
+            envelope,
             time_to_live: Span::from_s(self.config.time_to_live_s),
             hashes: self.hashes,
             inputs_digest: self.inputs_digest(&challenge, command),
@@ -382,6 +496,7 @@ impl AssuranceNode {
             known: &self.known,
             config: &self.config,
             robot: &self.robot,
+            certifier: &self.certifier,
             zones: &self.zones,
             envelope: self.envelope(),
             published: self.published(now),
@@ -397,7 +512,9 @@ impl AssuranceNode {
     fn evidence<'a>(&'a self, now: Now, command: Option<&'a Command>) -> Evidence<'a> {
         let (boot_id, sequence) = (self.boot_id, self.interventions);
         let (known, zones, properties) = (&self.known, &self.zones, &self.properties);
-        Evidence { now, boot_id, sequence, known, zones, properties, command }
+        let challenge = self.challenge.map(|(challenge, _)| challenge);
+        let gate = self.gate.as_ref().map(|(state, _)| state);
+        Evidence { now, boot_id, sequence, known, zones, properties, command, challenge, gate }
     }
 }
 

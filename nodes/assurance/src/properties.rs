@@ -10,6 +10,9 @@ use outrider_stl::{Monitor, Specification, State, Verdict};
 /// Properties of one specification.
 const PROPERTY_LIMIT: usize = 64;
 
+/// Signals about where the robot stands: what they forbid, a way out may mend.
+const OF_PLACE: [&str; 3] = ["exclusion_distance_m", "free_path_m", "stopping_distance_m"];
+
 /// One property.
 #[derive(Clone, Debug)]
 struct Watched {
@@ -19,6 +22,8 @@ struct Watched {
     columns: Vec<usize>,
     values: Vec<Option<f64>>,
     verdict: Option<Verdict>,
+    /// The violation that waits to be acknowledged, and when it was last there.
+    latch: Option<(Verdict, Instant)>,
 }
 
 /// All of them.
@@ -71,8 +76,18 @@ impl Properties {
             let was_ok = watched.verdict.is_some_and(|before| before.state == State::Ok);
             worse |= was_ok && verdict.state != State::Ok;
             watched.verdict = Some(verdict);
+            if watched.specification.latched && verdict.state == State::Violated {
+                watched.latch = Some((verdict, now.mono));
+            }
         }
         worse
+    }
+
+    /// Somebody has seen to what stopped the robot: the gate was seen disarmed at `at`. What is still violated then stays.
+    pub fn acknowledge(&mut self, at: Instant) {
+        for watched in &mut self.watched {
+            watched.latch = watched.latch.filter(|(_, violated)| *violated >= at);
+        }
     }
 
     /// A ROS clock that ran backwards: everything is learned anew.
@@ -88,7 +103,9 @@ impl Properties {
         (0_u8..).zip(&self.watched).map(|(index, watched)| {
             let rule = Rule::Property(Property { index, severity: watched.specification.severity });
             let scale = |v: &Verdict| watched.monitor.formula().scale_of(v.responsible).unwrap_or(1.0);
-            watched.verdict.map_or(Reading::unknown(rule), |v| reading(rule, &v, scale(&v)))
+            let held = watched.latch.filter(|_| watched.verdict.is_some_and(|v| v.state == State::Ok));
+            let verdict = held.map(|(verdict, _)| verdict).or(watched.verdict);
+            verdict.map_or(Reading::unknown(rule), |v| reading(rule, &v, scale(&v)))
         })
     }
 
@@ -99,6 +116,13 @@ impl Properties {
             let s = &w.specification;
             (&s.name, &s.unit, &s.clears_when)
         })
+    }
+
+    /// Whether the property speaks of nothing but where the robot stands.
+    pub fn is_of_place(&self, property: Property) -> bool {
+        let watched = self.watched.get(usize::from(property.index));
+        let signals = watched.map(|w| w.specification.formula.signals()).unwrap_or_default();
+        !signals.is_empty() && signals.iter().all(|s| OF_PLACE.contains(&s.as_str()))
     }
 
     /// The subformula that decided, as it is written, on one line.
@@ -128,7 +152,14 @@ impl Watched {
         let columns: Vec<usize> = signals.filter_map(|s| all.iter().position(|name| name == s)).collect();
         let monitor = Monitor::new(specification.formula.clone(), &specification.limits())
             .map_err(|e| refuse(name, e.to_string()))?;
-        Ok(Self { values: vec![None; columns.len()], columns, monitor, specification, verdict: None })
+        Ok(Self {
+            values: vec![None; columns.len()],
+            columns,
+            monitor,
+            specification,
+            verdict: None,
+            latch: None,
+        })
     }
 }
 

@@ -1,10 +1,11 @@
 //! What is known: raw scan and odometry first, then what the world model says.
 
+use crate::cloud::{Cloud, Seen};
 use crate::config::{Config, ScanQuality};
-use crate::conformity::Conformity;
+use crate::doubt::{Bound, Conformity, Innovations, Recent};
 use crate::source::Source;
 use outrider_foundation::data::{
-    BEAM_LIMIT, Odometry, Scan, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
+    BEAM_LIMIT, DetectionSet, Odometry, Scan, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Footprint, Instant, Now, Point2, Pose2, Robot, Span, Stamp, Twist2};
@@ -14,6 +15,8 @@ use std::collections::VecDeque;
 const HISTORY_LIMIT: usize = 64;
 /// Odometry is carried on by its twist for no longer than this.
 const EXTRAPOLATION_LIMIT: Span = Span::from_millis(250);
+/// Farther from one odometry to the next is a jump of its frame and no way, m.
+const JUMP_M: f64 = 0.5;
 /// Returns farther away are of no interest to a robot of this speed, m.
 const POINT_RANGE_M: f64 = 20.0;
 
@@ -22,7 +25,7 @@ const POINT_RANGE_M: f64 = 20.0;
 pub(crate) struct ScanPoints {
     pub source: Source,
     /// In the base frame at the stamp of the scan.
-    pub points: Vec<Point2>,
+    pub points: Cloud,
     /// Angle that neighbouring beams without an answer span at most.
     pub gap_rad: f64,
     /// Angle that the scan spans.
@@ -34,6 +37,32 @@ pub(crate) struct ScanPoints {
     /// Mean change of the ranges from the scan before; zero at the first.
     pub change_m: f64,
     ranges_m: Vec<f32>,
+    beams: Beams,
+}
+
+/// Sine and cosine of every beam in the base frame. Scans of one lidar do not differ in them.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct Beams {
+    first_rad: f64,
+    step_rad: f64,
+    directions: Vec<(f64, f64)>,
+}
+
+impl Beams {
+    fn aim(&mut self, scan: &Scan, base_from_lidar: &Pose2) {
+        let (first_rad, step_rad) = (base_from_lidar.yaw_rad + scan.angle_min_rad, scan.angle_increment_rad);
+        let same = |a: f64, b: f64| a.to_bits() == b.to_bits();
+        if same(first_rad, self.first_rad)
+            && same(step_rad, self.step_rad)
+            && self.directions.len() == scan.ranges_m.len()
+        {
+            return;
+        }
+        (self.first_rad, self.step_rad) = (first_rad, step_rad);
+        let direction = |i| libm::sincos(base_from_lidar.yaw_rad + scan.angle_rad(i));
+        self.directions.clear();
+        self.directions.extend((0..scan.ranges_m.len()).map(direction));
+    }
 }
 
 impl ScanPoints {
@@ -44,6 +73,7 @@ impl ScanPoints {
             && scan.angle_increment_rad.abs() > 0.0
             && scan.range_max_m > scan.range_min_m
             && (2..=BEAM_LIMIT).contains(&scan.ranges_m.len())
+            && scan.angle_rad(scan.ranges_m.len()).is_finite()
             && scan.frame == robot.description.lidar.frame;
         if !usable {
             self.source.fault();
@@ -77,30 +107,32 @@ impl ScanPoints {
         footprint: &Footprint,
         quality: &ScanQuality,
     ) {
-        self.points.clear();
-        self.contact_beams = 0;
-        let (mut gap, mut longest) = (0_usize, 0_usize);
-        for (i, range) in scan.ranges_m.iter().enumerate() {
+        self.beams.aim(scan, base_from_lidar);
+        let (mut gap, mut longest, mut contact_beams) = (0_usize, 0_usize, 0_u32);
+        let beams = scan.ranges_m.iter().zip(&self.beams.directions);
+        let points = beams.filter_map(|(range, (s, c))| {
             let range_m = f64::from(*range);
             gap = if range_m.is_nan() { gap + 1 } else { 0 };
             longest = longest.max(gap);
             if range_m.is_nan() || range_m >= scan.range_max_m {
-                continue;
+                return None;
             }
             // Too close to tell: there is something, at the least range or nearer. That is inside most outlines, and
             // then counts as contact; a lidar that reports its own robot, or zero for "nothing", has to be filtered by
             // its driver. So a robot never looks through what covers its lidar.
             let range_m = range_m.max(scan.range_min_m);
             if range_m > POINT_RANGE_M {
-                continue;
+                return None;
             }
-            let (s, c) = libm::sincos(base_from_lidar.yaw_rad + scan.angle_rad(i));
             let point = Point2::new(base_from_lidar.x_m + range_m * c, base_from_lidar.y_m + range_m * s);
-            if footprint.signed_distance_m(point) < -quality.contact_depth_m {
-                self.contact_beams = self.contact_beams.saturating_add(1);
+            let near = point.distance_m(Point2::default()) <= footprint.circumscribed_m();
+            if near && footprint.signed_distance_m(point) < -quality.contact_depth_m {
+                contact_beams = contact_beams.saturating_add(1);
             }
-            self.points.push(point);
-        }
+            Some(point)
+        });
+        self.points.replace(points);
+        self.contact_beams = contact_beams;
         let step_rad = scan.angle_increment_rad.abs();
         self.field_of_view_rad = step_rad * scan.ranges_m.len() as f64;
         self.gap_rad = step_rad * longest as f64;
@@ -118,6 +150,30 @@ pub(crate) struct OdometryHistory {
     /// Velocity of the newest.
     pub twist: Twist2,
     poses: VecDeque<(Stamp, Pose2)>,
+    /// All the way that was measured.
+    pub way: Way,
+}
+
+/// How far a robot has moved and turned, whatever the direction.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Way {
+    moved_m: f64,
+    turned_rad: f64,
+}
+
+impl Way {
+    fn add(&mut self, a_from_b: Pose2) {
+        let moved_m = libm::hypot(a_from_b.x_m, a_from_b.y_m);
+        if moved_m <= JUMP_M {
+            self.moved_m += moved_m;
+            self.turned_rad += a_from_b.yaw_rad.abs();
+        }
+    }
+
+    /// The most that a corner of the outline has moved since the way was `then`.
+    fn of_corners_since_m(&self, then: &Self, footprint: &Footprint) -> f64 {
+        (self.moved_m - then.moved_m) + (self.turned_rad - then.turned_rad) * footprint.circumscribed_m()
+    }
 }
 
 impl OdometryHistory {
@@ -131,6 +187,9 @@ impl OdometryHistory {
             return;
         }
         self.twist = odometry.twist;
+        if let Some((_, before)) = self.poses.back() {
+            self.way.add(before.inverse().then(odometry.odom_from_base));
+        }
         if self.poses.len() >= HISTORY_LIMIT {
             self.poses.pop_front();
         }
@@ -143,7 +202,7 @@ impl OdometryHistory {
         Some(self.odom_from_base_at(now)?.inverse().then(self.odom_from_base_at(then)?))
     }
 
-    fn odom_from_base_at(&self, stamp: Stamp) -> Option<Pose2> {
+    pub fn odom_from_base_at(&self, stamp: Stamp) -> Option<Pose2> {
         let (newest, pose) = *self.poses.back()?;
         if stamp >= newest {
             let ahead = stamp.since(newest);
@@ -178,11 +237,15 @@ pub(crate) struct World {
     pub detections_age_s: f64,
     /// Whether objects do what was predicted.
     pub conformity: Conformity,
+    /// What predictions of the tracks are wrong by, in their order.
+    pub bounds: Vec<Bound>,
+    /// Tracks of the last world models.
+    pub recent: Recent,
 }
 
 impl World {
     /// Takes a world model. Numbers that are not finite make the source invalid until a good one comes.
-    pub fn take(&mut self, model: &WorldModel, received: Instant) {
+    pub fn take(&mut self, model: &WorldModel, received: Instant, config: &Config) {
         let [xx, xy, _, _, yy, ..] = model.ego.covariance;
         let sigma_m = crate::tracks::worst_axis_sigma(xx, xy, yy);
         let usable = model.ego.pose.is_finite()
@@ -201,8 +264,12 @@ impl World {
         self.pose = model.ego.pose;
         self.localised = model.ego.localised && model.ego.frame == FrameId::Map;
         self.position_sigma_m = sigma_m;
-        self.conformity.take(&model.tracks, model.stamp, self.localised);
+        let conformal = &config.tracks.conformal;
+        self.conformity.take(&model.tracks, model.stamp, self.localised, conformal);
+        self.recent.take(&model.tracks, model.stamp, self.pose, self.localised);
         self.tracks.clone_from(&model.tracks);
+        self.bounds.clear();
+        self.bounds.extend(self.tracks.iter().map(|t| self.conformity.bound(t, conformal)));
         let detections = model.sources.iter().find(|s| s.name.trim_start_matches('/') == "detections");
         self.detections_age_s = match detections {
             Some(source) if source.status == SourceStatus::Fresh => source.age_s,
@@ -227,9 +294,26 @@ pub(crate) struct Knowledge {
     pub scan: ScanPoints,
     pub odometry: OdometryHistory,
     pub world: World,
+    /// The raw detections.
+    pub detections: Innovations,
+    /// The way when the scan was last seen to change.
+    seen_at: Way,
 }
 
 impl Knowledge {
+    /// Takes a scan.
+    pub fn take_scan(&mut self, scan: &Scan, received: Instant, robot: &Robot, config: &ScanQuality) {
+        self.scan.take(scan, received, robot, config);
+        if self.scan.change_m >= config.change_min_m {
+            self.seen_at = self.odometry.way;
+        }
+    }
+
+    /// How far a corner of the outline has moved since the scan last changed: on this way nothing was seen.
+    pub fn unseen_way_m(&self, footprint: &Footprint) -> f64 {
+        self.odometry.way.of_corners_since_m(&self.seen_at, footprint)
+    }
+
     /// Measured velocity; noise about standstill is standstill.
     pub fn twist(&self, config: &Config) -> Twist2 {
         let Twist2 { v_mps, w_radps } = self.odometry.twist;
@@ -240,13 +324,16 @@ impl Knowledge {
         }
     }
 
-    /// Scan points in the frame of the base at `at`. `None` when odometry does not reach from the scan to there.
-    pub fn points_at(&self, at: Stamp) -> Option<Vec<Point2>> {
+    /// Takes detections: not to find objects, but to try what is stated about them.
+    pub fn take_detections(&mut self, set: &DetectionSet, received: Instant, robot: &Robot, config: &Config) {
+        let Self { detections, world, odometry, .. } = self;
+        detections.take(set, received, &world.recent, odometry, robot, &config.uncertainty.nis);
+    }
+
+    /// Scan points as seen from the base at `at`. `None` when odometry does not reach from the scan to there.
+    pub fn points_at(&self, at: Stamp) -> Option<Seen<'_>> {
         let base_from_then = self.odometry.base_now_from_base_then(self.scan.source.stamp()?, at)?;
-        let (s, c) = libm::sincos(base_from_then.yaw_rad);
-        let (x, y) = (base_from_then.x_m, base_from_then.y_m);
-        let apply = |p: &Point2| Point2::new(x + c * p.x_m - s * p.y_m, y + s * p.x_m + c * p.y_m);
-        Some(self.scan.points.iter().map(apply).collect())
+        Some(Seen::new(&self.scan.points, base_from_then))
     }
 
     /// `base_from_world` at `at`: the frame of the world model's pose and tracks.
@@ -290,6 +377,45 @@ mod tests {
             prop_assert!(got.position().distance_m(expected.position()) < 1e-4);
             prop_assert!((got.yaw_rad - expected.yaw_rad).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn a_scan_that_is_turned_is_seen_turned() {
+        let robot = Robot::new(outrider_foundation::robot::example::amr()).unwrap();
+        let quality = crate::tests::config().scan;
+        let mut scan = Scan {
+            frame: "laser".into(),
+            angle_increment_rad: 0.1,
+            range_max_m: 20.0,
+            ranges_m: vec![2.0; 3],
+            ..Scan::default()
+        };
+        let mut known = ScanPoints::default();
+        let mut take = |scan: &mut Scan| {
+            scan.stamp = scan.stamp + Span::from_millis(1);
+            known.take(scan, Instant::from_nanos(1), &robot, &quality);
+            let now = Now { ros: scan.stamp, mono: Instant::from_nanos(1) };
+            let usable = !known.source.age_s(now, Span::ZERO).is_nan();
+            usable.then(|| known.points.points().to_vec())
+        };
+        let seen = |angle: f64| {
+            let (s, c) = libm::sincos(angle);
+            robot.base_from_lidar.apply(Point2::new(2.0 * c, 2.0 * s))
+        };
+        let near = |points: Option<Vec<Point2>>, angles: &[f64]| {
+            let points = points.unwrap();
+            assert_eq!(points.len(), angles.len());
+            assert!(points.iter().zip(angles).all(|(p, a)| p.distance_m(seen(*a)) < 1e-12), "{points:?}");
+        };
+        near(take(&mut scan), &[0.0, 0.1, 0.2]);
+        scan.angle_min_rad = 1.0;
+        near(take(&mut scan), &[1.0, 1.1, 1.2]);
+        scan.angle_increment_rad = -0.2;
+        near(take(&mut scan), &[1.0, 0.8, 0.6]);
+        scan.ranges_m.push(2.0);
+        near(take(&mut scan), &[1.0, 0.8, 0.6, 0.4]);
+        scan.angle_increment_rad = 1e308;
+        assert!(take(&mut scan).is_none(), "beams that point nowhere");
     }
 
     #[test]

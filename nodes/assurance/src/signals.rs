@@ -6,7 +6,7 @@ use crate::clearance::FAR_M;
 use crate::motion::{Phase, reckon};
 use crate::sensing::Knowledge;
 use crate::zones::ZoneMap;
-use outrider_foundation::data::{GateMode, GateState};
+use outrider_foundation::data::{GateMode, GateState, Track, TrackState};
 use outrider_foundation::{Now, Point2, Pose2, Robot, Span, Twist2};
 
 /// A signal.
@@ -55,11 +55,14 @@ signals! {
     scan_age_s: "s", "by stamp or arrival, the worse; none without a usable scan";
     odometry_age_s: "s", "by stamp or arrival, the worse; none without usable odometry";
     scan_change_m: "m", "mean change of the ranges from the last scan to the newest";
+    unseen_way_m: "m", "way of the outline's farthest corner since the scan last changed; none without fresh odometry";
     challenge_age_s: "s", "since the gate's newest challenge came; none before the first";
     permit_age_s: "s", "since the last permit was given; none before the first";
     gate_forwards: "", "1 while the gate lets permitted commands through, else 0; none when the gate is not heard";
     position_sigma_m: "m", "standard deviation of the position along its worst axis; none without a world model";
     detector_nonconformity: "", "greatest residual of a half-second prediction of an object, in stated standard deviations";
+    detector_nis: "", "greatest mean normalised innovation squared of a class, model and version, per degree of freedom; 1 when there are too few; none without usable detections";
+    prediction_bound_m: "m", "what one-second predictions of the tracked objects are wrong by at most, but for the configured share; zero for no object; none without a world model";
 }
 
 /// What the signals are computed from.
@@ -105,6 +108,7 @@ impl Sources<'_> {
         values.velocity_mps = number(measured.v_mps);
         values.turn_rate_radps = number(measured.w_radps);
         let twist = self.known.twist(self.config);
+        values.unseen_way_m = number(self.known.unseen_way_m(&self.robot.footprint));
         values.stopping_distance_m = self.stopping_distance_m(twist);
         let points = self.known.points_at(self.now.ros);
         values.free_path_m = points.map(|points| free_path_m(twist, &self.robot.footprint, &points));
@@ -126,6 +130,21 @@ impl Sources<'_> {
         let watched = self.config.detections_required;
         values.detector_nonconformity =
             number(if watched { self.known.world.conformity.worst() } else { 0.0 });
+        values.prediction_bound_m = number(self.prediction_bound_m());
+        let tolerance = Span::from_s(self.config.future_tolerance_s);
+        // What nobody asks for may be missing; what comes is tried all the same.
+        let detections = &self.known.detections;
+        if !watched || detections.source.age_s(self.now, tolerance) <= self.config.ages.detections_s {
+            values.detector_nis = number(detections.worst(&self.config.uncertainty.nis));
+        }
+    }
+
+    /// Uncapped: what the discs of the tracks leave out is not left out here.
+    fn prediction_bound_m(&self) -> f64 {
+        let world = &self.known.world;
+        let tracked = |t: &Track| matches!(t.state, TrackState::Confirmed | TrackState::Coasting);
+        let bounds = world.tracks.iter().zip(&world.bounds).filter(|(t, _)| tracked(t));
+        bounds.map(|(_, bound)| bound.second_m).fold(0.0, f64::max)
     }
 
     fn of_the_place(&self, values: &mut Values, map_from_base: Pose2) {

@@ -7,6 +7,9 @@ use crate::motion::{Phase, reckon};
 use crate::sensing::Knowledge;
 use outrider_foundation::{Now, Robot, Span};
 
+/// Room for as many readings is made at once, for those that are added to them too: what is shipped has fewer.
+const READINGS: usize = 64;
+
 /// All of them, in fixed order.
 pub(crate) fn judge(now: Now, known: &Knowledge, config: &Config, robot: &Robot) -> Vec<Reading> {
     let tolerance = Span::from_s(config.future_tolerance_s);
@@ -22,7 +25,8 @@ pub(crate) fn judge(now: Now, known: &Knowledge, config: &Config, robot: &Robot)
     let if_measured = |reading: Reading| {
         if odometry.is_ok() { reading } else { Reading::invalid(reading.rule, f64::NAN, reading.limit) }
     };
-    let mut readings = vec![
+    let mut readings = Vec::with_capacity(READINGS);
+    readings.extend([
         Reading::age(Rule::ScanAge, scan_age_s, ages.scan_s),
         coverage(known, config),
         odometry,
@@ -32,7 +36,7 @@ pub(crate) fn judge(now: Now, known: &Knowledge, config: &Config, robot: &Robot)
         if_measured(stopping_distance(now, known, config, robot)),
         contact(known, config),
         localised(known),
-    ];
+    ]);
     if config.detections_required {
         readings.push(Reading::age(Rule::DetectionsAge, known.world.detections_age_s, ages.detections_s));
     }

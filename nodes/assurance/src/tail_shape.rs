@@ -2,9 +2,10 @@
 
 use crate::config::Tail;
 use crate::monitor::{Part, Reading, Rule};
-use outrider_foundation::Twist2;
 use outrider_foundation::data::{TRAJECTORY_LIMIT, TrajectoryPoint};
+use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::robot::DriveLimits;
+use outrider_foundation::{Pose2, Twist2};
 
 /// Rates and turns may exceed limits by this factor: rounding, and other steps of integration.
 const SLACK: f64 = 1.1;
@@ -65,10 +66,8 @@ fn segment_fault(
     if dt_s.is_nan() || dt_s <= 0.0 {
         return Some("time does not increase");
     }
-    let moved = a.pose.inverse().then(b.pose);
-    if libm::hypot(moved.x_m, moved.y_m) > config.spacing_max_m
-        || moved.yaw_rad.abs() > config.spacing_max_rad
-    {
+    let (moved_m, turned_rad) = apart(a.pose, b.pose);
+    if moved_m > config.spacing_max_m || turned_rad > config.spacing_max_rad {
         return Some("its points are too far apart");
     }
     let (v, w) = (a.twist, b.twist);
@@ -85,14 +84,16 @@ fn segment_fault(
         return Some("its turn rate changes faster than the robot's can");
     }
     let mean = Twist2::new(0.5 * (v.v_mps + w.v_mps), 0.5 * (v.w_radps + w.w_radps));
-    let expected = a.pose.advance(mean, dt_s);
-    let off = expected.inverse().then(b.pose);
-    if libm::hypot(off.x_m, off.y_m) > config.pose_tolerance_m
-        || off.yaw_rad.abs() > config.pose_tolerance_rad
-    {
+    let (off_m, off_rad) = apart(a.pose.advance(mean, dt_s), b.pose);
+    if off_m > config.pose_tolerance_m || off_rad > config.pose_tolerance_rad {
         return Some("its poses do not follow its velocities");
     }
     None
+}
+
+/// How far two poses are apart, and how much they are turned.
+fn apart(a: Pose2, b: Pose2) -> (f64, f64) {
+    (a.position().distance_m(b.position()), wrap_angle(b.yaw_rad - a.yaw_rad).abs())
 }
 
 #[cfg(test)]

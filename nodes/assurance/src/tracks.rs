@@ -1,8 +1,10 @@
-//! Distances between the swept outline and where moving objects may be.
+//! Distances between the swept outline and where moving objects are expected.
 
 use crate::clearance::{FAR_M, UNCHANGED_M};
+use crate::doubt::Bound;
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::MotionPoint;
+use crate::rigid::Rigid;
 use outrider_foundation::data::{Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
@@ -10,10 +12,25 @@ use outrider_foundation::{Footprint, Point2, Pose2};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrackRules<'a> {
     pub config: &'a crate::config::Tracks,
+    /// What predictions are wrong by, in the order of the tracks.
+    pub bounds: &'a [Bound],
     /// `base_from_tracks`: the base at the start of the motion, the frame of the tracks.
-    pub base_from_tracks: Pose2,
+    pub base_from_tracks: Rigid,
     /// Time from the stamp of the tracks to the start of the motion.
     pub age_s: f64,
+    /// Time that the robot takes to respond.
+    pub reaction_s: f64,
+}
+
+/// The disc that limits a motion, where it does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Met {
+    /// Of the robot, in the base frame at the start of the motion.
+    pub pose: Pose2,
+    /// Of the disc, in the same frame.
+    pub centre: Point2,
+    pub radius_m: f64,
+    pub distance_m: f64,
 }
 
 /// Least distance that a motion keeps from the discs in which objects are expected at the same time.
@@ -25,13 +42,15 @@ pub(crate) fn judge(
     footprint: &Footprint,
     tracks: &[Track],
     rules: TrackRules<'_>,
-) -> Reading {
+) -> (Reading, Option<Met>) {
     let margin_m = rules.config.margin_m;
     let mut worst = Reading::new(Rule::Tracks, FAR_M - margin_m, FAR_M, margin_m);
-    for track in tracks.iter().filter(|t| t.state != TrackState::Tentative) {
+    let mut met = None;
+    let bounds = rules.bounds.iter().copied().chain(std::iter::repeat(Bound::default()));
+    for (track, bound) in tracks.iter().zip(bounds).filter(|(t, _)| t.state != TrackState::Tentative) {
         // The first pose is where the robot is; a robot at rest has no other.
         for at in motion.iter().skip(1) {
-            let (centre, radius_m) = disc_at(track, rules.age_s + at.t_s, rules.config);
+            let (centre, radius_m) = disc_at(track, rules.age_s + at.t_s, bound, rules.config);
             let centre = rules.base_from_tracks.apply(centre);
             // Most are too far away to look closer.
             let beyond_m = centre.distance_m(at.pose.position()) - footprint.circumscribed_m() - radius_m;
@@ -43,18 +62,21 @@ pub(crate) fn judge(
             let required_m = margin_m.min(resting_m - UNCHANGED_M);
             let reading = Reading::new(Rule::Tracks, moving_m - required_m, moving_m, required_m);
             if !reading.robustness.is_finite() {
-                return reading.part(Part::Track(track.id));
+                return (reading.part(Part::Track(track.id)), None);
             }
             if reading.robustness < worst.robustness {
                 worst = reading.part(Part::Track(track.id));
+                met = Some(Met { pose: at.pose, centre, radius_m, distance_m: moving_m });
             }
         }
     }
-    worst
+    (worst, met)
 }
 
-/// Where an object may be `t_s` after the stamp of its track: centre and radius, uncertainty included.
-fn disc_at(track: &Track, t_s: f64, config: &crate::config::Tracks) -> (Point2, f64) {
+/// Where an object is expected `t_s` after the stamp of its track: centre and radius, uncertainty included. That is what is
+/// stated or what predictions have been wrong by, the greater. Beyond the caps it is left to the scan, and to the
+/// properties that slow the robot down (`prediction_bound`, `detector_nis`).
+fn disc_at(track: &Track, t_s: f64, bound: Bound, config: &crate::config::Tracks) -> (Point2, f64) {
     if track.state == TrackState::Reachable {
         let growth_m = config.unseen_growth_mps * t_s.max(0.0);
         return (track.position, track.radius_m + track.reachable_m + growth_m);
@@ -62,7 +84,8 @@ fn disc_at(track: &Track, t_s: f64, config: &crate::config::Tracks) -> (Point2, 
     let [xx, xy, _, _, _, yy, ..] = track.covariance;
     let now_sigma_m = worst_axis_sigma(xx, xy, yy);
     let (centre, sigma_m) = predicted(track, t_s, now_sigma_m);
-    (centre, track.radius_m + config.sigma_gain * sigma_m.min(config.sigma_cap_m))
+    let stated_m = config.sigma_gain * sigma_m.min(config.sigma_cap_m);
+    (centre, track.radius_m + stated_m.max(bound.at_m(t_s).min(config.conformal.cap_m)))
 }
 
 /// The predicted centre and its standard deviation, interpolated; beyond the prediction at constant velocity.
@@ -108,6 +131,28 @@ pub(crate) fn worst_axis_sigma(xx: f64, xy: f64, yy: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What is stated counts no more than what was found.
+    #[test]
+    fn discs_grow_when_residuals_do() {
+        let config = crate::tests::config().tracks;
+        let track = Track { radius_m: 0.25, covariance: [1e-6; 16], ..Track::default() };
+        let radius_m = |second_m: f64, t_s| {
+            let bound = Bound { half_second_m: 0.5 * second_m, second_m };
+            disc_at(&track, t_s, bound, &config).1
+        };
+        assert!((radius_m(0.0, 1.0) - 0.25).abs() < 0.01, "next to nothing is stated");
+        assert!((radius_m(0.3, 1.0) - 0.55).abs() < 1e-9 && (radius_m(0.6, 1.0) - 0.85).abs() < 1e-9);
+        assert!((radius_m(0.6, 0.25) - 0.4).abs() < 1e-9, "less where it is nearer in time");
+        let capped_m = 0.25 + config.conformal.cap_m;
+        assert!((radius_m(5.0, 1.0) - capped_m).abs() < 1e-9, "the rest is the property's");
+        let doubtful = Track {
+            covariance: std::array::from_fn(|i| if i % 5 == 0 { 0.04 } else { 0.0 }),
+            ..track.clone()
+        };
+        let stated_m = disc_at(&doubtful, 0.0, Bound::default(), &config).1;
+        assert!((stated_m - 0.65).abs() < 1e-9, "who states more is kept clear of more: {stated_m}");
+    }
 
     #[test]
     fn predictions_are_interpolated_and_carried_on() {

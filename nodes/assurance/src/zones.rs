@@ -1,4 +1,5 @@
-//! `config/zones/*.yaml`: where the robot may not go, and where it must be slow. Frame `map`.
+//! `config/zones/*.yaml`: where the robot may not go, where it must be slow, and where it may drive one way only. Frame
+//! `map`.
 
 use crate::AssuranceError;
 use garde::Validate;
@@ -20,6 +21,17 @@ pub struct Zones {
     /// Where it must be slow.
     #[garde(dive, length(max = ZONE_LIMIT))]
     pub speed: Vec<SpeedZone>,
+    /// Where it may drive one way only.
+    #[serde(default)]
+    #[garde(dive, length(max = ZONE_LIMIT))]
+    pub direction: Vec<DirectionZone>,
+}
+
+impl Zones {
+    /// No zone of any kind.
+    pub fn is_empty(&self) -> bool {
+        self.exclusion.is_empty() && self.speed.is_empty() && self.direction.is_empty()
+    }
 }
 
 /// Where no part of the robot may be.
@@ -49,18 +61,51 @@ pub struct SpeedZone {
     pub v_max_mps: f64,
 }
 
+/// Where the robot may drive one way only.
+///
+/// Wherever a motion has the robot's base inside, it has to travel along the heading, within the tolerance; a robot that
+/// drives backwards travels against its own heading. Standing and turning on the spot are free. Against its direction a
+/// zone may be left but not driven through: by a robot whose base is inside already, as long as it heads for the
+/// nearest edge, more or less straight. So whoever was put down there, or has entered by a hand's breadth, can get out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct DirectionZone {
+    /// For records.
+    #[garde(length(min = 1, max = 64))]
+    pub name: String,
+    /// Corners `[x, y]` in the map frame, m; a polygon whose edges do not cross.
+    #[garde(length(min = 3, max = CORNER_LIMIT))]
+    pub polygon_m: Vec<[f64; 2]>,
+    /// Direction of travel in the map frame, rad from its x axis.
+    #[garde(custom(within(-3.15, 3.15)))]
+    pub heading_rad: f64,
+    /// Greatest difference from it either way, rad.
+    #[garde(custom(within(0.05, 3.15)))]
+    pub tolerance_rad: f64,
+}
+
 /// The most zones of a kind.
 const ZONE_LIMIT: usize = 64;
 /// The most corners of a zone.
 const CORNER_LIMIT: usize = 64;
 /// Areas below are none, m².
 const NO_AREA_M2: f64 = 1e-9;
+/// Overlapping is at least this far inside, m: below everything that is measured, above rounding.
+const INSIDE_M: f64 = 1e-6;
 
 /// A set of zones that has been checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ZoneMap {
     pub exclusion: Vec<(String, Polygon)>,
     pub speed: Vec<(String, Polygon, f64)>,
+    pub direction: Vec<(String, Polygon, OneWay)>,
+}
+
+/// Direction of travel in the map frame, and how far from it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OneWay {
+    pub heading_rad: f64,
+    pub tolerance_rad: f64,
 }
 
 impl ZoneMap {
@@ -72,7 +117,15 @@ impl ZoneMap {
         let exclusion = zones.exclusion.iter().map(|z| Ok((z.name.clone(), polygon(&z.name, &z.polygon_m)?)));
         let speed =
             zones.speed.iter().map(|z| Ok((z.name.clone(), polygon(&z.name, &z.polygon_m)?, z.v_max_mps)));
-        Ok(Self { exclusion: exclusion.collect::<Result<_, _>>()?, speed: speed.collect::<Result<_, _>>()? })
+        let direction = zones.direction.iter().map(|z| {
+            let one_way = OneWay { heading_rad: z.heading_rad, tolerance_rad: z.tolerance_rad };
+            Ok((z.name.clone(), polygon(&z.name, &z.polygon_m)?, one_way))
+        });
+        Ok(Self {
+            exclusion: exclusion.collect::<Result<_, _>>()?,
+            speed: speed.collect::<Result<_, _>>()?,
+            direction: direction.collect::<Result<_, _>>()?,
+        })
     }
 }
 
@@ -123,32 +176,48 @@ impl Polygon {
     }
 
     /// Signed distance of a point, negative inside.
-    fn signed_distance_m(&self, p: Point2) -> f64 {
+    pub fn signed_distance_m(&self, p: Point2) -> f64 {
         let sq =
             sides(&self.corners).map(|(a, b)| segment_distance_sq(a, b, p)).fold(f64::INFINITY, f64::min);
         if self.contains(p) { -sq.sqrt() } else { sq.sqrt() }
     }
 
-    /// Signed distance of the robot's outline at a pose. When they overlap: the overlap as a share of the outline's area,
-    /// from 0 down to −1, which only leaving makes smaller. A lower bound, which does not look closer, when they are
-    /// farther than `far_m` apart.
+    /// Signed distance of the robot's outline at a pose; see [`Nearness::distance_m`].
     pub fn distance_to_footprint_m(&self, footprint: &Footprint, map_from_base: Pose2, far_m: f64) -> f64 {
+        self.nearness(footprint, map_from_base, far_m).distance_m
+    }
+
+    /// How near the robot's outline at a pose is to the zone. Does not look closer when they are farther than `far_m` apart.
+    pub fn nearness(&self, footprint: &Footprint, map_from_base: Pose2, far_m: f64) -> Nearness {
         let apart_m = map_from_base.position().distance_m(self.centre);
         let bound_m = apart_m - self.radius_m - footprint.circumscribed_m();
         if bound_m > far_m {
-            return bound_m;
+            return Nearness { distance_m: bound_m, depth_m: 0.0 };
         }
         let base_from_map = map_from_base.inverse();
         let of_zone: Vec<_> = self.corners.iter().map(|c| base_from_map.apply(*c)).collect();
-        let overlap_m2 = area_m2(&clip(&of_zone, footprint.corners())).abs();
-        if overlap_m2 > NO_AREA_M2 {
-            return -overlap_m2 / area_m2(footprint.corners());
+        let outline: Vec<_> =
+            footprint.corners().iter().map(|c| self.signed_distance_m(map_from_base.apply(*c))).collect();
+        let corners = outline.into_iter().chain(of_zone.iter().map(|c| footprint.signed_distance_m(*c)));
+        if area_m2(&clip(&of_zone, footprint.corners())).abs() > NO_AREA_M2 {
+            let base_m = self.signed_distance_m(map_from_base.position());
+            let distance_m = (base_m - footprint.circumscribed_m()).min(-INSIDE_M);
+            return Nearness { distance_m, depth_m: -corners.fold(0.0, f64::min) };
         }
-        let outline =
-            footprint.corners().iter().map(|c| self.signed_distance_m(map_from_base.apply(*c)).abs());
-        let zone = of_zone.iter().map(|c| footprint.signed_distance_m(*c).abs());
-        outline.chain(zone).fold(f64::INFINITY, f64::min)
+        Nearness { distance_m: corners.map(f64::abs).fold(f64::INFINITY, f64::min), depth_m: 0.0 }
     }
+}
+
+/// How near an outline is to a zone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Nearness {
+    /// Distance between them; a lower bound when they are far apart. When they overlap it is negative: what the base is
+    /// short of the distance at which the outline is clear whichever way it turns. So it tells directions apart however
+    /// deep the robot is inside: only coming nearer to the edge makes it greater.
+    pub distance_m: f64,
+    /// How deep the deepest corner is inside, of the outline in the zone or of the zone in the outline; zero when they do
+    /// not overlap. Turning on the spot changes it, which the distance does not tell.
+    pub depth_m: f64,
 }
 
 /// The part of a polygon inside a convex one with counter-clockwise corners (Sutherland and Hodgman, "Reentrant polygon
@@ -192,6 +261,7 @@ fn cross((a, b): (Point2, Point2), (c, d): (Point2, Point2)) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn l_shape() -> Polygon {
         let corners = [(0.0, 0.0), (4.0, 0.0), (4.0, 1.0), (1.0, 1.0), (1.0, 4.0), (0.0, 4.0)];
@@ -213,13 +283,35 @@ mod tests {
         let d = |x, y, yaw| l_shape().distance_to_footprint_m(&footprint, Pose2::new(x, y, yaw), 10.0);
         assert!((d(3.0, 2.0, 0.0) - 0.75).abs() < 1e-12);
         assert!((d(3.0, 2.0, std::f64::consts::FRAC_PI_2) - 0.65).abs() < 1e-12);
-        assert!((d(0.5, 3.0, 0.0) + 1.0).abs() < 1e-9, "inside");
-        assert!((d(3.0, 1.15, 0.0) + 0.2).abs() < 1e-9, "a fifth of it");
-        assert!((d(1.0, 1.0, 0.0) + 0.75).abs() < 1e-9, "about the inner corner");
+        let depth = |x, y| l_shape().nearness(&footprint, Pose2::new(x, y, 0.0), 10.0).depth_m;
+        assert!((depth(3.0, 1.15) - 0.1).abs() < 1e-9, "a corner by a tenth of a metre");
+        assert!((depth(1.2, 1.15) - libm::hypot(0.15, 0.1)).abs() < 1e-9, "the zone's inner corner");
+        assert!(depth(3.0, 2.0).abs() < 1e-9, "apart");
+        let clear_m = footprint.circumscribed_m();
+        assert!((d(0.5, 3.0, 0.0) + 0.5 + clear_m).abs() < 1e-9, "half a metre inside");
+        assert!((d(3.0, 1.15, 0.0) - 0.15 + clear_m).abs() < 1e-9, "the base is outside");
         let thin = [(-3.0, -0.05), (3.0, -0.05), (3.0, 0.05), (-3.0, 0.05)];
         let thin = Polygon::new(thin.iter().map(|(x, y)| Point2::new(*x, *y)).collect()).unwrap();
         assert!(thin.distance_to_footprint_m(&footprint, Pose2::IDENTITY, 10.0) < 0.0, "across");
         assert!(l_shape().distance_to_footprint_m(&footprint, Pose2::new(90.0, 0.0, 0.0), 10.0) > 10.0);
+    }
+
+    proptest! {
+        /// However deep inside, some way leads out, and the distance tells it; and it is negative exactly when they overlap.
+        #[test]
+        fn the_distance_tells_directions_apart(x in -1.0..5.0f64, y in -1.0..5.0f64, yaw in -3.1..3.1f64) {
+            let footprint = Footprint::rectangle(0.35, 0.35, 0.5).unwrap();
+            let at = |x: f64, y: f64| l_shape().nearness(&footprint, Pose2::new(x, y, yaw), 10.0);
+            let here = at(x, y);
+            prop_assert!(here.depth_m >= 0.0 && (here.distance_m < 0.0 || here.depth_m <= 0.0));
+            if here.distance_m < 0.0 {
+                let (step, turns) = (0.01, (0..64).map(|i| f64::from(i) * 0.1));
+                let best = turns
+                    .map(|a| at(x + step * libm::cos(a), y + step * libm::sin(a)).distance_m)
+                    .fold(f64::NEG_INFINITY, f64::max);
+                prop_assert!(best > here.distance_m + 0.6 * step, "{best} {here:?}");
+            }
+        }
     }
 
     #[test]

@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn it_can_be_written_to() {
         let mut label = Label::<8>::default();
-        write!(label, "{}-{}", 12, "ab").unwrap();
+        let (number, text) = (12, "ab");
+        write!(label, "{number}-{text}").unwrap();
         assert_eq!(&*label, "12-ab");
         write!(label, "cdefg").unwrap();
         write!(label, "h").unwrap();

@@ -45,6 +45,13 @@ struct AssuranceSaid {
     received: Instant,
 }
 
+/// Why what an operator asks for is not done.
+enum NotDone {
+    Because(&'static str),
+    /// Assurance knows why.
+    NoFreshPermit,
+}
+
 /// The gate's state machine.
 ///
 /// Starts disarmed. Only an operator arms it; an emergency stop, a manual take-over, a restart of assurance or of the
@@ -243,27 +250,28 @@ impl GateNode {
     fn on_operator(&mut self, now: Now, request: &OperatorRequest) -> OperatorReply {
         let result = match request.action {
             OperatorAction::Arm => self.arm(now.mono),
-            OperatorAction::Reset => self.reset().map_err(Label::from),
+            OperatorAction::Reset => self.reset().map_err(NotDone::Because),
         };
         let (success, message) = match result {
             Ok(message) => (true, Label::from(message)),
-            Err(message) => (false, message),
+            Err(NotDone::Because(message)) => (false, Label::from(message)),
+            Err(NotDone::NoFreshPermit) => (false, self.no_fresh_permit(now.mono)),
         };
         OperatorReply { stamp: now.ros, request_sequence: request.sequence, success, message }
     }
 
-    fn arm(&mut self, now: Instant) -> Result<&'static str, Label<REPLY_LIMIT>> {
+    fn arm(&mut self, now: Instant) -> Result<&'static str, NotDone> {
         if let Some(obstacle) = self.obstacle() {
-            return Err(obstacle.into());
+            return Err(NotDone::Because(obstacle));
         }
         if self.armed.is_some() {
             return Ok("armed already");
         }
         let Some(leave) = self.newest_leave.filter(|leave| leave.holds(now)) else {
-            return Err(self.no_fresh_permit(now));
+            return Err(NotDone::NoFreshPermit);
         };
         if let Some(empty) = empty_part(&leave.hashes) {
-            return Err(empty.into());
+            return Err(NotDone::Because(empty));
         }
         self.armed = Some(Pinned { hashes: leave.hashes, assurance_boot_id: leave.assurance_boot_id });
         // What waited was judged without the pins.

@@ -46,6 +46,8 @@ pub struct Specification {
     pub unit: String,
     /// What would clear it, for a person.
     pub clears_when: String,
+    /// Once violated it stays so until somebody acknowledges it.
+    pub latched: bool,
     /// The shortest time between two samples that it is made for.
     pub period: Span,
     /// The longest time between two samples; after a longer one nothing can be said.
@@ -85,6 +87,7 @@ impl Specification {
             source: keys.text("source")?,
             unit: keys.text("unit")?,
             clears_when: keys.text("clears_when")?,
+            latched: keys.flag("latched")?,
             period: keys.time("period")?,
             max_gap: keys.time("max_gap")?,
             formula: document.formula,
@@ -188,12 +191,25 @@ impl Keys {
         named.ok_or_else(|| problem(&found, "it is one of stop, slow, warn"))
     }
 
+    /// May be left out, and is then `no`.
+    fn flag(&mut self, key: &str) -> Result<bool, StlError> {
+        if !self.0.iter().any(|a| a.key == key) {
+            return Ok(false);
+        }
+        let found = self.take(key)?;
+        match &found.value {
+            Value::Text(text) if text == "yes" => Ok(true),
+            Value::Text(text) if text == "no" => Ok(false),
+            _ => Err(problem(&found, "it is yes or no")),
+        }
+    }
+
     fn nothing_left(&self) -> Result<(), StlError> {
         match self.0.first() {
             None => Ok(()),
             Some(unknown) => Err(problem(
                 unknown,
-                "not known; there are requirement, severity, bounds, source, unit, clears_when, period, max_gap",
+                "not known; there are requirement, severity, bounds, source, unit, clears_when, latched, period, max_gap",
             )),
         }
     }

@@ -258,10 +258,6 @@ fn pinned_hashes(node: &str, resources: &Resources, zones: &Zones) -> Result<Pin
             sha(&properties)
         },
         parameters: sha(&[resources.get(node, "config")?.0, resources.get(node, "robot")?.0]),
-        zones: if zones.exclusion.is_empty() && zones.speed.is_empty() {
-            [0; 32]
-        } else {
-            sha(&[resources.get(node, "zones")?.0])
-        },
+        zones: if zones.is_empty() { [0; 32] } else { sha(&[resources.get(node, "zones")?.0]) },
     })
 }

@@ -1,7 +1,7 @@
 //! What refuses to start, and why.
 
 use super::support::{config, digest, robot, zones};
-use crate::{AssuranceNode, Config, Zones};
+use crate::{AssuranceNode, Config, Faster, Zones};
 use outrider_foundation::data::PinnedHashes;
 
 fn refusal(change: impl Fn(&mut Config, &mut Zones)) -> String {
@@ -29,6 +29,23 @@ fn bad_numbers_are_named_with_value_and_range() {
     assert!(refusal(|c, _| c.degraded.v_max_mps = 1.05).contains("degraded.v_max_mps"));
     assert!(refusal(|c, _| c.margins.floor_m = 0.09).contains("margins.floor_m"));
     assert!(refusal(|c, _| c.scan.contact_beams = 0).contains("contact_beams"));
+}
+
+#[test]
+fn doubt_that_could_never_be_had_is_refused() {
+    assert_eq!(
+        refusal(|c, _| c.tracks.conformal.window = 18),
+        "assurance configuration: tracks.conformal.window: 18 is less than 19, which this miss_rate needs"
+    );
+    assert_eq!(refusal(|c, _| c.tracks.conformal.window = 19), "");
+    assert!(refusal(|c, _| c.uncertainty.nis.samples_min = 51).contains("51 is not within [0, 50]"));
+    let slow = || Faster { class: "cart".into(), accel_mps2: 3.0, speed_mps: 1.5 };
+    assert_eq!(
+        refusal(|c, _| c.tracks.reachable.faster.push(slow())),
+        "assurance configuration: tracks.reachable.faster: cart is slower than all are taken to be"
+    );
+    let fast = || Faster { speed_mps: 1.7, ..slow() };
+    assert_eq!(refusal(|c, _| c.tracks.reachable.faster.push(fast())), "");
 }
 
 #[test]

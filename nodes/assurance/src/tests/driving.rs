@@ -74,15 +74,15 @@ pub(super) fn shortest_tail(twist: Twist2) -> Vec<outrider_foundation::data::Tra
         .collect()
 }
 
-struct Drive {
-    least_m: f64,
-    proposals_passed: usize,
-    recoveries: usize,
+pub(super) struct Drive {
+    pub least_m: f64,
+    pub proposals_passed: usize,
+    pub recoveries: usize,
 }
 
 /// Drives by what is permitted: commands every 25 ms, held by a gate for the time to live, wheels that follow 50 ms
 /// later, a noise-free scan every 50 ms.
-fn drive(rig: &mut Rig, mut planner: impl FnMut(&Rig) -> Twist2, span: Span) -> Drive {
+pub(super) fn drive(rig: &mut Rig, mut planner: impl FnMut(&mut Rig) -> Twist2, span: Span) -> Drive {
     let limits = rig.robot.limits;
     let mut drive = Drive { least_m: f64::INFINITY, proposals_passed: 0, recoveries: 0 };
     let (mut wanted, mut granted) = (Twist2::ZERO, rig.now.mono);

@@ -332,7 +332,15 @@ fn exclusion_and_speed_zones() {
     assert_eq!(rig.interventions().last().unwrap().subformula, "zone battery store");
     assert!(!passes(&towards(&mut rig, 4.5, 0.1)), "inside, farther in");
     assert!(passes(&towards(&mut rig, 4.5, -0.1)), "inside, the way out");
-    assert!(passes(&towards(&mut rig, 5.0, 0.0)) && !passes(&towards(&mut rig, 5.0, -0.1)), "lost inside");
+    assert!(passes(&towards(&mut rig, 5.4, 0.0)) && passes(&towards(&mut rig, 5.4, 0.1)), "all of it inside");
+    assert!(!passes(&towards(&mut rig, 5.4, -0.1)), "and farther in");
+    // A corner would swing over the edge.
+    rig.wait(Span::from_millis(25));
+    rig.pose = Pose2::new(-9.2, 4.1, 0.0);
+    rig.twist = Twist2::ZERO;
+    rig.data();
+    assert!(!passes(&rig.propose(Twist2::new(0.0, 0.5))), "turning farther in");
+    assert!(passes(&rig.propose(Twist2::new(-0.1, 0.0))), "along the edge");
     // Doorway: x from 1 to 3, 0.6 m/s.
     let mut door = |x: f64, v: f64| {
         rig.wait(Span::from_millis(25));

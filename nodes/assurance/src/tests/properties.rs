@@ -12,14 +12,16 @@ macro_rules! shipped {
     };
 }
 
-const FILES: [(&str, &str); 11] = shipped![
+const FILES: [(&str, &str); 13] = shipped![
     "braking_achieved",
     "command_following",
+    "detector_nis",
     "detector_nonconformity",
     "exclusion_distance",
     "frozen_scan",
     "permit_liveness",
     "position_uncertainty",
+    "prediction_bound",
     "sensor_age",
     "speed_in_zone",
     "stopping_margin",
@@ -29,7 +31,7 @@ const FILES: [(&str, &str); 11] = shipped![
 const CRUISE: Twist2 = Twist2::new(0.8, 0.0);
 const TICK: Span = Span::from_millis(20);
 
-fn specifications() -> Vec<Specification> {
+pub(super) fn specifications() -> Vec<Specification> {
     FILES.iter().map(|(_, text)| Specification::parse(text).unwrap()).collect()
 }
 
@@ -169,10 +171,17 @@ fn sensor_age() {
 fn frozen_scan() {
     let mut rig = cruising();
     rig.frozen = Some(rig.scan().ranges_m);
-    drive(&mut rig, 0.28, |_| {});
+    drive(&mut rig, 0.12, |_| {});
     assert_eq!(rig.reading("frozen_scan").verdict, Verdict::Ok, "one scan may repeat the last");
-    drive(&mut rig, 0.1, |_| {});
+    drive(&mut rig, 0.16, |_| {});
     broken(&rig, "frozen_scan", Verdict::Violated, Mode::SafeStop);
+    drive(&mut rig, 5.0, |rig| rig.twist = Twist2::ZERO);
+    assert_eq!(rig.reading("frozen_scan").verdict, Verdict::Violated, "standing still shows nothing");
+    rig.frozen = None;
+    // Somebody walks past.
+    rig.scene = Scene::wall(20.0, 1.0);
+    drive(&mut rig, 3.0, |_| {});
+    assert_eq!((rig.reading("frozen_scan").verdict, rig.mode()), (Verdict::Ok, Mode::Nominal));
     let mut resting = cruising();
     resting.twist = Twist2::ZERO;
     resting.frozen = Some(resting.scan().ranges_m);
@@ -207,10 +216,22 @@ fn command_following() {
     ] {
         let mut rig = cruising();
         (rig.twist, rig.commanded) = (does, Some(commanded));
-        drive(&mut rig, 0.28, |_| {});
+        drive(&mut rig, 0.18, |_| {});
         assert_eq!(rig.reading("command_following").verdict, Verdict::Ok, "wheels take their time");
+        let other_way = commanded.v_mps * does.v_mps < 0.0;
+        drive(&mut rig, 0.1, |_| {});
+        assert_eq!(rig.reading("command_following").verdict == Verdict::Violated, other_way, "{does:?}");
         drive(&mut rig, 0.3, |_| {});
         broken(&rig, "command_following", Verdict::Violated, Mode::SafeStop);
+        // Nothing is asked of the wheels any more; that they obeyed is not shown by that.
+        (rig.twist, rig.commanded) = (Twist2::ZERO, None);
+        drive(&mut rig, 5.0, |_| {});
+        broken(&rig, "command_following", Verdict::Violated, Mode::SafeStop);
+        rig.gate = GateMode::Disarmed;
+        drive(&mut rig, 0.1, |_| {});
+        rig.gate = GateMode::Forwarding;
+        drive(&mut rig, 3.0, |_| {});
+        assert_eq!((rig.reading("command_following").verdict, rig.mode()), (Verdict::Ok, Mode::Nominal));
     }
 }
 
@@ -283,6 +304,78 @@ fn detector_nonconformity() {
     broken(&rig, "detector_nonconformity", Verdict::Violated, Mode::Degraded);
     let record = rig.interventions().into_iter().find(|i| i.rule == "detector_nonconformity").unwrap();
     assert_eq!(record.subformula, "detector_nonconformity < 3");
+}
+
+/// Somebody whom the detector sees half a metre beside his track, and says it knows to 0.1 m.
+#[test]
+fn detector_nis() {
+    let mut rig = cruising();
+    let seen = |rig: &mut Rig, beside_m: f64, rounds: u32| {
+        for _ in 0..rounds {
+            rig.wait(TICK);
+            rig.pose = rig.pose.advance(rig.twist, TICK.as_s());
+            rig.tracks = vec![person(20.0, 4.0, 0.0, 0.0)];
+            let mut detections = rig.detections();
+            detections.detections[0].position.y_m += beside_m;
+            let inputs = vec![
+                crate::Input::Scan(rig.scan()),
+                crate::Input::Odometry(rig.odometry()),
+                crate::Input::Detections(detections),
+                crate::Input::WorldModel(rig.world_model()),
+                rig.next_challenge(),
+                crate::Input::Gate(rig.gate_state()),
+            ];
+            rig.send(inputs);
+            rig.propose(CRUISE);
+        }
+    };
+    // One picture before there is a track.
+    seen(&mut rig, 0.1, 121);
+    let reading = rig.reading("detector_nis");
+    assert!(reading.verdict == Verdict::Ok && reading.robustness > 0.5, "a tenth of a metre: {reading:?}");
+    // Of fifty samples two in three are bad enough within a second, and two seconds later none is left that was good.
+    seen(&mut rig, 0.5, 40 + 101);
+    broken(&rig, "detector_nis", Verdict::Violated, Mode::Degraded);
+    let record = rig.interventions().into_iter().find(|i| i.rule == "detector_nis").unwrap();
+    assert_eq!(record.subformula, "detector_nis < limit");
+
+    let mut silent = cruising();
+    drive(&mut silent, 0.4, |rig| rig.detector = false);
+    assert_eq!(silent.reading("detector_nis").verdict, Verdict::Ok, "it takes its time");
+    drive(&mut silent, 0.2, |_| {});
+    broken(&silent, "detector_nis", Verdict::Invalid, Mode::Degraded);
+
+    let mut unreadable = cruising();
+    let reason = "detections[0].covariance: not positive definite".to_owned();
+    unreadable.detector = false;
+    unreadable.send(vec![crate::Input::Rejected { topic: "/detections".into(), reason }]);
+    drive(&mut unreadable, 0.02, |_| {});
+    broken(&unreadable, "detector_nis", Verdict::Invalid, Mode::Degraded);
+}
+
+/// Twenty people at once, so that it does not take long, who turn round all the time.
+#[test]
+fn prediction_bound() {
+    let crowd = |turning: bool| {
+        let mut rig = cruising();
+        let mut round = 0_u32;
+        drive(&mut rig, 1.3, |rig| {
+            round += 1;
+            rig.twist = Twist2::ZERO;
+            let away_m = if turning && (round / 25) % 2 == 1 { 2.5 } else { 0.0 };
+            let one = |id: u64| Track { id, ..person(20.0 + away_m, 2.0 * id as f64, 0.0, 0.0) };
+            rig.tracks = (1..=20).map(one).collect();
+        });
+        rig
+    };
+    let standing = crowd(false);
+    let reading = standing.reading("prediction_bound");
+    assert!(reading.verdict == Verdict::Ok && reading.robustness > 0.0, "{reading:?}");
+    broken(&crowd(true), "prediction_bound", Verdict::Violated, Mode::Degraded);
+    // They go, and nothing is held against an empty hall.
+    let mut gone = crowd(true);
+    drive(&mut gone, 0.1, |rig| rig.tracks.clear());
+    assert_eq!(gone.reading("prediction_bound").verdict, Verdict::Ok);
 }
 
 /// Robustnesses of different units are compared by what is much for each: 45 ms of 50 are more than 1 m/s of 10.

@@ -3,14 +3,17 @@
 use crate::motion::{Phase, reckon};
 use crate::{AssuranceNode, Config, Input, Output, Zones};
 use outrider_foundation::data::{
-    AssuranceState, Challenge, Command, CommandSource, Digest, GateMode, GateState, Intervention, Mode,
-    MonitorReading, Odometry, Permit, PinnedHashes, Scan, SourceState, SourceStatus, Track, TrajectoryPoint,
-    WorldModel,
+    AssuranceState, Challenge, Command, CommandSource, Detection, DetectionSet, Digest, GateMode, GateState,
+    Intervention, Mode, MonitorReading, Odometry, Permit, PinnedHashes, Scan, SourceState, SourceStatus,
+    Track, TrajectoryPoint, WorldModel,
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::robot::{Robot, example};
-use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Stamped, Twist2};
+use outrider_foundation::{
+    Footprint, Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Stamped, Twist2,
+};
 use outrider_stl::Specification;
+use proptest::prelude::*;
 use std::f64::consts::TAU;
 
 pub const BOOT: u64 = 5;
@@ -38,6 +41,19 @@ pub fn digest(command: &Command) -> Digest {
         bytes.copy_from_slice(&word.to_le_bytes());
     }
     out
+}
+
+/// A convex outline about the origin.
+pub fn convex_outline() -> impl Strategy<Value = Footprint> {
+    let radii = prop::collection::vec((0.15..0.6f64, 0.0..0.5f64), 3..10);
+    radii.prop_filter_map("not convex", |radii| {
+        let step = TAU / radii.len() as f64;
+        let corner = |(i, (r, turn)): (usize, &(f64, f64))| {
+            let (s, c) = libm::sincos((i as f64 + turn) * step);
+            Point2::new(r * c, r * s)
+        };
+        Footprint::new(radii.iter().enumerate().map(corner).collect()).ok()
+    })
 }
 
 /// What the lidar sees: walls and posts, in the world.
@@ -106,6 +122,8 @@ pub struct Rig {
     pub twist: Twist2,
     pub localised: bool,
     pub tracks: Vec<Track>,
+    /// Whether detections come.
+    pub detector: bool,
     pub gate: GateMode,
     /// What the gate publishes; as the robot moves when none is given.
     pub commanded: Option<Twist2>,
@@ -126,9 +144,14 @@ impl Rig {
     }
 
     pub fn watching(config: Config, scene: Scene, specifications: Vec<Specification>) -> Self {
+        Self::in_zones(config, &zones(), scene, specifications)
+    }
+
+    pub fn in_zones(config: Config, zones: &Zones, scene: Scene, specifications: Vec<Specification>) -> Self {
         let robot = robot();
         let hashes = PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] };
-        let node = AssuranceNode::new(config, zones(), specifications, &robot, hashes, digest, BOOT).unwrap();
+        let node =
+            AssuranceNode::new(config, zones.clone(), specifications, &robot, hashes, digest, BOOT).unwrap();
         let now = Now { mono: Instant::from_nanos(9_000_000_000), ros: Stamp::from_nanos(3_000_000_000) };
         Self {
             node,
@@ -139,6 +162,7 @@ impl Rig {
             twist: Twist2::ZERO,
             localised: true,
             tracks: vec![],
+            detector: true,
             gate: GateMode::Forwarding,
             commanded: None,
             frozen: None,
@@ -198,13 +222,16 @@ impl Rig {
 
     /// One round of everything but commands, stamped now.
     pub fn data(&mut self) -> Vec<Output> {
-        let inputs = vec![
+        let mut inputs = vec![
             Input::Scan(self.scan()),
             Input::Odometry(self.odometry()),
             Input::WorldModel(self.world_model()),
             self.next_challenge(),
             Input::Gate(self.gate_state()),
         ];
+        if self.detector {
+            inputs.push(Input::Detections(self.detections()));
+        }
         self.send(inputs)
     }
 
@@ -245,6 +272,27 @@ impl Rig {
             ..SourceState::default()
         }];
         model
+    }
+
+    /// The detector sees every track where it is, and says no more than it knows.
+    pub fn detections(&self) -> DetectionSet {
+        let base_from_world = self.pose.inverse();
+        let detection = |track: &Track| Detection {
+            position: base_from_world.apply(track.position),
+            covariance: [0.01, 0.0, 0.0, 0.01],
+            radius_m: track.radius_m,
+            existence: 0.95,
+            class_probabilities: vec![1.0],
+        };
+        DetectionSet {
+            stamp: self.now.ros,
+            frame: "base_link".into(),
+            model_id: "people".into(),
+            model_version: "1".into(),
+            class_labels: vec!["person".into()],
+            detections: self.tracks.iter().map(detection).collect(),
+            ..DetectionSet::default()
+        }
     }
 
     pub fn next_challenge(&mut self) -> Input {

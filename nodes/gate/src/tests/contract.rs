@@ -2,7 +2,7 @@
 
 use super::support::{PERIOD, Rig, TTL, envelope};
 use crate::Input;
-use outrider_foundation::data::{Command, GateMode, Permit};
+use outrider_foundation::data::{Command, CommandSource, GateMode, Permit};
 use outrider_foundation::{Span, Twist2};
 
 const SLOW: Twist2 = Twist2::new(0.2, 0.1);
@@ -193,4 +193,37 @@ fn the_envelope_bounds_the_acceleration() {
     permit.envelope.accel_mps2 = 0.5 * envelope().accel_mps2;
     rig.send(vec![Input::Command(command), Input::Permit(permit)]);
     assert!((rig.period().twist.v_mps - 0.005).abs() < 1e-12);
+}
+
+/// What assurance has answered later goes before what it answered earlier, whoever proposed it.
+#[test]
+fn an_overtaken_permit_is_void() {
+    let mut rig = Rig::armed();
+    let mut late = rig.command(Twist2::new(0.9, 0.0));
+    late.source = CommandSource::Recovery;
+    let of_late = rig.permit(&late);
+    let command = rig.command(SLOW);
+    let permit = rig.permit(&command);
+    rig.send(vec![Input::Permit(of_late), Input::Permit(permit), Input::Command(command)]);
+    rig.send(vec![Input::Command(late)]);
+    let state = rig.period();
+    assert_eq!((state.mode, state.command_source), (GateMode::Forwarding, CommandSource::Planner));
+    assert!(state.twist.v_mps > 0.0);
+}
+
+#[test]
+fn no_source_can_use_a_sequence_twice() {
+    for source in [CommandSource::Planner, CommandSource::Recovery] {
+        let mut rig = Rig::armed();
+        let mut command = rig.command(SLOW);
+        command.source = source;
+        let permit = rig.permit(&command);
+        rig.send(vec![Input::Command(command.clone()), Input::Permit(permit)]);
+        let before = rig.period();
+        command.twist.v_mps = 0.9;
+        let permit = rig.permit(&command);
+        rig.send(vec![Input::Command(command), Input::Permit(permit)]);
+        let state = rig.period();
+        assert_eq!((state.accepted, state.rejected), (before.accepted, before.rejected + 1), "{source:?}");
+    }
 }

@@ -284,3 +284,12 @@ fn reversing_goes_through_standstill() {
     }
     assert!((last + 0.2).abs() < 1e-9);
 }
+
+/// A clock that is set back must not keep the gate silent until it has caught up.
+#[test]
+fn a_grid_that_lies_far_ahead_is_laid_anew() {
+    let mut rig = Rig::new();
+    rig.now.mono = rig.now.mono - Span::from_millis(500);
+    assert_eq!(rig.send(vec![]).len(), 3);
+    assert_eq!(rig.gate.next_wakeup().unwrap(), rig.now.mono + PERIOD);
+}

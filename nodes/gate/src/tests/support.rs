@@ -12,6 +12,8 @@ pub const GATE_BOOT: u64 = 7;
 pub const ASSURANCE_BOOT: u64 = 5;
 pub const PERIOD: Span = Span::from_millis(10);
 pub const TTL: Span = Span::from_millis(60);
+/// No test goes on for longer; one that would has failed.
+const STATE_LIMIT: usize = 2000;
 
 pub fn config() -> Config {
     serde_saphyr::from_str_valid(include_str!("../../../../config/gate.yaml")).unwrap()
@@ -152,6 +154,7 @@ impl Rig {
 
     /// Goes to the next period and gives the state of it.
     pub fn period(&mut self) -> GateState {
+        assert!(self.states.len() < STATE_LIMIT, "what the test waits for does not come");
         let due = self.gate.next_wakeup().unwrap();
         let span = due.since(self.now.mono).max(Span::ZERO);
         self.wait(span);

@@ -22,6 +22,7 @@ impl Binding for AssuranceBinding {
             topics::challenge(),
             topics::e_stop(),
             topics::gate_state(),
+            topics::detections(),
         ]
     }
 
@@ -60,6 +61,11 @@ impl Binding for AssuranceBinding {
                 let state = take(bytes, convert::gate_state_from_message)?;
                 let (boot_id, sequence) = (state.boot_id, state.sequence);
                 Ok(Decoded::numbered(Input::Gate(state), boot_id, sequence))
+            }
+            7 => {
+                let set = take(bytes, convert::detections_from_message)?;
+                let sequence = set.sequence;
+                Ok(Decoded::numbered(Input::Detections(set), 0, sequence))
             }
             _ => no_such_input(input),
         }

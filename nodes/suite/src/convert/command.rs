@@ -1,6 +1,6 @@
 //! Goals, commands and decisions.
 
-use super::canonical::{HeaderView, hash_encoding};
+use super::canonical::Canonical;
 use super::world::{from_code, to_code};
 use super::{
     Checked, at_most, finite, frame_from, frame_name, header, pose_from, pose_message, stamp_from, within,
@@ -11,9 +11,7 @@ use outrider_foundation::data::{
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Pose2, Stamp, Twist2};
-use outrider_msgs::builtin_interfaces::Time;
 use outrider_msgs::{geometry_msgs, nav_msgs, outrider_msgs as ours};
-use serde::{Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// A goal.
@@ -75,53 +73,23 @@ pub fn command_to_message(c: &Command) -> ours::Command {
     }
 }
 
-/// A command with the layout of its message, without the copies.
-#[derive(Serialize)]
-struct CommandView<'a> {
-    header: HeaderView<'a>,
-    boot_id: u64,
-    sequence: u64,
-    source: u8,
-    v: f64,
-    w: f64,
-    trajectory: Points<'a>,
-    braking_tail: Points<'a>,
-    data_stamp: Time,
-    world_model_sequence: u64,
-    goal_id: u64,
-    reason: &'a str,
-}
-
-struct Points<'a>(&'a [TrajectoryPoint]);
-
-impl Serialize for Points<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(point_to))
-    }
-}
-
-/// SHA-256 over a command's canonical bytes: its encoding as a message. All zeros when it cannot be encoded, which no
-/// permit may carry. Takes nothing from the heap.
+/// SHA-256 over a command's canonical bytes: its encoding as a message. Takes nothing from the heap.
 pub fn command_digest(command: &Command) -> Digest {
-    let view = CommandView {
-        header: HeaderView::new(command.stamp, super::BASE),
-        boot_id: command.boot_id,
-        sequence: command.sequence,
-        source: to_code(command.source, &SOURCES),
-        v: command.twist.v_mps,
-        w: command.twist.w_radps,
-        trajectory: Points(&command.trajectory),
-        braking_tail: Points(&command.braking_tail),
-        data_stamp: outrider_runtime::time_message(command.data_stamp),
-        world_model_sequence: command.world_model_sequence,
-        goal_id: command.goal_id,
-        reason: &command.reason,
-    };
     let mut hash = Sha256::new();
-    match hash_encoding::<ours::Command, _>(&view, &mut hash) {
-        Ok(()) => hash.finalize().into(),
-        Err(_) => [0; 32],
-    }
+    let mut to = Canonical::new(&mut hash);
+    to.header(command.stamp, super::BASE);
+    to.number(command.boot_id.to_le_bytes());
+    to.number(command.sequence.to_le_bytes());
+    to.bytes(&[to_code(command.source, &SOURCES)]);
+    to.floats(&[command.twist.v_mps, command.twist.w_radps]);
+    to.points(&command.trajectory);
+    to.points(&command.braking_tail);
+    to.time(command.data_stamp);
+    to.number(command.world_model_sequence.to_le_bytes());
+    to.number(command.goal_id.to_le_bytes());
+    to.text(&command.reason);
+    to.finish();
+    hash.finalize().into()
 }
 
 fn points_from(field: &str, points: &[ours::TrajectoryPoint]) -> Checked<Vec<TrajectoryPoint>> {

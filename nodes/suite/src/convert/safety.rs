@@ -1,6 +1,6 @@
 //! Permits, challenges, modes, monitors and the gate.
 
-use super::canonical::{HeaderView, hash_encoding};
+use super::canonical::Canonical;
 use super::command::SOURCES;
 use super::world::{from_code, to_code};
 use super::{Checked, at_most, duration_message, finite, header, span_from, stamp_from};
@@ -10,9 +10,7 @@ use outrider_foundation::data::{
     AssuranceState, CausalRef, Challenge, Digest, Envelope, GateMode, GateState, Intervention, Mode,
     MonitorReading, OperatorAction, OperatorReply, OperatorRequest, Permit, PinnedHashes, Verdict,
 };
-use outrider_msgs::builtin_interfaces::Duration;
 use outrider_msgs::outrider_msgs as ours;
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 const MODES: [(Mode, u8); 4] = [
@@ -119,64 +117,34 @@ pub fn permit_to_message(p: &Permit) -> ours::Permit {
     }
 }
 
-/// A permit with the layout of its message, without the copies.
-#[derive(Serialize)]
-struct PermitView<'a> {
-    header: HeaderView<'a>,
-    version: u32,
-    assurance_boot_id: u64,
-    gate_boot_id: u64,
-    challenge_number: u64,
-    sequence: u64,
-    command_source: u8,
-    command_sequence: u64,
-    command_digest: Digest,
-    mode: u8,
-    envelope: [f64; 7],
-    time_to_live: Duration,
-    hashes: [Digest; 3],
-    inputs_digest: Digest,
-    robustness: f64,
-    limiting: &'a str,
-    mac: Digest,
-}
-
-/// HMAC-SHA-256 of a permit under a key block: over its encoding as a message, with zeros for the code itself. All zeros
-/// when it cannot be encoded, which is nobody's code. Takes nothing from the heap.
+/// HMAC-SHA-256 of a permit under a key block: over its canonical bytes, its encoding as a message, with zeros for the code
+/// itself. Takes nothing from the heap.
 pub fn permit_code(key: &[u8; 64], p: &Permit) -> Digest {
-    let (e, h) = (&p.envelope, &p.hashes);
-    let view = PermitView {
-        header: HeaderView::new(p.stamp, ""),
-        version: p.version,
-        assurance_boot_id: p.assurance_boot_id,
-        gate_boot_id: p.gate_boot_id,
-        challenge_number: p.challenge_number,
-        sequence: p.sequence,
-        command_source: to_code(p.command_source, &SOURCES),
-        command_sequence: p.command_sequence,
-        command_digest: p.command_digest,
-        mode: to_code(p.mode, &MODES),
-        envelope: [
-            e.v_min_mps,
-            e.v_max_mps,
-            e.w_max_radps,
-            e.accel_mps2,
-            e.decel_mps2,
-            e.alpha_radps2,
-            e.jerk_mps3,
-        ],
-        time_to_live: duration_message(p.time_to_live),
-        hashes: [h.specification, h.parameters, h.zones],
-        inputs_digest: p.inputs_digest,
-        robustness: p.robustness,
-        limiting: &p.limiting,
-        mac: [0; 32],
-    };
+    let (e, time_to_live) = (&p.envelope, duration_message(p.time_to_live));
     let mut code = Hmac::<Sha256>::new(key.into());
-    match hash_encoding::<ours::Permit, _>(&view, &mut code) {
-        Ok(()) => code.finalize().into_bytes().into(),
-        Err(_) => [0; 32],
+    let mut to = Canonical::new(&mut code);
+    to.header(p.stamp, "");
+    to.number(p.version.to_le_bytes());
+    to.number(p.assurance_boot_id.to_le_bytes());
+    to.number(p.gate_boot_id.to_le_bytes());
+    to.number(p.challenge_number.to_le_bytes());
+    to.number(p.sequence.to_le_bytes());
+    to.bytes(&[to_code(p.command_source, &SOURCES)]);
+    to.number(p.command_sequence.to_le_bytes());
+    to.bytes(&p.command_digest);
+    to.bytes(&[to_code(p.mode, &MODES)]);
+    to.floats(&[e.v_min_mps, e.v_max_mps, e.w_max_radps, e.accel_mps2, e.decel_mps2]);
+    to.floats(&[e.alpha_radps2, e.jerk_mps3]);
+    to.number(time_to_live.sec.to_le_bytes());
+    to.number(time_to_live.nanosec.to_le_bytes());
+    for digest in [p.hashes.specification, p.hashes.parameters, p.hashes.zones, p.inputs_digest] {
+        to.bytes(&digest);
     }
+    to.number(p.robustness.to_le_bytes());
+    to.text(&p.limiting);
+    to.bytes(&Digest::default());
+    to.finish();
+    code.finalize().into_bytes().into()
 }
 
 /// The key block of a secret (RFC 2104): zeros behind it, or behind its digest when it is longer than a block.

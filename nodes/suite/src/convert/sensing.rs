@@ -63,8 +63,16 @@ pub fn scan_to_message(s: &Scan, period_s: f64) -> sensor_msgs::LaserScan {
 /// Rows and columns of x, y and yaw in ROS's 6×6 covariances.
 const PLANAR: [usize; 9] = [0, 1, 5, 6, 7, 11, 30, 31, 35];
 
-/// Odometry.
+/// Odometry: of `base_link` in `odom` (REP-105), and of nothing else.
 pub fn odometry_from_message(m: nav_msgs::Odometry) -> Checked<Odometry> {
+    for (field, found, needed) in [
+        ("header.frame_id", &m.header.frame_id, super::ODOM),
+        ("child_frame_id", &m.child_frame_id, super::BASE),
+    ] {
+        if found.trim_start_matches('/') != needed {
+            return Err(format!("{field}: `{found}` is not {needed}"));
+        }
+    }
     let all = all_finite("pose.covariance", m.pose.covariance)?;
     let mut pose_covariance = [0.0; 9];
     for (to, from) in pose_covariance.iter_mut().zip(PLANAR) {
@@ -333,6 +341,12 @@ mod tests {
         let mut m = odometry_to_message(&odometry);
         m.twist.twist.linear.x = f64::NAN;
         assert_eq!(odometry_from_message(m).unwrap_err(), "twist.linear.x: NaN is not within [-100, 100]");
+        let mut m = odometry_to_message(&odometry);
+        m.header.frame_id = "map".into();
+        assert_eq!(odometry_from_message(m).unwrap_err(), "header.frame_id: `map` is not odom");
+        let mut m = odometry_to_message(&odometry);
+        m.child_frame_id = "laser".into();
+        assert_eq!(odometry_from_message(m).unwrap_err(), "child_frame_id: `laser` is not base_link");
     }
 
     #[test]
