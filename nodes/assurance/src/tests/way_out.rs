@@ -129,8 +129,8 @@ proptest! {
         let mut least_m = f64::NEG_INFINITY;
         drive(&mut rig, |rig| {
             let (base_m, outline_m) = distances_m(rig);
-            // The wheels do not do to the micrometre what was reckoned.
-            assert!(base_m > least_m - 1e-3 || outline_m > 0.05, "{base_m} {least_m}");
+            // The wheels lag behind by 50 ms, at 0.1 m/s.
+            assert!(base_m > least_m - 5e-3 || outline_m > 0.05, "{base_m} {least_m}");
             least_m = least_m.max(base_m);
             if rig.mode() == Mode::SafeStop { WANTED } else { Twist2::ZERO }
         }, Span::from_s(40.0));

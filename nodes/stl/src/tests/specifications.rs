@@ -51,10 +51,11 @@ fn what_is_missing_unknown_or_twice_is_named() {
             "9:1: @period: a time above zero and up to a minute is needed, such as 200 ms",
         ),
         ("@period(5 ms)", "@period(5 ms) @period(6 ms)", "9:15: @period: given twice"),
+        ("@unit", "@latched(perhaps) @unit", "7:1: @latched: it is yes or no"),
         (
             "@unit",
             "@color(\"red\") @unit",
-            "7:1: @color: not known; there are requirement, severity, bounds, source, unit, clears_when, period, max_gap",
+            "7:1: @color: not known; there are requirement, severity, bounds, source, unit, clears_when, latched, period, max_gap",
         ),
         (
             "input float limit\n",
@@ -122,4 +123,12 @@ fn formulas_that_could_be_satisfied_by_accident_are_refused() {
     for fit in ["historically(speed < 1)", "speed - (once[0:1] limit) < 1", "not (prev(speed > -limit))"] {
         Specification::parse(&with(fit)).unwrap();
     }
+}
+
+#[test]
+fn what_is_violated_may_stay_so() {
+    let latched = |text: &str| Specification::parse(text).unwrap().latched;
+    assert!(!latched(GOOD), "it is not, unless it says so");
+    assert!(latched(&GOOD.replacen("@unit", "@latched(yes) @unit", 1)));
+    assert!(!latched(&GOOD.replacen("@unit", "@latched(no) @unit", 1)));
 }
