@@ -13,10 +13,11 @@ use crate::monitor::{Reading, Rule};
 use crate::motion::MotionPoint;
 use crate::rigid::Rigid;
 use crate::tracks::Met;
+use crate::zones::{Polygon, sides};
 use outrider_foundation::{Footprint, Point2, Pose2};
 use parry3d::math::{Pose, Rotation, Vector};
 use parry3d::query::gjk::{self, ConstantOrigin, CsoPoint, GJKResult, VoronoiSimplex};
-use parry3d::shape::ConvexPolyhedron;
+use parry3d::shape::{ConvexPolyhedron, Segment};
 
 /// Points that are measured besides the one that limits the motion.
 const SPOT_CHECKS: usize = 8;
@@ -45,6 +46,14 @@ impl Certificate {
     pub fn reading(&self) -> Reading {
         Reading::age(Rule::Certificate, self.worst_m, TOLERANCE_M)
     }
+}
+
+/// An outline outside of a zone, as our own arithmetic sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NearZone<'a> {
+    pub polygon: &'a Polygon,
+    pub map_from_base: Pose2,
+    pub distance_m: f64,
 }
 
 /// The robot's outline as parry knows it.
@@ -83,11 +92,7 @@ impl Certifier {
             true,
             &mut simplex,
         );
-        match found {
-            GJKResult::Intersection => Some(0.0),
-            GJKResult::ClosestPoints(on_outline, at, _) => Some(f64::from((on_outline - at).length())),
-            GJKResult::Proximity(_) | GJKResult::NoIntersection(_) => None,
-        }
+        measured(found)
     }
 
     /// By how much the distances of a motion from scan points are off what was said, beyond what GJK may be. `turn` picks
@@ -122,6 +127,39 @@ impl Certifier {
         measured.map_or(f64::NAN, |m| off_m(met.distance_m + met.radius_m, m))
     }
 
+    /// The same for a zone: its nearest side. Of an outline that overlaps the zone nothing is measured.
+    pub fn zone_off_m(&self, near: &NearZone<'_>) -> f64 {
+        if near.distance_m < 0.0 {
+            return 0.0;
+        }
+        if near.distance_m.is_nan() {
+            return f64::NAN;
+        }
+        let side_m = |(a, b)| self.side_m(near.map_from_base, a, b).unwrap_or(f64::NAN);
+        let nearer = |least: f64, m: f64| if m.is_nan() || m < least { m } else { least };
+        let measured_m = sides(near.polygon.corners()).map(side_m).fold(f64::INFINITY, nearer);
+        off_m(near.distance_m, measured_m)
+    }
+
+    /// Distance of the outline at a pose from a side of a zone, zero where they meet.
+    fn side_m(&self, map_from_base: Pose2, a: Point2, b: Point2) -> Option<f64> {
+        // Maps may be large; single precision begins at the robot.
+        let turn = single(Pose2 { x_m: 0.0, y_m: 0.0, ..map_from_base }).inverse();
+        let seen =
+            |p: Point2| turn * vector(Point2::new(p.x_m - map_from_base.x_m, p.y_m - map_from_base.y_m));
+        let (start, end) = (seen(a), seen(b));
+        if !(start.is_finite() && end.is_finite()) {
+            return None;
+        }
+        let side = Segment::new(start, end);
+        let here = Pose::IDENTITY;
+        let direction = (-start).try_normalize().unwrap_or(Vector::X);
+        let mut simplex = VoronoiSimplex::new();
+        simplex.reset(CsoPoint::from_shapes(&here, &self.outline, &side, direction));
+        let found = gjk::closest_points(&here, &self.outline, &side, f32::MAX, true, &mut simplex);
+        measured(found)
+    }
+
     /// One other point: whether our distance is the measured one, and whether it does not come nearer than was said.
     fn spot_m(
         &self,
@@ -145,6 +183,14 @@ impl Certifier {
         let Some(at_start_m) = self.distance_m(seen.pose, Pose2::IDENTITY, point) else { return f64::NAN };
         let claimed_m = excess_m + cleared.allowed_m.min(at_start_m - UNCHANGED_M);
         off_m.max(claimed_m - measured_m - TOLERANCE_SHARE * (at_start_m + measured_m))
+    }
+}
+
+fn measured(found: GJKResult) -> Option<f64> {
+    match found {
+        GJKResult::Intersection => Some(0.0),
+        GJKResult::ClosestPoints(on_outline, at, _) => Some(f64::from((on_outline - at).length())),
+        GJKResult::Proximity(_) | GJKResult::NoIntersection(_) => None,
     }
 }
 
@@ -253,7 +299,7 @@ mod tests {
         fn parry_agrees_at_contact(
             footprint in convex_outline(), edge in 0..9_usize, share in -0.1..1.1f64, off in -2e-3..2e-3f64, yaw in -3.2..3.2f64
         ) {
-            let (a, b) = crate::zones::sides(footprint.corners()).nth(edge % footprint.corners().len()).unwrap();
+            let (a, b) = sides(footprint.corners()).nth(edge % footprint.corners().len()).unwrap();
             let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
             let length = libm::hypot(dx, dy);
             let p = Point2::new(a.x_m + share * dx + off * dy / length, a.y_m + share * dy - off * dx / length);
@@ -343,5 +389,26 @@ mod tests {
         let certifier = Certifier::new(&case.footprint).unwrap();
         let nan = Pose2::new(f64::NAN, 0.0, 0.0);
         assert_eq!(certifier.distance_m(Pose2::IDENTITY, nan, Point2::default()), None);
+    }
+
+    proptest! {
+        /// So is the distance from a zone, also one that is not convex and far from the map's origin.
+        #[test]
+        fn zones_are_certified_unless_they_are_wrong(
+            x in -6.0..8.0f64, y in -6.0..8.0f64, yaw in -3.2..3.2f64, far_m in prop_oneof![Just(0.0), Just(3000.0)],
+            off_m in prop_oneof![0.02..0.5f64, -0.5..-0.02f64]
+        ) {
+            let footprint = Robot::new(example::amr()).unwrap().footprint;
+            let polygon = crate::zones::l_shape(far_m);
+            let map_from_base = Pose2::new(far_m + x, y, yaw);
+            let distance_m = polygon.distance_to_footprint_m(&footprint, map_from_base, 20.0);
+            let certifier = Certifier::new(&footprint).unwrap();
+            let off = |distance_m| certifier.zone_off_m(&NearZone { polygon: &polygon, map_from_base, distance_m });
+            prop_assert!(off(distance_m) < 0.5 * TOLERANCE_M, "{distance_m} {}", off(distance_m));
+            if distance_m > 0.0 && distance_m + off_m >= 0.0 {
+                prop_assert!(off(distance_m + off_m) > TOLERANCE_M, "{distance_m} {off_m}");
+            }
+            prop_assert!(off(f64::NAN).is_nan());
+        }
     }
 }

@@ -88,13 +88,15 @@ impl Bench<'_> {
         let (tracks, met) = self.tracks(motion, base_from_world);
         readings.extend(tracks);
         certificate.add(met.map_or(0.0, |met| self.certifier.disc_off_m(&met)));
-        readings.push(certificate.reading());
         if self.known.world.localised {
             let map_from_base = base_from_world.inverse();
-            readings.push(self.exclusion_zones(motion, map_from_base, purpose));
+            let (zones, near) = self.exclusion_zones(motion, map_from_base, purpose);
+            readings.push(zones);
+            certificate.add(near.map_or(0.0, |near| self.certifier.zone_off_m(&near)));
             readings.push(self.speed_zones(twist, motion, map_from_base));
             readings.push(self.direction_zones(motion, map_from_base));
         }
+        readings.push(certificate.reading());
         readings
     }
 

@@ -1,5 +1,6 @@
 //! Rules about zones: whether a motion keeps out of them, keeps their speed and goes their way.
 
+use crate::certificate::NearZone;
 use crate::clearance::{FAR_M, UNCHANGED_M};
 use crate::command_checks::{Bench, Purpose, ROUNDING};
 use crate::monitor::{Part, Reading, Rule};
@@ -27,11 +28,18 @@ impl Bench<'_> {
     ///
     /// On a way out, a robot that may be inside may also turn, which an outline on a boundary cannot do without swinging
     /// over it: only its base comes no nearer. Other zones are kept as always.
-    pub fn exclusion_zones(&self, motion: &[MotionPoint], map_from_base: Pose2, purpose: Purpose) -> Reading {
+    ///
+    /// With the zone that limits the motion, where the outline is outside of it.
+    pub fn exclusion_zones(
+        &self,
+        motion: &[MotionPoint],
+        map_from_base: Pose2,
+        purpose: Purpose,
+    ) -> (Reading, Option<NearZone<'_>>) {
         let footprint = &self.robot.footprint;
         let margin_m = self.zone_margin_m();
         let rule = Rule::ExclusionZones;
-        let mut worst = Reading::new(rule, FAR_M, FAR_M, margin_m);
+        let (mut worst, mut near) = (Reading::new(rule, FAR_M, FAR_M, margin_m), None);
         for (index, (_, polygon)) in self.zones.exclusion.iter().enumerate() {
             let Some(first) = motion.first() else { continue };
             let start = map_from_base.then(first.pose);
@@ -56,14 +64,16 @@ impl Bench<'_> {
                 let robustness = (value_m - required_m).min(if deeper_m > out_m { -deeper_m } else { FAR_M });
                 let reading = Reading::new(rule, robustness, value_m, required_m);
                 if !reading.robustness.is_finite() {
-                    return reading.part(Part::Exclusion(index));
+                    return (reading.part(Part::Exclusion(index)), None);
                 }
                 if reading.robustness < worst.robustness {
                     worst = reading.part(Part::Exclusion(index));
+                    let distance_m = value_m;
+                    near = (!by_base).then_some(NearZone { polygon, map_from_base: pose, distance_m });
                 }
             }
         }
-        worst
+        (worst, near)
     }
 
     /// Speed wherever the motion has the robot's base inside a zone: so it slows down before it enters.

@@ -166,6 +166,10 @@ impl Polygon {
         Ok(Self { corners, centre, radius_m })
     }
 
+    pub fn corners(&self) -> &[Point2] {
+        &self.corners
+    }
+
     /// Whether a point lies inside (even-odd rule).
     pub fn contains(&self, p: Point2) -> bool {
         let crossings = sides(&self.corners).filter(|(a, b)| {
@@ -258,14 +262,20 @@ fn cross((a, b): (Point2, Point2), (c, d): (Point2, Point2)) -> bool {
     side(a, b, c) * side(a, b, d) < 0.0 && side(c, d, a) * side(c, d, b) < 0.0
 }
 
+/// A zone that is not convex, moved along x.
+#[cfg(test)]
+pub(crate) fn l_shape(by_m: f64) -> Polygon {
+    let corners = [(0.0, 0.0), (4.0, 0.0), (4.0, 1.0), (1.0, 1.0), (1.0, 4.0), (0.0, 4.0)];
+    Polygon::new(corners.iter().map(|(x, y)| Point2::new(x + by_m, *y)).collect()).unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
     fn l_shape() -> Polygon {
-        let corners = [(0.0, 0.0), (4.0, 0.0), (4.0, 1.0), (1.0, 1.0), (1.0, 4.0), (0.0, 4.0)];
-        Polygon::new(corners.iter().map(|(x, y)| Point2::new(*x, *y)).collect()).unwrap()
+        super::l_shape(0.0)
     }
 
     #[test]
