@@ -9,6 +9,8 @@ from limits import GATE, ROBOT
 # A node reads its monotonic and its ROS clock one after the other, and may have to wait in between: a late period is late by
 # the one, its stamp comes of the other.
 CLOCKS_APART_S = 0.005
+# The two clocks are read one after the other: what a period took by the one it took by the other within so much.
+READING_S = 0.00005
 # A period that is early counts in full, one that is late for what it took: several together for more than they took.
 JITTER_S = 0.0005
 # Rounding, m/s and rad/s.
@@ -56,8 +58,7 @@ def step_violations(before, after, coarse_stamps):
         elapsed_s = max(elapsed_s, after.received - before.received + period_s)
     if elapsed_s > (steps + 0.5) * period_s:
         elapsed_s += CLOCKS_APART_S
-    if steps > 1:
-        elapsed_s = max(elapsed_s, steps * period_s) + steps * JITTER_S
+    elapsed_s = max(elapsed_s, steps * period_s) + (steps * JITTER_S if steps > 1 else READING_S)
     # Speeding up goes by periods; a late period may make up for lost time by braking, never by speeding up.
     gaining_s, braking_s = steps * period_s, max(steps * period_s, elapsed_s)
     found = []

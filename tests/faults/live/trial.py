@@ -317,6 +317,8 @@ class Trial:
 
     def _judge_whole_drive(self, collisions_before):
         w = self.witness
+        # A witness that was flooded hears of collisions later; without hearing there is no verdict.
+        wait_for(lambda: w.since(w.truths, self.lifted_at or self.struck_at), 20.0, "the simulator says where the robot is")
         found = violations(w.commanded(0.0), coarse_stamps=self.row.coarse_stamps)
         if self.row.permits:
             states = [
