@@ -7,9 +7,11 @@ use crate::monitor::{Part, Reading, Rule};
 use crate::motion::MotionPoint;
 use crate::zones::{OneWay, Polygon};
 use outrider_foundation::geometry::wrap_angle;
-use outrider_foundation::{Pose2, Twist2};
+use outrider_foundation::{Point2, Pose2, Twist2};
 use std::f64::consts::PI;
 
+/// Zones farther away than a motion leads, by this, are all the same, m.
+const NEAR_M: f64 = 1.0;
 /// To head for the nearest edge: so much of the way brings the base nearer to it. Within 45° of the shortest way.
 const STRAIGHT_OUT: f64 = 0.7;
 
@@ -39,12 +41,16 @@ impl Bench<'_> {
         let footprint = &self.robot.footprint;
         let margin_m = self.zone_margin_m();
         let rule = Rule::ExclusionZones;
-        let (mut worst, mut near) = (Reading::new(rule, FAR_M, FAR_M, margin_m), None);
+        let way_m =
+            motion.iter().map(|m| m.pose.position().distance_m(Point2::default())).fold(0.0, f64::max);
+        // What is farther away than the motion leads is not looked at closely.
+        let far_m = way_m + margin_m + NEAR_M;
+        let (mut worst, mut near) = (Reading::new(rule, far_m - margin_m, far_m, margin_m), None);
         for (index, (_, polygon)) in self.zones.exclusion.iter().enumerate() {
             let Some(first) = motion.first() else { continue };
             let start = map_from_base.then(first.pose);
-            let now = polygon.nearness(footprint, start, FAR_M);
-            if now.distance_m > FAR_M {
+            let now = polygon.nearness(footprint, start, far_m);
+            if now.distance_m > far_m {
                 continue;
             }
             let by_base = purpose == Purpose::WayOut && now.distance_m <= self.zone_doubt_m();

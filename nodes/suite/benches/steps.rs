@@ -13,8 +13,8 @@
 
 use outrider_assurance::{AssuranceNode, Input as ToAssurance, Output as OfAssurance, Zones};
 use outrider_foundation::data::{
-    Command, CommandSource, Mode, Odometry, OperatorAction, OperatorRequest, PinnedHashes, Scan, SourceState,
-    SourceStatus, Track, TrackState, TrajectoryPoint, WorldModel,
+    Command, CommandSource, Detection, DetectionSet, Mode, Odometry, OperatorAction, OperatorRequest,
+    PinnedHashes, Scan, SourceState, SourceStatus, Track, TrackState, TrajectoryPoint, WorldModel,
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::robot::{Robot, example};
@@ -109,6 +109,26 @@ fn world(stamp: Stamp, sequence: u64, pose: Pose2) -> WorldModel {
     model.sources =
         vec![SourceState { name, status: SourceStatus::Fresh, age_s: 0.1, ..SourceState::default() }];
     model
+}
+
+/// The detector sees every track where it is.
+fn detections(stamp: Stamp, pose: Pose2, tracks: &[Track]) -> DetectionSet {
+    let detection = |track: &Track| Detection {
+        position: pose.inverse().apply(track.position),
+        covariance: [0.01, 0.0, 0.0, 0.01],
+        radius_m: track.radius_m,
+        existence: 0.95,
+        class_probabilities: vec![1.0],
+    };
+    DetectionSet {
+        stamp,
+        frame: "base_link".into(),
+        model_id: "people".into(),
+        model_version: "1".into(),
+        class_labels: vec!["person".into()],
+        detections: tracks.iter().map(detection).collect(),
+        ..DetectionSet::default()
+    }
 }
 
 /// From the measured velocity: held for 0.2 s, then braked at 1.2 m/s².
@@ -213,12 +233,9 @@ fn drive(place: &str, range_m: fn(f64) -> f64) {
             let inputs =
                 vec![ToAssurance::Scan(scan(now.ros, cycle, range_m)), ToAssurance::Odometry(odometry)];
             drop(step(&mut assurance, now, inputs, &mut times));
-            drop(step(
-                &mut assurance,
-                now,
-                vec![ToAssurance::WorldModel(world(now.ros, cycle + 1, pose))],
-                &mut unused,
-            ));
+            let model = world(now.ros, cycle + 1, pose);
+            let seen = ToAssurance::Detections(detections(now.ros, pose, &model.tracks));
+            drop(step(&mut assurance, now, vec![ToAssurance::WorldModel(model), seen], &mut unused));
             into(times, &mut of_scan);
         } else {
             to_assurance.push(ToAssurance::Odometry(odometry));
