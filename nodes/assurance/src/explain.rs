@@ -97,7 +97,7 @@ impl Evidence<'_> {
     /// The mode changed.
     pub fn change(&self, change: &Change) -> Intervention {
         let (before, after) = (change.before, change.after);
-        let mut text = format!("{} after {}: ", name(after), name(before));
+        let mut text = format!("{} after {}: ", after.name(), before.name());
         match change.cause {
             Cause::Rule(reading) => {
                 self.describe(&mut text, &reading);
@@ -253,14 +253,5 @@ impl Evidence<'_> {
             self.gate.map(|g| cause("/gate/state", g.sequence, g.stamp)),
         ];
         causes.into_iter().flatten().collect()
-    }
-}
-
-const fn name(mode: Mode) -> &'static str {
-    match mode {
-        Mode::Nominal => "NOMINAL",
-        Mode::Degraded => "DEGRADED",
-        Mode::SafeStop => "SAFE_STOP",
-        Mode::EStop => "E_STOP",
     }
 }
