@@ -13,7 +13,7 @@ from .machine import Plan, clean_environment, compiler, python_headers
 IDL_PACKAGES = (
     "builtin_interfaces", "std_msgs", "std_srvs", "geometry_msgs", "sensor_msgs", "nav_msgs", "tf2_msgs",
     "diagnostic_msgs", "rosgraph_msgs", "rcl_interfaces", "visualization_msgs", "lifecycle_msgs", "action_msgs",
-    "unique_identifier_msgs", "service_msgs", "type_description_interfaces", "outrider_msgs",
+    "unique_identifier_msgs", "service_msgs", "type_description_interfaces", "rosbag2_interfaces", "outrider_msgs",
 )
 
 HEAD = """\
@@ -39,8 +39,8 @@ CHECK = """\
 import ctypes, importlib, sys
 import rclpy, sensor_msgs.msg
 ctypes.CDLL("librcl.so")
-for name in sys.argv[1:]:
-    module = importlib.import_module(name + ".msg")
+for name in sys.argv[1:]:  # a package and what it has: pkg.msg, pkg.srv
+    module = importlib.import_module(name)
     for kind in [getattr(module, word) for word in dir(module) if word[0].isupper()]:
         kind.__class__.__import_type_support__()
 """
@@ -125,7 +125,7 @@ def write_checked(plan: Plan, environ, key: str) -> None:
 
     trial = plan.env_file.with_name("env.trial.sh")
     trial.write_text(shell_text(plan, key))
-    names = [OUR_PACKAGE, "tf2_msgs"] if python_headers() else []
+    names = [f"{OUR_PACKAGE}.msg", "tf2_msgs.msg", "rosbag2_interfaces.srv"] if python_headers() else []
     script = '. "$0" && exec python -c "$@"'
     done = subprocess.run(
         ["sh", "-c", script, str(trial), CHECK, *names], env=clean_environment(plan, environ),
