@@ -46,6 +46,7 @@ seeded-bugs: setup ## Seeds bugs into the gate, one at a time; exit code 1 if it
 faults: build ## Every fault, many times, in the simulator and over real processes; table in runs/faults, fails when a row misses
 	@. .ros/env.sh && mkdir -p $(RUNS)/faults && rm -f $(RUNS)/faults/*.csv && \
 		cargo build --release --locked -p outrider_evaluation --bin faults && \
+		cargo build --release --locked -p outrider_ros --example flood && \
 		{ target/release/faults --out $(RUNS)/faults >/dev/null; \
 		[ ! -e tests/faults/live/run.py ] || python tests/faults/live/run.py --out $(RUNS)/faults; \
 		target/release/faults merge $(RUNS)/faults; }
