@@ -153,8 +153,7 @@ impl Shell {
 
     /// Waits for a message or the next timer, then does what is due.
     fn turn(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
-        let wakeup = self.core.next_wakeup().unwrap_or_else(|| monotonic() + SPIN_LIMIT);
-        let wait = wakeup.since(monotonic()).min(SPIN_LIMIT).max(Span::ZERO);
+        let wait = wait(self.clocks.now(), self.core.next_wakeup());
         ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
         self.receive(ros);
         let Some(now) = self.clocks.now() else { return Ok(()) };
@@ -222,6 +221,15 @@ impl Shell {
     }
 }
 
+/// How long to wait for a message. Without a time yet nothing can be stepped, however long it has been due: only `/clock`
+/// is waited for. (A node of real-time priority that did not wait would keep whoever is to publish it from running.)
+fn wait(now: Option<Now>, wakeup: Option<Instant>) -> Span {
+    match (now, wakeup) {
+        (Some(now), Some(at)) => at.since(now.mono).min(SPIN_LIMIT).max(Span::ZERO),
+        _ => SPIN_LIMIT,
+    }
+}
+
 /// The next message of a stream, if one is there already.
 pub(crate) fn next(stream: &mut Bytes) -> Option<Vec<u8>> {
     stream.next().now_or_never().flatten()
@@ -255,4 +263,22 @@ pub(crate) fn resolved(namespace: &str, topic: &Topic) -> String {
         return topic.absolute_name();
     }
     format!("{}/{}", namespace.trim_end_matches('/'), topic.name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_without_a_clock_waits_however_long_it_has_been_due() {
+        let now = |mono_ms: i64| {
+            Some(Now { mono: Instant::default() + Span::from_millis(mono_ms), ros: Stamp::default() })
+        };
+        let at = |ms: i64| Some(Instant::default() + Span::from_millis(ms));
+        assert_eq!(wait(None, Some(Instant::default())), SPIN_LIMIT);
+        assert_eq!(wait(now(5), None), SPIN_LIMIT);
+        assert_eq!(wait(now(5), at(7)), Span::from_millis(2));
+        assert_eq!(wait(now(5), at(4)), Span::ZERO);
+        assert_eq!(wait(now(5), at(5_000)), SPIN_LIMIT);
+    }
 }
