@@ -3,7 +3,11 @@
 //!
 //! usage: flood COMMAND_FILE RATE_HZ SECONDS
 
-#![allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "a program that reads clocks and files")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "a program that reads clocks and files"
+)]
 
 use anyhow::{Context as _, bail};
 use outrider_foundation::Stamp;
@@ -20,9 +24,12 @@ const BURST: Duration = Duration::from_micros(500);
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [file, rate_hz, seconds] = arguments.as_slice() else { bail!("usage: flood COMMAND_FILE RATE_HZ SECONDS") };
+    let [file, rate_hz, seconds] = arguments.as_slice() else {
+        bail!("usage: flood COMMAND_FILE RATE_HZ SECONDS")
+    };
     let bytes = std::fs::read(file).with_context(|| format!("cannot read {file}"))?;
-    let mut command: Command = outrider_msgs::decode(&bytes).with_context(|| format!("{file} is no command"))?;
+    let mut command: Command =
+        outrider_msgs::decode(&bytes).with_context(|| format!("{file} is no command"))?;
     let rate_hz: f64 = rate_hz.parse().context("RATE_HZ")?;
     let length = Duration::from_secs_f64(seconds.parse().context("SECONDS")?);
 
