@@ -72,6 +72,10 @@ impl ChunkHeader {
 pub(crate) fn open(body: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let header = ChunkHeader::parse(body)?;
     let data = body.get(header.header_bytes..).unwrap_or_default();
+    if header.crc == 0 && header.stored != data.len() as u64 {
+        let (stored, have) = (header.stored, data.len());
+        return Err(format!("it has no CRC, and its data claims {stored} bytes where there are {have}"));
+    }
     let claimed = usize::try_from(header.stored).ok().and_then(|stored| data.get(..stored));
     let first = match claimed {
         Some(data) => unpack(&header, data),

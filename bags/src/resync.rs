@@ -9,8 +9,9 @@ use mcap::records::Record;
 use std::fs::File;
 use std::path::Path;
 
-/// Bytes of the file that are held for looking at headers.
-const WINDOW_BYTES: u64 = 256 << 10;
+/// Bytes of the file that are held for looking at headers, and for a search.
+const WINDOW_BYTES: u64 = 16 << 10;
+const SEARCH_BYTES: usize = 256 << 10;
 /// A declaration longer than this is no place to go on at.
 const DECLARATION_LIMIT: u64 = 1 << 20;
 /// A broken file is looked over at most so many times its length, and this many bytes more.
@@ -70,8 +71,13 @@ impl Scan<'_> {
         if plausible(opcode, length) {
             return Ok(true);
         }
-        // Its opcode may be what is broken.
-        let next = offset.saturating_add(HEADER).saturating_add(length);
+        let body_at = offset.saturating_add(HEADER);
+        if opcode == op::CHUNK && ChunkHeader::parse(self.bytes(body_at, HEADER_LIMIT)?).is_ok() {
+            // Its length may be what is broken,
+            return Ok(true);
+        }
+        // or its opcode.
+        let next = body_at.saturating_add(length);
         Ok(opcode != 0
             && next < self.length
             && self.header_at(next)?.is_some_and(|(opcode, length)| plausible(opcode, length)))
@@ -110,7 +116,7 @@ impl Scan<'_> {
     fn search(&mut self, from: u64, wanted: impl Fn(u8) -> bool) -> Result<Option<u64>, BagError> {
         let mut at = from;
         while at < self.length && self.work_left > 0 {
-            let block = self.bytes(at, WINDOW_BYTES as usize)?;
+            let block = self.bytes(at, SEARCH_BYTES)?;
             let candidates: Vec<u64> = block
                 .windows(HEADER as usize)
                 .enumerate()

@@ -138,6 +138,10 @@ impl Scan<'_> {
         if opcode == op::CHUNK {
             return self.chunk(offset, claimed);
         }
+        if self.consistent_chunk(offset)?.is_some() {
+            self.builder.note(offset, format!("a {} that is a chunk by its content", kind_name(opcode)));
+            return self.chunk(offset, claimed);
+        }
         let next = offset.saturating_add(claimed).saturating_add(HEADER);
         if next > self.length {
             let have = rest - HEADER;
@@ -196,12 +200,6 @@ impl Scan<'_> {
                 return Ok(Step::Next(next));
             }
             return Ok(Step::Lost(reason));
-        }
-        if self.consistent_chunk(offset)?.is_some() {
-            let broken = format!("a {name} that is a chunk by its content");
-            let step = self.chunk(offset, claimed)?;
-            self.builder.note(offset, broken);
-            return Ok(step);
         }
         if !self.followed(next)? {
             return Ok(Step::Lost(format!("a {name}")));
@@ -288,7 +286,7 @@ impl Scan<'_> {
             let body = read_at(self.file, &self.path, body_at, end - body_at)?;
             self.work_left = self.work_left.saturating_sub(end - body_at);
             match chunk::open(&body) {
-                Ok(records) if header.crc != 0 || ends.inner <= ends.outer => {
+                Ok(records) if header.crc != 0 || ends.inner == ends.outer => {
                     let tally = self.take_records(&records, offset);
                     self.add_segment(Kind::Chunk, offset, end - offset, &tally);
                     self.in_doubt = false;
