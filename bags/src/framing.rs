@@ -2,7 +2,6 @@
 
 use crate::RECORD_LIMIT;
 use crate::messages::BagMessage;
-use mcap::records::Record;
 
 /// Bytes of an opcode and a length.
 pub(crate) const RECORD_HEADER: usize = 9;
@@ -79,33 +78,6 @@ pub(crate) fn message_head(body: &[u8]) -> Option<(u16, u64)> {
     let channel = body.first_chunk::<2>()?;
     let log_time = body.get(6..)?.first_chunk::<8>()?;
     (body.len() >= 22).then_some((u16::from_le_bytes(*channel), u64::from_le_bytes(*log_time)))
-}
-
-/// Parses one of the small record types that the reader needs; `None` for all others.
-pub(crate) fn parse_small(opcode: u8, body: &[u8]) -> Result<Option<Record<'_>>, String> {
-    match opcode {
-        op::HEADER
-        | op::SCHEMA
-        | op::CHANNEL
-        | op::CHUNK_INDEX
-        | op::STATISTICS
-        | op::ATTACHMENT_INDEX
-        | op::METADATA
-        | op::METADATA_INDEX
-        | op::DATA_END
-        | op::FOOTER => match mcap::parse_record(opcode, body) {
-            Ok(record) => Ok(Some(record)),
-            Err(cause) => Err(format!("a {} cannot be read: {}", kind_name(opcode), first_line(&cause))),
-        },
-        _ => Ok(None),
-    }
-}
-
-/// Parsers of binary layouts explain themselves over many lines; the last says most.
-fn first_line(cause: &mcap::McapError) -> String {
-    let text = cause.to_string();
-    let line = text.lines().map(str::trim).find(|l| l.chars().any(char::is_alphanumeric));
-    line.unwrap_or("no reason given").chars().take(160).collect()
 }
 
 /// What a record is called in reports.

@@ -2,12 +2,12 @@
 //! ([`crate::summary`]) when that is sound, else a walk over all of it ([`crate::scan`]).
 
 use crate::error::{BagError, Damage};
-use crate::framing::{MAGIC, kind_name, op, parse_small};
+use crate::framing::{MAGIC, kind_name, op};
 use crate::reader::{Attachment, Channel, Metadata};
+use crate::records::{self, Record};
 use crate::source::Source;
 use crate::summary::Summary;
 use crate::{DAMAGE_LIMIT, METADATA_LIMIT};
-use mcap::records::Record;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -108,6 +108,13 @@ struct SchemaText {
     text: String,
 }
 
+impl SchemaText {
+    fn new(name: &str, encoding: &str, text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text).into_owned();
+        Self { name: name.to_owned(), encoding: encoding.to_owned(), text }
+    }
+}
+
 /// An index in the making.
 pub(crate) struct Builder {
     pub index: FileIndex,
@@ -179,18 +186,18 @@ impl Builder {
     ///
     /// `offset` is that of the record, or of the chunk or section that it is in.
     pub(crate) fn learn(&mut self, opcode: u8, body: &[u8], offset: u64) -> Result<(), String> {
-        match parse_small(opcode, body)? {
-            Some(Record::Header(header)) => {
-                self.index.profile = header.profile;
-                self.index.library = header.library;
+        match records::parse(opcode, body)? {
+            Some(Record::Header { profile, library }) => {
+                self.index.profile = profile.to_owned();
+                self.index.library = library.to_owned();
             }
-            Some(Record::Schema { header, data }) => {
-                let text = String::from_utf8_lossy(&data).into_owned();
-                let schema = SchemaText { name: header.name, encoding: header.encoding, text };
-                self.learn_schema(header.id, schema, offset);
+            Some(Record::Schema { id, name, encoding, text }) => {
+                self.learn_schema(id, SchemaText::new(name, encoding, text), offset);
             }
-            Some(Record::Channel(channel)) => self.learn_channel(channel, offset),
-            Some(Record::Metadata(m)) => self.learn_metadata(m, offset),
+            Some(Record::Channel { id, schema, topic, encoding, metadata }) => {
+                self.learn_channel(id, schema, (topic, encoding, metadata), offset);
+            }
+            Some(Record::Metadata { name, entries }) => self.learn_metadata(name, entries, offset),
             _ => {}
         }
         Ok(())
@@ -214,22 +221,27 @@ impl Builder {
         }
     }
 
-    fn learn_channel(&mut self, channel: mcap::records::Channel, offset: u64) {
-        let id = channel.id;
-        let schema = self.schemas.get(&channel.schema_id).cloned().unwrap_or_default();
+    fn learn_channel(
+        &mut self,
+        id: u16,
+        schema_id: u16,
+        (topic, encoding, metadata): (&str, &str, BTreeMap<String, String>),
+        offset: u64,
+    ) {
+        let schema = self.schemas.get(&schema_id).cloned().unwrap_or_default();
         let new = Channel {
-            topic: channel.topic,
+            topic: topic.to_owned(),
             type_name: schema.name,
             definition: schema.text,
             schema_encoding: schema.encoding,
-            message_encoding: channel.message_encoding,
-            metadata: channel.metadata,
+            message_encoding: encoding.to_owned(),
+            metadata,
             message_count: 0,
         };
         match self.index.channels.get(&id) {
             Some(known) => {
                 let same = (&known.topic, &known.message_encoding) == (&new.topic, &new.message_encoding)
-                    && self.schema_ids.get(&id) == Some(&channel.schema_id);
+                    && self.schema_ids.get(&id) == Some(&schema_id);
                 if !same {
                     let (first, second) = (known.topic.clone(), new.topic);
                     self.note(
@@ -239,25 +251,25 @@ impl Builder {
                 }
             }
             None => {
-                if channel.schema_id != 0 && !self.schemas.contains_key(&channel.schema_id) {
-                    let (topic, schema) = (new.topic.clone(), channel.schema_id);
+                if schema_id != 0 && !self.schemas.contains_key(&schema_id) {
+                    let (topic, schema) = (new.topic.clone(), schema_id);
                     self.note(offset, format!("{topic} has schema {schema}, which is not there"));
                 }
-                self.schema_ids.insert(id, channel.schema_id);
+                self.schema_ids.insert(id, schema_id);
                 self.index.channels.insert(id, new);
             }
         }
     }
 
-    fn learn_metadata(&mut self, found: mcap::records::Metadata, offset: u64) {
-        let size: usize = found.metadata.iter().map(|(k, v)| k.len().saturating_add(v.len())).sum();
-        let held = self.metadata_bytes.saturating_add(size).saturating_add(found.name.len());
+    fn learn_metadata(&mut self, name: &str, entries: BTreeMap<String, String>, offset: u64) {
+        let size: usize = entries.iter().map(|(k, v)| k.len().saturating_add(v.len())).sum();
+        let held = self.metadata_bytes.saturating_add(size).saturating_add(name.len());
         if held > METADATA_LIMIT {
             self.note(offset, format!("metadata of more than {METADATA_LIMIT} bytes: the rest is left out"));
             return;
         }
         self.metadata_bytes = held;
-        self.index.metadata.push(Metadata { name: found.name, entries: found.metadata });
+        self.index.metadata.push(Metadata { name: name.to_owned(), entries });
     }
 
     /// Keeps a declaration out of a chunk that does not check out, in case there is no better one.
@@ -300,29 +312,22 @@ impl Builder {
         let doubtful = std::mem::take(&mut self.doubtful);
         let missing = |b: &Self, id: u16| b.counts.contains_key(&id) && !b.index.channels.contains_key(&id);
         for (opcode, body) in &doubtful {
-            if let (op::SCHEMA, Ok(Some(Record::Schema { header, data }))) =
-                (*opcode, parse_small(*opcode, body))
-                && let Ok(text) = String::from_utf8(data.into_owned())
-            {
-                let schema = SchemaText { name: header.name, encoding: header.encoding, text };
-                self.schemas.entry(header.id).or_insert(schema);
+            if let Ok(Some(Record::Schema { id, name, encoding, text })) = records::parse(*opcode, body) {
+                self.schemas.entry(id).or_insert(SchemaText::new(name, encoding, text));
             }
         }
         for (opcode, body) in &doubtful {
-            if let (op::CHANNEL, Ok(Some(Record::Channel(channel)))) = (*opcode, parse_small(*opcode, body))
-                && missing(self, channel.id)
-                && self.schemas.contains_key(&channel.schema_id)
-                && !channel.topic.chars().any(char::is_control)
+            if let Ok(Some(Record::Channel { id, schema, topic, encoding, metadata })) =
+                records::parse(*opcode, body)
+                && missing(self, id)
+                && self.schemas.contains_key(&schema)
+                && !topic.chars().any(char::is_control)
             {
-                let (id, topic) = (channel.id, channel.topic.clone());
-                self.note(
-                    MAGIC.len() as u64,
-                    format!(
-                        "the {} of channel {id} ({topic}) comes from a chunk whose CRC is wrong",
-                        kind_name(op::CHANNEL)
-                    ),
-                );
-                self.learn_channel(channel, 0);
+                let kind = kind_name(op::CHANNEL);
+                let reason =
+                    format!("the {kind} of channel {id} ({topic}) comes from a chunk whose CRC is wrong");
+                self.note(MAGIC.len() as u64, reason);
+                self.learn_channel(id, schema, (topic, encoding, metadata), 0);
             }
         }
     }

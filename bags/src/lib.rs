@@ -18,6 +18,7 @@ mod index;
 mod messages;
 mod metadata_yaml;
 mod reader;
+mod records;
 mod recovery;
 mod resync;
 mod rosbag_metadata;

@@ -2,10 +2,10 @@
 
 use crate::chunk::{ChunkHeader, HEADER_LIMIT};
 use crate::error::BagError;
-use crate::framing::{MAGIC, message_head, op, parse_small, plausible, record_header};
+use crate::framing::{MAGIC, message_head, op, plausible, record_header};
 use crate::index::read_at;
+use crate::records::{self, Record};
 use crate::scan::{HEADER, Scan};
-use mcap::records::Record;
 use std::fs::File;
 use std::path::Path;
 
@@ -159,8 +159,8 @@ impl Scan<'_> {
             _ => {
                 self.work_left = self.work_left.saturating_sub(length);
                 let body = self.bytes(body_at, usize::try_from(length).unwrap_or(0))?;
-                let exact =
-                    parse_small(opcode, body).ok().flatten().and_then(|r| declared_size(&r)) == Some(length);
+                let exact = records::parse(opcode, body).ok().flatten().and_then(|r| declared_size(&r))
+                    == Some(length);
                 Ok(exact && self.followed(next)?)
             }
         }
@@ -173,13 +173,13 @@ fn declared_size(record: &Record<'_>) -> Option<u64> {
         m.iter().map(|(k, v)| k.len().saturating_add(v.len()).saturating_add(8)).sum()
     };
     let size = match record {
-        Record::Schema { header, data } if header.id != 0 && !header.name.is_empty() => {
-            14 + header.name.len() + header.encoding.len() + data.len()
+        Record::Schema { id, name, encoding, text } if *id != 0 && !name.is_empty() => {
+            14 + name.len() + encoding.len() + text.len()
         }
-        Record::Channel(c) if !c.topic.is_empty() && !c.message_encoding.is_empty() => {
-            16 + c.topic.len() + c.message_encoding.len() + map(&c.metadata)
+        Record::Channel { topic, encoding, metadata, .. } if !topic.is_empty() && !encoding.is_empty() => {
+            16 + topic.len() + encoding.len() + map(metadata)
         }
-        Record::Metadata(m) if !m.name.is_empty() => 8 + m.name.len() + map(&m.metadata),
+        Record::Metadata { name, entries } if !name.is_empty() => 8 + name.len() + map(entries),
         _ => return None,
     };
     u64::try_from(size).ok()

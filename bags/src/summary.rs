@@ -1,11 +1,11 @@
 //! The summary at the end of a file: what it lists is believed only when its CRC, its counts and the places of the
 //! chunks fit together.
 
-use crate::framing::{MAGIC, Next, RECORD_HEADER, kind_name, op, parse_small, plain_records, record_header};
+use crate::framing::{MAGIC, Next, RECORD_HEADER, kind_name, op, plain_records, record_header};
 use crate::index::{Builder, Kind, Segment, read_at};
 use crate::reader::Attachment;
+use crate::records::{self, ChunkIndex, Record, Statistics};
 use crate::{RECORD_LIMIT, SUMMARY_LIMIT};
-use mcap::records::{ChunkIndex, Footer, Record, Statistics};
 use std::fs::File;
 
 /// Footer record and closing magic.
@@ -38,8 +38,9 @@ impl Builder {
     pub(crate) fn read_summary(&mut self, file: &mut File, length: u64) -> Result<Summary, Unsound> {
         let at_end = |reason: &str| (length, reason.to_owned());
         let footer_at = length.checked_sub(FOOTER_BYTES).ok_or_else(|| at_end("too short for a footer"))?;
-        let footer = self.read_footer(file, footer_at).map_err(|reason| (footer_at, reason))?;
-        let start = if footer.summary_start == 0 { footer_at } else { footer.summary_start };
+        let (summary_start, summary_crc) =
+            self.read_footer(file, footer_at).map_err(|reason| (footer_at, reason))?;
+        let start = if summary_start == 0 { footer_at } else { summary_start };
         let first = MAGIC.len() as u64 + DATA_END_BYTES;
         if start < first || start > footer_at {
             return Err((
@@ -56,8 +57,8 @@ impl Builder {
         let bytes = read_at(file, &path, data_end_at, size).map_err(|e| (data_end_at, e.to_string()))?;
         let sections = bytes.split_at_checked(DATA_END_BYTES as usize);
         let (data_end, summary) = sections.ok_or_else(|| at_end("too short for a footer"))?;
-        check_crc(summary, footer.summary_crc).map_err(|reason| (start, reason))?;
-        if footer.summary_start == 0 {
+        check_crc(summary, summary_crc).map_err(|reason| (start, reason))?;
+        if summary_start == 0 {
             return Ok(Summary::Incomplete);
         }
         if data_end.first() != Some(&op::DATA_END) {
@@ -69,15 +70,15 @@ impl Builder {
         self.take_lists(file, lists, start, data_end_at)
     }
 
-    fn read_footer(&mut self, file: &mut File, footer_at: u64) -> Result<Footer, String> {
+    fn read_footer(&mut self, file: &mut File, footer_at: u64) -> Result<(u64, u32), String> {
         let path = self.index.path.clone();
         let tail = read_at(file, &path, footer_at, FOOTER_BYTES).map_err(|e| e.to_string())?;
         let (record, magic) = tail.split_at_checked(tail.len() - MAGIC.len()).ok_or("no footer")?;
         if magic != MAGIC || record_header(record) != Some((op::FOOTER, 20)) {
             return Err("the file does not end as an MCAP file does".into());
         }
-        match parse_small(op::FOOTER, record.get(RECORD_HEADER..).unwrap_or_default())? {
-            Some(Record::Footer(footer)) => Ok(footer),
+        match records::parse(op::FOOTER, record.get(RECORD_HEADER..).unwrap_or_default())? {
+            Some(Record::Footer { summary_start, summary_crc }) => Ok((summary_start, summary_crc)),
             _ => Err("the footer cannot be read".into()),
         }
     }
@@ -85,19 +86,21 @@ impl Builder {
     fn read_lists(&mut self, records: &[u8], start: u64) -> Result<Lists, Unsound> {
         let mut lists = Lists::default();
         let outcome = plain_records(records, |opcode, body| {
-            match parse_small(opcode, body)? {
+            match records::parse(opcode, body)? {
                 Some(Record::ChunkIndex(c)) => lists.chunks.push(c),
                 Some(Record::Statistics(s)) => lists.statistics = Some(s),
-                Some(Record::MetadataIndex(m)) => lists.metadata_at.push((m.offset, m.length)),
-                Some(Record::AttachmentIndex(a)) => self.index.attachments.push(Attachment {
-                    name: a.name,
-                    media_type: a.media_type,
-                    log_time_ns: a.log_time,
-                    create_time_ns: a.create_time,
-                    offset: a.offset,
-                    size: a.data_size,
-                }),
-                Some(Record::Schema { .. } | Record::Channel(_)) => self.learn(opcode, body, start)?,
+                Some(Record::MetadataIndex { offset, length }) => lists.metadata_at.push((offset, length)),
+                Some(Record::AttachmentIndex { offset, log_time, create_time, size, name, media_type }) => {
+                    self.index.attachments.push(Attachment {
+                        name: name.to_owned(),
+                        media_type: media_type.to_owned(),
+                        log_time_ns: log_time,
+                        create_time_ns: create_time,
+                        offset,
+                        size,
+                    });
+                }
+                Some(Record::Schema { .. } | Record::Channel { .. }) => self.learn(opcode, body, start)?,
                 Some(_) => return Err(format!("a {} in the summary", kind_name(opcode))),
                 None => {}
             }
@@ -115,18 +118,18 @@ impl Builder {
         data_end_at: u64,
     ) -> Result<Summary, Unsound> {
         let Some(statistics) = lists.statistics else { return Ok(Summary::Incomplete) };
-        let lists_all = lists.chunks.len() as u64 == u64::from(statistics.chunk_count)
-            && self.index.channels.len() as u64 == u64::from(statistics.channel_count)
-            && lists.metadata_at.len() as u64 == u64::from(statistics.metadata_count)
-            && self.index.attachments.len() as u64 == u64::from(statistics.attachment_count)
-            && !(lists.chunks.is_empty() && statistics.message_count > 0);
+        let lists_all = lists.chunks.len() as u64 == u64::from(statistics.chunks)
+            && self.index.channels.len() as u64 == u64::from(statistics.channels)
+            && lists.metadata_at.len() as u64 == u64::from(statistics.metadata)
+            && self.index.attachments.len() as u64 == u64::from(statistics.attachments)
+            && !(lists.chunks.is_empty() && statistics.messages > 0);
         if !lists_all {
             return Ok(Summary::Incomplete);
         }
-        lists.chunks.sort_by_key(|c| c.chunk_start_offset);
+        lists.chunks.sort_by_key(|c| c.offset);
         let mut gaps = Gaps { at: MAGIC.len() as u64, records: 0 };
         for chunk in &lists.chunks {
-            let (offset, size) = (chunk.chunk_start_offset, chunk.chunk_length);
+            let (offset, size) = (chunk.offset, chunk.length);
             let end = offset.checked_add(size).filter(|end| *end <= data_end_at);
             let end =
                 end.ok_or_else(|| (start, format!("it names a chunk at byte {offset} that lies outside")))?;
@@ -137,22 +140,22 @@ impl Builder {
                 return Ok(Summary::Incomplete);
             }
             // Its message indexes follow; when their length is wrong, they are walked over like anything else.
-            let indexes_end = end.saturating_add(chunk.message_index_length);
+            let indexes_end = end.saturating_add(chunk.indexes_length);
             gaps.at = if indexes_end <= data_end_at { indexes_end } else { end };
             self.index.segments.push(Segment {
                 kind: Kind::Chunk,
                 offset,
                 length: size,
-                start_ns: chunk.message_start_time,
+                start_ns: chunk.start_ns,
                 messages: None,
             });
         }
         if !gaps.walk(self, file, data_end_at)? {
             return Ok(Summary::Incomplete);
         }
-        self.counts = statistics.channel_message_counts;
-        if statistics.message_count > 0 {
-            self.index.bounds_ns = Some((statistics.message_start_time, statistics.message_end_time));
+        self.counts = statistics.counts;
+        if statistics.messages > 0 {
+            self.index.bounds_ns = Some((statistics.start_ns, statistics.end_ns));
         }
         for (offset, size) in lists.metadata_at {
             self.read_metadata(file, offset, size);
@@ -186,7 +189,7 @@ struct Gaps {
 }
 
 impl Gaps {
-    /// Walks to `end`. False when there are plain messages or chunks that nobody listed.
+    /// Walks to `end`. False when there are plain messages.
     fn walk(&mut self, builder: &mut Builder, file: &mut File, end: u64) -> Result<bool, Unsound> {
         let path = builder.index.path.clone();
         while self.at < end {
@@ -204,7 +207,10 @@ impl Gaps {
                 )));
             }
             self.records = self.records.saturating_add(1);
-            if matches!(opcode, op::MESSAGE | op::CHUNK) || self.records > GAP_RECORDS_LIMIT {
+            if opcode == op::CHUNK {
+                return Err(unsound("there is a chunk that it does not list".into()));
+            }
+            if opcode == op::MESSAGE || self.records > GAP_RECORDS_LIMIT {
                 return Ok(false);
             }
             if opcode == op::HEADER && length <= RECORD_LIMIT as u64 {
