@@ -280,6 +280,11 @@ impl Builder {
         }
     }
 
+    /// Whether the schema of every channel is known.
+    pub(crate) fn has_all_schemas(&self) -> bool {
+        self.schema_ids.values().all(|id| *id == 0 || self.schemas.contains_key(id))
+    }
+
     /// Counts a message.
     pub(crate) fn count(&mut self, channel: u16, messages: u64) {
         let count = self.counts.entry(channel).or_default();

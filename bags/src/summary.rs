@@ -122,6 +122,7 @@ impl Builder {
             && self.index.channels.len() as u64 == u64::from(statistics.channels)
             && lists.metadata_at.len() as u64 == u64::from(statistics.metadata)
             && self.index.attachments.len() as u64 == u64::from(statistics.attachments)
+            && self.has_all_schemas()
             && !(lists.chunks.is_empty() && statistics.messages > 0);
         if !lists_all {
             return Ok(Summary::Incomplete);

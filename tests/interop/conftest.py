@@ -1,5 +1,6 @@
 """Fixtures of the interoperability tests."""
 
+import os
 import pathlib
 import sys
 
@@ -8,8 +9,6 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 import common  # noqa: E402  (the path comes first)
-
-SIM_S = 5
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,10 +19,13 @@ def programs():
 
 @pytest.fixture(scope="session")
 def sim_bag(tmp_path_factory):
-    """The bag of a few simulated seconds with every node."""
+    """The bag of a simulated drive with every node. `OUTRIDER_BAG` names one that is there already."""
+    if os.environ.get("OUTRIDER_BAG"):
+        return pathlib.Path(os.environ["OUTRIDER_BAG"])
     program = common.bin_dir() / "outrider"
     if not program.exists():
         pytest.skip(f"not built: {program} (cargo build --release -p outrider_cli)")
     folder = tmp_path_factory.mktemp("sim") / "bag"
-    common.run(program, "sim", "--out", folder, "--duration", SIM_S)
+    scenario = common.ROOT / "tests" / "scenarios" / "warehouse_crossing.yaml"
+    common.run(program, "sim", scenario, "--config", common.ROOT / "config", "--bag", folder)
     return folder
