@@ -51,8 +51,7 @@ fn they_hold_what_was_put_in() {
             for (topic, ..) in &good {
                 *topics.entry(topic.clone()).or_default() += 1;
             }
-            let wanted: BTreeMap<String, u64> =
-                serde_json::from_value(expected["topics"].clone()).unwrap();
+            let wanted: BTreeMap<String, u64> = serde_json::from_value(expected["topics"].clone()).unwrap();
             assert_eq!(topics, wanted, "{name}");
         } else {
             assert_eq!(good.len() as u64, expected["messages"].as_u64().unwrap(), "{name}: {told:?}");
