@@ -83,8 +83,8 @@ impl Scan<'_> {
             && self.header_at(next)?.is_some_and(|(opcode, length)| plausible(opcode, length)))
     }
 
-    /// The end of the chunk at `offset` if its header is one and its two lengths agree. The opcode is not looked at.
-    pub(crate) fn consistent_chunk(&mut self, offset: u64) -> Result<Option<u64>, BagError> {
+    /// The header of the chunk at `offset` if it is one and its two lengths agree. The opcode is not looked at.
+    pub(crate) fn consistent_chunk(&mut self, offset: u64) -> Result<Option<ChunkHeader>, BagError> {
         let Some((_, claimed)) = self.header_at(offset)? else { return Ok(None) };
         let body_at = offset.saturating_add(HEADER);
         let head = self.bytes(body_at, HEADER_LIMIT)?;
@@ -94,7 +94,7 @@ impl Scan<'_> {
         let Ok(header) = ChunkHeader::parse(head) else { return Ok(None) };
         let agree = header.stored.checked_add(header.header_bytes as u64) == Some(claimed);
         let fits = plausible(op::CHUNK, claimed) && header.unpacked > 0;
-        Ok((ordered && agree && fits).then_some(body_at.saturating_add(claimed)))
+        Ok((ordered && agree && fits).then_some(header))
     }
 
     /// The first chunk at or behind `from`.

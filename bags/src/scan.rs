@@ -138,7 +138,7 @@ impl Scan<'_> {
         if opcode == op::CHUNK {
             return self.chunk(offset, claimed);
         }
-        if self.consistent_chunk(offset)?.is_some() {
+        if self.consistent_chunk(offset)?.is_some_and(|header| header.crc != 0) {
             self.builder.note(offset, format!("a {} that is a chunk by its content", kind_name(opcode)));
             return self.chunk(offset, claimed);
         }
