@@ -5,7 +5,7 @@ PYTEST := python -m pytest -q
 RUNS ?= runs
 FUZZ_S ?= 60
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps seeded-bugs faults fuzz golden clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,12 +51,20 @@ faults: build ## Every fault, many times, in the simulator and over real process
 		[ ! -e tests/faults/live/run.py ] || python tests/faults/live/run.py --out $(RUNS)/faults; \
 		target/release/faults merge $(RUNS)/faults; }
 
-fuzz: ## Fuzzes parser and engine of the monitors, FUZZ_S seconds each (needs cargo-fuzz)
-	@cd nodes/stl/fuzz && for target in parser engine; do mkdir -p corpus/$$target && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none \
-		$$target corpus/$$target seeds/$$target -- -timeout=10 -max_total_time=$(FUZZ_S) || exit 1; done
+fuzz: ## Fuzzes monitors, bag reader and CDR decoder, FUZZ_S seconds each (needs cargo-fuzz)
+	@for target in nodes/stl/fuzz:parser nodes/stl/fuzz:engine bags/fuzz:reader bags/fuzz:cdr; do \
+		cd $(CURDIR)/$${target%:*} && name=$${target#*:} && mkdir -p corpus/$$name && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none \
+		$$name corpus/$$name seeds/$$name -- -timeout=10 -max_total_time=$(FUZZ_S) || exit 1; done
+
+fuzz-minute: setup ## Bag reader and CDR decoder for a minute, with the compiler in use alone
+	@scripts/test fuzz
 
 golden: setup ## Writes msgs/golden/messages.jsonl anew with rclpy
 	@. .ros/env.sh && python msgs/golden/make.py
+
+golden-bags: build ## Writes the golden bags in bags/golden anew
+	@. .ros/env.sh && scratch=$$(mktemp -d) && target/release/outrider sim tests/scenarios/warehouse_crossing.yaml --bag $$scratch/bag \
+		&& python bags/golden/make.py $$scratch/bag target/release/outrider; status=$$?; rm -rf "$$scratch"; exit $$status
 
 clean: ## Removes what was built; the ROS environment stays
 	rm -rf target runs

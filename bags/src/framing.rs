@@ -2,23 +2,28 @@
 
 use crate::RECORD_LIMIT;
 use crate::messages::BagMessage;
-use mcap::records::Record;
-use mcap::sans_io::{LinearReadEvent, LinearReader, LinearReaderOptions};
 
 /// Bytes of an opcode and a length.
 pub(crate) const RECORD_HEADER: usize = 9;
+/// First and last bytes of a file.
+pub(crate) const MAGIC: &[u8; 8] = b"\x89MCAP0\r\n";
 
 /// Opcodes of the MCAP specification that matter here.
 pub(crate) mod op {
+    pub const HEADER: u8 = 0x01;
     pub const FOOTER: u8 = 0x02;
     pub const SCHEMA: u8 = 0x03;
     pub const CHANNEL: u8 = 0x04;
     pub const MESSAGE: u8 = 0x05;
     pub const CHUNK: u8 = 0x06;
+    pub const MESSAGE_INDEX: u8 = 0x07;
     pub const CHUNK_INDEX: u8 = 0x08;
+    pub const ATTACHMENT: u8 = 0x09;
+    pub const ATTACHMENT_INDEX: u8 = 0x0a;
     pub const STATISTICS: u8 = 0x0b;
     pub const METADATA: u8 = 0x0c;
     pub const METADATA_INDEX: u8 = 0x0d;
+    pub const SUMMARY_OFFSET: u8 = 0x0e;
     pub const DATA_END: u8 = 0x0f;
 }
 
@@ -27,6 +32,29 @@ pub(crate) fn record_header(bytes: &[u8]) -> Option<(u8, u64)> {
     let (opcode, rest) = bytes.split_first()?;
     let length = rest.first_chunk::<8>()?;
     Some((*opcode, u64::from_le_bytes(*length)))
+}
+
+/// Whether a record of this kind can be this long at all.
+pub(crate) fn plausible(opcode: u8, length: u64) -> bool {
+    let least = match opcode {
+        op::HEADER | op::METADATA => 8,
+        op::FOOTER => 20,
+        op::SCHEMA => 14,
+        op::CHANNEL => 16,
+        op::MESSAGE => 22,
+        op::CHUNK => 40,
+        op::MESSAGE_INDEX => 6,
+        op::CHUNK_INDEX => 64,
+        op::ATTACHMENT => 36,
+        op::ATTACHMENT_INDEX => 48,
+        op::STATISTICS => 46,
+        op::METADATA_INDEX => 20,
+        op::SUMMARY_OFFSET => 17,
+        op::DATA_END => 4,
+        _ => return false,
+    };
+    // An attachment may be longer than what is read at once: it is skipped.
+    length >= least && (opcode == op::ATTACHMENT || length <= RECORD_LIMIT as u64)
 }
 
 /// A message record's channel id within its file, and the message.
@@ -45,18 +73,34 @@ pub(crate) fn parse_message(body: &[u8]) -> Option<(u16, BagMessage)> {
     Some((u16::from_le_bytes(*channel), message))
 }
 
-/// Parses one of the small record types that the reader needs; `None` for all others.
-pub(crate) fn parse_small(opcode: u8, body: &[u8]) -> Result<Option<Record<'_>>, String> {
-    match opcode {
-        op::SCHEMA
-        | op::CHANNEL
-        | op::CHUNK_INDEX
-        | op::STATISTICS
-        | op::METADATA
-        | op::METADATA_INDEX
-        | op::FOOTER => mcap::parse_record(opcode, body).map(Some).map_err(|e| e.to_string()),
-        _ => Ok(None),
-    }
+/// Channel id and log time of a message record; copies nothing.
+pub(crate) fn message_head(body: &[u8]) -> Option<(u16, u64)> {
+    let channel = body.first_chunk::<2>()?;
+    let log_time = body.get(6..)?.first_chunk::<8>()?;
+    (body.len() >= 22).then_some((u16::from_le_bytes(*channel), u64::from_le_bytes(*log_time)))
+}
+
+/// What a record is called in reports.
+pub(crate) fn kind_name(opcode: u8) -> String {
+    let name = match opcode {
+        op::HEADER => "header record",
+        op::FOOTER => "footer record",
+        op::SCHEMA => "schema record",
+        op::CHANNEL => "channel record",
+        op::MESSAGE => "message record",
+        op::CHUNK => "chunk",
+        op::MESSAGE_INDEX => "message index",
+        op::CHUNK_INDEX => "chunk index",
+        op::ATTACHMENT => "attachment",
+        op::ATTACHMENT_INDEX => "attachment index",
+        op::STATISTICS => "statistics record",
+        op::METADATA => "metadata record",
+        op::METADATA_INDEX => "metadata index",
+        op::SUMMARY_OFFSET => "summary offset",
+        op::DATA_END => "data-end record",
+        _ => return format!("record (type {opcode:#04x})"),
+    };
+    name.to_owned()
 }
 
 /// What a run over records is told to do next.
@@ -66,66 +110,27 @@ pub(crate) enum Next {
 }
 
 /// Calls `visit` with every record of `bytes`, which must hold whole plain records.
+///
+/// # Errors
+/// With the offset in `bytes` of the record that stopped it, and why.
 pub(crate) fn plain_records(
     bytes: &[u8],
     mut visit: impl FnMut(u8, &[u8]) -> Result<Next, String>,
-) -> Result<(), String> {
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let (opcode, length) = record_header(rest).ok_or("a record's header is cut")?;
+) -> Result<(), (usize, String)> {
+    let mut at = 0usize;
+    while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+        let (opcode, length) = record_header(rest).ok_or((at, "a record's header is cut".to_owned()))?;
         let end = usize::try_from(length).ok().and_then(|l| l.checked_add(RECORD_HEADER));
         let record = end.and_then(|end| rest.get(RECORD_HEADER..end));
-        let body = record.ok_or_else(|| format!("a record claims {length} bytes"))?;
-        if matches!(visit(opcode, body)?, Next::Stop) {
+        let Some(body) = record else {
+            let have = rest.len().saturating_sub(RECORD_HEADER);
+            let reason = format!("a {} claims {length} bytes, there are {have}", kind_name(opcode));
+            return Err((at, reason));
+        };
+        if matches!(visit(opcode, body).map_err(|reason| (at, reason))?, Next::Stop) {
             return Ok(());
         }
-        rest = rest.get(RECORD_HEADER.saturating_add(body.len())..).unwrap_or_default();
-    }
-    Ok(())
-}
-
-/// What is checked before the records of [`stream_records`] are handed out.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Check {
-    /// A whole chunk against its CRC.
-    Chunk,
-    /// The data-end record, summary and footer against the summary's CRC.
-    Summary,
-    /// Nothing: what is there of a cut chunk.
-    Nothing,
-}
-
-/// Calls `visit` with every record that `bytes` yields, decompressing chunks.
-///
-/// Returns what stopped it, if anything; the records before were good.
-pub(crate) fn stream_records(
-    bytes: &[u8],
-    check: Check,
-    mut visit: impl FnMut(u8, &[u8]) -> Result<Next, String>,
-) -> Result<(), String> {
-    let options = LinearReaderOptions::default()
-        .with_skip_start_magic(true)
-        .with_skip_end_magic(check != Check::Summary)
-        .with_prevalidate_chunk_crcs(check == Check::Chunk)
-        .with_validate_summary_section_crc(check == Check::Summary)
-        .with_record_length_limit(RECORD_LIMIT);
-    let mut reader = LinearReader::new_with_options(options);
-    let mut rest = bytes;
-    while let Some(event) = reader.next_event() {
-        match event.map_err(|e| e.to_string())? {
-            LinearReadEvent::ReadRequest(wanted) => {
-                // Never more than is there: a claimed length allocates nothing.
-                let (head, tail) = rest.split_at(wanted.min(rest.len()));
-                reader.insert(head.len()).get_mut(..head.len()).ok_or("no buffer")?.copy_from_slice(head);
-                reader.notify_read(head.len());
-                rest = tail;
-            }
-            LinearReadEvent::Record { data, opcode } => {
-                if matches!(visit(opcode, data)?, Next::Stop) {
-                    return Ok(());
-                }
-            }
-        }
+        at = at.saturating_add(RECORD_HEADER).saturating_add(body.len());
     }
     Ok(())
 }

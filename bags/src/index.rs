@@ -1,24 +1,17 @@
-//! What lies where in one file: from its summary when that is sound, else by walking over all of it.
+//! What lies where in one file, and the gathering of it. Two ways lead there: the file's own summary
+//! ([`crate::summary`]) when that is sound, else a walk over all of it ([`crate::scan`]).
 
 use crate::error::{BagError, Damage};
-use crate::framing::{
-    Check, Next, RECORD_HEADER, op, parse_message, parse_small, plain_records, record_header, stream_records,
-};
-use crate::reader::{Channel, Metadata};
-use crate::{DAMAGE_LIMIT, RECORD_LIMIT, SUMMARY_LIMIT};
-use mcap::records::Record;
+use crate::framing::{MAGIC, kind_name, op};
+use crate::reader::{Attachment, Channel, Metadata};
+use crate::records::{self, Record};
+use crate::source::Source;
+use crate::summary::Summary;
+use crate::{DAMAGE_LIMIT, METADATA_LIMIT};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-
-const MAGIC: &[u8; 8] = b"\x89MCAP0\r\n";
-/// Footer record and closing magic.
-const FOOTER_BYTES: u64 = 9 + 20 + 8;
-/// Data-end record.
-const DATA_END_BYTES: u64 = 9 + 4;
-/// Plain records are read this many bytes at a time, or one record if that is longer.
-const PLAIN_RUN_BYTES: u64 = 4 << 20;
 
 /// How the records of a segment are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,46 +38,61 @@ pub(crate) struct Segment {
 /// The contents of one file.
 #[derive(Debug)]
 pub(crate) struct FileIndex {
+    /// What is named in reports.
     pub path: PathBuf,
+    pub source: Source,
+    pub profile: String,
+    pub library: String,
     pub segments: Vec<Segment>,
     /// By the ids of the file.
     pub channels: BTreeMap<u16, Channel>,
     pub metadata: Vec<Metadata>,
+    pub attachments: Vec<Attachment>,
     pub damage: Vec<Damage>,
-    /// There was no sound summary.
+    /// The file is cut or damaged so that it had to be walked over.
     pub recovered: bool,
+    /// It was walked over, and what was found wrong is told already.
+    pub scanned: bool,
     /// First and last log time; `None` without messages.
     pub bounds_ns: Option<(u64, u64)>,
 }
 
-/// Indexes `path`.
-pub(crate) fn index_file(path: &Path) -> Result<FileIndex, BagError> {
-    let mut file = File::open(path).map_err(BagError::io(path, "open"))?;
+/// Indexes what `source` holds; reports name it `path`.
+pub(crate) fn index_file(path: &Path, source: Source, damage: Vec<Damage>) -> Result<FileIndex, BagError> {
+    let mut file = File::open(source.path()).map_err(BagError::io(path, "open"))?;
     let length = file.metadata().map_err(BagError::io(path, "read the size"))?.len();
-    let not_a_bag = |reason: &str| BagError::NotABag { path: path.to_owned(), reason: reason.to_owned() };
+    let not_a_bag = |reason: String| BagError::NotABag { path: path.to_owned(), reason };
     if length < MAGIC.len() as u64 {
-        return Err(not_a_bag("too short for an MCAP file"));
+        return Err(not_a_bag(format!("{length} bytes are too short for an MCAP file")));
     }
     if read_at(&mut file, path, 0, MAGIC.len() as u64)? != MAGIC {
-        return Err(not_a_bag("does not begin as an MCAP file does"));
+        return Err(not_a_bag("does not begin as an MCAP file does".into()));
     }
-    let mut builder = Builder::new(path);
+    let mut builder = Builder::new(path, source);
+    builder.given = damage.len();
+    builder.index.damage = damage;
     match builder.read_summary(&mut file, length) {
-        Ok(()) => Ok(builder.index),
-        Err(reason) => {
-            let mut builder = Builder::new(path);
-            builder.index.recovered = true;
-            builder.note(length, format!("no sound summary ({reason}): read from front to end instead"));
+        Ok(Summary::Complete) => return Ok(builder.finish()),
+        Ok(Summary::Incomplete) => {
+            builder.restart();
             builder.scan(&mut file, length)?;
-            Ok(builder.index)
+            // Legal: such a file only has no index. What else was found tells whether it is damaged.
+            builder.index.recovered = !builder.index.damage.is_empty();
+        }
+        Err((offset, reason)) => {
+            builder.restart();
+            builder.index.recovered = true;
+            builder.note(offset, format!("no sound summary ({reason}): read from front to end instead"));
+            builder.scan(&mut file, length)?;
         }
     }
+    Ok(builder.finish())
 }
 
 /// Reads `length` bytes at `offset`; the caller has checked the length.
 pub(crate) fn read_at(file: &mut File, path: &Path, offset: u64, length: u64) -> Result<Vec<u8>, BagError> {
     file.seek(SeekFrom::Start(offset)).map_err(BagError::io(path, "seek"))?;
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(length.min(1 << 20)).unwrap_or(0));
     file.take(length).read_to_end(&mut bytes).map_err(BagError::io(path, "read"))?;
     if bytes.len() as u64 == length {
         return Ok(bytes);
@@ -93,29 +101,77 @@ pub(crate) fn read_at(file: &mut File, path: &Path, offset: u64, length: u64) ->
 }
 
 /// Name, encoding and text of a schema.
-type SchemaText = (String, String, String);
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct SchemaText {
+    name: String,
+    encoding: String,
+    text: String,
+}
 
-struct Builder {
-    index: FileIndex,
+impl SchemaText {
+    fn new(name: &str, encoding: &str, text: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(text).into_owned();
+        Self { name: name.to_owned(), encoding: encoding.to_owned(), text }
+    }
+}
+
+/// An index in the making.
+pub(crate) struct Builder {
+    pub index: FileIndex,
     schemas: BTreeMap<u16, SchemaText>,
+    /// Schema of every channel.
+    schema_ids: BTreeMap<u16, u16>,
+    /// Messages by channel id, declared or not.
+    pub counts: BTreeMap<u16, u64>,
+    /// Channels and schemas that come from a chunk that does not check out.
+    doubtful: Vec<(u8, Vec<u8>)>,
+    metadata_bytes: usize,
+    /// How many findings came with the file, before it was looked into.
+    given: usize,
     unnoted: u64,
 }
 
 impl Builder {
-    fn new(path: &Path) -> Self {
+    fn new(path: &Path, source: Source) -> Self {
         let index = FileIndex {
             path: path.to_owned(),
+            source,
+            profile: String::new(),
+            library: String::new(),
             segments: Vec::new(),
             channels: BTreeMap::new(),
             metadata: Vec::new(),
+            attachments: Vec::new(),
             damage: Vec::new(),
             recovered: false,
+            scanned: false,
             bounds_ns: None,
         };
-        Self { index, schemas: BTreeMap::new(), unnoted: 0 }
+        Self {
+            index,
+            schemas: BTreeMap::new(),
+            schema_ids: BTreeMap::new(),
+            counts: BTreeMap::new(),
+            doubtful: Vec::new(),
+            metadata_bytes: 0,
+            given: 0,
+            unnoted: 0,
+        }
     }
 
-    fn note(&mut self, offset: u64, reason: String) {
+    /// Forgets what an unsound summary said, but not what was wrong before it was looked at.
+    fn restart(&mut self) {
+        let source = std::mem::take(&mut self.index.source);
+        let mut damage = std::mem::take(&mut self.index.damage);
+        let (path, given) = (std::mem::take(&mut self.index.path), self.given);
+        damage.truncate(given);
+        *self = Self::new(&path, source);
+        self.given = given;
+        self.index.damage = damage;
+        self.index.scanned = true;
+    }
+
+    pub(crate) fn note(&mut self, offset: u64, reason: String) {
         if self.index.damage.len() < DAMAGE_LIMIT {
             self.index.damage.push(Damage { path: self.index.path.clone(), offset, reason });
             return;
@@ -126,258 +182,158 @@ impl Builder {
         }
     }
 
-    /// Takes a schema or channel in; of two with the same id the first stays.
-    fn learn(&mut self, opcode: u8, body: &[u8]) -> Result<(), String> {
-        match parse_small(opcode, body)? {
-            Some(Record::Schema { header, data }) => {
-                let text = String::from_utf8_lossy(&data).into_owned();
-                self.schemas.entry(header.id).or_insert((header.name, header.encoding, text));
+    /// Takes in a header, schema, channel or metadata record; of two with the same id the first stays.
+    ///
+    /// `offset` is that of the record, or of the chunk or section that it is in.
+    pub(crate) fn learn(&mut self, opcode: u8, body: &[u8], offset: u64) -> Result<(), String> {
+        match records::parse(opcode, body)? {
+            Some(Record::Header { profile, library }) => {
+                self.index.profile = profile.to_owned();
+                self.index.library = library.to_owned();
             }
-            Some(Record::Channel(channel)) => {
-                let (type_name, schema_encoding, definition) =
-                    self.schemas.get(&channel.schema_id).cloned().unwrap_or_default();
-                self.index.channels.entry(channel.id).or_insert(Channel {
-                    topic: channel.topic,
-                    type_name,
-                    definition,
-                    schema_encoding,
-                    message_encoding: channel.message_encoding,
-                    metadata: channel.metadata,
-                    message_count: 0,
-                });
+            Some(Record::Schema { id, name, encoding, text }) => {
+                self.learn_schema(id, SchemaText::new(name, encoding, text), offset);
             }
-            Some(Record::Metadata(m)) => {
-                self.index.metadata.push(Metadata { name: m.name, entries: m.metadata })
+            Some(Record::Channel { id, schema, topic, encoding, metadata }) => {
+                self.learn_channel(id, schema, (topic, encoding, metadata), offset);
             }
+            Some(Record::Metadata { name, entries }) => self.learn_metadata(name, entries, offset),
             _ => {}
         }
         Ok(())
     }
 
-    /// Fills the index from the summary section.
-    fn read_summary(&mut self, file: &mut File, length: u64) -> Result<(), String> {
-        let path = self.index.path.clone();
-        let footer_at = length.checked_sub(FOOTER_BYTES).ok_or("too short for a footer")?;
-        let tail = read_at(file, &path, footer_at, FOOTER_BYTES).map_err(|e| e.to_string())?;
-        let (record, magic) = tail.split_at_checked(tail.len() - MAGIC.len()).ok_or("no footer")?;
-        if magic != MAGIC || record_header(record) != Some((op::FOOTER, 20)) {
-            return Err("the file does not end as an MCAP file does".into());
-        }
-        let Ok(Some(Record::Footer(footer))) =
-            parse_small(op::FOOTER, record.get(RECORD_HEADER..).unwrap_or_default())
-        else {
-            return Err("the footer cannot be read".into());
-        };
-        let start = footer.summary_start.checked_sub(DATA_END_BYTES).ok_or("it has no summary")?;
-        let size =
-            length.checked_sub(start).filter(|_| start < footer_at).ok_or("the summary lies outside")?;
-        if size > SUMMARY_LIMIT {
-            return Err(format!("the summary is {size} bytes long, the limit is {SUMMARY_LIMIT}"));
-        }
-        let bytes = read_at(file, &path, start, size).map_err(|e| e.to_string())?;
-        if bytes.first() != Some(&op::DATA_END) {
-            return Err("no end of the data before it".into());
-        }
-        self.take_summary(file, &bytes, length)
-    }
-
-    fn take_summary(&mut self, file: &mut File, bytes: &[u8], length: u64) -> Result<(), String> {
-        let mut chunks = Vec::new();
-        let mut metadata_at = Vec::new();
-        let mut statistics = None;
-        stream_records(bytes, Check::Summary, |opcode, body| {
-            match parse_small(opcode, body)? {
-                Some(Record::ChunkIndex(c)) => chunks.push(c),
-                Some(Record::Statistics(s)) => statistics = Some(s),
-                Some(Record::MetadataIndex(m)) => metadata_at.push((m.offset, m.length)),
-                _ => self.learn(opcode, body)?,
-            }
-            Ok(Next::Continue)
-        })?;
-        let statistics = statistics.ok_or("it has no statistics")?;
-        if chunks.len() as u64 != u64::from(statistics.chunk_count)
-            || (chunks.is_empty() && statistics.message_count > 0)
-        {
-            return Err("it does not list all chunks".into());
-        }
-        for chunk in chunks {
-            let (offset, size) = (chunk.chunk_start_offset, chunk.chunk_length);
-            if offset.checked_add(size).is_none_or(|end| end > length) {
-                return Err(format!("it names a chunk at byte {offset} that lies outside"));
-            }
-            self.index.segments.push(Segment {
-                kind: Kind::Chunk,
-                offset,
-                length: size,
-                start_ns: chunk.message_start_time,
-                messages: None,
-            });
-        }
-        self.index.segments.sort_by_key(|s| s.offset);
-        for (id, count) in &statistics.channel_message_counts {
-            if let Some(channel) = self.index.channels.get_mut(id) {
-                channel.message_count = *count;
-            }
-        }
-        if statistics.message_count > 0 {
-            self.index.bounds_ns = Some((statistics.message_start_time, statistics.message_end_time));
-        }
-        for (offset, size) in metadata_at {
-            self.read_metadata(file, offset, size);
-        }
-        Ok(())
-    }
-
-    fn read_metadata(&mut self, file: &mut File, offset: u64, size: u64) {
-        let path = self.index.path.clone();
-        let record = if size > RECORD_LIMIT as u64 {
-            Err(format!("a metadata record claims {size} bytes"))
-        } else {
-            read_at(file, &path, offset, size).map_err(|e| e.to_string())
-        };
-        let learnt = record.and_then(|bytes| {
-            plain_records(&bytes, |opcode, body| {
-                self.learn(opcode, body)?;
-                Ok(Next::Stop)
-            })
-        });
-        if let Err(reason) = learnt {
-            self.note(offset, reason);
-        }
-    }
-
-    /// Walks over all records from the front.
-    fn scan(&mut self, file: &mut File, length: u64) -> Result<(), BagError> {
-        let path = self.index.path.clone();
-        let mut offset = MAGIC.len() as u64;
-        while offset < length {
-            let rest = length - offset;
-            let header = read_at(file, &path, offset, rest.min(RECORD_HEADER as u64))?;
-            let Some((opcode, claimed)) = record_header(&header) else {
-                self.note(offset, format!("{rest} bytes of a record's header, then the end"));
-                return Ok(());
-            };
-            if opcode == 0 {
-                self.note(offset, "no record: zero bytes, as a power loss leaves them".into());
-                return Ok(());
-            }
-            if opcode == op::FOOTER {
-                return Ok(());
-            }
-            let size = claimed.saturating_add(RECORD_HEADER as u64);
-            let cut = size > rest;
-            if opcode == op::CHUNK {
-                self.scan_chunk(file, offset, size.min(rest), cut)?;
-            }
-            if cut {
-                let what = format!("a record (type {opcode:#04x}) claims {claimed} bytes");
+    fn learn_schema(&mut self, id: u16, schema: SchemaText, offset: u64) {
+        match self.schemas.get(&id) {
+            Some(known) if *known != schema => {
+                let (first, second) = (known.name.clone(), schema.name);
                 self.note(
                     offset,
-                    format!("{what}, the file has {}", rest.saturating_sub(RECORD_HEADER as u64)),
+                    format!(
+                        "schema {id} is declared twice, as {first} and otherwise as {second}: the first stays"
+                    ),
                 );
-                return Ok(());
             }
-            if matches!(opcode, op::SCHEMA | op::CHANNEL | op::MESSAGE | op::METADATA) {
-                self.scan_plain(file, offset, size)?;
+            Some(_) => {}
+            None => {
+                self.schemas.insert(id, schema);
             }
-            offset = offset.saturating_add(size);
         }
-        Ok(())
     }
 
-    fn scan_chunk(&mut self, file: &mut File, offset: u64, size: u64, cut: bool) -> Result<(), BagError> {
-        // A cut chunk may claim anything: its first part is tried.
-        let size = if cut { size.min(RECORD_LIMIT as u64) } else { size };
-        if size > RECORD_LIMIT as u64 {
-            self.note(offset, format!("a chunk of {size} bytes, the limit is {RECORD_LIMIT}: left out"));
-            return Ok(());
-        }
-        let path = self.index.path.clone();
-        let bytes = read_at(file, &path, offset, size)?;
-        let (kind, check) = if cut { (Kind::CutChunk, Check::Nothing) } else { (Kind::Chunk, Check::Chunk) };
-        let mut tally = Tally::default();
-        let outcome =
-            stream_records(&bytes, check, |opcode, body| self.take_scanned(&mut tally, opcode, body));
-        if let (Err(reason), false) = (&outcome, cut) {
-            self.note(offset, format!("chunk: {reason}"));
-        }
-        self.add_segment(kind, offset, size, &tally);
-        Ok(())
-    }
-
-    fn scan_plain(&mut self, file: &mut File, offset: u64, size: u64) -> Result<(), BagError> {
-        if size > RECORD_LIMIT as u64 {
-            self.note(offset, format!("a record of {size} bytes, the limit is {RECORD_LIMIT}: left out"));
-            return Ok(());
-        }
-        let path = self.index.path.clone();
-        let bytes = read_at(file, &path, offset, size)?;
-        let mut tally = Tally::default();
-        let outcome = plain_records(&bytes, |opcode, body| self.take_scanned(&mut tally, opcode, body));
-        if let Err(reason) = outcome {
-            self.note(offset, reason);
-        }
-        let last = self.index.segments.last_mut();
-        match last.filter(|s| {
-            s.kind == Kind::Plain
-                && s.offset + s.length == offset
-                && s.length < PLAIN_RUN_BYTES
-                && tally.messages > 0
-        }) {
-            Some(run) => {
-                run.length = run.length.saturating_add(size);
-                run.start_ns = run.start_ns.min(tally.start_ns);
-                run.messages = run.messages.map(|m| m.saturating_add(tally.messages));
-                self.widen_bounds(&tally);
+    fn learn_channel(
+        &mut self,
+        id: u16,
+        schema_id: u16,
+        (topic, encoding, metadata): (&str, &str, BTreeMap<String, String>),
+        offset: u64,
+    ) {
+        let schema = self.schemas.get(&schema_id).cloned().unwrap_or_default();
+        let new = Channel {
+            topic: topic.to_owned(),
+            type_name: schema.name,
+            definition: schema.text,
+            schema_encoding: schema.encoding,
+            message_encoding: encoding.to_owned(),
+            metadata,
+            message_count: 0,
+        };
+        match self.index.channels.get(&id) {
+            Some(known) => {
+                let same = (&known.topic, &known.message_encoding) == (&new.topic, &new.message_encoding)
+                    && self.schema_ids.get(&id) == Some(&schema_id);
+                if !same {
+                    let (first, second) = (known.topic.clone(), new.topic);
+                    self.note(
+                        offset,
+                        format!("channel {id} is declared twice, as {first} and otherwise as {second}: the first stays"),
+                    );
+                }
             }
-            None => self.add_segment(Kind::Plain, offset, size, &tally),
+            None => {
+                if schema_id != 0 && !self.schemas.contains_key(&schema_id) {
+                    let (topic, schema) = (new.topic.clone(), schema_id);
+                    self.note(offset, format!("{topic} has schema {schema}, which is not there"));
+                }
+                self.schema_ids.insert(id, schema_id);
+                self.index.channels.insert(id, new);
+            }
         }
-        Ok(())
     }
 
-    fn take_scanned(&mut self, tally: &mut Tally, opcode: u8, body: &[u8]) -> Result<Next, String> {
-        if opcode != op::MESSAGE {
-            self.learn(opcode, body)?;
-            return Ok(Next::Continue);
-        }
-        let (id, message) = parse_message(body).ok_or("a message record that is too short")?;
-        let channel = self.index.channels.get_mut(&id);
-        let channel = channel.ok_or_else(|| format!("a message of channel {id}, which is not declared"))?;
-        channel.message_count = channel.message_count.saturating_add(1);
-        tally.add(message.log_time_ns);
-        Ok(Next::Continue)
-    }
-
-    fn add_segment(&mut self, kind: Kind, offset: u64, length: u64, tally: &Tally) {
-        if tally.messages == 0 {
+    fn learn_metadata(&mut self, name: &str, entries: BTreeMap<String, String>, offset: u64) {
+        let size: usize = entries.iter().map(|(k, v)| k.len().saturating_add(v.len())).sum();
+        let held = self.metadata_bytes.saturating_add(size).saturating_add(name.len());
+        if held > METADATA_LIMIT {
+            self.note(offset, format!("metadata of more than {METADATA_LIMIT} bytes: the rest is left out"));
             return;
         }
-        self.widen_bounds(tally);
-        let (start_ns, messages) = (tally.start_ns, Some(tally.messages));
-        self.index.segments.push(Segment { kind, offset, length, start_ns, messages });
+        self.metadata_bytes = held;
+        self.index.metadata.push(Metadata { name: name.to_owned(), entries });
     }
 
-    fn widen_bounds(&mut self, tally: &Tally) {
-        if tally.messages == 0 {
-            return;
+    /// Keeps a declaration out of a chunk that does not check out, in case there is no better one.
+    pub(crate) fn doubt(&mut self, opcode: u8, body: &[u8]) {
+        let held: usize = self.doubtful.iter().map(|(_, b)| b.len()).sum();
+        if matches!(opcode, op::SCHEMA | op::CHANNEL) && held.saturating_add(body.len()) <= METADATA_LIMIT {
+            self.doubtful.push((opcode, body.to_vec()));
         }
-        let (start, end) = self.index.bounds_ns.unwrap_or((tally.start_ns, tally.end_ns));
-        self.index.bounds_ns = Some((start.min(tally.start_ns), end.max(tally.end_ns)));
     }
-}
 
-/// Messages of one segment.
-#[derive(Default)]
-struct Tally {
-    messages: u64,
-    start_ns: u64,
-    end_ns: u64,
-}
+    /// Whether the schema of every channel is known.
+    pub(crate) fn has_all_schemas(&self) -> bool {
+        self.schema_ids.values().all(|id| *id == 0 || self.schemas.contains_key(id))
+    }
 
-impl Tally {
-    fn add(&mut self, log_time_ns: u64) {
-        self.start_ns = if self.messages == 0 { log_time_ns } else { self.start_ns.min(log_time_ns) };
-        self.end_ns = self.end_ns.max(log_time_ns);
-        self.messages = self.messages.saturating_add(1);
+    /// Counts a message.
+    pub(crate) fn count(&mut self, channel: u16, messages: u64) {
+        let count = self.counts.entry(channel).or_default();
+        *count = count.saturating_add(messages);
+    }
+
+    pub(crate) fn widen_bounds(&mut self, start_ns: u64, end_ns: u64) {
+        let (start, end) = self.index.bounds_ns.unwrap_or((start_ns, end_ns));
+        self.index.bounds_ns = Some((start.min(start_ns), end.max(end_ns)));
+    }
+
+    /// Settles what is only known at the end.
+    fn finish(mut self) -> FileIndex {
+        self.settle_doubtful();
+        for (id, count) in std::mem::take(&mut self.counts) {
+            match self.index.channels.get_mut(&id) {
+                Some(channel) => channel.message_count = channel.message_count.saturating_add(count),
+                None if self.index.scanned => {
+                    let reason = format!("{count} messages of channel {id}, which is not declared: left out");
+                    self.note(MAGIC.len() as u64, reason);
+                }
+                None => {}
+            }
+        }
+        self.index
+    }
+
+    /// Without its declaration a channel's messages are lost, so a likely one is better than none; it is told.
+    fn settle_doubtful(&mut self) {
+        let doubtful = std::mem::take(&mut self.doubtful);
+        let missing = |b: &Self, id: u16| b.counts.contains_key(&id) && !b.index.channels.contains_key(&id);
+        for (opcode, body) in &doubtful {
+            if let Ok(Some(Record::Schema { id, name, encoding, text })) = records::parse(*opcode, body) {
+                self.schemas.entry(id).or_insert(SchemaText::new(name, encoding, text));
+            }
+        }
+        for (opcode, body) in &doubtful {
+            if let Ok(Some(Record::Channel { id, schema, topic, encoding, metadata })) =
+                records::parse(*opcode, body)
+                && missing(self, id)
+                && self.schemas.contains_key(&schema)
+                && !topic.chars().any(char::is_control)
+            {
+                let kind = kind_name(op::CHANNEL);
+                let reason =
+                    format!("the {kind} of channel {id} ({topic}) comes from a chunk whose CRC is wrong");
+                self.note(MAGIC.len() as u64, reason);
+                self.learn_channel(id, schema, (topic, encoding, metadata), 0);
+            }
+        }
     }
 }

@@ -11,20 +11,27 @@
     reason = "this is the shell that reads and writes files; no core depends on it"
 )]
 
+mod chunk;
 mod error;
 mod framing;
 mod index;
 mod messages;
 mod metadata_yaml;
 mod reader;
+mod records;
 mod recovery;
+mod resync;
+mod rosbag_metadata;
+mod scan;
+mod source;
+mod summary;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 pub use error::{BagError, Damage};
 pub use messages::{BagMessage, Messages, Order};
-pub use reader::{BagReader, Channel, Metadata};
+pub use reader::{Attachment, BagReader, Channel, Metadata};
 pub use recovery::{Recovery, recover};
 pub use writer::{BagWriter, ChannelId, Compression, WriterOptions};
 
@@ -35,6 +42,10 @@ pub const MESSAGE_LIMIT: usize = 64 << 20;
 pub const RECORD_LIMIT: usize = 128 << 20;
 /// The longest summary section that is read, in bytes; beyond it a file is scanned instead.
 pub const SUMMARY_LIMIT: u64 = 256 << 20;
+/// The longest file that is decompressed from `.mcap.zstd`, in bytes.
+pub const UNPACKED_LIMIT: u64 = 16 << 30;
+/// The most bytes of metadata records, and of a `metadata.yaml`, that are kept.
+pub const METADATA_LIMIT: usize = 64 << 20;
 /// The most bytes of messages that are held at once while overlapping chunks are merged by time.
 pub const MERGE_LIMIT: usize = 1 << 30;
 /// The most files of one folder.

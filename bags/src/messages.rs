@@ -1,12 +1,15 @@
 //! Iterating over the messages of a bag, in the order of the file or of log time.
 
-use crate::MERGE_LIMIT;
+use crate::chunk::{self, ChunkHeader, Packing};
 use crate::error::BagError;
-use crate::framing::{Check, Next, op, parse_message, plain_records, stream_records};
+use crate::framing::{Next, RECORD_HEADER, op, parse_message, plain_records};
 use crate::index::{Kind, Segment, read_at};
-use crate::reader::BagReader;
+use crate::reader::{BagReader, Channel};
+use crate::source::ZSTD_MAGIC;
+use crate::{MERGE_LIMIT, MESSAGE_LIMIT};
+use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::fs::File;
 use std::iter::FusedIterator;
 
@@ -121,10 +124,10 @@ impl<'a> Messages<'a> {
         let path = index.path.as_path();
         let handle = match self.open.take() {
             Some((open, handle)) if open == file => handle,
-            _ => File::open(path).map_err(BagError::io(path, "open"))?,
+            _ => File::open(index.source.path()).map_err(BagError::io(path, "open"))?,
         };
         let (_, handle) = self.open.insert((file, handle));
-        if segment.length > crate::RECORD_LIMIT as u64 + crate::framing::RECORD_HEADER as u64 {
+        if segment.length > crate::RECORD_LIMIT as u64 + RECORD_HEADER as u64 {
             return Err(BagError::TooLarge {
                 path: path.to_owned(),
                 what: format!("the chunk at byte {}", segment.offset),
@@ -133,38 +136,110 @@ impl<'a> Messages<'a> {
             });
         }
         let bytes = read_at(handle, path, segment.offset, segment.length)?;
-        let mut undeclared = BTreeSet::new();
-        let mut left = segment.messages.unwrap_or(u64::MAX);
-        let take = |opcode: u8, body: &[u8]| {
-            if opcode != op::MESSAGE {
-                return Ok(Next::Continue);
-            }
-            let (id, mut message) = parse_message(body).ok_or("a message record that is too short")?;
-            match map.get(&id) {
-                Some(channel) => {
-                    message.channel = *channel;
-                    self.held_bytes = self.held_bytes.saturating_add(message.data.len());
-                    messages.push_back(message);
-                }
-                None => {
-                    undeclared.insert(id);
-                }
-            }
-            left = left.saturating_sub(1);
-            Ok(if left == 0 { Next::Stop } else { Next::Continue })
+        let records = open_segment(segment.kind, &bytes)
+            .map_err(|reason| BagError::damaged(path, segment.offset, format!("chunk: {reason}")))?;
+        let mut taken = Taken {
+            channels: self.reader.channels(),
+            map,
+            left: segment.messages.unwrap_or(u64::MAX),
+            undeclared: BTreeMap::new(),
+            packed: None,
+            bytes: 0,
+            messages,
         };
-        let outcome = match segment.kind {
-            Kind::Chunk if bytes.first() != Some(&op::CHUNK) => Err("no chunk where one should be".into()),
-            Kind::Chunk => stream_records(&bytes, Check::Chunk, take),
-            Kind::CutChunk => stream_records(&bytes, Check::Nothing, take),
-            Kind::Plain => plain_records(&bytes, take),
-        };
-        outcome.map_err(|reason| BagError::damaged(path, segment.offset, reason))?;
-        if undeclared.is_empty() {
-            return Ok(());
+        let outcome = plain_records(&records, |opcode, body| taken.take(opcode, body));
+        let Taken { undeclared, packed, bytes, .. } = taken;
+        self.held_bytes = self.held_bytes.saturating_add(bytes);
+        if let Some(reason) = packed {
+            self.errors.push_back(BagError::damaged(path, segment.offset, reason));
         }
-        let reason = format!("messages of channels that are not declared: {undeclared:?}");
-        Err(BagError::damaged(path, segment.offset, reason))
+        // Of a file that was walked over this was told on opening.
+        if !undeclared.is_empty() && !index.scanned {
+            let list: Vec<String> =
+                undeclared.iter().map(|(id, count)| format!("{count} of channel {id}")).collect();
+            let reason = format!("messages of channels that are not declared: {}", list.join(", "));
+            self.errors.push_back(BagError::damaged(path, segment.offset, reason));
+        }
+        outcome.map_err(|(at, reason)| match segment.kind {
+            Kind::Plain => BagError::damaged(path, segment.offset.saturating_add(at as u64), reason),
+            _ => BagError::damaged(path, segment.offset, format!("chunk: {reason}, {at} bytes into it")),
+        })
+    }
+}
+
+/// The records of a segment.
+fn open_segment(kind: Kind, bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+    let body = bytes.get(RECORD_HEADER..).ok_or("it is shorter than a record")?;
+    match kind {
+        Kind::Plain => Ok(Cow::Borrowed(bytes)),
+        Kind::CutChunk => {
+            let header = ChunkHeader::parse(body)?;
+            let data = body.get(header.header_bytes..).unwrap_or_default();
+            Ok(chunk::open_cut(&header, data))
+        }
+        Kind::Chunk => {
+            let is_chunk = bytes.first() == Some(&op::CHUNK);
+            // Of a broken opcode a right CRC makes up for.
+            if !is_chunk && !ChunkHeader::parse(body).is_ok_and(|h| h.crc != 0) {
+                return Err("there is none where one should be".into());
+            }
+            chunk::open(body)
+        }
+    }
+}
+
+/// Messages on their way out of a segment.
+struct Taken<'a> {
+    channels: &'a [Channel],
+    map: &'a BTreeMap<u16, usize>,
+    left: u64,
+    /// Messages by undeclared channel.
+    undeclared: BTreeMap<u16, u64>,
+    /// Why a compressed message could not be had; the first of them.
+    packed: Option<String>,
+    bytes: usize,
+    messages: &'a mut VecDeque<BagMessage>,
+}
+
+impl Taken<'_> {
+    fn take(&mut self, opcode: u8, body: &[u8]) -> Result<Next, String> {
+        if opcode != op::MESSAGE {
+            return Ok(Next::Continue);
+        }
+        let (id, mut message) = parse_message(body).ok_or("a message record that is too short")?;
+        self.left = self.left.saturating_sub(1);
+        let next = if self.left == 0 { Next::Stop } else { Next::Continue };
+        let Some(channel) = self.map.get(&id) else {
+            let count = self.undeclared.entry(id).or_default();
+            *count = count.saturating_add(1);
+            return Ok(next);
+        };
+        let declared = self.channels.get(*channel);
+        let is_cdr = declared.is_some_and(|c| c.message_encoding == "cdr");
+        if is_cdr && message.data.starts_with(ZSTD_MAGIC) {
+            match unpack_message(&message.data) {
+                Ok(data) => message.data = data,
+                Err(reason) => {
+                    let topic = declared.map(|c| c.topic.as_str()).unwrap_or_default();
+                    let time = message.log_time_ns;
+                    self.packed
+                        .get_or_insert(format!("a compressed message of {topic} at {time} ns: {reason}"));
+                    return Ok(next);
+                }
+            }
+        }
+        message.channel = *channel;
+        self.bytes = self.bytes.saturating_add(message.data.len());
+        self.messages.push_back(message);
+        Ok(next)
+    }
+}
+
+/// rosbag2 compresses messages one by one in `compression_mode: message`. No CDR header begins like a zstd frame.
+fn unpack_message(data: &[u8]) -> Result<Vec<u8>, String> {
+    match chunk::decompress(Packing::Zstd, data, MESSAGE_LIMIT) {
+        (bytes, None) => Ok(bytes),
+        (_, Some(reason)) => Err(reason),
     }
 }
 

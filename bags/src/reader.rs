@@ -1,11 +1,12 @@
 //! Opening a bag, whole or damaged.
 
-use crate::FILE_LIMIT;
 use crate::error::{BagError, Damage};
 use crate::index::{FileIndex, index_file};
 use crate::messages::{Messages, Order};
+use crate::rosbag_metadata;
+use crate::source::{self, find_files};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A topic as one publisher offered it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,41 @@ pub struct Metadata {
     pub entries: BTreeMap<String, String>,
 }
 
+/// A file that travels in the bag. Its data are not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Attachment {
+    /// Its name.
+    pub name: String,
+    /// Media type, as `text/plain`.
+    pub media_type: String,
+    /// When it was recorded, in nanoseconds since the epoch.
+    pub log_time_ns: u64,
+    /// When it was made.
+    pub create_time_ns: u64,
+    /// Byte offset of its record in the file.
+    pub offset: u64,
+    /// Bytes of its data.
+    pub size: u64,
+}
+
+impl Channel {
+    /// Why no ROS 2 program can decode this channel's messages; `None` when it can.
+    pub fn foreign(&self) -> Option<String> {
+        let topic = &self.topic;
+        if self.message_encoding != "cdr" {
+            return Some(format!(
+                "{topic}: messages are encoded as `{}`, only cdr is understood",
+                self.message_encoding
+            ));
+        }
+        if self.schema_encoding != "ros2msg" {
+            let found = &self.schema_encoding;
+            return Some(format!("{topic}: the schema is written as `{found}`, only ros2msg is understood"));
+        }
+        None
+    }
+}
+
 /// An opened bag: one file, or a folder of them read as one.
 ///
 /// A complete file is opened by its summary; one without a sound summary is walked over from the front, and
@@ -45,17 +81,34 @@ pub struct BagReader {
     channels: Vec<Channel>,
     /// For each file: id in the file → index into `channels`.
     pub(crate) channel_maps: Vec<BTreeMap<u16, usize>>,
+    warnings: Vec<String>,
 }
 
 impl BagReader {
-    /// Opens a `.mcap` file, or a folder with one or more of them.
+    /// Opens a `.mcap` file, or a folder with one or more of them; also `.mcap.zstd`, which is decompressed to a
+    /// temporary file of at most [`crate::UNPACKED_LIMIT`] bytes.
+    ///
+    /// Of several files one that cannot be read at all is damage, as long as another can be.
     ///
     /// # Errors
     /// When there is no MCAP file or it cannot be read at all. Damage inside is no error here: see [`Self::damage`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, BagError> {
-        let mut files = Vec::new();
-        for file in bag_files(path.as_ref())? {
-            files.push(index_file(&file)?);
+        let found = find_files(path.as_ref())?;
+        let (mut files, mut warnings) = (Vec::new(), found.warnings);
+        let mut failed = None;
+        for file in &found.files {
+            let opened = source::open(file).and_then(|(source, damage)| index_file(file, source, damage));
+            match opened {
+                Ok(index) => files.push(index),
+                Err(error) if found.files.len() > 1 => {
+                    warnings.push(error.to_string());
+                    failed.get_or_insert(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let (Some(error), true) = (failed, files.is_empty()) {
+            return Err(error);
         }
         let mut channels: Vec<Channel> = Vec::new();
         let mut channel_maps = Vec::new();
@@ -77,7 +130,27 @@ impl BagReader {
             }
             channel_maps.push(map);
         }
-        Ok(Self { files, channels, channel_maps })
+        let mut reader = Self { files, channels, channel_maps, warnings };
+        if let Some(text) = found.metadata {
+            let more = rosbag_metadata::compare(&text, &reader);
+            reader.warnings.extend(more);
+        }
+        Ok(reader)
+    }
+
+    /// What does not fit together around the files: a `metadata.yaml` that says otherwise, a file that cannot be read.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The attachments.
+    pub fn attachments(&self) -> impl Iterator<Item = &Attachment> {
+        self.files.iter().flat_map(|f| &f.attachments)
+    }
+
+    /// Profile and library as the first file names them.
+    pub fn made_by(&self) -> (&str, &str) {
+        self.files.first().map_or(("", ""), |f| (f.profile.as_str(), f.library.as_str()))
     }
 
     /// The channels; a message names its own by index.
@@ -125,38 +198,4 @@ impl BagReader {
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|f| f.path.as_path())
     }
-}
-
-/// The file itself, or all `.mcap` files of a folder: `x_2.mcap` before `x_10.mcap`.
-fn bag_files(path: &Path) -> Result<Vec<PathBuf>, BagError> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(BagError::io(path, "list"))? {
-        let file = entry.map_err(BagError::io(path, "list"))?.path();
-        if file.extension().is_some_and(|e| e == "mcap") && file.is_file() {
-            found.push(file);
-        }
-        if found.len() > FILE_LIMIT {
-            return Err(BagError::TooLarge {
-                path: path.to_owned(),
-                what: "the list of its files".into(),
-                size: found.len() as u64,
-                limit: FILE_LIMIT as u64,
-            });
-        }
-    }
-    if found.is_empty() {
-        return Err(BagError::NotABag {
-            path: path.to_owned(),
-            reason: "no .mcap file in this folder".into(),
-        });
-    }
-    let number = |p: &Path| -> u64 {
-        let stem = p.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-        stem.rsplit('_').next().and_then(|n| n.parse().ok()).unwrap_or(0)
-    };
-    found.sort_by(|a, b| (number(a), a).cmp(&(number(b), b)));
-    Ok(found)
 }

@@ -20,6 +20,18 @@ pub struct Recovery {
 
 /// Copies every message that can be read from `src` to a new bag `dst`: a file when its name ends in `.mcap`, else a folder.
 ///
+/// What comes back:
+/// - of a file that ends at any byte, as a kill or a power loss leaves it: every message whose record is complete. Of a
+///   compressed chunk that is cut these are the records in its whole compressed blocks (zstd: of up to 128 KiB each);
+///   what [`BagWriter::flush`] closed is in whole chunks. Zeros up to the end count as not there;
+/// - of a file with damage inside: every chunk whose CRC is right, also when the lengths, the opcode or the index that
+///   lead to it are broken. A chunk with a wrong CRC is left out as a whole, for nobody can tell which of its messages
+///   is wrong; so no message is taken that is not as it was written. The last chunk of a file that is cut has no CRC
+///   that could be checked: its messages are taken, and it is told;
+/// - of a folder: all of that, file by file.
+///
+/// Every loss is in [`Recovery::damage`].
+///
 /// # Errors
 /// When `src` is no bag at all, or `dst` exists or cannot be written. Damage in `src` is reported, not an error.
 pub fn recover(
@@ -35,13 +47,22 @@ pub fn recover(
         BagWriter::create_folder(dst, options)?
     };
     let mut result = Recovery::default();
+    result.damage.extend(reader.warnings().iter().cloned());
     result.damage.extend(reader.damage().map(ToString::to_string));
+    let attachments = reader.attachments().count();
+    if attachments > 0 {
+        result
+            .damage
+            .push(format!("{attachments} attachments are left out: only messages and metadata are copied"));
+    }
     for metadata in reader.metadata() {
         writer.write_metadata(&metadata.name, metadata.entries.clone())?;
     }
     let mut ids: BTreeMap<usize, ChannelId> = BTreeMap::new();
     for (index, channel) in reader.channels().iter().enumerate() {
-        if channel.message_encoding == "cdr" && channel.schema_encoding == "ros2msg" {
+        if let Some(reason) = channel.foreign() {
+            result.damage.push(reason);
+        } else {
             let (topic, type_name) = (&channel.topic, &channel.type_name);
             match writer.add_channel_with(topic, type_name, &channel.definition, &channel.metadata) {
                 Ok(id) => drop(ids.insert(index, id)),
