@@ -70,6 +70,10 @@ fn run(out: &mut String, report: &Report, o: &Outcome) {
             );
         }
     }
+    if !o.at_end.is_empty() {
+        let _ =
+            writeln!(out, "  at the end of the recording {} steps cannot be judged: {}", o.not_run, o.at_end);
+    }
     if let Some(e) = &o.effect {
         if o.difference.is_some() {
             out.push_str("  this build does not give the recorded decisions: what follows compares this build with itself\n");

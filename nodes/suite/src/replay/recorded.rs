@@ -75,7 +75,7 @@ pub struct Outputs {
 struct Topic {
     type_name: String,
     definition: String,
-    messages: Vec<Arc<[u8]>>,
+    messages: Vec<Arc<Vec<u8>>>,
 }
 
 /// Finds the recorded outputs and compares, at most `lines` fields an output.
@@ -83,7 +83,7 @@ pub fn compare(source: &dyn Source, wanted: &Wanted, lines: usize) -> Outputs {
     let topics = candidates(source, wanted);
     let choice = choose(wanted, &topics);
     let proven = choice.is_some();
-    let recorded: Vec<(usize, Option<Arc<[u8]>>)> = choice.map_or_else(
+    let recorded: Vec<(usize, Option<Arc<Vec<u8>>>)> = choice.map_or_else(
         || likeliest(wanted, &topics),
         |chosen| chosen.into_iter().map(|(output, bytes)| (output, Some(bytes))).collect(),
     );
@@ -120,7 +120,7 @@ fn candidates(source: &dyn Source, wanted: &Wanted) -> Vec<Topic> {
 }
 
 /// The recorded outputs, proven by their digest.
-fn choose(wanted: &Wanted, topics: &[Topic]) -> Option<Vec<(usize, Arc<[u8]>)>> {
+fn choose(wanted: &Wanted, topics: &[Topic]) -> Option<Vec<(usize, Arc<Vec<u8>>)>> {
     let length = wanted.recorded.0 as usize;
     let replayed: Vec<usize> = wanted.replayed.iter().map(|(output, _)| *output).collect();
     let mut budget = (TRIALS, TRIAL_BYTES);
@@ -154,7 +154,7 @@ fn try_order(
     topics: &[Topic],
     order: &[usize],
     budget: &mut (usize, usize),
-) -> Option<Vec<(usize, Arc<[u8]>)>> {
+) -> Option<Vec<(usize, Arc<Vec<u8>>)>> {
     for start in 0..4 {
         let mut counts = BTreeMap::<usize, usize>::new();
         let mut chosen = Vec::with_capacity(order.len());
@@ -179,7 +179,7 @@ fn try_order(
 }
 
 /// Without proof: of each topic the message with the number of the replayed one, else the next.
-fn likeliest(wanted: &Wanted, topics: &[Topic]) -> Vec<(usize, Option<Arc<[u8]>>)> {
+fn likeliest(wanted: &Wanted, topics: &[Topic]) -> Vec<(usize, Option<Arc<Vec<u8>>>)> {
     let mut counts = BTreeMap::<usize, usize>::new();
     let mut found = Vec::new();
     for (output, bytes) in &wanted.replayed {
@@ -203,7 +203,7 @@ fn likeliest(wanted: &Wanted, topics: &[Topic]) -> Vec<(usize, Option<Arc<[u8]>>
 fn pair(
     wanted: &Wanted,
     topics: &[Topic],
-    recorded: &[(usize, Option<Arc<[u8]>>)],
+    recorded: &[(usize, Option<Arc<Vec<u8>>>)],
     lines: usize,
 ) -> Vec<OutputDifference> {
     let mut different = Vec::new();

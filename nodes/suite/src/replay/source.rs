@@ -22,7 +22,7 @@ pub struct Record<'a> {
     /// When it was recorded, ns.
     pub log_time_ns: u64,
     /// Its encoding.
-    pub bytes: Arc<[u8]>,
+    pub bytes: Arc<Vec<u8>>,
 }
 
 /// Anything that can be read over and over, in the order of recording.
@@ -58,7 +58,7 @@ impl Source for BagReader {
                 definition: &channel.definition,
                 kept: kept.get(message.channel).copied().unwrap_or(0),
                 log_time_ns: message.log_time_ns,
-                bytes: message.data.into(),
+                bytes: Arc::new(message.data),
             };
             if see(record).is_break() {
                 break;
@@ -87,7 +87,7 @@ struct Held {
     type_name: &'static str,
     kept: usize,
     log_time_ns: u64,
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
 }
 
 /// A run in this process, held in memory as a bag would have it.
@@ -105,7 +105,7 @@ impl Evidence {
             type_name: observed.topic.type_name,
             kept: if qos.transient_local { qos.depth as usize } else { 0 },
             log_time_ns: observed.now.ros.nanos().unsigned_abs(),
-            bytes: observed.bytes.into(),
+            bytes: Arc::new(observed.bytes.to_vec()),
         });
     }
 

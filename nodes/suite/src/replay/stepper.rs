@@ -58,6 +58,8 @@ pub struct Outcome {
     pub not_run: u64,
     /// Why; empty when all were.
     pub stopped: String,
+    /// Why the last steps of the recording could not be run, when these are the only ones; empty when all could.
+    pub at_end: String,
     /// What another configuration would have changed, when asked for.
     pub effect: Option<Effect>,
 }
@@ -78,6 +80,7 @@ impl Outcome {
     pub fn complete(&mut self, summary: &RunSummary) {
         (self.node, self.boot_id) = (summary.node.clone(), summary.boot_id);
         self.not_run = summary.ticks.saturating_sub(self.steps);
+        self.at_end.clone_from(&summary.at_end);
         if self.stopped.is_empty() {
             self.stopped = if summary.ticks == 0 {
                 format!("the bag has no {}/journal of this run", summary.node)
@@ -174,7 +177,7 @@ impl Stepper {
 
 /// What a step consumed, by topic and number.
 pub fn consumed(info: &NodeInfo, step: &Step) -> Vec<ConsumedInput> {
-    let one = |(input, bytes): (&outrider_msgs::outrider_msgs::TickInput, &std::sync::Arc<[u8]>)| {
+    let one = |(input, bytes): (&outrider_msgs::outrider_msgs::TickInput, &std::sync::Arc<Vec<u8>>)| {
         let index = usize::from(input.input);
         let type_name = info.input_types.get(index).map_or("", String::as_str);
         let definition = outrider_msgs::definition_of(type_name).unwrap_or_default();
