@@ -118,6 +118,11 @@ fn replay(args: &Args) -> anyhow::Result<u8> {
         for node in args.node.iter().filter(|node| !runs.iter().any(|r| r.node == **node)) {
             bail!("{}", no_such_run(args, node, &reader));
         }
+        // Files that the node refuses are an error as they are when it starts.
+        let refused = |o: &&Outcome| !changes.is_empty() && o.steps == 0 && o.effect.is_none();
+        if let Some(outcome) = runs.iter().find(refused) {
+            bail!("{}", outcome.stopped);
+        }
         report.runs = runs;
     }
     report.changed = changes.names();

@@ -17,6 +17,9 @@ const BUNCHES: usize = 8;
 /// The most runs of nodes in one bag, and so the most threads.
 const RUNS_LIMIT: usize = 200;
 
+/// The most journal records that cannot be decoded and are told one by one.
+const TOLD: usize = 20;
+
 type Finished = (Outcome, Option<Wanted>);
 
 struct Worker<'scope> {
@@ -55,15 +58,16 @@ pub(super) fn replay(
         bail!("there is no node `{node}`; there are {:?}", outrider_suite::NODES);
     }
     let mut feed = Feed::new(only);
-    let mut damage = Vec::new();
+    let (mut damage, mut undecodable) = (Vec::new(), 0);
     let finished: Vec<Finished> = scope(|scope| {
         let mut workers: Vec<Option<Worker>> = Vec::new();
         let unread = reader.read(&mut |record| {
             if let Err(error) = feed.add(record) {
-                damage.push(error.to_string());
+                undecodable += 1;
+                damage.extend((undecodable <= TOLD).then(|| error.to_string()));
             }
             hand_over(&mut feed, &mut workers, scope, key, changes);
-            if damage.len() < RUNS_LIMIT { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            ControlFlow::Continue(())
         });
         damage.extend(unread);
         feed.finish();
@@ -73,6 +77,9 @@ pub(super) fn replay(
         workers.iter_mut().flatten().for_each(Worker::flush);
         workers.into_iter().map(|worker| worker.map_or_else(Default::default, Worker::finish)).collect()
     });
+    if undecodable > TOLD {
+        damage.push(format!("{} more journal records or node infos cannot be decoded", undecodable - TOLD));
+    }
     if finished.len() > RUNS_LIMIT {
         damage.push(format!(
             "the bag has {} runs of nodes: more than {RUNS_LIMIT} are not run again",

@@ -242,7 +242,8 @@ fn note(
             let entry = fields.entry(path.to_owned()).or_default();
             entry.0 += 1;
             if let (Some(a), Some(b)) = (was.number(), is.number()) {
-                let by = (a - b).abs();
+                // Infinity stands for "none" in places: that it differs is told by the count.
+                let by = if (a - b).is_finite() { (a - b).abs() } else { 0.0 };
                 (entry.1, entry.2, entry.3) = (entry.1 + by, entry.2.max(by), true);
             }
         }

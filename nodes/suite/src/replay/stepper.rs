@@ -32,11 +32,22 @@ pub struct Difference {
     /// The messages that it consumed, in that order.
     pub inputs: Vec<ConsumedInput>,
     /// Number and digest of outputs as recorded.
+    #[serde(serialize_with = "count_and_digest")]
     pub recorded: (u32, u64),
     /// And as replayed.
+    #[serde(serialize_with = "count_and_digest")]
     pub replayed: (u32, u64),
     /// The outputs that differ, field by field; empty until they were looked up in the bag.
     pub outputs: Outputs,
+}
+
+/// JSON readers round whole numbers of 64 bits.
+fn hexadecimal<S: serde::Serializer>(number: &u64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&format_args!("{number:016x}"))
+}
+
+fn count_and_digest<S: serde::Serializer>(pair: &(u32, u64), serializer: S) -> Result<S::Ok, S::Error> {
+    serde::Serialize::serialize(&(pair.0, format!("{:016x}", pair.1)), serializer)
 }
 
 /// How the replay of one run of one node went.
@@ -45,6 +56,7 @@ pub struct Outcome {
     /// Which node.
     pub node: String,
     /// Which run.
+    #[serde(serialize_with = "hexadecimal")]
     pub boot_id: u64,
     /// Build that recorded it.
     pub build: String,
@@ -80,11 +92,11 @@ impl Outcome {
     pub fn complete(&mut self, summary: &RunSummary) {
         (self.node, self.boot_id) = (summary.node.clone(), summary.boot_id);
         self.not_run = summary.ticks.saturating_sub(self.steps);
-        self.at_end.clone_from(&summary.at_end);
         if self.stopped.is_empty() {
             self.stopped = if summary.ticks == 0 {
                 format!("the bag has no {}/journal of this run", summary.node)
             } else {
+                self.at_end.clone_from(&summary.at_end);
                 summary.stopped.clone()
             };
         }
