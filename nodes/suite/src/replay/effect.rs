@@ -65,8 +65,11 @@ pub struct TopicEffect {
     pub steps: u64,
     /// The first of them.
     pub first_tick: Option<u64>,
-    /// Its decisive fields.
+    /// Its decisive fields: in each step in which a message came out, those of the newest messages.
     pub fields: Vec<FieldEffect>,
+    /// The newest message of either, encoded.
+    #[serde(skip)]
+    newest: [Vec<u8>; 2],
 }
 
 /// The first step that would have been another.
@@ -115,6 +118,7 @@ impl Effect {
                 steps: 0,
                 first_tick: None,
                 fields: paths.map(field).collect(),
+                newest: [Vec::new(), Vec::new()],
             }
         };
         let definition = |type_name: &String| {
@@ -143,16 +147,15 @@ impl Effect {
             }
         }
         for (output, topic) in self.topics.iter_mut().enumerate() {
-            let of =
-                |buffers: &Buffers| -> u64 { buffers.iter().filter(|(o, _)| *o == output).count() as u64 };
-            topic.recorded += of(recorded);
-            topic.other += of(other);
-            if same {
-                continue;
-            }
-            let (was, is): (Vec<&[u8]>, Vec<&[u8]>) = (messages(recorded, output), messages(other, output));
+            let (was, is) = (messages(recorded, output), messages(other, output));
+            topic.recorded += was.len() as u64;
+            topic.other += is.len() as u64;
             if was != is {
-                topic.note(step, &was, &is, self.definitions.get(output).and_then(Option::as_ref));
+                topic.steps += 1;
+                topic.first_tick = topic.first_tick.or(Some(step.tick.tick));
+            }
+            if let Some(definition) = self.definitions.get(output).and_then(Option::as_ref) {
+                topic.note(step, &was, &is, definition);
             }
         }
     }
@@ -195,13 +198,19 @@ impl Effect {
 }
 
 impl TopicEffect {
-    fn note(&mut self, step: &Step, was: &[&[u8]], is: &[&[u8]], definition: Option<&Definition>) {
-        self.steps += 1;
-        self.first_tick = self.first_tick.or(Some(step.tick.tick));
-        let Some(definition) = definition else { return };
-        // The last message of a step is the one that stands.
-        let value = |messages: &[&[u8]]| messages.last().and_then(|bytes| definition.decode(bytes).ok());
-        let (was, is) = (value(was), value(is));
+    fn note(&mut self, step: &Step, was: &[&[u8]], is: &[&[u8]], definition: &Definition) {
+        for (newest, messages) in self.newest.iter_mut().zip([was, is]) {
+            if let Some(last) = messages.last() {
+                newest.clear();
+                newest.extend_from_slice(last);
+            }
+        }
+        let [was_newest, is_newest] = &self.newest;
+        if (was.is_empty() && is.is_empty()) || was_newest == is_newest {
+            return;
+        }
+        let value = |bytes: &Vec<u8>| definition.decode(bytes).ok();
+        let (was, is) = (value(was_newest), value(is_newest));
         for field in &mut self.fields {
             let pick = |value: &Option<Value>| value.as_ref().and_then(|v| v.get(&field.path)).cloned();
             let (a, b) = (pick(&was), pick(&is));
