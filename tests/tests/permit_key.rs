@@ -57,7 +57,8 @@ fn a_drive_with_a_key_forwards_and_replays_with_the_key_only() {
     for outcome in replay_all(&evidence, &mut |info| assembled(info, Some(&right))).outcomes {
         assert!(outcome.is_identical(), "{outcome:?}");
     }
-    for (key, says) in [(None, "--key"), (Some(&wrong), wrong.record().as_str())] {
+    let record = wrong.record();
+    for (key, says) in [(None, "--key"), (Some(&wrong), record.as_str())] {
         for outcome in replay_all(&evidence, &mut |info| assembled(info, key)).outcomes {
             let locked = ["assurance", "gate"].contains(&outcome.node.as_str());
             assert_eq!(outcome.is_identical(), !locked, "{outcome:?}");
