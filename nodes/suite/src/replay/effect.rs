@@ -244,7 +244,7 @@ impl TopicEffect {
     }
 }
 
-fn messages<'a>(buffers: &'a Buffers, output: usize) -> Vec<&'a [u8]> {
+fn messages(buffers: &Buffers, output: usize) -> Vec<&[u8]> {
     buffers.iter().filter(|(o, _)| *o == output).map(|(_, bytes)| bytes).collect()
 }
 

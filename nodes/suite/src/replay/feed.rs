@@ -227,9 +227,8 @@ impl Feed {
             return;
         }
         entry.waiting.push_back((tick, log_time_ns));
-        if entry.lacking.is_none() || entry.waiting.len() == 1 {
-            self.pump(run);
-        } else if entry.waiting.front().is_some_and(|(_, at)| self.now_ns > at.saturating_add(PATIENCE_NS)) {
+        let patience_ends = entry.waiting.front().map_or(u64::MAX, |(_, at)| at.saturating_add(PATIENCE_NS));
+        if entry.lacking.is_none() || self.now_ns > patience_ends {
             self.pump(run);
         }
     }
