@@ -20,12 +20,14 @@ mod reader;
 mod recovery;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod writer;
 
 pub use error::{BagError, Damage};
 pub use messages::{BagMessage, Messages, Order};
 pub use reader::{BagReader, Channel, Metadata};
 pub use recovery::{Recovery, recover};
+pub use verify::{FileFacts, Finding, Verified, compressions, verify_file};
 pub use writer::{BagWriter, ChannelId, Compression, WriterOptions};
 
 /// The longest message or definition that is written, in bytes.
