@@ -136,7 +136,8 @@ impl BagInfo {
         }
         let _ = writeln!(out, "size         {}", size(self.size_bytes));
         let _ = writeln!(out, "duration     {:.3} s", self.duration_s);
-        let _ = writeln!(out, "start, end   {:.3}, {:.3} s since the epoch", s(self.start_ns), s(self.end_ns));
+        let _ =
+            writeln!(out, "start, end   {:.3}, {:.3} s since the epoch", s(self.start_ns), s(self.end_ns));
         let _ = writeln!(out, "messages     {}", self.messages);
         let _ = writeln!(out, "storage      mcap, chunks: {}", self.compression.join(", "));
         let _ = writeln!(out, "ROS distro   {}", self.ros_distro.as_deref().unwrap_or("not told"));
@@ -166,7 +167,8 @@ impl BagInfo {
                 Some(first) => format!(", the first is tick {first}"),
                 None => ", no journal".to_owned(),
             };
-            let missing = if n.missing_ticks > 0 { format!(", {} missing", n.missing_ticks) } else { String::new() };
+            let missing =
+                if n.missing_ticks > 0 { format!(", {} missing", n.missing_ticks) } else { String::new() };
             let _ = writeln!(
                 out,
                 "node         {:<12} {build}, run {:016x} from {:.3} s: {} ticks{first}{missing}",
@@ -183,7 +185,8 @@ impl BagInfo {
             "topic", "count", "rate Hz", "gap s", "at s", ">3med", "p50 ms", "p99 ms", "lost"
         );
         for (name, t) in &self.topics {
-            let number = |v: Option<f64>, digits: usize| v.map_or("-".to_owned(), |v| format!("{v:.digits$}"));
+            let number =
+                |v: Option<f64>, digits: usize| v.map_or("-".to_owned(), |v| format!("{v:.digits$}"));
             let ms = |v: Option<f64>| number(v.map(|v| v * 1e3), 1);
             let lost = t.lost.max(t.lost_by_recorder).map_or("-".to_owned(), |l| l.to_string());
             let _ = writeln!(
@@ -198,7 +201,11 @@ impl BagInfo {
                 ms(t.latency_p99_s),
                 t.type_name,
                 if t.serialization == "cdr" { String::new() } else { format!(" [{}]", t.serialization) },
-                if t.undecodable > 0 { format!(" ({} do not fit the type)", t.undecodable) } else { String::new() },
+                if t.undecodable > 0 {
+                    format!(" ({} do not fit the type)", t.undecodable)
+                } else {
+                    String::new()
+                },
             );
         }
     }
@@ -208,7 +215,8 @@ impl Telemetry {
     fn write(&self, out: &mut String) {
         let (present, required) = (self.present, self.required);
         let share = 100.0 * self.share;
-        let _ = writeln!(out, "telemetry    {present} of {required} required signals are there ({share:.0} %)");
+        let _ =
+            writeln!(out, "telemetry    {present} of {required} required signals are there ({share:.0} %)");
         for (topic, why) in &self.absent {
             let _ = writeln!(out, "             {topic}: {why}");
         }
@@ -282,7 +290,9 @@ fn nodes(survey: &Survey) -> Vec<NodeRun> {
         missing_ticks: run.missing(),
     };
     let mut runs: Vec<NodeRun> = survey.runs.iter().map(run).collect();
-    runs.sort_by(|a, b| (&a.node, a.from_s).partial_cmp(&(&b.node, b.from_s)).unwrap_or(std::cmp::Ordering::Equal));
+    runs.sort_by(|a, b| {
+        (&a.node, a.from_s).partial_cmp(&(&b.node, b.from_s)).unwrap_or(std::cmp::Ordering::Equal)
+    });
     runs
 }
 

@@ -1,9 +1,24 @@
-//! `outrider bag`: what is in a bag, and saving a damaged one.
+//! `outrider bag`: what is in a bag, whether it is sound, what happened in it, and parts and scenarios made of it.
+
+mod cut;
+mod diff;
+mod events;
+mod expected;
+mod extract;
+mod info;
+mod schema;
+mod survey;
+#[cfg(test)]
+mod testing;
+mod times;
+mod verify;
+mod walls;
+mod yaml;
 
 use anyhow::Context;
 use clap::Subcommand;
-use outrider_bags::{BagReader, Channel, WriterOptions, recover};
-use std::fmt::Write;
+use outrider_bags::{WriterOptions, recover};
+use serde::Serialize;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,11 +31,36 @@ pub struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Topics, counts and state of a bag.
+    /// Files, topics, rates, gaps, delays, losses, nodes and how complete the telemetry is.
     Info {
         /// An .mcap file, or a folder of them.
         path: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
+    /// Check everything; the exit code is 1 when something is wrong.
+    Verify {
+        /// An .mcap file, or a folder of them.
+        path: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Copy a stretch, or some topics, into a new bag.
+    Cut(cut::Args),
+    /// Compare two bags: topics, rates, nodes, messages. The exit code is 1 when they differ.
+    Diff(diff::Args),
+    /// What happened: stops, modes, interventions, e-stops, gaps, losses, restarts.
+    Events {
+        /// An .mcap file, or a folder of them.
+        path: PathBuf,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a scenario file of a stretch, which runs in the simulator.
+    Extract(extract::Args),
     /// Copy every message that can be read into a new, whole bag.
     Recover {
         /// The damaged or cut bag.
@@ -36,13 +76,18 @@ const DAMAGE_SHOWN: usize = 10;
 /// Runs `outrider bag`.
 ///
 /// # Errors
-/// When the bag cannot be opened, or the new one not written.
+/// When a bag cannot be opened, a new one not written, or an argument does not fit the bag.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.action {
-        Action::Info { path } => {
-            let reader = BagReader::open(&path)?;
-            print!("{}", info(&reader));
+        Action::Info { path, json } => {
+            let info = info::BagInfo::read(&path)?;
+            show(json, &info, || info.to_text())?;
         }
+        Action::Verify { path, json } => return verify::run(&path, json),
+        Action::Cut(args) => cut::run(&args)?,
+        Action::Diff(args) => return diff::run(&args),
+        Action::Events { path, json } => events::run(&path, json)?,
+        Action::Extract(args) => extract::run(&args)?,
         Action::Recover { src, dst } => {
             let done = recover(&src, &dst, &WriterOptions::default())
                 .with_context(|| format!("cannot recover {}", src.display()))?;
@@ -50,70 +95,23 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
             if done.left_out > 0 {
                 println!("{} messages left out: not CDR with a ros2msg schema", done.left_out);
             }
-            print!("{}", damage_text(&done.damage));
+            for damage in done.damage.iter().take(DAMAGE_SHOWN) {
+                println!("damage: {damage}");
+            }
+            if let Some(more) = done.damage.len().checked_sub(DAMAGE_SHOWN).filter(|m| *m > 0) {
+                println!("damage: and {more} more");
+            }
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn damage_text(damage: &[String]) -> String {
-    let mut out: String = damage.iter().take(DAMAGE_SHOWN).map(|d| format!("damage: {d}\n")).collect();
-    if let Some(more) = damage.len().checked_sub(DAMAGE_SHOWN).filter(|m| *m > 0) {
-        let _ = writeln!(out, "damage: and {more} more");
+/// Prints a result as JSON or as text.
+fn show(json: bool, result: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(result).context("cannot turn the result into JSON")?);
+    } else {
+        print!("{}", text());
     }
-    out
-}
-
-/// The text of `outrider bag info`.
-fn info(reader: &BagReader) -> String {
-    let mut out = String::new();
-    for file in reader.files() {
-        let _ = writeln!(out, "file      {}", file.display());
-    }
-    let (start, end) = reader.bounds_ns().unwrap_or((0, 0));
-    let duration_s = end.saturating_sub(start) as f64 / 1e9;
-    let _ = writeln!(out, "duration  {duration_s:.3} s, from {:.3} s since the epoch", start as f64 / 1e9);
-    let _ = writeln!(out, "messages  {}", reader.message_count());
-    let state = if reader.recovered() { "cut or damaged; what could be read is shown" } else { "complete" };
-    let _ = writeln!(out, "state     {state}");
-    let damage: Vec<String> = reader.damage().map(ToString::to_string).collect();
-    out.push_str(&damage_text(&damage));
-    let mut channels: Vec<&Channel> = reader.channels().iter().collect();
-    channels.sort_by(|a, b| a.topic.cmp(&b.topic));
-    let width = channels.iter().map(|c| c.topic.len()).max().unwrap_or(0);
-    for channel in channels {
-        let rate = if duration_s > 0.0 { channel.message_count as f64 / duration_s } else { 0.0 };
-        let (topic, count, type_name) = (&channel.topic, channel.message_count, &channel.type_name);
-        let _ = writeln!(out, "{topic:width$}  {count:>8}  {rate:>8.2} Hz  {type_name}");
-    }
-    for metadata in reader.metadata() {
-        for (key, value) in &metadata.entries {
-            let short: String = value.chars().take(100).collect();
-            let _ = writeln!(out, "{}.{key} = {}", metadata.name, short.replace('\n', " "));
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use outrider_bags::BagWriter;
-
-    #[test]
-    fn info_names_topics_counts_and_rates() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x.mcap");
-        let mut writer = BagWriter::create(&path, &WriterOptions::default()).unwrap();
-        let id = writer.add_channel("/e_stop", "std_msgs/msg/Bool", "bool data", "").unwrap();
-        for i in 0..=10u32 {
-            let time = 5_000_000_000 + u64::from(i) * 100_000_000;
-            writer.write(id, i, time, time, &[0, 1, 0, 0, 1]).unwrap();
-        }
-        writer.finish().unwrap();
-        let text = info(&BagReader::open(&path).unwrap());
-        assert!(text.contains("duration  1.000 s, from 5.000 s"), "{text}");
-        assert!(text.contains("state     complete"), "{text}");
-        assert!(text.contains("/e_stop        11     11.00 Hz  std_msgs/msg/Bool"), "{text}");
-    }
+    Ok(())
 }

@@ -100,8 +100,7 @@ impl fmt::Display for Value<'_> {
 }
 
 /// Where a message does not fit its schema.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("byte {offset}, field `{field}`: {reason}")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Misfit {
     /// Offset in the message.
     pub offset: usize,
@@ -109,6 +108,12 @@ pub struct Misfit {
     pub field: String,
     /// What is wrong.
     pub reason: String,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "byte {}, field `{}`: {}", self.offset, self.field, self.reason)
+    }
 }
 
 /// What a message says of itself at its beginning.
@@ -128,7 +133,8 @@ impl Schema {
     /// # Errors
     /// A sentence with the line.
     pub fn parse(type_name: &str, text: &str) -> Result<Self, String> {
-        let (package, name) = split_type(type_name).ok_or_else(|| format!("`{type_name}` is no type name"))?;
+        let (package, name) =
+            split_type(type_name).ok_or_else(|| format!("`{type_name}` is no type name"))?;
         let mut sections: BTreeMap<String, (String, Vec<(usize, &str)>)> = BTreeMap::new();
         let mut current = (format!("{package}/{name}"), package.to_owned());
         sections.insert(current.0.clone(), (current.1.clone(), Vec::new()));
@@ -144,7 +150,8 @@ impl Schema {
             if sections.len() > TYPE_LIMIT {
                 return Err(format!("line {number}: more than {TYPE_LIMIT} types"));
             }
-            let section = sections.entry(current.0.clone()).or_insert_with(|| (current.1.clone(), Vec::new()));
+            let section =
+                sections.entry(current.0.clone()).or_insert_with(|| (current.1.clone(), Vec::new()));
             if !line.starts_with("MSG: ") {
                 section.1.push((number, line));
             }
@@ -159,14 +166,16 @@ impl Schema {
             let Some((package, lines)) = sections.get(*name) else { continue };
             let mut fields = Vec::new();
             for (number, line) in lines {
-                let field = field(line, package, &index).map_err(|e| format!("line {number}: {e}: {line}"))?;
+                let field =
+                    field(line, package, &index).map_err(|e| format!("line {number}: {e}: {line}"))?;
                 fields.extend(field);
             }
             types.push(fields);
         }
         let mut schema = Self { types, run: None, number: None, stamped: false };
         schema.check_depth()?;
-        schema.stamped = schema.types.iter().flatten().any(|f| f.name == "stamp" && matches!(f.kind, Kind::Message(_)));
+        schema.stamped =
+            schema.types.iter().flatten().any(|f| f.name == "stamp" && matches!(f.kind, Kind::Message(_)));
         if package == "outrider_msgs" {
             schema.run = schema.top(&["boot_id", "assurance_boot_id", "gate_boot_id"]);
             schema.number = schema.top(&["sequence", "number", "tick"]);
@@ -176,7 +185,8 @@ impl Schema {
 
     fn top(&self, names: &[&str]) -> Option<String> {
         let fields = self.types.first()?;
-        let found = names.iter().find(|n| fields.iter().any(|f| f.name == **n && f.kind == Kind::Unsigned(8)))?;
+        let found =
+            names.iter().find(|n| fields.iter().any(|f| f.name == **n && f.kind == Kind::Unsigned(8)))?;
         Some((*found).to_owned())
     }
 
@@ -269,7 +279,9 @@ impl Schema {
 fn split_type(name: &str) -> Option<(&str, &str)> {
     let parts: Vec<&str> = name.split('/').collect();
     match parts.as_slice() {
-        [package, name] | [package, _, name] if !package.is_empty() && !name.is_empty() => Some((package, name)),
+        [package, name] | [package, _, name] if !package.is_empty() && !name.is_empty() => {
+            Some((package, name))
+        }
         _ => None,
     }
 }
@@ -332,6 +344,11 @@ impl Path<'_> {
 
     fn ends(&self, outer: &str, inner: &str) -> bool {
         matches!(self.parts.as_slice(), [.., (a, _), (b, _)] if *a == outer && *b == inner)
+    }
+
+    /// Whether one of its names is one of these.
+    pub fn has_any(&self, names: &[String]) -> bool {
+        self.parts.iter().any(|(part, _)| names.iter().any(|n| n == part))
     }
 
     /// The path without the indexes of arrays: `monitors.robustness`.
@@ -508,7 +525,12 @@ mod tests {
 
     fn leaves(schema: &Schema, data: &[u8]) -> Vec<String> {
         let mut seen = Vec::new();
-        schema.leaves(data, &mut |p, v| { seen.push(format!("{p}={v}")); true }).unwrap();
+        schema
+            .leaves(data, &mut |p, v| {
+                seen.push(format!("{p}={v}"));
+                true
+            })
+            .unwrap();
         seen
     }
 
@@ -544,7 +566,9 @@ mod tests {
         bytes.resize(whole + 8, 0);
         let text = schema::<LaserScan>().check(&bytes).unwrap_err().to_string();
         assert!(text.contains("left over"), "{text}");
-        assert!(schema::<LaserScan>().check(&[0, 7, 0, 0]).unwrap_err().to_string().contains("not plain CDR"));
+        assert!(
+            schema::<LaserScan>().check(&[0, 7, 0, 0]).unwrap_err().to_string().contains("not plain CDR")
+        );
     }
 
     #[test]

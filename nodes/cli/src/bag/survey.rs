@@ -84,7 +84,9 @@ impl TopicSurvey {
         // A stamp of zero is none.
         if let Some(stamp_ns) = head.stamp_ns.filter(|s| *s != 0) {
             match i128::from(at_ns) - i128::from(stamp_ns) {
-                late if late >= 0 => self.latency.saturating_record(u64::try_from(late / 1000).unwrap_or(u64::MAX)),
+                late if late >= 0 => {
+                    self.latency.saturating_record(u64::try_from(late / 1000).unwrap_or(u64::MAX))
+                }
                 _ => self.early += 1,
             }
         }
@@ -176,9 +178,8 @@ pub fn open(path: &Path) -> anyhow::Result<(BagReader, u64, u64)> {
         anyhow::bail!("{}: there is no such file or folder", path.display());
     }
     let reader = BagReader::open(path)?;
-    let (start_ns, end_ns) = reader
-        .bounds_ns()
-        .with_context(|| format!("{}: there is no message in this bag", path.display()))?;
+    let (start_ns, end_ns) =
+        reader.bounds_ns().with_context(|| format!("{}: there is no message in this bag", path.display()))?;
     Ok((reader, start_ns, end_ns))
 }
 

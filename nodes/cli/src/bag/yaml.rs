@@ -78,8 +78,8 @@ impl Description {
         }
         let text = std::fs::read_to_string(&path).map_err(|e| e.to_string());
         Some(text.and_then(|text| {
-            let whole: Whole =
-                outrider_runtime::config::parse_unchecked(&path.display().to_string(), &text).map_err(|e| e.to_string())?;
+            let whole: Whole = outrider_runtime::config::parse_unchecked(&path.display().to_string(), &text)
+                .map_err(|e| e.to_string())?;
             Ok(whole.rosbag2_bagfile_information)
         }))
     }
