@@ -195,7 +195,8 @@ impl Pass<'_> {
             };
             let left = self.length.saturating_sub(self.at);
             if length > left {
-                let reason = format!("a record (type {opcode:#04x}) claims {length} bytes, the file has {left}");
+                let reason =
+                    format!("a record (type {opcode:#04x}) claims {length} bytes, the file has {left}");
                 self.find(offset, None, reason);
                 return Ok(());
             }
@@ -203,7 +204,8 @@ impl Pass<'_> {
                 self.find(offset, None, "the first record is no header");
             }
             if length > RECORD_LIMIT as u64 {
-                let reason = format!("a record of {length} bytes, the limit is {RECORD_LIMIT}: not looked into");
+                let reason =
+                    format!("a record of {length} bytes, the limit is {RECORD_LIMIT}: not looked into");
                 self.find(offset, None, reason);
                 self.pass_over(&bytes, length)?;
                 continue;
@@ -256,7 +258,13 @@ impl Pass<'_> {
         }
         let record = match mcap::parse_record(opcode, body) {
             Ok(record) => record,
-            Err(e) => return self.find(offset, None, format!("a record (type {opcode:#04x}) that is malformed: {e}")),
+            Err(e) => {
+                return self.find(
+                    offset,
+                    None,
+                    format!("a record (type {opcode:#04x}) that is malformed: {e}"),
+                );
+            }
         };
         match record {
             Record::Header(h) if h.profile != "ros2" => {
@@ -269,7 +277,9 @@ impl Pass<'_> {
             Record::Attachment { crc, .. } => self.attachment(offset, crc, body),
             Record::Metadata(_) => self.metadata += 1,
             Record::DataEnd(end) => self.data_end(offset, end.data_section_crc),
-            Record::Unknown { .. } => self.find(offset, None, format!("a record of unknown type {opcode:#04x}")),
+            Record::Unknown { .. } => {
+                self.find(offset, None, format!("a record of unknown type {opcode:#04x}"))
+            }
             other => self.summary_record(offset, opcode, bytes.len(), other),
         }
     }
@@ -370,7 +380,10 @@ impl Pass<'_> {
         let Some(chunk) = &self.current else { return };
         let claimed = (header.message_start_time, header.message_end_time);
         if let Some(found) = chunk.times_ns.filter(|found| checked && *found != claimed) {
-            let reason = format!("a chunk claims log times {} to {}, it has {} to {}", claimed.0, claimed.1, found.0, found.1);
+            let reason = format!(
+                "a chunk claims log times {} to {}, it has {} to {}",
+                claimed.0, claimed.1, found.0, found.1
+            );
             self.find(offset, None, reason);
         }
     }
@@ -402,7 +415,9 @@ impl Pass<'_> {
                             Ok(_) => {}
                             Err(e) => self.find(offset, None, format!("in a chunk: {e}")),
                         },
-                        other => self.find(offset, None, format!("a record of type {other:#04x} within a chunk")),
+                        other => {
+                            self.find(offset, None, format!("a record of type {other:#04x} within a chunk"))
+                        }
                     }
                     within = within.saturating_add(size);
                 }
@@ -440,18 +455,25 @@ impl Pass<'_> {
     fn close_chunk(&mut self) {
         let Some(mut chunk) = self.current.take() else { return };
         // Without any index a file is whole too; with some, all have to be there.
-        let unlisted: Vec<u16> = chunk.entries.keys().filter(|id| !chunk.index_offsets.contains_key(id)).copied().collect();
+        let unlisted: Vec<u16> =
+            chunk.entries.keys().filter(|id| !chunk.index_offsets.contains_key(id)).copied().collect();
         if !chunk.index_offsets.is_empty() {
             for id in unlisted {
                 let topic = self.channels.get(&id).map(|c| c.topic.clone());
-                self.find(chunk.offset, topic, format!("no index of the messages of channel {id} after the chunk"));
+                self.find(
+                    chunk.offset,
+                    topic,
+                    format!("no index of the messages of channel {id} after the chunk"),
+                );
             }
         }
         chunk.entries.clear();
         if self.chunks.len() < CHUNK_LIMIT {
             self.chunks.push(chunk);
         } else if self.chunks.len() == CHUNK_LIMIT {
-            let reason = format!("more than {CHUNK_LIMIT} chunks: those from here on are not held against the summary");
+            let reason = format!(
+                "more than {CHUNK_LIMIT} chunks: those from here on are not held against the summary"
+            );
             self.find(chunk.offset, None, reason);
         }
     }
@@ -471,7 +493,11 @@ impl Pass<'_> {
         self.facts.data_crc = crc != 0;
         let found = self.data_crc.clone().finalize();
         if crc != 0 && found != crc {
-            self.find(offset, None, format!("the data do not fit their checksum: {found:08x}, not {crc:08x}"));
+            self.find(
+                offset,
+                None,
+                format!("the data do not fit their checksum: {found:08x}, not {crc:08x}"),
+            );
         }
         self.summary = Some(Summary { start: self.at, ..Summary::default() });
     }
@@ -485,7 +511,11 @@ impl Pass<'_> {
     fn summary_record(&mut self, offset: u64, opcode: u8, size: usize, record: Record<'_>) {
         if self.summary.is_none() {
             if !matches!(record, Record::Header(_)) {
-                self.find(offset, None, format!("a record of type {opcode:#04x} that belongs into the summary"));
+                self.find(
+                    offset,
+                    None,
+                    format!("a record of type {opcode:#04x} that belongs into the summary"),
+                );
             }
             return;
         }
@@ -498,7 +528,11 @@ impl Pass<'_> {
             Record::Statistics(statistics) => self.statistics(offset, statistics),
             Record::MetadataIndex(_) => self.count(|s| s.metadata_indexes += 1),
             Record::AttachmentIndex(_) => self.count(|s| s.attachment_indexes += 1),
-            _ => self.find(offset, None, format!("a record of type {opcode:#04x} and {size} bytes in the summary")),
+            _ => self.find(
+                offset,
+                None,
+                format!("a record of type {opcode:#04x} and {size} bytes in the summary"),
+            ),
         }
     }
 
@@ -513,7 +547,10 @@ impl Pass<'_> {
         summary.offsets_start.get_or_insert(offset);
         let found = summary.groups.get(&group.group_opcode).map(|g| g.0);
         if found != Some(group.group_start) {
-            let reason = format!("it says that the group of type {:#04x} begins at byte {}", group.group_opcode, group.group_start);
+            let reason = format!(
+                "it says that the group of type {:#04x} begins at byte {}",
+                group.group_opcode, group.group_start
+            );
             self.find(offset, None, format!("{reason}; it does at {found:?}"));
         }
     }
@@ -533,14 +570,22 @@ impl Pass<'_> {
         if (index.message_start_time, index.message_end_time) != times {
             wrong.push("times");
         }
-        if index.compression != chunk.compression || (index.compressed_size, index.uncompressed_size) != chunk.sizes {
+        if index.compression != chunk.compression
+            || (index.compressed_size, index.uncompressed_size) != chunk.sizes
+        {
             wrong.push("compression");
         }
-        if index.message_index_offsets != chunk.index_offsets || index.message_index_length != chunk.index_bytes {
+        if index.message_index_offsets != chunk.index_offsets
+            || index.message_index_length != chunk.index_bytes
+        {
             wrong.push("message indexes");
         }
         if !wrong.is_empty() {
-            let reason = format!("the index of the chunk at byte {} does not fit it: {}", chunk.offset, wrong.join(", "));
+            let reason = format!(
+                "the index of the chunk at byte {} does not fit it: {}",
+                chunk.offset,
+                wrong.join(", ")
+            );
             self.find(offset, None, reason);
         }
     }
@@ -569,7 +614,11 @@ impl Pass<'_> {
             let (claimed, found) = (claimed.copied().unwrap_or(0), found.copied().unwrap_or(0));
             if claimed != found {
                 let topic = self.channels.get(&id).map(|c| c.topic.clone());
-                self.find(offset, topic, format!("the statistics claim {claimed} messages, there are {found}"));
+                self.find(
+                    offset,
+                    topic,
+                    format!("the statistics claim {claimed} messages, there are {found}"),
+                );
             }
         }
         self.count(|summary| summary.statistics = Some(s));
@@ -577,7 +626,8 @@ impl Pass<'_> {
 
     fn footer(&mut self, offset: u64, bytes: &[u8]) {
         self.close_chunk();
-        let Ok(Record::Footer(footer)) = mcap::parse_record(op::FOOTER, bytes.get(RECORD_HEADER..).unwrap_or_default())
+        let Ok(Record::Footer(footer)) =
+            mcap::parse_record(op::FOOTER, bytes.get(RECORD_HEADER..).unwrap_or_default())
         else {
             return self.find(offset, None, "a footer that is malformed");
         };
@@ -587,21 +637,34 @@ impl Pass<'_> {
         let none = summary.start == offset;
         let starts = if none { 0 } else { summary.start };
         if footer.summary_start != starts {
-            self.find(offset, None, format!("the footer says that the summary begins at byte {}", footer.summary_start));
+            self.find(
+                offset,
+                None,
+                format!("the footer says that the summary begins at byte {}", footer.summary_start),
+            );
         }
         if footer.summary_offset_start != summary.offsets_start.unwrap_or(0) {
             let at = footer.summary_offset_start;
-            self.find(offset, None, format!("the footer says that the offsets of the summary begin at byte {at}"));
+            self.find(
+                offset,
+                None,
+                format!("the footer says that the offsets of the summary begin at byte {at}"),
+            );
         }
         summary.crc.update(bytes.get(..FOOTER_CHECKED).unwrap_or_default());
         self.facts.summary_crc = footer.summary_crc != 0;
         let found = summary.crc.finalize();
         if footer.summary_crc != 0 && footer.summary_crc != found {
-            let reason = format!("the summary does not fit its checksum: {found:08x}, not {:08x}", footer.summary_crc);
+            let reason =
+                format!("the summary does not fit its checksum: {found:08x}, not {:08x}", footer.summary_crc);
             self.find(offset, None, reason);
         }
         if offset.saturating_sub(summary.start) > SUMMARY_LIMIT {
-            self.find(offset, None, format!("a summary of more than {SUMMARY_LIMIT} bytes: readers scan the file instead"));
+            self.find(
+                offset,
+                None,
+                format!("a summary of more than {SUMMARY_LIMIT} bytes: readers scan the file instead"),
+            );
         }
         let lists = [
             ("chunks", summary.chunk_indexes as u64, self.facts.chunks),
@@ -644,7 +707,9 @@ mod tests {
         let b = writer.add_channel("/b", "std_msgs/msg/String", "string data", "").unwrap();
         for i in 0..60u32 {
             let time = 1_000 + u64::from(i) * 10;
-            writer.write(if i % 3 == 0 { b } else { a }, i, time, time, &[0, 1, 0, 0, 1, 0, 0, i as u8]).unwrap();
+            writer
+                .write(if i % 3 == 0 { b } else { a }, i, time, time, &[0, 1, 0, 0, 1, 0, 0, i as u8])
+                .unwrap();
         }
         writer.write_metadata("m", BTreeMap::from([("k".into(), "v".into())])).unwrap();
         writer.finish().unwrap();

@@ -184,8 +184,7 @@ fn digest(seen: &Seen<'_>, ignore: &[String], content: &mut Vec<u8>) -> u64 {
     content.clear();
     let walked = schema.leaves(&seen.message.data, &mut |path, value| {
         if !path.has_any(ignore) {
-            // Lengths of arrays count through the number of values.
-            let _ = std::io::Write::write_fmt(content, format_args!("{value}\n"));
+            value.bits(content);
         }
         true
     });

@@ -86,7 +86,12 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
         to_s: seconds(stretch.to_ns),
         notes: Vec::new(),
     };
-    let stem = args.out.file_stem().and_then(|s| s.to_str()).context("the scenario needs a name in UTF-8")?.to_owned();
+    let stem = args
+        .out
+        .file_stem()
+        .and_then(|s| s.to_str())
+        .context("the scenario needs a name in UTF-8")?
+        .to_owned();
     let (world_name, world) = maker.world(&stem)?;
     let zones = maker.zones(&stem);
     let (goal, goal_at_s) = maker.goal()?;
@@ -172,13 +177,21 @@ impl Maker<'_> {
     }
 
     fn start(&mut self) -> anyhow::Result<ScenarioPose> {
-        let truth = self.recording.truth.iter().find(|t| t.t_s >= self.from_s).map(|t| (t.pose, t.twist, "the truth"));
+        let truth = self
+            .recording
+            .truth
+            .iter()
+            .find(|t| t.t_s >= self.from_s)
+            .map(|t| (t.pose, t.twist, "the truth"));
         let believed = || {
             let of = self.recording.beliefs.iter().find(|b| b.t_s >= self.from_s && b.frame == "map")?;
             Some((of.pose, of.twist, "the world model"))
         };
         let Some((pose, twist, source)) = truth.or_else(believed) else {
-            bail!("neither /sim/ground_truth nor /world_model in the map frame tells where the robot was at {:.3} s", self.from_s);
+            bail!(
+                "neither /sim/ground_truth nor /world_model in the map frame tells where the robot was at {:.3} s",
+                self.from_s
+            );
         };
         self.notes.push(format!("start: from {source}"));
         if twist.v_mps.abs() > 0.02 || twist.w_radps.abs() > 0.02 {
@@ -193,7 +206,8 @@ impl Maker<'_> {
     /// The goal in force, and when it was given.
     fn goal(&mut self) -> anyhow::Result<(ScenarioPose, f64)> {
         let in_map = |g: &&GoalGiven| g.frame == "map" && g.pose.is_finite();
-        let given: Vec<&GoalGiven> = self.recording.goals.iter().filter(in_map).filter(|g| g.t_s <= self.to_s).collect();
+        let given: Vec<&GoalGiven> =
+            self.recording.goals.iter().filter(in_map).filter(|g| g.t_s <= self.to_s).collect();
         let within: Vec<&&GoalGiven> = given.iter().filter(|g| g.t_s >= self.from_s).collect();
         let before = given.iter().rev().find(|g| g.t_s < self.from_s);
         if within.len() > 1 {
@@ -220,7 +234,9 @@ impl Maker<'_> {
             let on_map = |b: &&crate::report::Belief| b.t_s <= self.to_s && b.frame == "map";
             self.recording.beliefs.iter().rev().find(on_map).map(|b| b.pose)
         };
-        let pose = last.or_else(believed).context("no /goal_pose in the map frame, and nothing tells where the robot went")?;
+        let pose = last
+            .or_else(believed)
+            .context("no /goal_pose in the map frame, and nothing tells where the robot went")?;
         self.notes.push("goal: none was given; where the robot was at the end is used".to_owned());
         Ok((pose_of(pose), 0.0))
     }
@@ -258,12 +274,17 @@ impl Maker<'_> {
         let mut thin = thinned(&points, TRACK_TOLERANCE_M);
         if thin.len() > POINT_LIMIT {
             let end_s = thin.get(POINT_LIMIT - 1).map_or(0.0, |p| p[0]);
-            self.notes.push(format!("people: {name} is left out after {end_s:.3} s: more than {POINT_LIMIT} points"));
+            self.notes.push(format!(
+                "people: {name} is left out after {end_s:.3} s: more than {POINT_LIMIT} points"
+            ));
             thin.truncate(POINT_LIMIT);
         }
-        let longest_s = points.windows(2).filter_map(|w| Some(w.last()?.0 - w.first()?.0)).fold(0.0, f64::max);
+        let longest_s =
+            points.windows(2).filter_map(|w| Some(w.last()?.0 - w.first()?.0)).fold(0.0, f64::max);
         if longest_s > 1.0 {
-            self.notes.push(format!("people: {name} was not seen for up to {longest_s:.1} s; walks straight in between"));
+            self.notes.push(format!(
+                "people: {name} was not seen for up to {longest_s:.1} s; walks straight in between"
+            ));
         }
         into.push(RecordedTrack { name, leaves, points: thin });
     }
@@ -299,7 +320,10 @@ fn thinned(points: &[(f64, Point2)], tolerance_m: f64) -> Vec<[f64; 3]> {
     let mut from = 0;
     while from + 1 < points.len() {
         let mut to = from + 1;
-        while to + 1 < points.len() && to + 1 - from < PIECE_LIMIT && is_even(points.get(from..=to + 1), tolerance_m) {
+        while to + 1 < points.len()
+            && to + 1 - from < PIECE_LIMIT
+            && is_even(points.get(from..=to + 1), tolerance_m)
+        {
             to += 1;
         }
         kept.extend(points.get(to).map(point));
@@ -324,9 +348,14 @@ fn render(s: &Scenario, maker: &Maker<'_>, happened: &[Event]) -> String {
     for note in &maker.notes {
         let _ = writeln!(out, "# {note}");
     }
-    let _ = writeln!(out, "# nodes: their configuration in the bag is not in here; the folder given to `outrider sim --config` counts");
+    let _ = writeln!(
+        out,
+        "# nodes: their configuration in the bag is not in here; the folder given to `outrider sim --config` counts"
+    );
     let text = |t: &str| serde_json::Value::from(t).to_string();
-    let pose = |p: ScenarioPose| format!("{{x_m: {}, y_m: {}, yaw_rad: {}}}", number(p.x_m), number(p.y_m), number(p.yaw_rad));
+    let pose = |p: ScenarioPose| {
+        format!("{{x_m: {}, y_m: {}, yaw_rad: {}}}", number(p.x_m), number(p.y_m), number(p.yaw_rad))
+    };
     let _ = writeln!(out, "id: {}\ndescription: {}", text(&s.id), text(&s.description));
     let _ = writeln!(out, "world: {}\nzones: {}", text(&s.world), text(&s.zones));
     let _ = writeln!(out, "start: {}\ngoal: {}", pose(s.start), pose(s.goal));
@@ -340,10 +369,14 @@ fn render(s: &Scenario, maker: &Maker<'_>, happened: &[Event]) -> String {
             let _ = writeln!(out, "      - [{}, {}, {}]", number(*t_s), number(*x_m), number(*y_m));
         }
     }
-    let _ = writeln!(out, "\n# What happened, for comparison. A scenario has no faults: none of this is made to happen again.");
+    let _ = writeln!(
+        out,
+        "\n# What happened, for comparison. A scenario has no faults: none of this is made to happen again."
+    );
     for event in happened.iter().take(EVENT_LIMIT) {
         let at_s = event.t_s - maker.from_s;
-        let _ = writeln!(out, "#   {at_s:9.3} s  {:<12}  {}", event.kind, event.text.replace(['\n', '\r'], " "));
+        let _ =
+            writeln!(out, "#   {at_s:9.3} s  {:<12}  {}", event.kind, event.text.replace(['\n', '\r'], " "));
     }
     if let Some(more) = happened.len().checked_sub(EVENT_LIMIT).filter(|m| *m > 0) {
         let _ = writeln!(out, "#   and {more} events more: `outrider bag events` has them");
@@ -363,7 +396,18 @@ mod tests {
     #[test]
     fn thinning_keeps_place_and_time() {
         // Walks, stands, walks on: 20 times a second.
-        let at = |t: f64| Point2::new(if t < 2.0 { t } else if t < 3.0 { 2.0 } else { t - 1.0 }, 0.0);
+        let at = |t: f64| {
+            Point2::new(
+                if t < 2.0 {
+                    t
+                } else if t < 3.0 {
+                    2.0
+                } else {
+                    t - 1.0
+                },
+                0.0,
+            )
+        };
         let points: Vec<(f64, Point2)> = (0..=100).map(|i| f64::from(i) / 20.0).map(|t| (t, at(t))).collect();
         let thin = thinned(&points, TRACK_TOLERANCE_M);
         assert!(thin.len() <= 6, "{thin:?}");
@@ -379,9 +423,69 @@ mod tests {
 
     #[test]
     fn times_of_a_part_begin_at_zero_and_rise() {
-        let trail: Trail = (0..100).map(|i| (f64::from(i) * 0.0004, Point2::new(f64::from(i), 0.0))).collect();
+        let trail: Trail =
+            (0..100).map(|i| (f64::from(i) * 0.0004, Point2::new(f64::from(i), 0.0))).collect();
         let part = within(&trail, 0.01, 0.03);
         assert_eq!(part.first().map(|p| p.0), Some(0.0));
         assert!(part.windows(2).all(|w| w[0].0 < w[1].0));
+    }
+
+    fn drive(scenario: &Path, bag: &Path) -> Recording {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let config = root.join("config");
+        let args = [
+            "outrider".as_ref(),
+            "sim".as_ref(),
+            scenario.as_os_str(),
+            "--config".as_ref(),
+            config.as_os_str(),
+        ];
+        let bag_args = ["--bag".as_ref(), bag.as_os_str()];
+        let cli = <crate::Cli as clap::Parser>::try_parse_from(args.into_iter().chain(bag_args)).unwrap();
+        cli.run().unwrap();
+        Recording::read(bag).unwrap()
+    }
+
+    fn at(trail: &Trail, t_s: f64) -> Option<Point2> {
+        trail.iter().find(|(t, _)| (t - t_s).abs() < 1e-6).map(|p| p.1)
+    }
+
+    /// People pass the same places at the same times to this distance: what thinning leaves, the truth's own 20 Hz at
+    /// corners, and what people wait for the robot.
+    const SAME_M: f64 = 0.05;
+
+    #[test]
+    fn a_scenario_of_a_run_runs_and_is_that_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let scenario =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios/warehouse_crossing.yaml");
+        let (bag, again) = (dir.path().join("bag"), dir.path().join("again"));
+        let recorded = drive(&scenario, &bag);
+        let out = dir.path().join("made.yaml");
+        let args = |bag: &Path, from: Option<&str>| Args {
+            bag: bag.to_owned(),
+            out: out.clone(),
+            from: from.map(str::to_owned),
+            to: None,
+        };
+        let made = extract(&args(&bag, None)).unwrap();
+        assert_eq!(made.scenario.people.as_ref().map(Vec::len), Some(2));
+        let repeated = drive(&out, &again);
+        for run in [&recorded, &repeated] {
+            let summary = crate::report::RunSummary::new(run, made.scenario.goal_tolerance_m);
+            assert!(summary.reached() && summary.collisions == Some(0), "{:?}", summary.goal);
+        }
+        let goals = [&recorded, &repeated].map(|r| r.goals.last().map(|g| g.pose).unwrap());
+        assert!(goals[0].position().distance_m(goals[1].position()) < 1e-3, "{goals:?}");
+        let mut compared = 0;
+        for (name, trail) in &recorded.actors {
+            for (t_s, was) in trail {
+                let Some(is) = at(&repeated.actors[name], *t_s) else { continue };
+                assert!(was.distance_m(is) < SAME_M, "{name} at {t_s} s: {was:?} {is:?}");
+                compared += 1;
+            }
+        }
+        assert!(compared > 1000, "{compared}");
+        assert!(extract(&args(&bag, None)).unwrap_err().to_string().contains("exists already"));
     }
 }

@@ -308,3 +308,51 @@ fn size(bytes: u64) -> String {
         b => format!("{:.2} GB", b / 1e9),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Example, bag};
+    use super::*;
+
+    fn info(example: &Example) -> BagInfo {
+        let dir = tempfile::tempdir().unwrap();
+        BagInfo::read(&bag(dir.path(), "x", example)).unwrap()
+    }
+
+    #[test]
+    fn a_bag_is_told_as_it_is() {
+        let i = info(&Example::default());
+        assert_eq!((i.duration_s, i.messages, i.ros_distro.as_deref()), (4.0, 1087, Some("jazzy")));
+        assert!(i.complete && i.compression == ["zstd"], "{i:?}");
+        let odom = &i.topics["/odom"];
+        assert_eq!((odom.count, odom.gaps_over_3_medians, odom.lost), (201, 0, None));
+        assert!(odom.rate_hz.is_some_and(|hz| (hz - 50.0).abs() < 1e-6), "{odom:?}");
+        assert_eq!((odom.latency_p50_s, i.topics["/gate/state"].lost), (Some(0.0), Some(0)));
+        let text = i.to_text();
+        for wanted in ["duration     4.000 s", "state        complete", "node         gate", "1.0, run", "ROS distro   jazzy"] {
+            assert!(text.contains(wanted), "{wanted} in {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_missing_late_or_lost_is_told() {
+        let i = info(&Example {
+            silent: Some(("/gate/state", 1.0, 1.5)),
+            late: Some(("/odom", 0.0, 0.03)),
+            slow: Some(("/gate/journal", 2.0)),
+            ..Example::default()
+        });
+        let gate = &i.topics["/gate/state"];
+        assert_eq!((gate.lost, gate.gaps_over_3_medians), (Some(50), 1));
+        assert!(gate.largest_gap_s.is_some_and(|g| (g - 0.51).abs() < 1e-6), "{gate:?}");
+        assert!(gate.largest_gap_at_s.is_some_and(|g| (g - 0.99).abs() < 1e-6), "{gate:?}");
+        assert!(i.topics["/odom"].latency_p99_s.is_some_and(|l| (l - 0.03).abs() < 1e-3), "{i:?}");
+        assert!(i.nodes[0].missing_ticks > 90, "{:?}", i.nodes);
+        // The gate's own configuration says 100 Hz; 50 of 401 are missing, which is still most of them.
+        let absent = &i.telemetry.absent;
+        assert!(!absent.contains_key("/gate/state") && absent.contains_key("/imu"), "{absent:?}");
+        let half = info(&Example { slow: Some(("/gate/state", 0.0)), ..Example::default() });
+        let why = &half.telemetry.absent["/gate/state"];
+        assert!(why.contains("100.0000 Hz wanted (gate: period_s)"), "{why}");
+    }
+}

@@ -1,12 +1,15 @@
 //! `outrider bag`: what is in a bag, whether it is sound, what happened in it, and parts and scenarios made of it.
 
+mod anomalies;
 mod cut;
 mod diff;
+mod drift;
 mod events;
 mod expected;
 mod extract;
 mod info;
 mod schema;
+mod signals;
 mod survey;
 #[cfg(test)]
 mod testing;
@@ -59,6 +62,8 @@ enum Action {
         #[arg(long)]
         json: bool,
     },
+    /// Rates, delays, frozen signals and drifted distributions, against a reference bag. The exit code is 1 when there are any.
+    Anomalies(anomalies::Args),
     /// Make a scenario file of a stretch, which runs in the simulator.
     Extract(extract::Args),
     /// Copy every message that can be read into a new, whole bag.
@@ -87,6 +92,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         Action::Cut(args) => cut::run(&args)?,
         Action::Diff(args) => return diff::run(&args),
         Action::Events { path, json } => events::run(&path, json)?,
+        Action::Anomalies(args) => return anomalies::run(&args),
         Action::Extract(args) => extract::run(&args)?,
         Action::Recover { src, dst } => {
             let done = recover(&src, &dst, &WriterOptions::default())

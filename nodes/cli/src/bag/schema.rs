@@ -75,6 +75,20 @@ impl Value<'_> {
         }
     }
 
+    /// Appends what tells it from other values.
+    pub fn bits(self, into: &mut Vec<u8>) {
+        match self {
+            Self::Bool(b) => into.push(u8::from(b)),
+            Self::Unsigned(u) => into.extend_from_slice(&u.to_le_bytes()),
+            Self::Signed(i) => into.extend_from_slice(&i.to_le_bytes()),
+            Self::Float(f) => into.extend_from_slice(&f.to_bits().to_le_bytes()),
+            Self::Text(t) => {
+                into.extend_from_slice(&(t.len() as u64).to_le_bytes());
+                into.extend_from_slice(t.as_bytes());
+            }
+        }
+    }
+
     /// The same bits; NaN equals NaN.
     pub fn same(self, other: Self) -> bool {
         match (self, other) {
@@ -205,11 +219,6 @@ impl Schema {
             }
         }
         Err(format!("types nest deeper than {DEPTH_LIMIT}"))
-    }
-
-    /// Whether messages of it carry their publisher's count.
-    pub fn is_numbered(&self) -> bool {
-        self.number.is_some()
     }
 
     /// Whether `data` is exactly one such message.

@@ -429,3 +429,71 @@ fn describe(path: &Path, files: &[PathBuf], facts: &[FileFacts], verdict: &mut V
         find(Some(&topic), format!("it does not tell of {count} messages of {type_name}"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Example, bag};
+    use super::*;
+    use outrider_bags::{BagWriter, WriterOptions};
+    use outrider_msgs::sensor_msgs::LaserScan;
+
+    fn findings(path: &Path) -> Vec<String> {
+        let verdict = verify(path).unwrap();
+        let line = |f: &Finding| format!("{} {} {}", f.file.rsplit('/').next().unwrap(), f.topic.as_deref().unwrap_or("-"), f.reason);
+        verdict.findings.iter().map(line).collect()
+    }
+
+    #[test]
+    fn a_sound_bag_is_sound() {
+        let dir = tempfile::tempdir().unwrap();
+        let verdict = verify(&bag(dir.path(), "x", &Example::default())).unwrap();
+        assert!(verdict.is_sound(), "{:?}", verdict.findings);
+        assert_eq!((verdict.messages, verdict.decoded, verdict.ticks), (1087, 1087, 401));
+        assert!(verdict.to_text().ends_with("nothing is wrong\n"));
+    }
+
+    #[test]
+    fn journals_with_holes_are_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = bag(dir.path(), "ticks", &Example { silent: Some(("/gate/journal", 1.0, 1.1)), ..Example::default() });
+        assert_eq!(findings(&path), ["ticks_0.mcap /gate/journal tick 111 of gate follows tick 100"]);
+        let path = bag(dir.path(), "inputs", &Example { silent: Some(("/odom", 1.0, 1.1)), ..Example::default() });
+        let wanted = "inputs /odom 5 messages that gate consumed are not in the bag, the first at tick 101";
+        assert_eq!(findings(&path), [wanted]);
+    }
+
+    #[test]
+    fn a_description_that_does_not_fit_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = bag(dir.path(), "x", &Example::default());
+        let yaml = path.join("metadata.yaml");
+        let text = std::fs::read_to_string(&yaml).unwrap();
+        std::fs::write(&yaml, text.replace("message_count: 1087", "message_count: 1088")).unwrap();
+        assert_eq!(findings(&path), ["metadata.yaml - it tells 1088 messages, the files have 1087"]);
+        std::fs::write(&yaml, text.replace("x_0.mcap", "y_0.mcap")).unwrap();
+        assert!(findings(&path)[0].contains("it lists the files"), "{:?}", findings(&path));
+        std::fs::remove_file(&yaml).unwrap();
+        assert!(findings(&path)[0].contains("no metadata.yaml"));
+    }
+
+    #[test]
+    fn messages_that_are_none_are_found_with_topic_and_field() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.mcap");
+        let mut writer = BagWriter::create(&path, &WriterOptions::default()).unwrap();
+        let scan = writer.add_channel("/scan", LaserScan::TYPE_NAME, LaserScan::DEFINITION, "").unwrap();
+        let odd = writer.add_channel("/odd", "a_msgs/msg/A", "B b", "").unwrap();
+        let good = outrider_msgs::encode(&LaserScan { ranges: vec![1.0; 4], ..Default::default() }).unwrap();
+        for (i, at) in [5u64, 9, 7].into_iter().enumerate() {
+            let cut = if i == 1 { good.len() - 12 } else { good.len() };
+            writer.write(scan, i as u32, at, at, &good[..cut]).unwrap();
+        }
+        writer.write(odd, 0, 10, 10, &[0, 1, 0, 0]).unwrap();
+        writer.finish().unwrap();
+        let found = findings(&path);
+        assert_eq!(found.len(), 3, "{found:?}");
+        assert!(found.iter().any(|f| f.contains("/odd the schema of a_msgs/msg/A cannot be read: line 1")), "{found:?}");
+        assert!(found.iter().any(|f| f.contains("/scan message 1 of") && f.contains("field `")), "{found:?}");
+        assert!(found.iter().any(|f| f.contains("/scan log time 7 lies 0.000000 s before")), "{found:?}");
+    }
+}

@@ -43,10 +43,14 @@ pub fn walls(map: &Map) -> anyhow::Result<(String, usize)> {
 
 /// Rectangles that cover exactly the occupied cells: column, row, width, height. Greedy, row by row.
 fn rectangles(map: &Map) -> Vec<(usize, usize, usize, usize)> {
-    let occupied = |col: usize, row: usize| map.cells.get(row * map.width + col).is_some_and(|c| *c >= OCCUPIED);
+    let occupied =
+        |col: usize, row: usize| map.cells.get(row * map.width + col).is_some_and(|c| *c >= OCCUPIED);
     let mut done = vec![false; map.cells.len()];
     let free = |done: &[bool], col: usize, row: usize| {
-        col < map.width && row < map.height && occupied(col, row) && done.get(row * map.width + col) == Some(&false)
+        col < map.width
+            && row < map.height
+            && occupied(col, row)
+            && done.get(row * map.width + col) == Some(&false)
     };
     let mut found = Vec::new();
     for row in 0..map.height {
@@ -78,8 +82,15 @@ mod tests {
     #[test]
     fn every_occupied_cell_is_in_exactly_one_box() {
         let picture = ["##..#", "##..#", "...##", "#####"];
-        let cells: Vec<i8> = picture.iter().flat_map(|r| r.bytes().map(|b| if b == b'#' { 100 } else { 0 })).collect();
-        let map = Map { resolution_m: 0.5, width: 5, height: 4, origin: Point2::new(-1.0, 2.0), cells: cells.clone() };
+        let cells: Vec<i8> =
+            picture.iter().flat_map(|r| r.bytes().map(|b| if b == b'#' { 100 } else { 0 })).collect();
+        let map = Map {
+            resolution_m: 0.5,
+            width: 5,
+            height: 4,
+            origin: Point2::new(-1.0, 2.0),
+            cells: cells.clone(),
+        };
         let mut covered = vec![0; cells.len()];
         for (col, row, width, height) in rectangles(&map) {
             for r in row..row + height {
@@ -99,7 +110,8 @@ mod tests {
 
     #[test]
     fn a_map_of_dust_is_refused() {
-        let cells: Vec<i8> = (0..20_000).map(|i| if (i % 200 + i / 200) % 2 == 0 { 100 } else { 0 }).collect();
+        let cells: Vec<i8> =
+            (0..20_000).map(|i| if (i % 200 + i / 200) % 2 == 0 { 100 } else { 0 }).collect();
         let map = Map { resolution_m: 0.05, width: 200, height: 100, origin: Point2::default(), cells };
         assert!(walls(&map).unwrap_err().to_string().contains("10000 boxes"));
     }

@@ -14,8 +14,6 @@ struct Whole {
 /// What it says.
 #[derive(Debug, Default, Deserialize)]
 pub struct Description {
-    /// Of the layout.
-    pub version: u32,
     /// `mcap`, `sqlite3`.
     pub storage_identifier: String,
     /// From the first to the last message.

@@ -40,7 +40,10 @@ impl RecordedTrack {
         for (i, [t_s, x_m, y_m]) in self.points.iter().enumerate() {
             let far = |v: &f64| !(v.abs() <= World::EXTENT_LIMIT_M);
             if far(t_s) || far(x_m) || far(y_m) {
-                return refuse(format!("point {i}: [{t_s}, {x_m}, {y_m}] is not finite or beyond {}", World::EXTENT_LIMIT_M));
+                return refuse(format!(
+                    "point {i}: [{t_s}, {x_m}, {y_m}] is not finite or beyond {}",
+                    World::EXTENT_LIMIT_M
+                ));
             }
             if *t_s <= before_s {
                 return refuse(format!("point {i}: its time {t_s} s does not follow {before_s} s"));
@@ -125,7 +128,10 @@ mod tests {
     fn tracks_that_are_none_are_refused() {
         let refusal = |points: &[[f64; 3]]| track(points).actor(0).unwrap_err().to_string();
         assert!(refusal(&[]).contains("0 points"), "{}", refusal(&[]));
-        assert!(refusal(&[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]]).contains("point 1: its time 0 s does not follow 0 s"));
+        assert!(
+            refusal(&[[0.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+                .contains("point 1: its time 0 s does not follow 0 s")
+        );
         assert!(refusal(&[[-1.0, 0.0, 0.0]]).contains("point 0"));
         assert!(refusal(&[[0.0, f64::NAN, 0.0]]).contains("not finite"));
         assert!(refusal(&[[0.0, 0.0, 1e5]]).contains("beyond 10000"));
