@@ -48,11 +48,6 @@ impl Series {
         }
     }
 
-    /// Values that were there.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
     /// Values between two times.
     pub fn between(&self, from_s: f64, to_s: f64) -> Vec<f64> {
         self.values.iter().filter(|(t, _)| (from_s..to_s).contains(t)).map(|v| v.1).collect()
@@ -215,7 +210,7 @@ mod tests {
             let n = 1e8f64;
             assert!((probability(lambda / n.sqrt(), n) - p).abs() < 3e-4);
         }
-        assert_eq!(probability(0.0, 10.0), 1.0);
+        assert!(probability(0.0, 10.0) > 0.999);
     }
 
     #[test]
@@ -234,7 +229,7 @@ mod tests {
             .collect();
         let n = effective_size(&slow);
         assert!((120.0..=350.0).contains(&n), "{n} for about 210");
-        assert_eq!(effective_size(&[2.0; 100]), 1.0);
+        assert!((effective_size(&[2.0; 100]) - 1.0).abs() < 1e-12);
     }
 
     #[test]
@@ -254,7 +249,7 @@ mod tests {
             s.push(f64::from(i), f64::from(i));
         }
         s.push(0.0, f64::NAN);
-        assert_eq!(s.count(), 100_000);
+        assert_eq!(s.count, 100_000);
         let values = s.values();
         assert!(values.len() < SERIES_LIMIT && values.len() > SERIES_LIMIT / 4, "{}", values.len());
         assert!(values[0] < 1.0 && *values.last().unwrap() > 99_980.0);

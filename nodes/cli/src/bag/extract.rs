@@ -54,6 +54,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     for note in &made.notes {
         println!("note: {note}");
     }
+    let people = made.scenario.people.as_ref().map_or(0, Vec::len);
+    println!("{people} people; goal given {} s after the start", made.scenario.goal_at_s);
     println!("to drive it: outrider sim {}", args.out.display());
     Ok(())
 }

@@ -329,7 +329,13 @@ mod tests {
         assert!(odom.rate_hz.is_some_and(|hz| (hz - 50.0).abs() < 1e-6), "{odom:?}");
         assert_eq!((odom.latency_p50_s, i.topics["/gate/state"].lost), (Some(0.0), Some(0)));
         let text = i.to_text();
-        for wanted in ["duration     4.000 s", "state        complete", "node         gate", "1.0, run", "ROS distro   jazzy"] {
+        for wanted in [
+            "duration     4.000 s",
+            "state        complete",
+            "node         gate",
+            "1.0, run",
+            "ROS distro   jazzy",
+        ] {
             assert!(text.contains(wanted), "{wanted} in {text}");
         }
     }

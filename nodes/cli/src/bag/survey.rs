@@ -75,7 +75,7 @@ impl TopicSurvey {
             if gap_ns > self.gap.0 {
                 self.gap = (gap_ns, self.last_ns);
             }
-            self.intervals.saturating_record(gap_ns / 1000);
+            record(&mut self.intervals, gap_ns / 1000);
         }
         self.last_ns = at_ns;
         self.count += 1;
@@ -85,7 +85,7 @@ impl TopicSurvey {
         if let Some(stamp_ns) = head.stamp_ns.filter(|s| *s != 0) {
             match i128::from(at_ns) - i128::from(stamp_ns) {
                 late if late >= 0 => {
-                    self.latency.saturating_record(u64::try_from(late / 1000).unwrap_or(u64::MAX))
+                    record(&mut self.latency, u64::try_from(late / 1000).unwrap_or(u64::MAX))
                 }
                 _ => self.early += 1,
             }
@@ -118,6 +118,13 @@ impl TopicSurvey {
     pub fn latency_s(&self, quantile: f64) -> Option<f64> {
         (!self.latency.is_empty()).then(|| self.latency.value_at_quantile(quantile) as f64 / 1e6)
     }
+}
+
+/// Anything up to three years; longer is taken for that.
+fn record(histogram: &mut Histogram<u64>, micros: u64) {
+    const LONGEST_US: u64 = 100_000_000_000_000;
+    // The histogram grows as it must; it refuses nothing up to the greatest number.
+    let _ = histogram.record(micros.min(LONGEST_US));
 }
 
 /// One run of one node.

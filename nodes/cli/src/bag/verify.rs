@@ -439,7 +439,14 @@ mod tests {
 
     fn findings(path: &Path) -> Vec<String> {
         let verdict = verify(path).unwrap();
-        let line = |f: &Finding| format!("{} {} {}", f.file.rsplit('/').next().unwrap(), f.topic.as_deref().unwrap_or("-"), f.reason);
+        let line = |f: &Finding| {
+            format!(
+                "{} {} {}",
+                f.file.rsplit('/').next().unwrap(),
+                f.topic.as_deref().unwrap_or("-"),
+                f.reason
+            )
+        };
         verdict.findings.iter().map(line).collect()
     }
 
@@ -455,9 +462,14 @@ mod tests {
     #[test]
     fn journals_with_holes_are_found() {
         let dir = tempfile::tempdir().unwrap();
-        let path = bag(dir.path(), "ticks", &Example { silent: Some(("/gate/journal", 1.0, 1.1)), ..Example::default() });
+        let path = bag(
+            dir.path(),
+            "ticks",
+            &Example { silent: Some(("/gate/journal", 1.0, 1.1)), ..Example::default() },
+        );
         assert_eq!(findings(&path), ["ticks_0.mcap /gate/journal tick 111 of gate follows tick 100"]);
-        let path = bag(dir.path(), "inputs", &Example { silent: Some(("/odom", 1.0, 1.1)), ..Example::default() });
+        let path =
+            bag(dir.path(), "inputs", &Example { silent: Some(("/odom", 1.0, 1.1)), ..Example::default() });
         let wanted = "inputs /odom 5 messages that gate consumed are not in the bag, the first at tick 101";
         assert_eq!(findings(&path), [wanted]);
     }
@@ -492,7 +504,10 @@ mod tests {
         writer.finish().unwrap();
         let found = findings(&path);
         assert_eq!(found.len(), 3, "{found:?}");
-        assert!(found.iter().any(|f| f.contains("/odd the schema of a_msgs/msg/A cannot be read: line 1")), "{found:?}");
+        assert!(
+            found.iter().any(|f| f.contains("/odd the schema of a_msgs/msg/A cannot be read: line 1")),
+            "{found:?}"
+        );
         assert!(found.iter().any(|f| f.contains("/scan message 1 of") && f.contains("field `")), "{found:?}");
         assert!(found.iter().any(|f| f.contains("/scan log time 7 lies 0.000000 s before")), "{found:?}");
     }
