@@ -208,10 +208,15 @@ impl Profile {
         (self.survey.duration_s() / self.window_s) as usize
     }
 
-    /// Usual messages in a window of a steady topic.
+    /// Usual rate of a steady topic: that of its median window.
     fn usual_rate_hz(&self, topic: &str) -> Option<f64> {
-        let (median_s, _) = steady(self.survey.topics.get(topic)?)?;
-        Some(1.0 / median_s)
+        steady(self.survey.topics.get(topic)?)?;
+        let windows = &self.topics.get(topic)?.windows;
+        let count = |i: usize| windows.get(i).map_or(0, |w| w.count);
+        let mut counts: Vec<u64> = (0..self.whole_windows()).map(count).collect();
+        counts.sort_unstable();
+        let usual = *counts.get(counts.len() / 2)?;
+        (usual > 0).then(|| usual as f64 / self.window_s)
     }
 
     fn rates(&self, reference: Option<&Self>, found: &mut Vec<Anomaly>) {

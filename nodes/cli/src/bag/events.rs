@@ -251,7 +251,12 @@ impl Watch {
         let (value, limit, unit) = (m.value, m.limit, &m.unit);
         let clears =
             if m.clears_when.is_empty() { String::new() } else { format!("; clears when {}", m.clears_when) };
-        let text = format!("{}: {} ({value:.3} against {limit:.3} {unit}){clears}", m.rule, m.text);
+        let measured = if value.is_finite() {
+            format!(" ({value:.3} against {limit:.3} {unit})")
+        } else {
+            String::new()
+        };
+        let text = format!("{}: {}{measured}{clears}", m.rule, m.text);
         self.tell(at_ns, "intervention", text);
     }
 

@@ -26,12 +26,12 @@ impl Stretch {
         let (start_ns, end_ns) = bounds_ns;
         let from_ns = from.map_or(Ok(start_ns), |t| moment("--from", t, start_ns))?;
         let to_ns = to.map_or(Ok(end_ns), |t| moment("--to", t, start_ns))?;
-        ensure!(from_ns <= to_ns, "--to {} lies before --from {}", to.unwrap_or(""), from.unwrap_or(""));
         let (length_s, start_s) = ((end_ns - start_ns) as f64 / 1e9, start_ns as f64 / 1e9);
         ensure!(
             from_ns <= end_ns && to_ns >= start_ns,
             "nothing is recorded in that stretch: the bag is {length_s:.3} s long and starts {start_s:.3} s after the epoch"
         );
+        ensure!(from_ns <= to_ns, "--to {} lies before --from {}", to.unwrap_or(""), from.unwrap_or(""));
         Ok(Self { from_ns, to_ns })
     }
 
