@@ -27,12 +27,14 @@ mod source;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod writer;
 
 pub use error::{BagError, Damage};
 pub use messages::{BagMessage, Messages, Order};
 pub use reader::{Attachment, BagReader, Channel, Metadata};
 pub use recovery::{Recovery, recover};
+pub use verify::{FileFacts, Finding, Verified, compressions, verify_file};
 pub use writer::{BagWriter, ChannelId, Compression, WriterOptions};
 
 /// The longest message or definition that is written, in bytes.
