@@ -14,6 +14,10 @@ use std::process::ExitCode;
 
 /// A window's rate is unusual below this part of the usual one, or above its inverse.
 const RATE_PART: f64 = 0.7;
+/// Windows are alike whose counts differ by no more than one message and one in so many.
+const ALIKE: u64 = 10;
+/// Fewer messages in a window are no rate.
+const STEADY_COUNT: u64 = 5;
 /// A window's mean delay is unusual above so many usual ones …
 const DELAY_FACTOR: f64 = 2.0;
 /// … and this much more, s.
@@ -208,23 +212,28 @@ impl Profile {
         (self.survey.duration_s() / self.window_s) as usize
     }
 
-    /// Usual rate of a steady topic: that of its median window.
-    fn usual_rate_hz(&self, topic: &str) -> Option<f64> {
-        steady(self.survey.topics.get(topic)?)?;
+    /// Usual rate of a steady topic: that of its median window. A reference has to be steady from message to message; a
+    /// bag that is its own reference only in most of its windows, for in the others lies what is looked for.
+    fn usual_rate_hz(&self, topic: &str, own: bool) -> Option<f64> {
+        if !own {
+            steady(self.survey.topics.get(topic)?)?;
+        }
         let windows = &self.topics.get(topic)?.windows;
         let count = |i: usize| windows.get(i).map_or(0, |w| w.count);
         let mut counts: Vec<u64> = (0..self.whole_windows()).map(count).collect();
         counts.sort_unstable();
         let usual = *counts.get(counts.len() / 2)?;
-        (usual > 0).then(|| usual as f64 / self.window_s)
+        let alike = counts.iter().filter(|c| c.abs_diff(usual) <= 1 + usual / ALIKE).count();
+        let is_steady = !own || (usual >= STEADY_COUNT && 3 * alike >= 2 * counts.len());
+        (usual > 0 && is_steady).then(|| usual as f64 / self.window_s)
     }
 
     fn rates(&self, reference: Option<&Self>, found: &mut Vec<Anomaly>) {
         for (name, topic) in &self.topics {
             // What is steady in the reference has to be so here.
             let usual = match reference {
-                Some(r) => r.usual_rate_hz(name),
-                None => self.usual_rate_hz(name),
+                Some(r) => r.usual_rate_hz(name, false),
+                None => self.usual_rate_hz(name, true),
             };
             let Some(usual_hz) = usual else { continue };
             let at_least = (usual_hz * self.window_s).max(1.0);
@@ -279,7 +288,7 @@ impl Profile {
                 continue;
             }
             let usual_s = match reference {
-                Some(r) => match (r.topics.get(name), r.usual_rate_hz(name)) {
+                Some(r) => match (r.topics.get(name), r.usual_rate_hz(name, false)) {
                     (Some(t), Some(_)) => t.longest.length_s(),
                     _ => continue,
                 },
@@ -315,12 +324,12 @@ impl Profile {
         };
         for (name, t) in &reference.survey.topics {
             let there = self.survey.topics.get(name).is_some_and(|t| t.count > 0);
-            if reference.usual_rate_hz(name).is_some() && !there {
+            if reference.usual_rate_hz(name, false).is_some() && !there {
                 tell("missing", name, format!("{} messages in the reference, none here", t.count));
             }
         }
         for (name, t) in &self.survey.topics {
-            if self.usual_rate_hz(name).is_some() && !reference.survey.topics.contains_key(name) {
+            if self.usual_rate_hz(name, false).is_some() && !reference.survey.topics.contains_key(name) {
                 tell("new", name, format!("{} messages, none in the reference", t.count));
             }
         }
