@@ -374,7 +374,10 @@ mod tests {
         let stops = of(&all, "stop");
         assert_eq!(stops.len(), 1, "{all:?}");
         assert!((stops[0].0 - 2.0).abs() < 1e-6, "{stops:?}");
-        assert!(stops[0].1.contains("stopping for 0.50 s at (0.00, 0.00) m: no permit for 60 ms"), "{stops:?}");
+        assert!(
+            stops[0].1.contains("stopping for 0.50 s at (0.00, 0.00) m: no permit for 60 ms"),
+            "{stops:?}"
+        );
         assert!(of(&all, "gate").contains(&(2.5, "stopping to forwarding")), "{all:?}");
         assert!(
             of(&all, "node")

@@ -36,6 +36,9 @@ struct Field {
     many: Many,
 }
 
+/// The package of a type, and its numbered lines.
+type Section<'t> = (String, Vec<(usize, &'t str)>);
+
 /// A message type with everything it contains.
 #[derive(Clone, Debug)]
 pub struct Schema {
@@ -149,7 +152,7 @@ impl Schema {
     pub fn parse(type_name: &str, text: &str) -> Result<Self, String> {
         let (package, name) =
             split_type(type_name).ok_or_else(|| format!("`{type_name}` is no type name"))?;
-        let mut sections: BTreeMap<String, (String, Vec<(usize, &str)>)> = BTreeMap::new();
+        let mut sections: BTreeMap<String, Section<'_>> = BTreeMap::new();
         let mut current = (format!("{package}/{name}"), package.to_owned());
         sections.insert(current.0.clone(), (current.1.clone(), Vec::new()));
         for (number, line) in (1..).zip(text.lines()) {

@@ -74,7 +74,8 @@ impl Recorder<'_> {
         let count = self.counts.entry(topic).or_default();
         *count += 1;
         let e = self.example;
-        let slow = e.slow.is_some_and(|(name, from_s)| name == topic && t_s >= from_s && *count % 2 == 0);
+        let slow =
+            e.slow.is_some_and(|(name, from_s)| name == topic && t_s >= from_s && (*count).is_multiple_of(2));
         let silent =
             e.silent.is_some_and(|(name, from_s, to_s)| name == topic && (from_s..to_s).contains(&t_s));
         if slow || silent {

@@ -393,7 +393,8 @@ fn describe(path: &Path, files: &[PathBuf], facts: &[FileFacts], verdict: &mut V
     let name = |p: &PathBuf| p.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let there: Vec<String> = files.iter().map(name).collect();
     let (mut listed, mut found) = (described.relative_file_paths.clone(), there.clone());
-    (listed.sort(), found.sort());
+    listed.sort();
+    found.sort();
     if listed != found {
         find(None, format!("it lists the files {listed:?}, in the folder are {found:?}"));
     }

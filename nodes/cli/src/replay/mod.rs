@@ -115,7 +115,7 @@ fn replay(args: &Args) -> anyhow::Result<u8> {
         if runs.is_empty() {
             bail!("{}", nothing_to_replay(args, &reader));
         }
-        for node in args.node.iter().filter(|node| !runs.iter().any(|r| r.node == **node)) {
+        if let Some(node) = args.node.iter().find(|node| !runs.iter().any(|r| r.node == **node)) {
             bail!("{}", no_such_run(args, node, &reader));
         }
         // Files that the node refuses are an error as they are when it starts.

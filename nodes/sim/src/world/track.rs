@@ -38,7 +38,7 @@ impl RecordedTrack {
         }
         let mut before_s = -f64::MIN_POSITIVE;
         for (i, [t_s, x_m, y_m]) in self.points.iter().enumerate() {
-            let far = |v: &f64| !(v.abs() <= World::EXTENT_LIMIT_M);
+            let far = |v: &f64| !v.is_finite() || v.abs() > World::EXTENT_LIMIT_M;
             if far(t_s) || far(x_m) || far(y_m) {
                 return refuse(format!(
                     "point {i}: [{t_s}, {x_m}, {y_m}] is not finite or beyond {}",
