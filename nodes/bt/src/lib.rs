@@ -7,6 +7,7 @@
 
 mod blackboard;
 mod builtin;
+mod docs;
 mod error;
 mod kind;
 mod node;
@@ -22,6 +23,7 @@ mod value;
 mod xml;
 
 pub use blackboard::{Blackboards, BoardId, Entry};
+pub use docs::documentation;
 pub use error::{BtError, Fault, Position};
 pub use kind::{CustomKind, Kind};
 pub use node::{NodeId, NodeInfo};

@@ -163,6 +163,11 @@ impl Io<'_> {
         self.find(port).is_ok_and(|binding| !matches!(binding.source, Source::Absent))
     }
 
+    /// The port's value does not change: it is in the XML, or the default.
+    pub fn is_constant(&self, port: &str) -> bool {
+        self.find(port).is_ok_and(|binding| matches!(binding.source, Source::Literal { .. }))
+    }
+
     /// A port's value.
     ///
     /// # Errors

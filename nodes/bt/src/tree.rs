@@ -66,7 +66,7 @@ pub struct Tree<C> {
     pub(crate) journal: Journal,
     /// A node wants to be ticked again at once.
     pub(crate) wake: bool,
-    /// The leaf that was ticked last.
+    /// The leaf that was last found running in the last tick, or none.
     pub(crate) last_leaf: NodeId,
 }
 
@@ -276,11 +276,14 @@ impl<C> Tree<C> {
     }
 
     fn tick_leaf(&mut self, id: NodeId, leaf: u32, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
-        self.last_leaf = id;
         let node = &self.nodes[id as usize];
         let bindings = &self.ports[node.first_port as usize..(node.first_port + node.ports) as usize];
         let mut io = Io { now: cx.now, status: node.status, node: id, bindings, boards: &mut self.boards };
-        self.leaves[leaf as usize].tick(&mut io, cx.user)
+        let status = self.leaves[leaf as usize].tick(&mut io, cx.user)?;
+        if status == Status::Running {
+            self.last_leaf = id;
+        }
+        Ok(status)
     }
 
     fn tick_custom(&mut self, id: NodeId, index: u32, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
@@ -351,8 +354,7 @@ impl<C> Tree<C> {
     /// # Errors
     /// Where BehaviorTree.CPP throws. The tree must be halted or dropped then.
     pub fn tick_exactly_once(&mut self, now: Instant, context: &mut C) -> Result<Status, BtError> {
-        self.journal.kept.clear();
-        self.wake = false;
+        self.start_tick();
         self.tick_root(now, context)
     }
 
@@ -361,7 +363,7 @@ impl<C> Tree<C> {
     /// # Errors
     /// As [`Self::tick_exactly_once`].
     pub fn tick(&mut self, now: Instant, context: &mut C) -> Result<Status, BtError> {
-        self.journal.kept.clear();
+        self.start_tick();
         for _ in 0..WAKE_LIMIT {
             self.wake = false;
             let status = self.tick_root(now, context)?;
@@ -370,6 +372,12 @@ impl<C> Tree<C> {
             }
         }
         Ok(Status::Running)
+    }
+
+    fn start_tick(&mut self) {
+        self.journal.kept.clear();
+        self.wake = false;
+        self.last_leaf = NONE;
     }
 
     fn tick_root(&mut self, now: Instant, context: &mut C) -> Result<Status, BtError> {
@@ -387,6 +395,7 @@ impl<C> Tree<C> {
     /// When a script for the halting fails; the tree is halted nevertheless as far as it goes.
     pub fn halt(&mut self, now: Instant, context: &mut C) -> Result<(), BtError> {
         let mut cx = Context { now, user: context };
+        self.last_leaf = NONE;
         let halted = self.halt_node(0, &mut cx);
         self.put(0, Status::Idle, Cause::Halt);
         halted.map_err(|error| *error)
@@ -407,7 +416,7 @@ impl<C> Tree<C> {
         self.nodes.is_empty()
     }
 
-    /// Whose leaf was ticked last.
+    /// Name of the leaf that was last found running in the last tick; empty for none.
     pub fn active_leaf(&self) -> &str {
         self.infos.get(self.last_leaf as usize).map_or("", |info| &info.name)
     }

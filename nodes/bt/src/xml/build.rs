@@ -86,7 +86,7 @@ impl<'a, C> Builder<'a, C> {
             infos: Vec::new(),
             journal: Journal::default(),
             wake: false,
-            last_leaf: 0,
+            last_leaf: NONE,
         };
         let (open, paths, children) = (Vec::new(), Vec::new(), Vec::new());
         Self { library, registry, tree, open, paths, children, complete: true }

@@ -5,6 +5,7 @@
 //! document types and no entities of one's own, so nothing can grow.
 
 use crate::error::{BtError, Position};
+use std::cell::Cell;
 
 /// Largest file, bytes.
 pub const FILE_LIMIT: usize = 4 * 1024 * 1024;
@@ -49,26 +50,26 @@ impl Element {
     }
 }
 
-/// Finds lines and columns.
+/// Finds lines and columns. Places are asked for from front to back, so that counting goes on where it was.
 struct Lines<'a> {
     text: &'a str,
-    /// Offsets at which lines begin.
-    starts: Vec<usize>,
+    /// The last place: offset, line and column from 0.
+    last: Cell<(usize, u32, u32)>,
 }
 
 impl<'a> Lines<'a> {
     fn new(text: &'a str) -> Self {
-        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
-        Self { text, starts }
+        Self { text, last: Cell::new((0, 0, 0)) }
     }
 
     fn position(&self, offset: usize) -> Position {
-        let line = self.starts.partition_point(|start| *start <= offset);
-        let start = self.starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
-        let column = self.text.get(start..offset).map_or(0, |before| before.chars().count());
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        Position { line: number(line), column: number(column + 1) }
+        let (from, mut line, mut column) =
+            Some(self.last.get()).filter(|l| l.0 <= offset).unwrap_or_default();
+        for c in self.text.get(from..offset).unwrap_or("").chars() {
+            (line, column) = if c == '\n' { (line + 1, 0) } else { (line, column + 1) };
+        }
+        self.last.set((offset, line, column));
+        Position { line: line + 1, column: column + 1 }
     }
 }
 
