@@ -61,6 +61,27 @@ pub struct Blackboards {
     keys: Vec<Key>,
     /// Counts the entries that came and went.
     generation: u64,
+    /// A name stands for one with an `@`, which is read but not made in the root's blackboard.
+    at_in_remaps: bool,
+}
+
+/// The type of an entry that is made for a value.
+fn new_kind(value: &Value, declared: Kind) -> Kind {
+    match declared {
+        // Text may turn out to be anything, a value of any type is what it is.
+        Kind::Text => Kind::Untyped,
+        Kind::Any => value.kind(),
+        other => other,
+    }
+}
+
+/// An entry that is there can be declared again.
+fn agree(known: Kind, kind: Kind) -> Result<(), Fault> {
+    if known != kind && known.is_strong() && kind.is_strong() {
+        let (old, new) = (known.name(), kind.name());
+        return Err(fault(format!("an entry was declared as {old} and can not be {new} now")));
+    }
+    Ok(())
 }
 
 impl Default for Blackboards {
@@ -71,6 +92,7 @@ impl Default for Blackboards {
             free: Vec::new(),
             keys: Vec::new(),
             generation: 1,
+            at_in_remaps: false,
         }
     }
 }
@@ -105,6 +127,7 @@ impl Blackboards {
 
     /// `own` means the parent's `outer`.
     pub(crate) fn remap(&mut self, board: BoardId, own: &str, outer: &str) {
+        self.at_in_remaps |= outer.starts_with('@');
         let remaps = &mut self.boards[board as usize].remaps;
         remaps.entry(Arc::from(own)).or_insert_with(|| Arc::from(outer));
         self.generation += 1;
@@ -204,13 +227,7 @@ impl Blackboards {
         loop {
             let here = self.board(board);
             if let Some(entry) = here.storage.get(&name) {
-                let known = self.entry(*entry).kind;
-                if known != kind && known.is_strong() && kind.is_strong() {
-                    let (old, new) = (known.name(), kind.name());
-                    return Err(fault(format!(
-                        "entry `{name}` was declared as {old} and can not be {new} now"
-                    )));
-                }
+                agree(self.entry(*entry).kind, kind)?;
                 return Ok(*entry);
             }
             let outer = match here.remaps.get(&name) {
@@ -255,13 +272,7 @@ impl Blackboards {
         match self.board(board).storage.get(name).copied() {
             Some(entry) => self.overwrite(entry, value, declared),
             None => {
-                let kind = match declared {
-                    // Text may turn out to be anything, a value of any type is what it is.
-                    Kind::Text => Kind::Untyped,
-                    Kind::Any => value.kind(),
-                    other => other,
-                };
-                let id = self.create_in(board, name, kind)?;
+                let id = self.create_in(board, name, new_kind(&value, declared))?;
                 let entry = self.entry_mut(id);
                 entry.value = value;
                 entry.sequence += 1;
@@ -275,8 +286,17 @@ impl Blackboards {
     /// # Errors
     /// As [`Self::set`].
     pub(crate) fn set_key(&mut self, key: KeyRef, value: Value, declared: Kind) -> Result<(), Fault> {
-        if let Some((entry, true)) = self.resolve(key) {
-            return self.overwrite(entry, value, declared);
+        match self.resolve(key) {
+            Some((entry, true)) => return self.overwrite(entry, value, declared),
+            Some((id, false)) if !self.at_in_remaps => {
+                let kind = new_kind(&value, declared);
+                let entry = self.entry_mut(id);
+                agree(entry.kind, kind)?;
+                entry.value = value;
+                entry.sequence += 1;
+                return Ok(());
+            }
+            _ => {}
         }
         let known = &self.keys[key.0 as usize];
         let (board, name) = (known.board, Arc::clone(&known.name));

@@ -42,8 +42,8 @@ the tick after its time; halting a whole tree runs `_onHalted` of the nodes that
 
 A file has at most 4 MiB and 100 000 elements, nested 256 deep; a tree has at most 10 000 nodes, nested 512 deep with its
 subtrees, from at most 64 files; a script has at most 64 KiB, nested 128 deep. Document types, and entities of one's own with
-them, are refused. A tick takes nothing from the heap unless a script makes new text, a loop reads its queue from text, or a
-node writes an entry for the first time.
+them, are refused. A tick takes nothing from the heap unless a script makes new text, a loop reads its queue from text, a
+switch compares a fraction or a number with text, or a node writes an entry for the first time.
 
 ## Nodes
 ";

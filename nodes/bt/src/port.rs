@@ -120,6 +120,15 @@ impl Binding {
         }
     }
 
+    /// Its value, if there is one.
+    pub fn get(&self, boards: &mut Blackboards) -> Option<Value> {
+        match &self.source {
+            Source::Absent => None,
+            Source::Entry(key) if boards.get(*key).is_none_or(|entry| entry.value.is_empty()) => None,
+            _ => self.read(boards).ok(),
+        }
+    }
+
     /// Its value as text.
     pub fn text(&self, boards: &mut Blackboards) -> Result<Arc<str>, Fault> {
         match &self.source {

@@ -94,10 +94,16 @@ proptest! {
             let (journal, dropped) = tree.journal();
             prop_assert_eq!(dropped, 0);
             let mut known = before.clone();
+            let mut decided = vec![false; known.len()];
             for change in journal {
                 // The journal is complete: every change starts where the last one ended.
                 prop_assert_eq!(known[change.node as usize], change.from);
                 known[change.node as usize] = change.to;
+                // No leaf is ticked after the node above it has decided.
+                let node = change.node as usize;
+                decided[node] = change.cause == Cause::Tick && change.to.is_completed();
+                let late = node > 0 && leaf[node] && change.cause == Cause::Tick && decided[parents[node]];
+                prop_assert!(!late, "leaf {node} was ticked after its parent had decided");
                 prop_assert!(change.to != Status::Skipped);
                 // Only what runs is halted.
                 if change.cause == Cause::Halt {

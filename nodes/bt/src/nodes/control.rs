@@ -3,6 +3,7 @@
 use crate::error::{Fault, fault};
 use crate::node::NodeId;
 use crate::port::Source;
+use crate::script::Enums;
 use crate::status::Status;
 use crate::text;
 use crate::tree::{Context, Tree};
@@ -215,30 +216,19 @@ impl<C> Tree<C> {
 
     /// The first case that is equal to the variable, else the number of cases.
     fn select(&mut self, id: NodeId, cases: u32) -> u32 {
-        let Ok(variable) = self.input(id, 0) else { return cases };
-        for case in 0..cases {
-            let port = self.at(id).first_port + 1 + case;
-            let binding = &self.ports[port as usize];
-            let equal = match (&binding.source, number(&variable)) {
-                (Source::Literal { real, .. }, Some(value)) => {
-                    real.is_some_and(|real| (real - value).abs() <= f64::from(f32::EPSILON))
-                }
+        let first = self.at(id).first_port;
+        let Some(variable) = self.ports[first as usize].get(&mut self.boards) else { return cases };
+        let equals = |case: &u32| {
+            let binding = &self.ports[(first + 1 + case) as usize];
+            match (&binding.source, number(&variable)) {
+                (Source::Literal { real, .. }, Some(value)) => real.is_some_and(|real| close(real, value)),
                 _ => {
-                    let Ok(value) = binding.text(&mut self.boards) else { continue };
-                    variable.as_text().is_ok_and(|variable| self.equal(&variable, &value))
+                    let case = binding.get(&mut self.boards);
+                    case.is_some_and(|case| equal(&variable, &case, &self.enums))
                 }
-            };
-            if equal {
-                return case;
             }
-        }
-        cases
-    }
-
-    /// Equal as text, as integers or as real numbers; enumerations count as numbers.
-    fn equal(&self, a: &str, b: &str) -> bool {
-        let real = |text: &str| text::real_or_enum(text, &self.enums);
-        a == b || real(a).zip(real(b)).is_some_and(|(a, b)| (a - b).abs() <= f64::from(f32::EPSILON))
+        };
+        (0..cases).find(equals).unwrap_or(cases)
     }
 
     pub(crate) fn tick_try(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
@@ -282,6 +272,22 @@ impl<C> Tree<C> {
         self.memory(id).index = 0;
         self.memory(id).skipped = 0;
         Ok(if all_skipped { Status::Skipped } else { Status::Success })
+    }
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() <= f64::from(f32::EPSILON)
+}
+
+/// Equal as text, as integers or as real numbers; enumerations count as numbers.
+fn equal(a: &Value, b: &Value, enums: &Enums) -> bool {
+    if let (Some(a), Some(b)) = (number(a), number(b)) {
+        return close(a, b);
+    }
+    let real = |value: &Value, text: &str| number(value).or_else(|| text::real_or_enum(text, enums));
+    match (a.as_text(), b.as_text()) {
+        (Ok(x), Ok(y)) => x == y || real(a, &x).zip(real(b, &y)).is_some_and(|(a, b)| close(a, b)),
+        _ => false,
     }
 }
 
