@@ -163,7 +163,7 @@ impl<C> Tree<C> {
         };
         match status {
             Status::Skipped => {}
-            Status::Idle => return Err(self.explain(id, fault("a node must not become idle by its tick"))),
+            Status::Idle => return Err(self.explain(id, &fault("a node must not become idle by its tick"))),
             status => self.put(id, status, cause),
         }
         if self.at(id).decorator {
@@ -179,13 +179,13 @@ impl<C> Tree<C> {
     fn tick_node(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         match self.tick_op(id, cx) {
             Ok(status) => Ok(status),
-            Err(error) => Err(self.explain(id, error)),
+            Err(error) => Err(self.explain(id, &error)),
         }
     }
 
     #[cold]
-    fn explain(&self, id: NodeId, error: Fault) -> Fault {
-        Box::new(error.at_node(&self.infos[id as usize].path))
+    fn explain(&self, id: NodeId, error: &BtError) -> Fault {
+        Box::new(error.clone().at_node(&self.infos[id as usize].path))
     }
 
     /// What the preconditions decide; `None` when the node is to be ticked.
@@ -222,7 +222,7 @@ impl<C> Tree<C> {
 
     fn holds(&mut self, id: NodeId, script: u32) -> Result<bool, Fault> {
         let holds = self.scripts[script as usize].holds(&mut self.boards);
-        holds.map_err(|error| self.explain(id, error))
+        holds.map_err(|error| self.explain(id, &error))
     }
 
     /// Runs a script, if it is one.
@@ -232,7 +232,7 @@ impl<C> Tree<C> {
         }
         match self.scripts[script as usize].run(&mut self.boards) {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.explain(id, error)),
+            Err(error) => Err(self.explain(id, &error)),
         }
     }
 

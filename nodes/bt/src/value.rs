@@ -282,7 +282,7 @@ impl Value {
 /// A real number that an integer of 64 bits holds.
 fn whole(value: f64) -> bool {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (-LIMIT..LIMIT).contains(&value) && value.trunc() == value
+    (-LIMIT..LIMIT).contains(&value) && value.fract() == 0.0
 }
 
 #[cfg(test)]

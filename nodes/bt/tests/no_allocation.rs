@@ -41,9 +41,6 @@ fn registry() -> Registry<u64> {
 fn count(xml: &str) -> u64 {
     let mut tree = Tree::parse(xml, &registry()).unwrap();
     tree.keep_journal(64);
-    for entry in ["x", "y", "z"] {
-        tree.set(entry, 1.0).unwrap();
-    }
     let mut sum = 0;
     let mut tick = |number: i64| {
         let _ = tree.tick_exactly_once(Instant::from_nanos(number * 10_000_000), &mut sum).unwrap();
@@ -65,10 +62,11 @@ fn a_tick_takes_nothing_from_the_heap() {
 #[test]
 fn a_tick_of_subtrees_timers_and_texts_takes_nothing_from_the_heap() {
     let xml = "<root main_tree_to_execute=\"M\"><BehaviorTree ID=\"M\"><KeepRunningUntilFailure><ForceSuccess><ParallelAll>\
+        <RunOnce><Script code=\"x := 1.0; w := 'stay'; t2 := 'go'\"/></RunOnce>\
         <SubTree ID=\"S\" in=\"{x}\" speed=\"2\"/><Timeout msec=\"50\"><Leaf in=\"{x}\" out=\"{z}\"/></Timeout>\
         <RateController hz=\"20\"><Delay delay_msec=\"20\"><Leaf/></Delay></RateController>\
         <Script code=\"t := 'go'; t = t == 'go' ? 'stay' : 'go'\"/>\
-        <Switch2 variable=\"{t2}\" case_1=\"go\" case_2=\"{x}\"><Leaf/><Leaf/><Leaf/></Switch2>\
+        <Switch2 variable=\"{t2}\" case_1=\"go\" case_2=\"{w}\"><Leaf/><Leaf/><Leaf/></Switch2>\
         <RecoveryNode number_of_retries=\"2\"><Leaf/><Leaf/></RecoveryNode></ParallelAll></ForceSuccess>\
         </KeepRunningUntilFailure></BehaviorTree><BehaviorTree ID=\"S\"><ReactiveFallback><Leaf in=\"{in}\" out=\"{in}\" \
         _while=\"in &lt; 9 || in &gt; 0\" _onHalted=\"in = 0\"/><Leaf _skipIf=\"speed == 3\"/></ReactiveFallback></BehaviorTree></root>";

@@ -45,8 +45,10 @@ fn the_page_of_all_nodes_is_that_of_the_registry() {
 #[test]
 fn the_examples_of_the_page_have_the_ports_of_their_nodes() {
     for manifest in leaves::registry().manifests() {
-        let opening = manifest.example.split_once(['>', '/']).map_or("", |(start, _)| start);
-        let names = opening.split_whitespace().filter_map(|word| word.split_once('=')).map(|(name, _)| name);
+        let opening = manifest.example.split_once('>').map_or("", |(start, _)| start);
+        // What stands between the quotes of one value and the next.
+        let names = opening.split('"').step_by(2).filter_map(|before| before.trim().strip_suffix('='));
+        let names = names.filter_map(|before| before.split_whitespace().last());
         for name in names.filter(|_| manifest.id != "SubTree") {
             assert!(manifest.ports.iter().any(|port| port.name == name), "{}: {name}", manifest.example);
         }

@@ -21,7 +21,7 @@ pub const ALL: [Shape; 4] = [Shape::Plain, Shape::Ports, Shape::Scripts, Shape::
 /// A tree of about `nodes` nodes, all of which are ticked in every tick. Its last leaf `end` runs.
 pub fn tree(shape: Shape, nodes: usize) -> String {
     let mut body = String::new();
-    let mut count = 3;
+    let mut count = 5;
     let mut number = 0;
     while count + 5 <= nodes {
         let (a, b, c) = (number, number + 1, number + 2);
@@ -51,6 +51,6 @@ pub fn tree(shape: Shape, nodes: usize) -> String {
     let outer = if shape == Shape::Reactive { "ReactiveSequence" } else { "Sequence" };
     format!(
         "<root BTCPP_format=\"4\" main_tree_to_execute=\"M\"><BehaviorTree ID=\"M\"><KeepRunningUntilFailure>\
-         <{outer}>{body}<Leaf name=\"end\"/></{outer}></KeepRunningUntilFailure></BehaviorTree></root>"
+         <{outer}><RunOnce><Script code=\"x := 1; y := 1\"/></RunOnce>{body}<Leaf name=\"end\"/></{outer}></KeepRunningUntilFailure></BehaviorTree></root>"
     )
 }
