@@ -1,5 +1,5 @@
 //! A tick takes nothing from the heap, also with ports, scripts, subtrees, timers and halting.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
 #[path = "../../foundation/tests/counting/mod.rs"]
 mod counting;
