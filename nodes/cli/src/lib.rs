@@ -13,6 +13,7 @@ pub mod replay;
 pub mod report;
 pub mod sim;
 pub mod stl;
+pub mod tree;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -39,6 +40,8 @@ pub enum Command {
     Replay(replay::Args),
     /// Evaluate a temporal-logic formula over a trace, or check specification files.
     Stl(stl::Args),
+    /// Check a behaviour tree, tick one with scripted leaves, or list the nodes that trees may have.
+    Tree(tree::Args),
 }
 
 impl Cli {
@@ -53,6 +56,7 @@ impl Cli {
             Command::Sim(args) => sim::run(args),
             Command::Replay(args) => replay::run(args),
             Command::Stl(args) => stl::run(args),
+            Command::Tree(args) => tree::run(args),
         }
     }
 }
