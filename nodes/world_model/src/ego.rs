@@ -2,7 +2,7 @@
 
 use crate::config::EgoConfig;
 use crate::error::WorldModelError;
-use crate::history::{At, History, interpolate};
+use crate::history::{At, History, Unreached, interpolate};
 use outrider_foundation::data::{EgoState, Odometry};
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Pose2, Stamp, Twist2};
@@ -103,7 +103,7 @@ impl EgoEstimator {
     /// # Errors
     /// When there is no odometry at all or `at` is before its history.
     pub fn sample_clamped(&self, at: Stamp) -> Result<Sample, WorldModelError> {
-        Ok(match self.odometry.at(at, ODOM_TO_BASE)? {
+        Ok(match self.odometry.at(at).map_err(|e| unreached(e, ODOM_TO_BASE, at))? {
             At::Between(a, b, fraction) => {
                 let mix = |from: f64, to: f64| from + fraction * (to - from);
                 Sample {
@@ -142,7 +142,7 @@ impl EgoEstimator {
     /// # Errors
     /// When there is none, or `at` is before the first.
     pub fn map_from_odom(&self, at: Stamp) -> Result<(Pose2, f64), WorldModelError> {
-        Ok(match self.map_from_odom.at(at, MAP_TO_ODOM)? {
+        Ok(match self.map_from_odom.at(at).map_err(|e| unreached(e, MAP_TO_ODOM, at))? {
             At::Between(a, b, fraction) => (interpolate(*a, *b, fraction), 0.0),
             At::After(newest, age_s) => (*newest, age_s),
         })
@@ -189,6 +189,14 @@ impl EgoEstimator {
                 c.localiser_yaw_variance_rad2 + yaw + c.yaw_variance_rate_rad2ps * localiser_age_s,
             ],
         )
+    }
+}
+
+fn unreached(reason: Unreached, frame: &'static str, at: Stamp) -> WorldModelError {
+    let at_s = at.as_s();
+    match reason {
+        Unreached::Empty => WorldModelError::NoData { frame, at_s },
+        Unreached::Before(oldest) => WorldModelError::TooEarly { frame, at_s, oldest_s: oldest.as_s() },
     }
 }
 

@@ -28,6 +28,7 @@ mod obstacles;
 mod source;
 mod static_map;
 mod tracker;
+mod transforms;
 
 pub use config::{
     Config, CostmapConfig, EgoConfig, InflationConfig, LogOddsConfig, MapConfig, MapSourceConfig,
@@ -35,3 +36,4 @@ pub use config::{
 };
 pub use error::WorldModelError;
 pub use node::{Input, Output, SCANS_PER_STEP_LIMIT, WorldModelNode};
+pub use transforms::{FRAME_NAME_LIMIT, TRANSFORM_LIMIT, TransformBuffer};
