@@ -294,7 +294,7 @@ fn bad_inputs_are_refused_with_a_reason_and_the_next_good_one_heals() {
         (
             Input::Detections(DetectionSet { frame: "camera".into(), ..world.detections(480, &[]) }),
             "/detections",
-            "frame 'camera' is not known",
+            "frame 'camera' is not known, asked for 1000.480 s; the buffer holds nothing",
         ),
         (
             Input::Detections(DetectionSet { frame: "map".into(), ..world.detections(480, &[]) }),
