@@ -257,7 +257,7 @@ mod tests {
     fn motion_during_the_sweep_is_taken_out() {
         let mut s = scan(&[2.0, 2.0, 2.0]);
         s.time_increment_s = 0.05;
-        let moved = Pose2::IDENTITY.advance(outrider_foundation::Twist2::new(1.0, 0.0), sweep_s(&s));
+        let moved = Pose2::IDENTITY.advance(Twist2::new(1.0, 0.0), sweep_s(&s));
         let out = run(&s, Sweep { first: Pose2::IDENTITY, last: moved }, &[]);
         let x: Vec<f64> = out.iter().map(|b| b.origin.x_m).collect();
         assert!((x[1] - 0.15).abs() < 1e-12 && (x[2] - 0.2).abs() < 1e-12, "{x:?}");

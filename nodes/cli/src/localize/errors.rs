@@ -2,7 +2,7 @@
 //! evaluation of RGB-D SLAM systems", 2012, in the plane.
 
 use outrider_foundation::geometry::wrap_angle;
-use outrider_foundation::{Pose2, Stamp};
+use outrider_foundation::{Pose2, Span, Stamp};
 use serde::Serialize;
 
 /// A pose at a time.
@@ -29,19 +29,25 @@ pub struct Errors {
     pub rpe_10_deg: f64,
 }
 
-/// Pairs every reference pose with the trajectory at the same time, between its neighbours; those with no neighbour within
-/// `gap_s` on either side are left out.
+/// Stamps of reference and trajectory that differ by less are the same: some files are cut off at a microsecond.
+const SAME: Span = Span::from_nanos(2000);
+
+/// Pairs every reference pose with the trajectory at the same time, between its neighbours. Left out are those with no
+/// neighbour within `gap_s` on either side, and those that repeat the time of the one before.
 pub fn pair(reference: &[Timed], trajectory: &[Timed], gap_s: f64) -> Vec<(Pose2, Pose2)> {
-    reference.iter().filter_map(|(at, truth)| Some((*truth, pose_at(trajectory, *at, gap_s)?))).collect()
+    let before = std::iter::once(None).chain(reference.iter().map(|(at, _)| Some(*at)));
+    let fresh = reference.iter().zip(before).filter(|((at, _), before)| Some(*at) != *before);
+    fresh.filter_map(|((at, truth), _)| Some((*truth, pose_at(trajectory, *at, gap_s)?))).collect()
 }
 
 fn pose_at(trajectory: &[Timed], at: Stamp, gap_s: f64) -> Option<Pose2> {
+    let near = trajectory.partition_point(|(stamp, _)| *stamp < at - SAME);
+    if let Some((_, pose)) = trajectory.get(near).filter(|(stamp, _)| *stamp <= at + SAME) {
+        return Some(*pose);
+    }
     let next = trajectory.partition_point(|(stamp, _)| *stamp <= at);
     let (before, a) = trajectory.get(next.checked_sub(1)?)?;
     let since_s = at.since(*before).as_s();
-    if since_s <= 1e-6 {
-        return Some(*a);
-    }
     let (after, b) = trajectory.get(next)?;
     let span_s = after.since(*before).as_s();
     if since_s > gap_s || span_s - since_s > gap_s {

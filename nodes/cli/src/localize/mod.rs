@@ -144,7 +144,7 @@ fn text(v: &Verdict, args: &Args) -> String {
     let _ = writeln!(out, "{}", args.bag.display());
     let _ = writeln!(
         out,
-        "  odometry   {} taken, {} of them with the stamp of the one before (the later counts), {} refused, \
+        "  odometry   {} taken, {} of them with the stamp of the one before (their order counts), {} refused, \
          longest gap {:.2} s",
         s.odometry, s.odometry_same_stamp, s.odometry_refused, s.odometry_gap_s
     );

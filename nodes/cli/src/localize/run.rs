@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use nalgebra::Matrix3;
 use outrider_bags::{BagReader, Order};
 use outrider_foundation::data::{Imu, OccupancyMap, Odometry, Scan};
-use outrider_foundation::{Pose2, Robot, Stamp, Twist2};
+use outrider_foundation::{Pose2, Robot, Span, Stamp, Twist2};
 use outrider_msgs::decode;
 use outrider_suite::convert;
 use outrider_world_model::matching::OwnMapConfig;
@@ -18,6 +18,8 @@ use std::time::Instant;
 const DERIVE_S: f64 = 0.2;
 /// The most scans that wait for odometry of their time; of more, the oldest goes with what odometry there is.
 const SCANS_WAITING: usize = 16;
+/// Messages with equal stamps are put so far apart.
+const STANDING_CLOCK: Span = Span::from_nanos(1000);
 /// Noise of odometry that states no covariance, assumed: 10 cm for a metre, 11 degrees for a radian, 3 degrees for a metre.
 const ASSUMED_NOISE: [f64; 3] = [0.1, 0.2, 0.05];
 /// The own map: 50 m by 50 m about the robot. One hit makes an obstacle, and it takes eight misses to clear what was hit often.
@@ -38,7 +40,7 @@ pub struct Wish {
 pub struct Story {
     /// Odometry messages taken.
     pub odometry: u64,
-    /// Of these, with the same stamp as the one before: the later counts.
+    /// Of these, with the same stamp as the one before: taken in the order of the bag, a microsecond after one another.
     pub odometry_same_stamp: u64,
     /// Odometry messages refused, and why the first was.
     pub odometry_refused: u64,
@@ -100,7 +102,8 @@ struct Run {
     transforms: TransformBuffer,
     waiting: VecDeque<Scan>,
     recent: VecDeque<(Stamp, Pose2)>,
-    last_odometry: Option<Stamp>,
+    /// Stamp of the last odometry as the bag has it, and the one that it was given.
+    last_odometry: Option<(Stamp, Stamp)>,
     last_scan: Option<Stamp>,
     last_imu: Option<Stamp>,
     times_us: Vec<f64>,
@@ -182,17 +185,19 @@ impl Run {
                 return Ok(());
             }
         };
-        if let Some(last) = self.last_odometry {
-            let gap_s = odometry.stamp.since(last).as_s();
+        let said = odometry.stamp;
+        if let Some((last, given)) = self.last_odometry {
+            let gap_s = said.since(last).as_s();
             if gap_s < 0.0 {
                 self.refuse("/odom", format!("stamp runs backwards by {:.6} s", -gap_s));
                 return Ok(());
             }
             let story = &mut self.out.story;
-            story.odometry_same_stamp += u64::from(odometry.stamp == last);
+            story.odometry_same_stamp += u64::from(said == last);
             story.odometry_gap_s = story.odometry_gap_s.max(gap_s);
+            odometry.stamp = said.max(given + STANDING_CLOCK);
         }
-        self.last_odometry = Some(odometry.stamp);
+        self.last_odometry = Some((said, odometry.stamp));
         self.out.story.odometry += 1;
         let [xx, _, _, _, yy, _, _, _, tt] = odometry.pose_covariance;
         let silent = odometry.twist_variance.iter().all(|v| *v <= 0.0) && odometry.twist == Twist2::ZERO;
@@ -288,13 +293,17 @@ impl Run {
     }
 
     fn scan(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        let scan = match convert::scan_from_message(decode(bytes)?) {
+        let mut scan = match convert::scan_from_message(decode(bytes)?) {
             Ok(scan) => scan,
             Err(reason) => {
                 self.refuse("/scan", reason);
                 return Ok(());
             }
         };
+        // Where the clock of the log stood still, a scan belongs to the odometry that it came after.
+        if let Some((_, given)) = self.last_odometry.filter(|(said, _)| *said == scan.stamp) {
+            scan.stamp = given;
+        }
         if let Some(last) = self.last_scan {
             let gap_s = scan.stamp.since(last).as_s();
             if gap_s <= 0.0 {
@@ -308,7 +317,7 @@ impl Run {
             self.match_next();
         }
         self.waiting.push_back(scan);
-        self.match_waiting(self.last_odometry);
+        self.match_waiting(self.last_odometry.map(|(_, given)| given));
         Ok(())
     }
 

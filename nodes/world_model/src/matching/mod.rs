@@ -43,6 +43,9 @@ pub struct Match {
     /// What the hits say about it, without what was expected: inverse covariance of x, y, yaw; zero in directions they do not
     /// show.
     pub information: Matrix3<f64>,
+    /// However many scans say the same, x, y and yaw are known no better than this: variances by the map's cells, zero where
+    /// the hits do not show.
+    pub floor: Vector3<f64>,
     /// Directions that they do not show, 0 to 3.
     pub hidden: u8,
     /// Share of the hits that fit.
@@ -96,10 +99,11 @@ impl Matcher {
         let lever_m = lever_m(points);
         let (pose, iterations) = self.refine(points, field, start, lever_m);
         let (fit, residual_m) = self.judge(points, field, pose);
-        let (information, hidden) = self.information(points, field, pose, lever_m, residual_m);
+        let (information, floor, hidden) = self.information(points, field, pose, lever_m, residual_m);
         Some(Match {
             pose,
             information,
+            floor,
             hidden,
             fit,
             residual_m,
@@ -258,14 +262,24 @@ impl Matcher {
         pose: Pose2,
         lever_m: f64,
         residual_m: f64,
-    ) -> (Matrix3<f64>, u8) {
+    ) -> (Matrix3<f64>, Vector3<f64>, u8) {
         let sums = self.sums(points, field, pose);
-        let (_, kept) = self.seen(&sums, lever_m);
+        let (inverse, kept) = self.seen(&sums, lever_m);
         let sigma_m = self.config.hit_sigma_m.max(residual_m);
+        // A wall lies anywhere within its cell: uniform, and the same for every hit on it.
+        let cell_var = field.resolution_m * field.resolution_m / 12.0;
+        let scaled = kept / (sigma_m * sigma_m * self.config.hits_as_one);
+        let with_cells = (Matrix3::identity() + scaled * cell_var)
+            .try_inverse()
+            .map_or_else(Matrix3::zeros, |inverse| scaled * inverse);
         let unscale = Matrix3::from_diagonal(&Vector3::new(1.0, 1.0, lever_m));
-        let information = unscale * kept * unscale / (sigma_m * sigma_m * self.config.hits_as_one);
+        let information = unscale * with_cells * unscale;
+        // The projector onto what is seen.
+        let shown = (kept * inverse).diagonal() * cell_var;
+        let floor = Vector3::new(shown.x, shown.y, shown.z / (lever_m * lever_m));
         let rank = kept.symmetric_eigenvalues().iter().filter(|v| **v > 1e-10).count();
-        (0.5 * (information + information.transpose()), 3u8.saturating_sub(rank.min(3) as u8))
+        let hidden = 3u8.saturating_sub(rank.min(3) as u8);
+        (0.5 * (information + information.transpose()), floor, hidden)
     }
 }
 
@@ -279,13 +293,16 @@ fn lever_m(points: &[Point2]) -> f64 {
 /// positive definite.
 pub fn fuse(expected: Pose2, covariance: &Matrix3<f64>, found: &Match) -> Option<(Pose2, Matrix3<f64>)> {
     let prior = covariance.cholesky()?.inverse();
-    let posterior = (prior + found.information).cholesky()?.inverse();
+    let mut posterior = (prior + found.information).cholesky()?.inverse();
     let difference = Vector3::new(
         found.pose.x_m - expected.x_m,
         found.pose.y_m - expected.y_m,
         wrap_angle(found.pose.yaw_rad - expected.yaw_rad),
     );
     let step = posterior * (found.information * difference);
+    for (i, least) in found.floor.iter().enumerate() {
+        posterior[(i, i)] = posterior[(i, i)].max(*least);
+    }
     let pose =
         Pose2::new(expected.x_m + step.x, expected.y_m + step.y, wrap_angle(expected.yaw_rad + step.z));
     pose.is_finite().then_some((pose, 0.5 * (posterior + posterior.transpose())))

@@ -5,6 +5,8 @@ use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNK
 use outrider_foundation::{Point2, Twist2};
 use std::f64::consts::PI;
 
+mod localise;
+
 /// ROS time of the monotonic clock's zero.
 const EPOCH_MS: i64 = 1_000_000;
 const BEAMS: usize = 720;
