@@ -117,7 +117,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let yaml = dir.path().join("m.yaml");
         let text = "image: m.pgm\nresolution: 0.1\norigin: [-1.0, -2.0, 0.0]\nnegate: 0\n\
-                    occupied_thresh: 0.65\nfree_thresh: 0.25\n";
+                    occupied_thresh: 0.65\nfree_thresh: 0.19\n";
         std::fs::write(&yaml, text).unwrap();
         std::fs::write(dir.path().join("m.pgm"), b"P5\n# made by hand\n2 2\n255\n\x00\xfe\xcd\xfe").unwrap();
         let map = read_map(&yaml).unwrap();

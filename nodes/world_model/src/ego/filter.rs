@@ -96,9 +96,12 @@ impl EgoFilter {
 
     /// Takes a step of the wheels, with the gyro's word on it when there is one.
     ///
+    /// The bias is learnt while the wheels stand, and only then: wheels of a slightly wrong size look like a bias that changes
+    /// with every turn. While they move, its uncertainty is reckoned with and it stays (a consider update, after Schmidt).
+    ///
     /// The test for slip: the disagreement of gyro and wheels is greater than `slip.yaw_min_radps`, and its square by its
-    /// variance greater than `slip.yaw_chi2`. Then the wheels' turning is not believed, the gyro turns the pose, its bias is
-    /// left alone, and the heading becomes less certain by the disagreement: two sensors cannot tell which of them is wrong.
+    /// variance greater than `slip.yaw_chi2`. Then the wheels' turning is not believed, the gyro turns the pose, and the heading
+    /// becomes less certain by the disagreement: two sensors cannot tell which of them is wrong.
     pub fn step(&mut self, wheels: &WheelStep, gyro: Option<Gyro>) -> StepReport {
         let (mean, covariance) = (self.mean, self.covariance);
         self.predict(wheels, 0.0);
@@ -116,7 +119,7 @@ impl EgoFilter {
             self.update(gyro, false);
             self.covariance[(YAW, YAW)] += turned * turned;
         } else {
-            self.update(gyro, true);
+            self.update(gyro, bias_shows);
         }
         StepReport { disagreement_radps: innovation, nis, wheels_slip }
     }
@@ -181,19 +184,22 @@ impl EgoFilter {
         (gyro.rate_radps - self.mean[RATE] - self.mean[BIAS], variance.max(f64::MIN_POSITIVE))
     }
 
-    /// With `learn` the bias is corrected too; it stays within its limit.
+    /// With `learn` the bias is corrected, and what it has done to the pose; without, only the step that has just been made.
     fn update(&mut self, gyro: Gyro, learn: bool) {
         let h = Self::observation();
         let (innovation, variance) = self.innovation(gyro);
-        let mut gain = self.covariance * h.transpose() / variance;
-        if !learn {
-            gain[BIAS] = 0.0;
-        }
+        let gain = if learn {
+            self.covariance * h.transpose() / variance
+        } else {
+            let mut of_step: Vector6<f64> = self.covariance.column(RATE) / variance;
+            of_step[BIAS] = 0.0;
+            of_step
+        };
         self.mean += gain * innovation;
         self.mean[YAW] = wrap_angle(self.mean[YAW]);
         let limit = self.config.gyro_bias_max_radps;
         self.mean[BIAS] = self.mean[BIAS].clamp(-limit, limit);
-        // Joseph's form holds for every gain, one with a row of zeros included.
+        // Joseph's form holds for every gain, not only for the best.
         let keep = Matrix6::identity() - gain * h;
         let joseph = keep * self.covariance * keep.transpose() + gain * gyro.variance * gain.transpose();
         self.covariance = 0.5 * (joseph + joseph.transpose());
