@@ -138,7 +138,7 @@ impl Localisation {
     /// Begins at the configured pose.
     pub fn begin_at(&mut self, initial: &InitialPose, reckoned: Reckoned) {
         let pose = Pose2::new(initial.x_m, initial.y_m, initial.yaw_rad);
-        let (p, yaw) = (initial.position_sigma_m.powi(2), initial.yaw_sigma_rad.powi(2));
+        let (p, yaw) = (square(initial.position_sigma_m), square(initial.yaw_sigma_rad));
         self.begin(pose, Matrix3::from_diagonal(&Vector3::new(p, p, yaw)), reckoned);
     }
 
@@ -197,7 +197,7 @@ impl Localisation {
     fn watch_sigma(&mut self, covariance: &Matrix3<f64>) {
         let sigma_m = position_sigma_m(covariance);
         // A NaN is no certainty.
-        if !(sigma_m <= self.config.lost_sigma_m) {
+        if sigma_m.is_nan() || sigma_m > self.config.lost_sigma_m {
             self.lose(Lost::Uncertain { sigma_m });
         } else if matches!(self.lost, Some(Lost::Uncertain { .. }))
             && self.fits >= self.config.found_after_scans
@@ -210,6 +210,10 @@ impl Localisation {
         self.counters.times_lost += u64::from(self.lost.is_none());
         self.lost = Some(why);
     }
+}
+
+fn square(value: f64) -> f64 {
+    value * value
 }
 
 #[cfg(test)]

@@ -115,7 +115,7 @@ fn by_hand(tree: &[(usize, Pose2, Option<Pose2>)], fraction: f64) -> Vec<nalgebr
         let b = b.unwrap_or(*a);
         let yaw = a.yaw_rad + fraction * wrap_angle(b.yaw_rad - a.yaw_rad);
         let (x, y) = (a.x_m + fraction * (b.x_m - a.x_m), a.y_m + fraction * (b.y_m - a.y_m));
-        let (s, c) = yaw.sin_cos();
+        let (s, c) = libm::sincos(yaw);
         in_root.push(in_root[*parent] * nalgebra::Matrix3::new(c, -s, x, s, c, y, 0.0, 0.0, 1.0));
     }
     in_root
@@ -147,7 +147,7 @@ proptest! {
         let expected = hand[to].try_inverse().unwrap() * hand[from];
         prop_assert!((found.x_m - expected[(0, 2)]).abs() < 1e-8, "{found:?} {expected}");
         prop_assert!((found.y_m - expected[(1, 2)]).abs() < 1e-8);
-        let (s, c) = found.yaw_rad.sin_cos();
+        let (s, c) = libm::sincos(found.yaw_rad);
         prop_assert!((c - expected[(0, 0)]).abs() < 1e-9 && (s - expected[(1, 0)]).abs() < 1e-9);
         // And it does not depend on the order of asking.
         let back = buffer.lookup(&name(from), &name(to), at).unwrap().then(found);
