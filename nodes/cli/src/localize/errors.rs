@@ -32,12 +32,30 @@ pub struct Errors {
 /// Stamps of reference and trajectory that differ by less are the same: some files are cut off at a microsecond.
 const SAME: Span = Span::from_nanos(2000);
 
-/// Pairs every reference pose with the trajectory at the same time, between its neighbours. Left out are those with no
-/// neighbour within `gap_s` on either side, and those that repeat the time of the one before.
-pub fn pair(reference: &[Timed], trajectory: &[Timed], gap_s: f64) -> Vec<(Pose2, Pose2)> {
-    let before = std::iter::once(None).chain(reference.iter().map(|(at, _)| Some(*at)));
-    let fresh = reference.iter().zip(before).filter(|((at, _), before)| Some(*at) != *before);
-    fresh.filter_map(|((at, truth), _)| Some((*truth, pose_at(trajectory, *at, gap_s)?))).collect()
+/// Pairs every reference pose with the trajectory. Where it has the stamp of a scan, the pose of that scan is meant (of the
+/// second, where the stamp comes a second time): logs whose clock stands still for a while have many poses of one stamp. Else
+/// the pose at the same time, between its neighbours; none where no neighbour lies within `gap_s` on either side.
+pub fn pair(
+    reference: &[Timed],
+    at_scans: &[Timed],
+    trajectory: &[Timed],
+    gap_s: f64,
+) -> Vec<(Pose2, Pose2)> {
+    let mut pairs = Vec::with_capacity(reference.len());
+    let (mut before, mut repeats) = (None, 0);
+    for (at, truth) in reference {
+        repeats = if before == Some(*at) { repeats + 1 } else { 0 };
+        before = Some(*at);
+        let first = at_scans.partition_point(|(stamp, _)| *stamp < *at - SAME);
+        let of_scan = at_scans.get(first + repeats).filter(|(stamp, _)| *stamp <= *at + SAME);
+        let estimate = match of_scan {
+            Some((_, pose)) => Some(*pose),
+            None if repeats > 0 => None,
+            None => pose_at(trajectory, *at, gap_s),
+        };
+        pairs.extend(estimate.map(|estimate| (*truth, estimate)));
+    }
+    pairs
 }
 
 fn pose_at(trajectory: &[Timed], at: Stamp, gap_s: f64) -> Option<Pose2> {
@@ -180,7 +198,7 @@ mod tests {
             .collect();
         let moved = Pose2::new(3.0, -1.0, 2.0);
         let estimate: Vec<Timed> = truth.iter().map(|(at, p)| (*at, moved.then(*p))).collect();
-        let pairs = pair(&truth, &estimate, 0.5);
+        let pairs = pair(&truth, &[], &estimate, 0.5);
         let aligned = alignment(&pairs);
         let e = errors(&pairs, aligned);
         assert_eq!(e.poses, 50);
@@ -199,6 +217,12 @@ mod tests {
     #[test]
     fn poses_are_paired_by_time() {
         let estimate = vec![(s(1.0), Pose2::new(1.0, 0.0, 0.0)), (s(1.4), Pose2::new(2.0, 0.0, 0.4))];
+        // A clock that stands still: two scans of one stamp, and a third reference pose that belongs to neither.
+        let truth = vec![(s(1.0), Pose2::IDENTITY); 3];
+        let scans = vec![(s(1.0), Pose2::new(7.0, 0.0, 0.0)), (s(1.0), Pose2::new(8.0, 0.0, 0.0))];
+        let x: Vec<f64> = pair(&truth, &scans, &estimate, 0.5).iter().map(|(_, e)| e.x_m).collect();
+        assert_eq!(x, [7.0, 8.0]);
+        assert_eq!(pair(&truth, &[], &estimate, 0.5).len(), 1);
         let at = |t: f64| pose_at(&estimate, s(t), 0.5);
         assert_eq!(at(0.9), None);
         assert!((at(1.1).unwrap().x_m - 1.25).abs() < 1e-6);

@@ -5,12 +5,12 @@ mod map_file;
 mod run;
 
 use anyhow::{Context as _, ensure};
-use errors::{Errors, Timed, alignment, errors, pair, read_tum, tum_line};
+use errors::{Errors, alignment, errors, pair, read_tum, tum_line};
 use outrider_bags::BagReader;
 use outrider_foundation::{Pose2, Robot};
 use outrider_runtime::config;
 use outrider_world_model::Config;
-use run::{Outcome, Story, Wish, map_of, run_bag};
+use run::{Outcome, Story, Track, Wish, map_of, run_bag};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -71,7 +71,7 @@ pub struct Verdict {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let (verdict, outcome) = localize(&args)?;
     if let Some(path) = &args.poses {
-        let text: String = outcome.matching.iter().map(tum_line).collect();
+        let text: String = outcome.matching.all.iter().map(tum_line).collect();
         std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     }
     if args.json {
@@ -105,14 +105,14 @@ fn localize(args: &Args) -> anyhow::Result<(Verdict, Outcome)> {
     };
     let with_map = map.is_some();
     let outcome = run_bag(&reader, settings, robot, Wish { map })?;
-    let judge = |trajectory: &[Timed]| {
-        let pairs = pair(&reference, trajectory, GAP_S);
+    let judge = |track: &Track| {
+        let pairs = pair(&reference, &track.at_scans, &track.all, GAP_S);
         ensure!(pairs.len() >= 2, "fewer than two poses of the reference lie in the time of the bag");
         Ok((errors(&pairs, alignment(&pairs)), errors(&pairs, Pose2::IDENTITY)))
     };
     let (wheels, _) = judge(&outcome.wheels)?;
     let (matching, in_map) = judge(&outcome.matching)?;
-    let wheels_and_gyro = if outcome.gyro.is_empty() { None } else { Some(judge(&outcome.gyro)?.0) };
+    let wheels_and_gyro = if outcome.gyro.all.is_empty() { None } else { Some(judge(&outcome.gyro)?.0) };
     let verdict = Verdict {
         against: match &args.map {
             Some(path) => path.display().to_string(),

@@ -78,15 +78,24 @@ pub struct Story {
     pub lost: Option<String>,
 }
 
+/// Where the robot was, by one means.
+#[derive(Clone, Debug, Default)]
+pub struct Track {
+    /// At every odometry and scan.
+    pub all: Vec<Timed>,
+    /// At every scan, with the stamp that the bag has.
+    pub at_scans: Vec<Timed>,
+}
+
 /// Where the robot was, by what.
 #[derive(Clone, Debug, Default)]
 pub struct Outcome {
     /// By the wheels.
-    pub wheels: Vec<Timed>,
+    pub wheels: Track,
     /// By wheels and gyro; empty without one.
-    pub gyro: Vec<Timed>,
+    pub gyro: Track,
     /// By matching scans.
-    pub matching: Vec<Timed>,
+    pub matching: Track,
     /// What there was.
     pub story: Story,
 }
@@ -100,7 +109,8 @@ struct Run {
     robot: Robot,
     wish: Option<(OccupancyMap, Pose2)>,
     transforms: TransformBuffer,
-    waiting: VecDeque<Scan>,
+    /// With the stamps that the bag has.
+    waiting: VecDeque<(Stamp, Scan)>,
     recent: VecDeque<(Stamp, Pose2)>,
     /// Stamp of the last odometry as the bag has it, and the one that it was given.
     last_odometry: Option<(Stamp, Stamp)>,
@@ -207,7 +217,7 @@ impl Run {
         }
         let Some(localizer) = &mut self.localizer else { return Ok(()) };
         localizer.take_odometry(&odometry);
-        self.note(odometry.stamp);
+        self.note(odometry.stamp, None);
         self.match_waiting(Some(odometry.stamp));
         Ok(())
     }
@@ -300,8 +310,9 @@ impl Run {
                 return Ok(());
             }
         };
+        let said = scan.stamp;
         // Where the clock of the log stood still, a scan belongs to the odometry that it came after.
-        if let Some((_, given)) = self.last_odometry.filter(|(said, _)| *said == scan.stamp) {
+        if let Some((_, given)) = self.last_odometry.filter(|(last, _)| *last == said) {
             scan.stamp = given;
         }
         if let Some(last) = self.last_scan {
@@ -316,20 +327,20 @@ impl Run {
         if self.waiting.len() >= SCANS_WAITING {
             self.match_next();
         }
-        self.waiting.push_back(scan);
+        self.waiting.push_back((said, scan));
         self.match_waiting(self.last_odometry.map(|(_, given)| given));
         Ok(())
     }
 
     /// Scans for which there is odometry up to `until`; all with `None`.
     fn match_waiting(&mut self, until: Option<Stamp>) {
-        while self.waiting.front().is_some_and(|scan| until.is_none_or(|until| scan.stamp <= until)) {
+        while self.waiting.front().is_some_and(|(_, scan)| until.is_none_or(|until| scan.stamp <= until)) {
             self.match_next();
         }
     }
 
     fn match_next(&mut self) {
-        let Some(scan) = self.waiting.pop_front() else { return };
+        let Some((said, scan)) = self.waiting.pop_front() else { return };
         let Some(localizer) = &mut self.localizer else {
             self.refuse("/scan", "no odometry yet".to_owned());
             return;
@@ -340,21 +351,23 @@ impl Run {
                 self.times_us.push(started.elapsed().as_secs_f64() * 1e6);
                 self.out.story.scans += 1;
                 self.out.story.inserted_blindly += u64::from(report.blindly);
-                self.note(scan.stamp);
+                self.note(scan.stamp, Some(said));
             }
             Err(reason) => self.refuse("/scan", reason),
         }
     }
 
-    fn note(&mut self, at: Stamp) {
+    /// Keeps where the robot is at a time; for a scan, with the stamp that it had in the bag.
+    fn note(&mut self, at: Stamp, scan_said: Option<Stamp>) {
         let Some(localizer) = &self.localizer else { return };
-        let keep = |list: &mut Vec<Timed>, pose: Option<Pose2>| {
+        let keep = |track: &mut Track, pose: Option<Pose2>| {
             let Some(pose) = pose else { return };
-            match list.last_mut() {
+            track.at_scans.extend(scan_said.map(|said| (said, pose)));
+            match track.all.last_mut() {
                 Some((last, held)) if *last == at => *held = pose,
                 // A scan that came late tells of a time that is over.
                 Some((last, _)) if *last > at => {}
-                _ => list.push((at, pose)),
+                _ => track.all.push((at, pose)),
             }
         };
         keep(&mut self.out.wheels, localizer.by_wheels(at));
@@ -379,7 +392,7 @@ impl Run {
         };
         story.scan_us = [at(0.5), at(0.99), at(1.0)];
         if r.with_gyro == 0 {
-            self.out.gyro.clear();
+            self.out.gyro = Track::default();
         }
         Ok(self.out)
     }
