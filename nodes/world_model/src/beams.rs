@@ -185,7 +185,7 @@ pub fn hits(
     let mut index = 0usize;
     out.retain(|_| {
         index += 1;
-        (index - 1) % every == 0
+        (index - 1).is_multiple_of(every)
     });
 }
 
