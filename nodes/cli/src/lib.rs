@@ -9,6 +9,7 @@
 )]
 
 pub mod bag;
+pub mod localize;
 pub mod replay;
 pub mod report;
 pub mod sim;
@@ -32,6 +33,8 @@ pub struct Cli {
 pub enum Command {
     /// Look into a bag, or save what can be saved of a damaged one.
     Bag(bag::Args),
+    /// Say how well the world model knows where the robot is, over a bag with a reference.
+    Localize(localize::Args),
     /// Turn the bag of a run into a summary and a page that explains it.
     Report(report::Args),
     /// Drive a scenario with the whole suite in this process, faster than real time.
@@ -52,6 +55,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Bag(args) => bag::run(args),
+            Command::Localize(args) => localize::run(args),
             Command::Report(args) => report::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Replay(args) => replay::run(args),

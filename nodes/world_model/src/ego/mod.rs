@@ -1,14 +1,49 @@
 //! Where the robot is, in `odom` and, when localised, in `map`, at any time that the history reaches.
+//!
+//! - `filter`, `slip`, `reckoner`: wheels and inertial unit, as a pose that drifts and knows by how much.
+//! - `anchor`: a pose in the map, carried on by these.
+//! - `localisation`: scans against the map, and whether the pose in the map may be relied upon.
+//!
+//! The frame `odom` is the wheel odometry's own, as everybody else hears it; what gyro and slip correct is the way since the
+//! last word of the localiser or the last match.
+
+mod anchor;
+mod filter;
+mod localisation;
+mod reckoner;
+mod slip;
+
+pub use localisation::{Localisation, LocalisationCounters, LocalisedBy, Lost};
+pub use reckoner::{ImuReading, Reckoned, ReckonerCounters, Slip};
 
 use crate::config::EgoConfig;
 use crate::error::WorldModelError;
-use crate::history::{At, History, interpolate};
+use crate::history::{At, History, Unreached, interpolate};
+use anchor::Anchor;
+use nalgebra::{Matrix3, Vector3};
 use outrider_foundation::data::{EgoState, Odometry};
 use outrider_foundation::grid::FrameId;
-use outrider_foundation::{Pose2, Stamp, Twist2};
+use outrider_foundation::{Pose2, Span, Stamp, Twist2};
+use reckoner::Reckoner;
 
 /// Variance of a pose of which nothing is known, in m² and rad²: finite, so that it can be reckoned with.
 const UNKNOWN_VARIANCE: f64 = 1e6;
+
+/// Before wheels and gyro have been heard.
+const UNRECKONED: Reckoned = Reckoned {
+    pose: Pose2::IDENTITY,
+    covariance: Matrix3::new(
+        UNKNOWN_VARIANCE,
+        0.0,
+        0.0,
+        0.0,
+        UNKNOWN_VARIANCE,
+        0.0,
+        0.0,
+        0.0,
+        UNKNOWN_VARIANCE,
+    ),
+};
 
 const ODOM_TO_BASE: &str = "odom to base_link";
 const MAP_TO_ODOM: &str = "map to odom";
@@ -32,6 +67,8 @@ pub struct Sample {
     pub twist: Twist2,
     /// How long after the newest odometry, in s.
     pub age_s: f64,
+    /// By wheels and gyro, in the frame of reckoning.
+    pub reckoned: Reckoned,
     /// What age alone has added to the variances of position (m²) and heading (rad²).
     grown: [f64; 2],
 }
@@ -42,19 +79,47 @@ pub struct EgoEstimator {
     config: EgoConfig,
     speed_max_mps: f64,
     odometry: History<Motion>,
+    reckoner: Reckoner,
     map_from_odom: History<Pose2>,
 }
 
 impl EgoEstimator {
     /// Knows nothing yet.
     pub fn new(config: EgoConfig, speed_max_mps: f64) -> Self {
-        Self { config, speed_max_mps, odometry: History::default(), map_from_odom: History::default() }
+        Self {
+            reckoner: Reckoner::new(config.filter),
+            config,
+            speed_max_mps,
+            odometry: History::default(),
+            map_from_odom: History::default(),
+        }
     }
 
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.odometry.clear();
+        self.reckoner.clear();
         self.map_from_odom.clear();
+    }
+
+    /// What was counted of wheels and gyro.
+    pub fn reckoner_counters(&self) -> ReckonerCounters {
+        self.reckoner.counters()
+    }
+
+    /// Bias of the gyro, in rad/s.
+    pub fn gyro_bias_radps(&self) -> f64 {
+        self.reckoner.gyro_bias_radps()
+    }
+
+    /// Whether wheels have slipped lately.
+    pub fn slip(&self, at: Stamp) -> Slip {
+        self.reckoner.slip(at)
+    }
+
+    /// Stamp of the newest odometry.
+    pub fn newest_odometry(&self) -> Option<Stamp> {
+        self.odometry.newest().map(|(stamp, _)| stamp)
     }
 
     /// Takes odometry. True when it leapt, that is, its origin was reset: the odometry before it is forgotten, and so
@@ -75,7 +140,13 @@ impl EgoEstimator {
             twist_variance: odometry.twist_variance,
         };
         self.odometry.push(odometry.stamp, motion);
+        self.reckoner.push_odometry(odometry);
         leapt
+    }
+
+    /// Takes an inertial message.
+    pub fn push_imu(&mut self, reading: ImuReading) {
+        self.reckoner.push_imu(reading);
     }
 
     /// Takes the localiser's transform.
@@ -103,7 +174,7 @@ impl EgoEstimator {
     /// # Errors
     /// When there is no odometry at all or `at` is before its history.
     pub fn sample_clamped(&self, at: Stamp) -> Result<Sample, WorldModelError> {
-        Ok(match self.odometry.at(at, ODOM_TO_BASE)? {
+        let mut sample = match self.odometry.at(at).map_err(|e| unreached(e, ODOM_TO_BASE, at))? {
             At::Between(a, b, fraction) => {
                 let mix = |from: f64, to: f64| from + fraction * (to - from);
                 Sample {
@@ -114,11 +185,14 @@ impl EgoEstimator {
                         mix(a.twist.w_radps, b.twist.w_radps),
                     ),
                     age_s: 0.0,
+                    reckoned: UNRECKONED,
                     grown: [0.0; 2],
                 }
             }
             At::After(newest, age_s) => self.extrapolate(newest, age_s),
-        })
+        };
+        self.reckon(at, &mut sample);
+        Ok(sample)
     }
 
     fn extrapolate(&self, newest: &Motion, age_s: f64) -> Sample {
@@ -128,13 +202,33 @@ impl EgoEstimator {
             self.config.position_variance_rate_m2ps * age_s + v_variance * age_s * age_s,
             self.config.yaw_variance_rate_rad2ps * age_s + w_variance * age_s * age_s,
         ];
+        let twist = self.believed(newest.twist);
         Sample {
-            odom_from_base: newest.odom_from_base.advance(newest.twist, reckoned_s),
+            odom_from_base: newest.odom_from_base.advance(twist, reckoned_s),
             covariance: add_diagonal(newest.covariance, grown),
-            twist: newest.twist,
+            twist,
             age_s,
+            reckoned: UNRECKONED,
             grown,
         }
+    }
+
+    /// While the wheels' turning slips, the turn rate is the gyro's.
+    fn believed(&self, twist: Twist2) -> Twist2 {
+        Twist2::new(twist.v_mps, twist.w_radps + self.reckoner.rate_correction_radps())
+    }
+
+    /// Adds what wheels and gyro say together, and what slip has made of the odometry's own covariance. Odometry that states
+    /// none is as certain as it is by the filter.
+    fn reckon(&self, at: Stamp, sample: &mut Sample) {
+        if let Some(reckoned) = self.reckoner.at(at, sample.odom_from_base) {
+            sample.reckoned = reckoned;
+            let [xx, _, _, _, yy, _, _, _, tt] = sample.covariance;
+            if xx <= sample.grown[0] && yy <= sample.grown[0] && tt <= sample.grown[1] {
+                sample.covariance = add_diagonal(row_major(&reckoned.covariance), sample.grown);
+            }
+        }
+        sample.covariance = add_diagonal(sample.covariance, self.reckoner.slip_grown());
     }
 
     /// The localiser's transform at a time, and how long after the newest that is in s; held between and after messages.
@@ -142,15 +236,15 @@ impl EgoEstimator {
     /// # Errors
     /// When there is none, or `at` is before the first.
     pub fn map_from_odom(&self, at: Stamp) -> Result<(Pose2, f64), WorldModelError> {
-        Ok(match self.map_from_odom.at(at, MAP_TO_ODOM)? {
+        Ok(match self.map_from_odom.at(at).map_err(|e| unreached(e, MAP_TO_ODOM, at))? {
             At::Between(a, b, fraction) => (interpolate(*a, *b, fraction), 0.0),
             At::After(newest, age_s) => (*newest, age_s),
         })
     }
 
-    /// The state at a time; `localiser_fresh` says whether the localiser may be relied upon. Never fails: what is not
-    /// known has the variance of the unknown and is not localised.
-    pub fn ego(&self, at: Stamp, localiser_fresh: bool) -> EgoState {
+    /// The state at a time, in the map when somebody says where that is: the localiser, or `own` matching. Never fails: what is
+    /// not known has the variance of the unknown and is not localised.
+    pub fn ego(&self, at: Stamp, by: Option<LocalisedBy>, own: &Localisation) -> EgoState {
         let Ok(sample) = self.sample_clamped(at) else {
             return EgoState {
                 covariance: add_diagonal([0.0; 9], [UNKNOWN_VARIANCE; 2]),
@@ -165,30 +259,53 @@ impl EgoEstimator {
             odom_from_base: sample.odom_from_base,
             localised: false,
         };
-        match self.map_from_odom(at) {
-            Ok((map_from_odom, age_s)) if localiser_fresh => EgoState {
+        let in_map = match by {
+            Some(LocalisedBy::Localiser) => self.by_localiser(at, &sample),
+            Some(LocalisedBy::OwnMatching) => own.carried(&sample.reckoned),
+            None => None,
+        };
+        match in_map {
+            Some((pose, covariance)) => EgoState {
                 frame: FrameId::Map,
-                pose: map_from_odom.then(sample.odom_from_base),
-                covariance: self.localised_covariance(&sample, age_s),
+                pose,
+                covariance: add_diagonal(row_major(&covariance), sample.grown),
                 localised: true,
                 ..odom
             },
-            _ => odom,
+            None => odom,
         }
     }
 
     /// The localiser corrects the drift that odometry's own covariance sums up, so what counts is its variance, and what
-    /// has grown since it and the odometry were measured.
-    fn localised_covariance(&self, sample: &Sample, localiser_age_s: f64) -> [f64; 9] {
+    /// has grown since it was measured: by age, and by the way since.
+    fn by_localiser(&self, at: Stamp, sample: &Sample) -> Option<(Pose2, Matrix3<f64>)> {
+        let (map_from_odom, age_s) = self.map_from_odom(at).ok()?;
         let c = &self.config;
-        let [position, yaw] = sample.grown;
-        add_diagonal(
-            [0.0; 9],
-            [
-                c.localiser_position_variance_m2 + position + c.position_variance_rate_m2ps * localiser_age_s,
-                c.localiser_yaw_variance_rad2 + yaw + c.yaw_variance_rate_rad2ps * localiser_age_s,
-            ],
-        )
+        let position = c.localiser_position_variance_m2 + c.position_variance_rate_m2ps * age_s;
+        let yaw = c.localiser_yaw_variance_rad2 + c.yaw_variance_rate_rad2ps * age_s;
+        let covariance = Matrix3::from_diagonal(&Vector3::new(position, position, yaw));
+        let newest = self.newest_odometry()?;
+        let then = (at - Span::from_s(age_s)).min(newest);
+        // The odometry of that time is gone when the localiser is very slow: then the wheels alone carry its word on.
+        let Ok(meant) = self.sample_clamped(then) else {
+            return Some((map_from_odom.then(sample.odom_from_base), covariance));
+        };
+        let map_from_base = map_from_odom.then(meant.odom_from_base);
+        Some(Anchor { map_from_base, covariance, reckoned: meant.reckoned }.carried(&sample.reckoned))
+    }
+}
+
+fn row_major(m: &Matrix3<f64>) -> [f64; 9] {
+    let mut out = [0.0; 9];
+    out.copy_from_slice(m.transpose().as_slice());
+    out
+}
+
+fn unreached(reason: Unreached, frame: &'static str, at: Stamp) -> WorldModelError {
+    let at_s = at.as_s();
+    match reason {
+        Unreached::Empty => WorldModelError::NoData { frame, at_s },
+        Unreached::Before(oldest) => WorldModelError::TooEarly { frame, at_s, oldest_s: oldest.as_s() },
     }
 }
 
@@ -202,87 +319,4 @@ fn add_diagonal(mut covariance: [f64; 9], [position, yaw]: [f64; 2]) -> [f64; 9]
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::tests::shipped;
-
-    fn stamp(ms: i64) -> Stamp {
-        Stamp::from_nanos(ms * 1_000_000)
-    }
-
-    fn odometry(ms: i64, x_m: f64) -> Odometry {
-        Odometry {
-            stamp: stamp(ms),
-            odom_from_base: Pose2::new(x_m, 0.0, 0.0),
-            pose_covariance: [0.01, 0.0, 0.0, 0.0, 0.01, 0.0, 0.0, 0.0, 0.02],
-            twist: Twist2::new(1.0, 0.0),
-            twist_variance: [0.01, 0.01],
-        }
-    }
-
-    fn driving() -> EgoEstimator {
-        let mut ego = EgoEstimator::new(shipped().ego, 1.0);
-        for i in 0..6 {
-            assert!(!ego.push_odometry(&odometry(1000 + 20 * i, 0.02 * i as f64)));
-        }
-        ego
-    }
-
-    #[test]
-    fn poses_are_interpolated_then_reckoned_on() {
-        let ego = driving();
-        assert!((ego.sample(stamp(1010)).unwrap().odom_from_base.x_m - 0.01).abs() < 1e-12);
-        assert!((ego.sample(stamp(1150)).unwrap().odom_from_base.x_m - 0.15).abs() < 1e-12);
-        assert!(matches!(ego.sample(stamp(999)), Err(WorldModelError::TooEarly { .. })));
-        assert_eq!(
-            ego.sample(stamp(1301)).unwrap_err().to_string(),
-            "odom to base_link: asked for 1.301 s, the newest is of 1.100 s, more than 0.2 s before"
-        );
-        // Held at the end of what may be reckoned on.
-        assert!((ego.sample_clamped(stamp(9000)).unwrap().odom_from_base.x_m - 0.3).abs() < 1e-12);
-    }
-
-    #[test]
-    fn covariance_grows_with_age_and_never_stops() {
-        let ego = driving();
-        let variance = |ms| {
-            let c = ego.ego(stamp(ms), false).covariance;
-            (c[0], c[8])
-        };
-        assert_eq!(variance(1100), (0.01, 0.02));
-        let mut last = variance(1100);
-        for ms in [1110, 1200, 1500, 5000] {
-            let next = variance(ms);
-            assert!(next.0 > last.0 && next.1 > last.1);
-            last = next;
-        }
-    }
-
-    #[test]
-    fn localised_only_with_a_fresh_localiser() {
-        let mut ego = driving();
-        assert_eq!(ego.ego(stamp(1100), true).frame, FrameId::Odom);
-        ego.push_localisation(stamp(1000), Pose2::new(5.0, 1.0, 0.0));
-        let state = ego.ego(stamp(1100), true);
-        assert!(state.localised && state.frame == FrameId::Map);
-        assert!((state.pose.x_m - 5.1).abs() < 1e-12 && (state.odom_from_base.x_m - 0.1).abs() < 1e-12);
-        assert!(ego.ego(stamp(1200), true).covariance[0] > state.covariance[0]);
-        let state = ego.ego(stamp(1100), false);
-        assert!(!state.localised && state.frame == FrameId::Odom);
-    }
-
-    #[test]
-    fn nothing_known_says_so() {
-        let state = EgoEstimator::new(shipped().ego, 1.0).ego(stamp(0), true);
-        assert!(!state.localised && state.covariance[0] >= UNKNOWN_VARIANCE);
-    }
-
-    #[test]
-    fn a_reset_of_the_odometry_is_seen() {
-        let mut ego = driving();
-        ego.push_localisation(stamp(1000), Pose2::IDENTITY);
-        assert!(ego.push_odometry(&odometry(1120, 5.0)));
-        assert!(ego.sample(stamp(1110)).is_err());
-        assert!(ego.map_from_odom(stamp(1120)).is_err());
-    }
-}
+mod tests;
