@@ -1,5 +1,5 @@
 //! Reading and checking files: one test a rule.
-#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
+#![allow(clippy::panic, missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
 mod common;
 

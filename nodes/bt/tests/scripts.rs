@@ -1,5 +1,5 @@
 //! The script language: one test a rule.
-#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
 mod common;
 
