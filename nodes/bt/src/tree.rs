@@ -396,8 +396,15 @@ impl<C> Tree<C> {
     pub fn halt(&mut self, now: Instant, context: &mut C) -> Result<(), BtError> {
         let mut cx = Context { now, user: context };
         self.last_leaf = NONE;
-        let halted = self.halt_node(0, &mut cx);
+        let mut halted = self.halt_node(0, &mut cx);
         self.put(0, Status::Idle, Cause::Halt);
+        // A child that was skipped while it ran may run on below a SequenceWithMemory that has failed: haltTree visits all.
+        for node in 1..self.nodes.len() as NodeId {
+            if self.nodes.get(node as usize).is_some_and(|n| n.status == Status::Running) {
+                halted = halted.and(self.halt_node(node, &mut cx));
+                self.put(node, Status::Idle, Cause::Halt);
+            }
+        }
         halted.map_err(|error| *error)
     }
 
