@@ -244,9 +244,9 @@ impl<C> Tree<C> {
 
     fn tick_op(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         match self.at(id).op {
-            Op::Sequence { asynch } => self.tick_in_order(id, Status::Success, asynch, cx),
-            Op::Fallback { asynch } => self.tick_in_order(id, Status::Failure, asynch, cx),
-            Op::SequenceWithMemory => self.tick_with_memory(id, cx),
+            Op::Sequence { asynch } => self.tick_in_order(id, Status::Success, asynch, false, cx),
+            Op::Fallback { asynch } => self.tick_in_order(id, Status::Failure, asynch, false, cx),
+            Op::SequenceWithMemory => self.tick_in_order(id, Status::Success, true, true, cx),
             Op::ReactiveSequence => self.tick_reactive(id, Status::Success, cx),
             Op::ReactiveFallback => self.tick_reactive(id, Status::Failure, cx),
             Op::Parallel => self.tick_parallel(id, cx),
