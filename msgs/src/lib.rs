@@ -3,12 +3,14 @@
 //! Live, bag and replay share [`encode`] and [`decode`]: plain CDR, little endian, behind the four-byte header of RTPS.
 //! This crate never knows topics, nodes or what a message is used for.
 
+mod cdr;
 mod codec;
 
+pub use cdr::{Cdr, Misfit, Reader, Writer};
 pub use codec::{CodecError, decode, encode, encode_into};
 
 /// A generated message.
-pub trait Message: serde::Serialize + serde::de::DeserializeOwned {
+pub trait Message: Cdr + serde::Serialize + serde::de::DeserializeOwned {
     /// Full name, as `sensor_msgs/msg/LaserScan`.
     const TYPE_NAME: &'static str;
     /// The text of its definition and of everything it contains, as `ros2msg` schemas have it.
