@@ -6,6 +6,7 @@
 use super::source::Source;
 use super::value::{Definition, Value};
 use outrider_foundation::{Instant, Now, Stamp};
+use outrider_msgs::Message as _;
 use outrider_msgs::rosgraph_msgs::Clock;
 use outrider_runtime::HostedNode;
 use std::collections::BTreeMap;
@@ -90,9 +91,12 @@ pub fn run_from_topics(source: &dyn Source, node: &mut dyn HostedNode, names: &N
     let mut run = Run { node, outputs: names.outputs.iter().map(output).collect(), result, ros_ahead_ns: 0 };
     let mut seen = vec![0_u64; names.inputs.len()];
     let mut started = false;
-    let damage = source.read(&mut |record| {
+    let wants = |topic: &str, type_name: &str| {
+        type_name == Clock::TYPE_NAME || names.inputs.iter().chain(&names.outputs).any(|t| t == topic)
+    };
+    let damage = source.read(&wants, &mut |record| {
         let at_ns = i64::try_from(record.log_time_ns).unwrap_or(i64::MAX);
-        if record.type_name == "rosgraph_msgs/msg/Clock"
+        if record.type_name == Clock::TYPE_NAME
             && let Ok(Clock { clock }) = outrider_msgs::decode(&record.bytes)
         {
             let ros_ns = i64::from(clock.sec).saturating_mul(1_000_000_000) + i64::from(clock.nanosec);

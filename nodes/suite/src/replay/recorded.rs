@@ -98,7 +98,7 @@ fn candidates(source: &dyn Source, wanted: &Wanted) -> Vec<Topic> {
     let index: BTreeMap<&str, usize> =
         wanted.topics.iter().enumerate().map(|(i, t)| (t.as_str(), i)).collect();
     // Damage was told when the bag was first read.
-    let _ = source.read(&mut |record| {
+    let _ = source.read(&|topic, _| index.contains_key(topic), &mut |record| {
         let Some(output) = index.get(record.topic) else { return ControlFlow::Continue(()) };
         let Some(topic) = topics.get_mut(*output) else { return ControlFlow::Continue(()) };
         if topic.type_name.is_empty() {

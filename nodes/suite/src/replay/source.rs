@@ -25,21 +25,32 @@ pub struct Record<'a> {
     pub bytes: Arc<Vec<u8>>,
 }
 
+/// Whether messages of a topic, with its type, are wanted.
+pub type Wants<'a> = dyn Fn(&str, &str) -> bool + 'a;
+
 /// Anything that can be read over and over, in the order of recording.
 pub trait Source {
-    /// Hands over every message until told to stop. What could not be read comes back, one sentence each.
-    fn read(&self, see: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Vec<String>;
+    /// Hands over every message that is wanted, until told to stop. What could not be read comes back, one sentence each.
+    fn read<'a>(
+        &'a self,
+        wants: &Wants<'_>,
+        see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
+    ) -> Vec<String>;
 }
 
 impl Source for BagReader {
-    fn read(&self, see: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Vec<String> {
+    fn read<'a>(
+        &'a self,
+        wants: &Wants<'_>,
+        see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
+    ) -> Vec<String> {
         let kept: Vec<usize> = self
             .channels()
             .iter()
             .map(|c| c.metadata.get("offered_qos_profiles").map_or(0, |yaml| kept(yaml)))
             .collect();
         let (mut damage, mut more) = (Vec::new(), 0);
-        for message in self.messages(Order::LogTime) {
+        for message in self.messages_of(Order::LogTime, |c| wants(&c.topic, &c.type_name)) {
             let message = match message {
                 Ok(message) => message,
                 Err(error) if damage.len() < DAMAGE_TOLD => {
@@ -131,8 +142,12 @@ impl Evidence {
 }
 
 impl Source for Evidence {
-    fn read(&self, see: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Vec<String> {
-        for held in &self.held {
+    fn read<'a>(
+        &'a self,
+        wants: &Wants<'_>,
+        see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
+    ) -> Vec<String> {
+        for held in self.held.iter().filter(|held| wants(&held.topic, held.type_name)) {
             let record = Record {
                 topic: &held.topic,
                 type_name: held.type_name,
