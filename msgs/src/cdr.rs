@@ -4,6 +4,18 @@
 /// Why bytes are no such value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
+    /// No header.
+    #[error("{length} bytes are too few for a CDR header")]
+    TooShort {
+        /// Bytes there are.
+        length: usize,
+    },
+    /// Another representation than plain CDR.
+    #[error("representation identifier {identifier:#06x} is not plain CDR")]
+    Representation {
+        /// First two bytes.
+        identifier: u16,
+    },
     /// There are too few.
     #[error("{needed} bytes are needed at offset {offset}, {left} are there")]
     End {
@@ -40,10 +52,27 @@ pub enum Misfit {
         /// Where within the text.
         at: usize,
     },
+    /// More values than are taken apart one by one.
+    #[error("more than {limit} values")]
+    Values {
+        /// How many at most.
+        limit: usize,
+    },
+    /// More bytes than there should be.
+    #[error("{surplus} bytes are left over at offset {offset}")]
+    Surplus {
+        /// Where they begin.
+        offset: usize,
+        /// How many.
+        surplus: usize,
+    },
 }
 
 /// Bytes of the header before the content; alignment counts from behind it.
 pub(crate) const HEADER_BYTES: usize = 4;
+/// RTPS pads a payload to this many bytes. We do so ourselves, so that a message has the same bytes, and the same digest,
+/// before and after it has been on the wire.
+pub(crate) const PADDING: usize = 4;
 
 /// Reads from the content of a message.
 pub struct Reader<'a> {
@@ -53,14 +82,27 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// `content` is what follows the header.
-    pub(crate) fn new(content: &'a [u8], big_endian: bool) -> Self {
-        Self { content, at: 0, big_endian }
+    /// At the content of a message, of either byte order.
+    pub(crate) fn open(message: &'a [u8]) -> Result<Self, Misfit> {
+        let Some((&[first, second, _, _], content)) = message.split_first_chunk::<HEADER_BYTES>() else {
+            return Err(Misfit::TooShort { length: message.len() });
+        };
+        let big_endian = match (first, second) {
+            (0, 1) => false,
+            (0, 0) => true,
+            _ => return Err(Misfit::Representation { identifier: u16::from_be_bytes([first, second]) }),
+        };
+        Ok(Self { content, at: 0, big_endian })
     }
 
-    /// Bytes read so far.
-    pub(crate) fn used(&self) -> usize {
-        self.at
+    /// Nothing but padding is left.
+    pub(crate) fn finish(&self) -> Result<(), Misfit> {
+        match self.left() {
+            surplus if surplus >= PADDING => {
+                Err(Misfit::Surplus { offset: self.at.saturating_add(HEADER_BYTES), surplus })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn left(&self) -> usize {
@@ -96,14 +138,45 @@ impl<'a> Reader<'a> {
 
     /// The length of a sequence whose elements take at least `least` bytes each.
     #[inline]
-    fn count(&mut self, least: usize) -> Result<usize, Misfit> {
+    pub(crate) fn count(&mut self, least: usize) -> Result<usize, Misfit> {
         let count = usize::try_from(u32::read(self)?).unwrap_or(usize::MAX);
+        self.check_count(count, least).map_err(|misfit| match misfit {
+            Misfit::Count { offset, count, left } => {
+                Misfit::Count { offset: offset.saturating_sub(size_of::<u32>()), count, left }
+            }
+            other => other,
+        })?;
+        Ok(count)
+    }
+
+    /// So many elements of at least `least` bytes each can follow.
+    #[inline]
+    pub(crate) fn check_count(&self, count: usize, least: usize) -> Result<(), Misfit> {
         let left = self.left();
         if count.saturating_mul(least) > left {
-            let offset = self.at.saturating_add(HEADER_BYTES).saturating_sub(size_of::<u32>());
-            return Err(Misfit::Count { offset, count, left });
+            return Err(Misfit::Count { offset: self.at.saturating_add(HEADER_BYTES), count, left });
         }
-        Ok(count)
+        Ok(())
+    }
+
+    /// Passes over so many numbers of `size` bytes.
+    pub(crate) fn skip(&mut self, size: usize, count: usize) -> Result<(), Misfit> {
+        if count > 0 {
+            self.align(size);
+            self.take(count.saturating_mul(size))?;
+        }
+        Ok(())
+    }
+
+    /// Text, its final zero taken away.
+    pub(crate) fn text(&mut self) -> Result<&'a str, Misfit> {
+        let length = self.count(1)?;
+        let bytes = self.take(length)?;
+        let text = bytes.strip_suffix(&[0]).unwrap_or(bytes);
+        std::str::from_utf8(text).map_err(|error| {
+            let offset = self.at.saturating_add(HEADER_BYTES).saturating_sub(length);
+            Misfit::Text { offset, at: error.valid_up_to() }
+        })
     }
 }
 
@@ -249,16 +322,7 @@ impl Cdr for String {
     const LEAST: usize = 4;
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Misfit> {
-        let length = reader.count(1)?;
-        let bytes = reader.take(length)?;
-        let text = bytes.strip_suffix(&[0]).unwrap_or(bytes);
-        match std::str::from_utf8(text) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(error) => {
-                let offset = reader.at.saturating_add(HEADER_BYTES).saturating_sub(length);
-                Err(Misfit::Text { offset, at: error.valid_up_to() })
-            }
-        }
+        reader.text().map(str::to_owned)
     }
 
     fn write(&self, writer: &mut Writer<'_>) {

@@ -1,38 +1,19 @@
 //! Plain CDR (OMG DDS-RTPS 2.5, clause 10; XCDR version 1) as ROS 2's default middlewares use it.
 
 use crate::Message;
-use crate::cdr::{HEADER_BYTES, Misfit, Reader, Writer};
+use crate::cdr::{HEADER_BYTES, Misfit, PADDING, Reader, Writer};
 
 /// Representation identifier and options of plain little-endian CDR.
 const HEADER_LE: [u8; HEADER_BYTES] = [0, 1, 0, 0];
-/// RTPS pads a payload to this many bytes. We do so ourselves, so that a message has the same bytes, and the same digest,
-/// before and after it has been on the wire.
-const ALIGNMENT: usize = 4;
-/// Up to this many bytes may follow a message.
-const TRAILING_LIMIT: usize = ALIGNMENT - 1;
+/// Most messages fit into so many bytes.
+const ROOM: usize = 256;
 
 /// Why bytes are no such message, or a message no bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    /// No header.
-    #[error("{type_name}: {length} bytes are too few for a CDR header")]
-    TooShort {
-        /// Expected type.
-        type_name: &'static str,
-        /// Bytes there are.
-        length: usize,
-    },
-    /// Another representation than plain CDR.
-    #[error("{type_name}: representation identifier {identifier:#06x} is not plain CDR")]
-    Representation {
-        /// Expected type.
-        type_name: &'static str,
-        /// First two bytes.
-        identifier: u16,
-    },
-    /// The content does not fit the type.
+    /// The bytes do not fit the type.
     #[error("{type_name}: {misfit}")]
-    Content {
+    Misfit {
         /// Expected type.
         type_name: &'static str,
         /// What is wrong, and where.
@@ -44,16 +25,6 @@ pub enum CodecError {
         /// Type of the message.
         type_name: &'static str,
     },
-    /// More bytes than the type takes.
-    #[error("{type_name}: {surplus} bytes are left over at offset {offset}")]
-    Surplus {
-        /// Expected type.
-        type_name: &'static str,
-        /// Where they begin.
-        offset: usize,
-        /// How many.
-        surplus: usize,
-    },
 }
 
 /// A message as bytes, header first.
@@ -61,7 +32,7 @@ pub enum CodecError {
 /// # Errors
 /// When a sequence is longer than 32 bits can tell.
 pub fn encode<T: Message>(message: &T) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(ROOM);
     encode_into(message, &mut bytes)?;
     Ok(bytes)
 }
@@ -78,7 +49,7 @@ pub fn encode_into<T: Message>(message: &T, bytes: &mut Vec<u8>) -> Result<(), C
     if writer.too_long() {
         return Err(CodecError::TooLong { type_name: T::TYPE_NAME });
     }
-    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    bytes.resize(bytes.len().next_multiple_of(PADDING), 0);
     Ok(())
 }
 
@@ -87,25 +58,13 @@ pub fn encode_into<T: Message>(message: &T, bytes: &mut Vec<u8>) -> Result<(), C
 /// # Errors
 /// When the header is not plain CDR, or the content does not fit the type exactly.
 pub fn decode<T: Message>(bytes: &[u8]) -> Result<T, CodecError> {
-    let type_name = T::TYPE_NAME;
-    let Some((&[first, second, _, _], content)) = bytes.split_first_chunk::<HEADER_BYTES>() else {
-        return Err(CodecError::TooShort { type_name, length: bytes.len() });
-    };
-    let big_endian = match (first, second) {
-        (0, 1) => false,
-        (0, 0) => true,
-        _ => {
-            let identifier = u16::from_be_bytes([first, second]);
-            return Err(CodecError::Representation { type_name, identifier });
-        }
-    };
-    let mut reader = Reader::new(content, big_endian);
-    let message = T::read(&mut reader).map_err(|misfit| CodecError::Content { type_name, misfit })?;
-    let used = reader.used();
-    let surplus = content.len().saturating_sub(used);
-    if surplus > TRAILING_LIMIT {
-        return Err(CodecError::Surplus { type_name, offset: used + HEADER_BYTES, surplus });
-    }
+    read(bytes).map_err(|misfit| CodecError::Misfit { type_name: T::TYPE_NAME, misfit })
+}
+
+fn read<T: Message>(bytes: &[u8]) -> Result<T, Misfit> {
+    let mut reader = Reader::open(bytes)?;
+    let message = T::read(&mut reader)?;
+    reader.finish()?;
     Ok(message)
 }
 
@@ -148,7 +107,7 @@ mod tests {
         bytes[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
         let refused = decode::<sensor_msgs::LaserScan>(&bytes).unwrap_err();
         let misfit = Misfit::Count { offset: at, count: u32::MAX as usize, left: 4 };
-        assert_eq!(refused, CodecError::Content { type_name: "sensor_msgs/msg/LaserScan", misfit });
+        assert_eq!(refused, CodecError::Misfit { type_name: "sensor_msgs/msg/LaserScan", misfit });
         // 60 million claimed messages of at least 100 bytes each, with 60 MB behind the claim.
         let mut bytes = vec![0; 60_000_000];
         bytes[1] = 1;

@@ -1,13 +1,16 @@
 //! Rust structs of the ROS messages that Outrider speaks, generated from their `.msg` files, and their one encoding.
 //!
 //! Live, bag and replay share [`encode`] and [`decode`]: plain CDR, little endian, behind the four-byte header of RTPS.
+//! Messages of other types are taken apart by the definition that comes with them ([`Schema`]).
 //! This crate never knows topics, nodes or what a message is used for.
 
 mod cdr;
 mod codec;
+mod schema;
 
 pub use cdr::{Cdr, Misfit, Reader, Writer};
 pub use codec::{CodecError, decode, encode, encode_into};
+pub use schema::{FieldMisfit, Head, Path, Schema, Tree, Value};
 
 /// A generated message.
 pub trait Message: Cdr + serde::Serialize + serde::de::DeserializeOwned {

@@ -144,7 +144,7 @@ fn hand_over<'scope>(
             Ready::Start { .. } => {}
             Ready::Step { run, step } => {
                 let Some(Some(worker)) = workers.get_mut(run) else { continue };
-                worker.bunch.push(*step);
+                worker.bunch.push(step);
                 if worker.bunch.len() >= BUNCH {
                     worker.flush();
                 }

@@ -29,7 +29,7 @@ pub struct Step {
     pub tick: Tick,
     /// When that was recorded, ns.
     pub log_time_ns: u64,
-    /// The messages, in the order of `tick.inputs`.
+    /// The messages, in the order of `tick.inputs`: each has the digest that its input names.
     pub inputs: Vec<Arc<Vec<u8>>>,
 }
 
@@ -48,7 +48,7 @@ pub enum Ready {
         /// Which run.
         run: usize,
         /// The step.
-        step: Box<Step>,
+        step: Step,
     },
 }
 
@@ -143,7 +143,7 @@ impl Feed {
                     self.add_info(info);
                 }
             }
-            _ => self.hold(&record),
+            _ => self.hold(record),
         }
         Ok(())
     }
@@ -211,11 +211,11 @@ impl Feed {
         }
     }
 
-    fn hold(&mut self, record: &Record<'_>) {
+    fn hold(&mut self, record: Record<'_>) {
         let (digest, now_ns) = (payload_digest(&record.bytes), self.now_ns);
         let held = self.held.entry(digest).or_insert_with(|| {
             self.held_bytes += record.bytes.len();
-            Held { bytes: record.bytes.clone(), last_ns: now_ns, latched: 0 }
+            Held { bytes: Arc::new(record.bytes.into_owned()), last_ns: now_ns, latched: 0 }
         });
         held.last_ns = now_ns;
         if record.kept > 0 {
@@ -328,7 +328,7 @@ impl Feed {
             let inputs = tick.inputs.iter().filter_map(|i| found(&i.digest)).collect();
             entry.next = tick.tick + 1;
             entry.summary.ready += 1;
-            self.ready.push_back(Ready::Step { run, step: Box::new(Step { tick, log_time_ns, inputs }) });
+            self.ready.push_back(Ready::Step { run, step: Step { tick, log_time_ns, inputs } });
         }
     }
 }

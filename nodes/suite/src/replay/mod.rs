@@ -3,6 +3,7 @@
 //! [`Feed`] joins journals and messages to steps as the bag is read, a [`Stepper`] runs those of one node, and [`Replay`] puts
 //! both together in one thread; the command line gives every node a thread of its own.
 
+mod differences;
 mod effect;
 mod feed;
 mod from_topics;
@@ -10,8 +11,8 @@ mod interest;
 mod recorded;
 mod source;
 mod stepper;
-mod value;
 
+pub use differences::{FieldDifference, differences, message_differences};
 pub use effect::{Effect, FieldEffect, FirstChange, FirstEffect, TopicEffect};
 pub use feed::{Feed, HELD_LIMIT, Ready, RunSummary, Step, WINDOW_NS};
 pub use from_topics::{FieldStatistics, FromTopics, Names, TopicStatistics, run_from_topics};
@@ -19,7 +20,6 @@ pub use interest::{Interest, infos};
 pub use recorded::{Kind, OutputDifference, Outputs, Wanted};
 pub use source::{Evidence, Record, Source, Wants};
 pub use stepper::{ConsumedInput, Difference, Outcome, Stepper};
-pub use value::{Definition, FieldDifference, Value, differences, message_differences};
 
 use crate::assemble::{AssembleError, PERMIT_KEY, assemble};
 use outrider_msgs::outrider_msgs::NodeInfo;

@@ -2,8 +2,8 @@
 
 use crate::lockstep::Observed;
 use outrider_bags::{BagReader, Order};
+use std::borrow::Cow;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 /// The most places of a bag that cannot be read and are told one by one.
 const DAMAGE_TOLD: usize = 20;
@@ -22,7 +22,7 @@ pub struct Record<'a> {
     /// When it was recorded, ns.
     pub log_time_ns: u64,
     /// Its encoding.
-    pub bytes: Arc<Vec<u8>>,
+    pub bytes: Cow<'a, [u8]>,
 }
 
 /// Whether messages of a topic, with its type, are wanted.
@@ -69,7 +69,7 @@ impl Source for BagReader {
                 definition: &channel.definition,
                 kept: kept.get(message.channel).copied().unwrap_or(0),
                 log_time_ns: message.log_time_ns,
-                bytes: Arc::new(message.data),
+                bytes: Cow::Owned(message.data),
             };
             if see(record).is_break() {
                 break;
@@ -98,7 +98,7 @@ struct Held {
     type_name: &'static str,
     kept: usize,
     log_time_ns: u64,
-    bytes: Arc<Vec<u8>>,
+    bytes: Vec<u8>,
 }
 
 /// A run in this process, held in memory as a bag would have it.
@@ -116,7 +116,7 @@ impl Evidence {
             type_name: observed.topic.type_name,
             kept: if qos.transient_local { qos.depth as usize } else { 0 },
             log_time_ns: observed.now.ros.nanos().unsigned_abs(),
-            bytes: Arc::new(observed.bytes.to_vec()),
+            bytes: observed.bytes.to_vec(),
         });
     }
 
@@ -154,7 +154,7 @@ impl Source for Evidence {
                 definition: outrider_msgs::definition_of(held.type_name).unwrap_or_default(),
                 kept: held.kept,
                 log_time_ns: held.log_time_ns,
-                bytes: held.bytes.clone(),
+                bytes: Cow::Borrowed(&held.bytes),
             };
             if see(record).is_break() {
                 break;
