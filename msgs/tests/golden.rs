@@ -1,6 +1,6 @@
 //! Our bytes are those of rclpy: `golden/messages.jsonl` was written by `golden/make.py`.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::collections::BTreeMap;
 

@@ -116,3 +116,12 @@ fn wide_text_is_passed_over() {
     assert_eq!(leaves(&schema, &bytes), ["a=\"(wide text)\"", "b=9"]);
     assert!(schema.check(&[0, 1, 0, 0, 9, 0, 0, 0, 1]).is_err());
 }
+
+#[test]
+fn a_type_without_fields_takes_a_byte() {
+    let schema = Schema::parse("a_msgs/msg/A", "Empty a\nuint8 b\nMSG: a_msgs/Empty\n").unwrap();
+    let bytes = [0, 1, 0, 0, 7, 9, 0, 0];
+    assert_eq!(leaves(&schema, &bytes), ["b=9"]);
+    let tree = schema.tree(&bytes).unwrap();
+    assert_eq!(tree.get("b").and_then(Tree::value), Some(Value::Unsigned(9)));
+}
