@@ -10,8 +10,12 @@ const FIXED_BYTES: usize = 8 + 8 + 8 + 4 + 4 + 8;
 const NAME_LIMIT: usize = 4;
 /// The longest header of a chunk, without opcode and length.
 pub(crate) const HEADER_LIMIT: usize = FIXED_BYTES + NAME_LIMIT;
-/// Decompressed bytes are taken this many at a time: a claim alone allocates nothing.
+/// Decompressed bytes are taken this many at a time: a greater claim alone allocates nothing.
 const STEP_BYTES: usize = 256 << 10;
+/// So many bytes are decompressed in one go, into a buffer that is used again.
+const AT_ONCE_BYTES: usize = 8 << 20;
+/// So many buffers are kept to be used again.
+const SPARES: usize = 4;
 
 /// How the records of a chunk are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,55 +70,103 @@ impl ChunkHeader {
     }
 }
 
-/// The records in the body of a chunk record, checked: size and CRC are as the header says.
-///
-/// Of two lengths that disagree (the one in the header, and that of the body) the one is right whose CRC is.
-pub(crate) fn open(body: &[u8]) -> Result<Cow<'_, [u8]>, String> {
-    let header = ChunkHeader::parse(body)?;
-    let data = body.get(header.header_bytes..).unwrap_or_default();
-    if header.crc == 0 && header.stored != data.len() as u64 {
-        let (stored, have) = (header.stored, data.len());
-        return Err(format!("it has no CRC, and its data claims {stored} bytes where there are {have}"));
-    }
-    let claimed = usize::try_from(header.stored).ok().and_then(|stored| data.get(..stored));
-    let first = match claimed {
-        Some(data) => unpack(&header, data),
-        None => Err(format!("its data claims {} bytes, there are {}", header.stored, data.len())),
-    };
-    match first {
-        Err(_) if header.crc != 0 && claimed.is_none_or(|c| c.len() < data.len()) => {
-            unpack(&header, data).or(first)
-        }
-        other => other,
-    }
+/// Opens chunks, one after the other: what that needs is made once.
+#[derive(Default)]
+pub(crate) struct Unpacker {
+    zstd: Option<zstd::bulk::Decompressor<'static>>,
+    spares: Vec<Vec<u8>>,
 }
 
-fn unpack<'a>(header: &ChunkHeader, data: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
-    if header.unpacked > RECORD_LIMIT as u64 {
-        return Err(format!(
-            "it claims {} bytes when decompressed, the limit is {RECORD_LIMIT}",
-            header.unpacked
-        ));
-    }
-    let size = usize::try_from(header.unpacked).unwrap_or(usize::MAX);
-    let records = match header.packing {
-        Packing::None => Cow::Borrowed(data),
-        _ => {
-            let (bytes, stopped) = decompress(header.packing, data, size);
-            if let Some(reason) = stopped {
-                return Err(reason);
-            }
-            Cow::Owned(bytes)
+impl Unpacker {
+    /// The records in the body of a chunk record, checked: size and CRC are as the header says.
+    ///
+    /// Of two lengths that disagree (the one in the header, and that of the body) the one is right whose CRC is.
+    pub(crate) fn open<'a>(&mut self, body: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
+        let header = ChunkHeader::parse(body)?;
+        let data = body.get(header.header_bytes..).unwrap_or_default();
+        if header.crc == 0 && header.stored != data.len() as u64 {
+            let (stored, have) = (header.stored, data.len());
+            return Err(format!("it has no CRC, and its data claims {stored} bytes where there are {have}"));
         }
-    };
-    if records.len() != size {
-        return Err(format!("it holds {} bytes, its header says {size}", records.len()));
+        let claimed = usize::try_from(header.stored).ok().and_then(|stored| data.get(..stored));
+        let first = match claimed {
+            Some(data) => self.unpack(&header, data),
+            None => Err(format!("its data claims {} bytes, there are {}", header.stored, data.len())),
+        };
+        match first {
+            Err(_) if header.crc != 0 && claimed.is_none_or(|c| c.len() < data.len()) => {
+                self.unpack(&header, data).or(first)
+            }
+            other => other,
+        }
     }
-    let crc = crc32fast::hash(&records);
-    if header.crc != 0 && header.crc != crc {
-        return Err(format!("wrong CRC: {crc:#010x}, its header says {:#010x}", header.crc));
+
+    fn unpack<'a>(&mut self, header: &ChunkHeader, data: &'a [u8]) -> Result<Cow<'a, [u8]>, String> {
+        if header.unpacked > RECORD_LIMIT as u64 {
+            return Err(format!(
+                "it claims {} bytes when decompressed, the limit is {RECORD_LIMIT}",
+                header.unpacked
+            ));
+        }
+        let size = usize::try_from(header.unpacked).unwrap_or(usize::MAX);
+        let records = match header.packing {
+            Packing::None => Cow::Borrowed(data),
+            packing => {
+                let (bytes, stopped) = match self.at_once(packing, data, size) {
+                    Some(bytes) => (bytes, None),
+                    None => decompress(packing, data, size),
+                };
+                if let Some(reason) = stopped {
+                    return Err(reason);
+                }
+                Cow::Owned(bytes)
+            }
+        };
+        if records.len() != size {
+            return Err(format!("it holds {} bytes, its header says {size}", records.len()));
+        }
+        let crc = crc32fast::hash(&records);
+        if header.crc != 0 && header.crc != crc {
+            return Err(format!("wrong CRC: {crc:#010x}, its header says {:#010x}", header.crc));
+        }
+        Ok(records)
     }
-    Ok(records)
+
+    /// Exactly `size` bytes out of sound zstd. For all else there is the long way, which also tells what is wrong.
+    fn at_once(&mut self, packing: Packing, data: &[u8], size: usize) -> Option<Vec<u8>> {
+        if packing != Packing::Zstd || size > AT_ONCE_BYTES {
+            return None;
+        }
+        let mut bytes = self.buffer();
+        bytes.reserve_exact(size);
+        match self.zstd.get_or_insert_default().decompress_to_buffer(data, &mut bytes) {
+            Ok(count) if count == size => Some(bytes),
+            _ => {
+                self.keep(bytes);
+                None
+            }
+        }
+    }
+
+    /// An empty buffer.
+    pub(crate) fn buffer(&mut self) -> Vec<u8> {
+        self.spares.pop().unwrap_or_default()
+    }
+
+    /// Keeps a buffer to be used again.
+    pub(crate) fn keep(&mut self, mut buffer: Vec<u8>) {
+        if self.spares.len() < SPARES && buffer.capacity() <= AT_ONCE_BYTES {
+            buffer.clear();
+            self.spares.push(buffer);
+        }
+    }
+
+    /// Takes records back that are done with.
+    pub(crate) fn take_back(&mut self, records: Cow<'_, [u8]>) {
+        if let Cow::Owned(buffer) = records {
+            self.keep(buffer);
+        }
+    }
 }
 
 /// What can be decompressed of the first bytes of a chunk's data: of zstd and lz4 every whole block. Nothing is checked.

@@ -1,7 +1,6 @@
 //! The records of a file: an opcode, a length of 64 bits, that many bytes. Every length is checked before it is used.
 
 use crate::RECORD_LIMIT;
-use crate::messages::BagMessage;
 
 /// Bytes of an opcode and a length.
 pub(crate) const RECORD_HEADER: usize = 9;
@@ -57,20 +56,32 @@ pub(crate) fn plausible(opcode: u8, length: u64) -> bool {
     length >= least && (opcode == op::ATTACHMENT || length <= RECORD_LIMIT as u64)
 }
 
-/// A message record's channel id within its file, and the message.
-pub(crate) fn parse_message(body: &[u8]) -> Option<(u16, BagMessage)> {
+/// Bytes of a message record before its data.
+pub(crate) const MESSAGE_HEADER: usize = 2 + 4 + 8 + 8;
+
+/// A message record, taken apart; nothing is copied.
+pub(crate) struct MessageRecord<'a> {
+    /// Channel id within the file.
+    pub channel: u16,
+    pub sequence: u32,
+    pub log_time_ns: u64,
+    pub publish_time_ns: u64,
+    pub data: &'a [u8],
+}
+
+/// Takes the body of a message record apart.
+pub(crate) fn parse_message(body: &[u8]) -> Option<MessageRecord<'_>> {
     let (channel, rest) = body.split_first_chunk::<2>()?;
     let (sequence, rest) = rest.split_first_chunk::<4>()?;
     let (log_time, rest) = rest.split_first_chunk::<8>()?;
     let (publish_time, data) = rest.split_first_chunk::<8>()?;
-    let message = BagMessage {
-        channel: usize::MAX,
+    Some(MessageRecord {
+        channel: u16::from_le_bytes(*channel),
         sequence: u32::from_le_bytes(*sequence),
         log_time_ns: u64::from_le_bytes(*log_time),
         publish_time_ns: u64::from_le_bytes(*publish_time),
-        data: data.to_vec(),
-    };
-    Some((u16::from_le_bytes(*channel), message))
+        data,
+    })
 }
 
 /// Channel id and log time of a message record; copies nothing.
@@ -117,6 +128,17 @@ pub(crate) fn plain_records(
     bytes: &[u8],
     mut visit: impl FnMut(u8, &[u8]) -> Result<Next, String>,
 ) -> Result<(), (usize, String)> {
+    placed_records(bytes, |_, opcode, body| visit(opcode, body))
+}
+
+/// As [`plain_records`]; `visit` is also told where in `bytes` the body of the record begins.
+///
+/// # Errors
+/// As [`plain_records`].
+pub(crate) fn placed_records(
+    bytes: &[u8],
+    mut visit: impl FnMut(usize, u8, &[u8]) -> Result<Next, String>,
+) -> Result<(), (usize, String)> {
     let mut at = 0usize;
     while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
         let (opcode, length) = record_header(rest).ok_or((at, "a record's header is cut".to_owned()))?;
@@ -127,10 +149,11 @@ pub(crate) fn plain_records(
             let reason = format!("a {} claims {length} bytes, there are {have}", kind_name(opcode));
             return Err((at, reason));
         };
-        if matches!(visit(opcode, body).map_err(|reason| (at, reason))?, Next::Stop) {
+        let body_at = at.saturating_add(RECORD_HEADER);
+        if matches!(visit(body_at, opcode, body).map_err(|reason| (at, reason))?, Next::Stop) {
             return Ok(());
         }
-        at = at.saturating_add(RECORD_HEADER).saturating_add(body.len());
+        at = body_at.saturating_add(body.len());
     }
     Ok(())
 }

@@ -33,6 +33,8 @@ pub(crate) struct Segment {
     pub start_ns: u64,
     /// How many messages are good; `None` for all.
     pub messages: Option<u64>,
+    /// Ids of the channels that have messages in it; `None` when that is not known.
+    pub channels: Option<Box<[u16]>>,
 }
 
 /// The contents of one file.
@@ -91,11 +93,24 @@ pub(crate) fn index_file(path: &Path, source: Source, damage: Vec<Damage>) -> Re
 
 /// Reads `length` bytes at `offset`; the caller has checked the length.
 pub(crate) fn read_at(file: &mut File, path: &Path, offset: u64, length: u64) -> Result<Vec<u8>, BagError> {
+    let mut bytes = Vec::new();
+    read_into(file, path, offset, length, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// As [`read_at`], into an empty buffer.
+pub(crate) fn read_into(
+    file: &mut File,
+    path: &Path,
+    offset: u64,
+    length: u64,
+    bytes: &mut Vec<u8>,
+) -> Result<(), BagError> {
     file.seek(SeekFrom::Start(offset)).map_err(BagError::io(path, "seek"))?;
-    let mut bytes = Vec::with_capacity(usize::try_from(length.min(1 << 20)).unwrap_or(0));
-    file.take(length).read_to_end(&mut bytes).map_err(BagError::io(path, "read"))?;
+    bytes.reserve(usize::try_from(length.min(1 << 20)).unwrap_or(0));
+    file.take(length).read_to_end(bytes).map_err(BagError::io(path, "read"))?;
     if bytes.len() as u64 == length {
-        return Ok(bytes);
+        return Ok(());
     }
     Err(BagError::damaged(path, offset, format!("the file ends within {length} bytes that should be here")))
 }

@@ -1,9 +1,9 @@
 //! Iterating over the messages of a bag, in the order of the file or of log time.
 
-use crate::chunk::{self, ChunkHeader, Packing};
+use crate::chunk::{self, ChunkHeader, Packing, Unpacker};
 use crate::error::BagError;
-use crate::framing::{Next, RECORD_HEADER, op, parse_message, plain_records};
-use crate::index::{Kind, Segment, read_at};
+use crate::framing::{MESSAGE_HEADER, MessageRecord, Next, RECORD_HEADER, op, parse_message, placed_records};
+use crate::index::{Kind, Segment, read_into};
 use crate::reader::{BagReader, Channel};
 use crate::source::ZSTD_MAGIC;
 use crate::{MERGE_LIMIT, MESSAGE_LIMIT};
@@ -12,6 +12,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::fs::File;
 use std::iter::FusedIterator;
+use std::ops::Range;
 
 /// One message as it was recorded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,25 +38,43 @@ pub enum Order {
     LogTime,
 }
 
+impl MessageRecord<'_> {
+    /// The message, of this channel of the reader.
+    pub(crate) fn to_message(&self, channel: usize) -> BagMessage {
+        BagMessage {
+            channel,
+            sequence: self.sequence,
+            log_time_ns: self.log_time_ns,
+            publish_time_ns: self.publish_time_ns,
+            data: self.data.to_vec(),
+        }
+    }
+}
+
 /// The messages of a bag; see [`BagReader::messages`].
 pub struct Messages<'a> {
     reader: &'a BagReader,
     order: Order,
+    /// By channel of the reader: whether its messages are asked for.
+    wanted: Vec<bool>,
     /// File and segment indexes still to be read, in the order of reading; the first is the rank.
     pending: VecDeque<(usize, usize, usize)>,
-    loaded: BTreeMap<usize, VecDeque<BagMessage>>,
+    loaded: BTreeMap<usize, Loaded>,
     /// Log time and rank of the first message of every loaded segment.
     heads: BinaryHeap<Reverse<(u64, usize)>>,
     errors: VecDeque<BagError>,
     open: Option<(usize, File)>,
+    unpacker: Unpacker,
     held_bytes: usize,
     overflow_told: bool,
 }
 
 impl<'a> Messages<'a> {
-    pub(crate) fn new(reader: &'a BagReader, order: Order) -> Self {
+    /// Only of those channels of the reader that are `wanted`. A piece that has none of them is not read.
+    pub(crate) fn new(reader: &'a BagReader, order: Order, wanted: Vec<bool>) -> Self {
         let all = reader.files.iter().enumerate();
         let segments = all.flat_map(|(f, file)| (0..file.segments.len()).map(move |s| (f, s)));
+        let segments = segments.filter(|(f, s)| may_have(reader, *f, *s, &wanted));
         let mut pending: Vec<_> = segments.enumerate().map(|(rank, (f, s))| (rank, f, s)).collect();
         if order == Order::LogTime {
             pending.sort_by_key(|(rank, f, s)| (segment(reader, *f, *s).map_or(0, |s| s.start_ns), *rank));
@@ -63,11 +82,13 @@ impl<'a> Messages<'a> {
         Self {
             reader,
             order,
+            wanted,
             pending: pending.into(),
             loaded: BTreeMap::new(),
             heads: BinaryHeap::new(),
             errors: VecDeque::new(),
             open: None,
+            unpacker: Unpacker::default(),
             held_bytes: 0,
             overflow_told: false,
         }
@@ -96,27 +117,26 @@ impl<'a> Messages<'a> {
                 return;
             }
             self.pending.pop_front();
-            let segment = segment.clone();
-            let mut messages = VecDeque::new();
-            if let Err(error) = self.load(file, &segment, &mut messages) {
+            let mut loaded = Loaded::default();
+            if let Err(error) = self.load(file, segment, &mut loaded) {
                 self.errors.push_back(error);
             }
             if self.order == Order::LogTime {
-                messages.make_contiguous().sort_by_key(|m| m.log_time_ns);
+                loaded.entries.make_contiguous().sort_by_key(|e| e.log_time_ns);
             }
-            if let Some(first) = messages.front() {
-                self.heads.push(Reverse((first.log_time_ns, rank)));
-                self.loaded.insert(rank, messages);
+            match loaded.entries.front() {
+                Some(first) => {
+                    self.heads.push(Reverse((first.log_time_ns, rank)));
+                    self.held_bytes = self.held_bytes.saturating_add(loaded.held_bytes());
+                    self.loaded.insert(rank, loaded);
+                }
+                None => self.unpacker.keep(loaded.bytes),
             }
         }
     }
 
-    fn load(
-        &mut self,
-        file: usize,
-        segment: &Segment,
-        messages: &mut VecDeque<BagMessage>,
-    ) -> Result<(), BagError> {
+    /// Also where this fails, `loaded` has what came before.
+    fn load(&mut self, file: usize, segment: &Segment, loaded: &mut Loaded) -> Result<(), BagError> {
         let (Some(index), Some(map)) = (self.reader.files.get(file), self.reader.channel_maps.get(file))
         else {
             return Ok(());
@@ -135,21 +155,24 @@ impl<'a> Messages<'a> {
                 limit: crate::RECORD_LIMIT as u64,
             });
         }
-        let bytes = read_at(handle, path, segment.offset, segment.length)?;
-        let records = open_segment(segment.kind, &bytes)
+        let mut bytes = self.unpacker.buffer();
+        read_into(handle, path, segment.offset, segment.length, &mut bytes)?;
+        let records;
+        (loaded.bytes, records) = open_segment(segment.kind, bytes, &mut self.unpacker)
             .map_err(|reason| BagError::damaged(path, segment.offset, format!("chunk: {reason}")))?;
         let mut taken = Taken {
             channels: self.reader.channels(),
+            wanted: &self.wanted,
             map,
+            base: records.start,
             left: segment.messages.unwrap_or(u64::MAX),
             undeclared: BTreeMap::new(),
             packed: None,
-            bytes: 0,
-            messages,
+            entries: &mut loaded.entries,
         };
-        let outcome = plain_records(&records, |opcode, body| taken.take(opcode, body));
-        let Taken { undeclared, packed, bytes, .. } = taken;
-        self.held_bytes = self.held_bytes.saturating_add(bytes);
+        let records = loaded.bytes.get(records).unwrap_or_default();
+        let outcome = placed_records(records, |at, opcode, body| taken.take(at, opcode, body));
+        let Taken { undeclared, packed, .. } = taken;
         if let Some(reason) = packed {
             self.errors.push_back(BagError::damaged(path, segment.offset, reason));
         }
@@ -167,46 +190,120 @@ impl<'a> Messages<'a> {
     }
 }
 
-/// The records of a segment.
-fn open_segment(kind: Kind, bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
+/// The records of a segment: bytes, and where in them.
+fn open_segment(
+    kind: Kind,
+    bytes: Vec<u8>,
+    unpacker: &mut Unpacker,
+) -> Result<(Vec<u8>, Range<usize>), String> {
+    if kind == Kind::Plain {
+        let all = 0..bytes.len();
+        return Ok((bytes, all));
+    }
     let body = bytes.get(RECORD_HEADER..).ok_or("it is shorter than a record")?;
-    match kind {
-        Kind::Plain => Ok(Cow::Borrowed(bytes)),
-        Kind::CutChunk => {
-            let header = ChunkHeader::parse(body)?;
-            let data = body.get(header.header_bytes..).unwrap_or_default();
-            Ok(chunk::open_cut(&header, data))
+    let header = ChunkHeader::parse(body);
+    // Of a broken opcode a right CRC makes up for.
+    let is_chunk = bytes.first() == Some(&op::CHUNK) || header.as_ref().is_ok_and(|h| h.crc != 0);
+    if kind == Kind::Chunk && !is_chunk {
+        return Err("there is none where one should be".into());
+    }
+    let header = header?;
+    let records = if kind == Kind::CutChunk {
+        chunk::open_cut(&header, body.get(header.header_bytes..).unwrap_or_default())
+    } else {
+        unpacker.open(body)?
+    };
+    match records {
+        Cow::Owned(records) => {
+            unpacker.keep(bytes);
+            let all = 0..records.len();
+            Ok((records, all))
         }
-        Kind::Chunk => {
-            let is_chunk = bytes.first() == Some(&op::CHUNK);
-            // Of a broken opcode a right CRC makes up for.
-            if !is_chunk && !ChunkHeader::parse(body).is_ok_and(|h| h.crc != 0) {
-                return Err("there is none where one should be".into());
+        // Stored as they are, behind the header.
+        Cow::Borrowed(records) => {
+            let start = RECORD_HEADER.saturating_add(header.header_bytes);
+            let place = start..start.saturating_add(records.len());
+            Ok((bytes, place))
+        }
+    }
+}
+
+/// A segment in memory, with what is still to be handed out of it.
+#[derive(Default)]
+struct Loaded {
+    bytes: Vec<u8>,
+    entries: VecDeque<Entry>,
+}
+
+/// A message in a segment.
+struct Entry {
+    channel: usize,
+    sequence: u32,
+    log_time_ns: u64,
+    publish_time_ns: u64,
+    data: Data,
+}
+
+enum Data {
+    /// Stored as it is.
+    At(Range<usize>),
+    /// It was compressed by itself.
+    Unpacked(Vec<u8>),
+}
+
+impl Loaded {
+    fn held_bytes(&self) -> usize {
+        let unpacked = |entry: &Entry| match &entry.data {
+            Data::At(_) => 0,
+            Data::Unpacked(bytes) => bytes.len(),
+        };
+        self.entries.iter().map(unpacked).fold(self.bytes.len(), usize::saturating_add)
+    }
+
+    /// The message, and the bytes that are no longer held.
+    fn pop(&mut self) -> Option<(BagMessage, usize)> {
+        let entry = self.entries.pop_front()?;
+        let (data, released) = match entry.data {
+            Data::At(place) => (self.bytes.get(place).unwrap_or_default().to_vec(), 0),
+            Data::Unpacked(bytes) => {
+                let size = bytes.len();
+                (bytes, size)
             }
-            chunk::open(body)
-        }
+        };
+        let message = BagMessage {
+            channel: entry.channel,
+            sequence: entry.sequence,
+            log_time_ns: entry.log_time_ns,
+            publish_time_ns: entry.publish_time_ns,
+            data,
+        };
+        Some((message, released))
     }
 }
 
 /// Messages on their way out of a segment.
 struct Taken<'a> {
     channels: &'a [Channel],
+    wanted: &'a [bool],
+    /// Where in the segment's bytes its records begin.
+    base: usize,
     map: &'a BTreeMap<u16, usize>,
     left: u64,
     /// Messages by undeclared channel.
     undeclared: BTreeMap<u16, u64>,
     /// Why a compressed message could not be had; the first of them.
     packed: Option<String>,
-    bytes: usize,
-    messages: &'a mut VecDeque<BagMessage>,
+    entries: &'a mut VecDeque<Entry>,
 }
 
 impl Taken<'_> {
-    fn take(&mut self, opcode: u8, body: &[u8]) -> Result<Next, String> {
+    /// `at` tells where among the records the body is.
+    fn take(&mut self, at: usize, opcode: u8, body: &[u8]) -> Result<Next, String> {
         if opcode != op::MESSAGE {
             return Ok(Next::Continue);
         }
-        let (id, mut message) = parse_message(body).ok_or("a message record that is too short")?;
+        let record = parse_message(body).ok_or("a message record that is too short")?;
+        let id = record.channel;
         self.left = self.left.saturating_sub(1);
         let next = if self.left == 0 { Next::Stop } else { Next::Continue };
         let Some(channel) = self.map.get(&id) else {
@@ -214,23 +311,31 @@ impl Taken<'_> {
             *count = count.saturating_add(1);
             return Ok(next);
         };
-        let declared = self.channels.get(*channel);
-        let is_cdr = declared.is_some_and(|c| c.message_encoding == "cdr");
-        if is_cdr && message.data.starts_with(ZSTD_MAGIC) {
-            match unpack_message(&message.data) {
-                Ok(data) => message.data = data,
+        if self.wanted.get(*channel) != Some(&true) {
+            return Ok(next);
+        }
+        let start = self.base.saturating_add(at).saturating_add(MESSAGE_HEADER);
+        let mut data = Data::At(start..start.saturating_add(record.data.len()));
+        if record.data.starts_with(ZSTD_MAGIC)
+            && let Some(declared) = self.channels.get(*channel).filter(|c| c.message_encoding == "cdr")
+        {
+            match unpack_message(record.data) {
+                Ok(bytes) => data = Data::Unpacked(bytes),
                 Err(reason) => {
-                    let topic = declared.map(|c| c.topic.as_str()).unwrap_or_default();
-                    let time = message.log_time_ns;
+                    let (topic, time) = (&declared.topic, record.log_time_ns);
                     self.packed
                         .get_or_insert(format!("a compressed message of {topic} at {time} ns: {reason}"));
                     return Ok(next);
                 }
             }
         }
-        message.channel = *channel;
-        self.bytes = self.bytes.saturating_add(message.data.len());
-        self.messages.push_back(message);
+        self.entries.push_back(Entry {
+            channel: *channel,
+            sequence: record.sequence,
+            log_time_ns: record.log_time_ns,
+            publish_time_ns: record.publish_time_ns,
+            data,
+        });
         Ok(next)
     }
 }
@@ -252,15 +357,17 @@ impl Iterator for Messages<'_> {
             return Some(Err(error));
         }
         let Reverse((_, rank)) = self.heads.pop()?;
-        let queue = self.loaded.get_mut(&rank)?;
-        let message = queue.pop_front()?;
-        match queue.front() {
+        let loaded = self.loaded.get_mut(&rank)?;
+        let (message, mut released) = loaded.pop()?;
+        match loaded.entries.front() {
             Some(following) => self.heads.push(Reverse((following.log_time_ns, rank))),
             None => {
-                self.loaded.remove(&rank);
+                let Loaded { bytes, .. } = self.loaded.remove(&rank).unwrap_or_default();
+                released = released.saturating_add(bytes.len());
+                self.unpacker.keep(bytes);
             }
         }
-        self.held_bytes = self.held_bytes.saturating_sub(message.data.len());
+        self.held_bytes = self.held_bytes.saturating_sub(released);
         Some(Ok(message))
     }
 }
@@ -269,4 +376,11 @@ impl FusedIterator for Messages<'_> {}
 
 fn segment(reader: &BagReader, file: usize, index: usize) -> Option<&Segment> {
     reader.files.get(file)?.segments.get(index)
+}
+
+/// Whether a segment may have messages that are wanted, or that are of no declared channel, which is told.
+fn may_have(reader: &BagReader, file: usize, index: usize, wanted: &[bool]) -> bool {
+    let Some(listed) = segment(reader, file, index).and_then(|s| s.channels.as_deref()) else { return true };
+    let Some(map) = reader.channel_maps.get(file) else { return true };
+    listed.iter().any(|id| map.get(id).is_none_or(|channel| wanted.get(*channel) == Some(&true)))
 }

@@ -165,7 +165,13 @@ impl BagReader {
 
     /// All messages, read piece by piece. An item that is an error tells of a part that was lost; what follows it is good.
     pub fn messages(&self, order: Order) -> Messages<'_> {
-        Messages::new(self, order)
+        Messages::new(self, order, vec![true; self.channels.len()])
+    }
+
+    /// As [`Self::messages`], of those channels only that are `wanted`. Where a sound summary tells which channels a chunk has
+    /// messages of, a chunk without any that is wanted is not read, and not checked.
+    pub fn messages_of(&self, order: Order, wanted: impl FnMut(&Channel) -> bool) -> Messages<'_> {
+        Messages::new(self, order, self.channels.iter().map(wanted).collect())
     }
 
     /// Number of messages, as the summaries say or as they were counted.

@@ -56,6 +56,8 @@ pub(crate) struct ChunkIndex {
     pub length: u64,
     /// Bytes of the message indexes behind it.
     pub indexes_length: u64,
+    /// Ids of the channels that it has messages of; none when it does not say.
+    pub channels: Box<[u16]>,
 }
 
 /// What there is.
@@ -111,8 +113,14 @@ fn channel<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {
 fn chunk_index<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {
     let (start_ns, _) = (f.long()?, f.long()?);
     let (offset, length) = (f.long()?, f.long()?);
-    f.bytes()?;
-    Ok(Record::ChunkIndex(ChunkIndex { start_ns, offset, length, indexes_length: f.long()? }))
+    let mut list = Fields(f.bytes()?);
+    let mut channels = Vec::new();
+    while !list.0.is_empty() {
+        channels.push(list.short()?);
+        list.long()?;
+    }
+    let channels = channels.into_boxed_slice();
+    Ok(Record::ChunkIndex(ChunkIndex { start_ns, offset, length, indexes_length: f.long()?, channels }))
 }
 
 fn attachment_index<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {

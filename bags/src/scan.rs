@@ -10,7 +10,7 @@
 //! outside chunks have no CRC of their own: such a message counts when a record follows where its length says.
 
 use crate::RECORD_LIMIT;
-use crate::chunk::{self, ChunkHeader, HEADER_LIMIT, Packing};
+use crate::chunk::{self, ChunkHeader, HEADER_LIMIT, Packing, Unpacker};
 use crate::error::BagError;
 use crate::framing::{
     MAGIC, Next, RECORD_HEADER, kind_name, message_head, op, plain_records, plausible, record_header,
@@ -40,6 +40,7 @@ pub(crate) struct Scan<'a> {
     pub data_end: u64,
     /// Bytes that may still be looked at again.
     pub work_left: u64,
+    unpacker: Unpacker,
     /// Whether there are chunks in this file, once it is known.
     chunked: Option<bool>,
     /// Since the last loss no chunk has checked out.
@@ -66,6 +67,7 @@ impl Builder {
             window: Window::default(),
             data_end: length,
             work_left: crate::resync::work_limit(length),
+            unpacker: Unpacker::default(),
             chunked: None,
             in_doubt: false,
             unchecked: 0,
@@ -285,9 +287,10 @@ impl Scan<'_> {
             }
             let body = read_at(self.file, &self.path, body_at, end - body_at)?;
             self.work_left = self.work_left.saturating_sub(end - body_at);
-            match chunk::open(&body) {
+            match self.unpacker.open(&body) {
                 Ok(records) if header.crc != 0 || ends.inner == ends.outer => {
                     let tally = self.take_records(&records, offset);
+                    self.unpacker.take_back(records);
                     self.add_segment(Kind::Chunk, offset, end - offset, &tally);
                     self.in_doubt = false;
                     return self.after_chunk(offset, end, &ends);
@@ -406,7 +409,14 @@ impl Scan<'_> {
         }
         self.builder.widen_bounds(tally.start_ns, tally.end_ns);
         let (start_ns, messages) = (tally.start_ns, Some(tally.messages));
-        self.builder.index.segments.push(Segment { kind, offset, length, start_ns, messages });
+        self.builder.index.segments.push(Segment {
+            kind,
+            offset,
+            length,
+            start_ns,
+            messages,
+            channels: None,
+        });
     }
 
     /// Opcode and length at `offset`; `None` where the file ends before.

@@ -31,6 +31,8 @@ struct Lists {
     chunks: Vec<ChunkIndex>,
     statistics: Option<Statistics>,
     metadata_at: Vec<(u64, u64)>,
+    /// A CRC covers all this.
+    covered: bool,
 }
 
 impl Builder {
@@ -66,7 +68,8 @@ impl Builder {
             return Ok(Summary::Incomplete);
         }
         let records = summary.get(..summary.len().saturating_sub(FOOTER_BYTES as usize)).unwrap_or_default();
-        let lists = self.read_lists(records, start)?;
+        let mut lists = self.read_lists(records, start)?;
+        lists.covered = summary_crc != 0;
         self.take_lists(file, lists, start, data_end_at)
     }
 
@@ -129,7 +132,7 @@ impl Builder {
         }
         lists.chunks.sort_by_key(|c| c.offset);
         let mut gaps = Gaps { at: MAGIC.len() as u64, records: 0 };
-        for chunk in &lists.chunks {
+        for chunk in &mut lists.chunks {
             let (offset, size) = (chunk.offset, chunk.length);
             let end = offset.checked_add(size).filter(|end| *end <= data_end_at);
             let end =
@@ -149,6 +152,11 @@ impl Builder {
                 length: size,
                 start_ns: chunk.start_ns,
                 messages: None,
+                // A list that no CRC covers does not keep anyone from looking.
+                channels: lists
+                    .covered
+                    .then(|| std::mem::take(&mut chunk.channels))
+                    .filter(|c| !c.is_empty()),
             });
         }
         if !gaps.walk(self, file, data_end_at)? {

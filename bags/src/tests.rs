@@ -95,6 +95,56 @@ fn what_was_written_comes_back() {
     }
 }
 
+/// Runs of both topics, so that most chunks have one of them only; the places of the chunks, and of which topics they are.
+fn in_turns(path: &Path, compression: Compression) -> Vec<(usize, Vec<u16>)> {
+    let mut writer = BagWriter::create(path, &small_chunks(compression)).unwrap();
+    let ids = ["/a", "/b"].map(|t| writer.add_channel(t, "std_msgs/msg/Bool", "bool data", "").unwrap());
+    for i in 0..1000_u32 {
+        writer.write(ids[i as usize / 250 % 2], i, u64::from(i), 0, &payload(i)).unwrap();
+    }
+    writer.finish().unwrap();
+    let bytes = fs::read(path).unwrap();
+    let summary = mcap::Summary::read(&bytes).unwrap().unwrap();
+    let topics = |c: &mcap::records::ChunkIndex| c.message_index_offsets.keys().copied().collect();
+    summary.chunk_indexes.iter().map(|c| (c.chunk_start_offset as usize, topics(c))).collect()
+}
+
+#[test]
+fn chunks_without_a_wanted_topic_are_not_read() {
+    for compression in [Compression::None, Compression::Zstd] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.mcap");
+        let chunks = in_turns(&path, compression);
+        let reader = BagReader::open(&path).unwrap();
+        let of = |reader: &BagReader, topic: &str, order| {
+            let items: Vec<_> = reader.messages_of(order, |c| c.topic == topic).collect();
+            let errors = items.iter().filter(|i| i.is_err()).count();
+            (items.into_iter().flatten().map(|m| m.sequence).collect::<Vec<_>>(), errors)
+        };
+        let turn = |topic| (0..1000).filter(|i| i / 250 % 2 == topic).collect::<Vec<_>>();
+        for order in [Order::File, Order::LogTime] {
+            assert_eq!(of(&reader, "/a", order), (turn(0), 0));
+            assert_eq!(of(&reader, "/b", order), (turn(1), 0));
+            assert_eq!(of(&reader, "/c", order), (vec![], 0));
+        }
+        let only = |id: u16| chunks.iter().find(|(_, topics)| *topics == [id]).unwrap().0;
+        let first = chunks[0].1[0];
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[only(first) + 100] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let reader = BagReader::open(&path).unwrap();
+        let (lost, errors) = of(&reader, "/a", Order::LogTime);
+        assert!(lost.len() < 500 && errors == 1, "a chunk of /a is broken");
+        assert_eq!(of(&reader, "/b", Order::LogTime), (turn(1), 0), "and is not read for /b");
+        // Without the summary's CRC nobody vouches for the list of topics.
+        let end = bytes.len() - 12;
+        bytes[end..end + 4].fill(0);
+        fs::write(&path, &bytes).unwrap();
+        let reader = BagReader::open(&path).unwrap();
+        assert_eq!(of(&reader, "/b", Order::LogTime), (turn(1), 1));
+    }
+}
+
 #[test]
 fn a_folder_has_the_metadata_that_rosbag2_wants() {
     let dir = tempfile::tempdir().unwrap();

@@ -107,12 +107,38 @@ fn message(
         }
         out.push_str("}\n");
     }
+    cdr(out, package, name, definition);
     let text = full_definition(package, name, catalogue);
     let _ = writeln!(
         out,
         "impl crate::Message for {name} {{\n    const TYPE_NAME: &'static str = \"{package}/msg/{name}\";\n    const DEFINITION: &'static str = {text:?};\n}}"
     );
     Ok(())
+}
+
+/// Reading and writing, field by field.
+fn cdr(out: &mut String, package: &str, name: &str, definition: &Definition) {
+    let mut fields: Vec<(String, String)> = definition
+        .fields
+        .iter()
+        .map(|field| (format!("r#{}", field.name), rust_type(field, package)))
+        .collect();
+    if fields.is_empty() {
+        fields.push(("structure_needs_at_least_one_member".to_owned(), "u8".to_owned()));
+    }
+    let (mut least, mut read, mut write) = (String::new(), String::new(), String::new());
+    for (index, (field, kind)) in fields.iter().enumerate() {
+        let plus = if index > 0 { " + " } else { "" };
+        let _ = write!(least, "{plus}<{kind} as crate::Cdr>::LEAST");
+        let _ = writeln!(read, "            {field}: crate::Cdr::read(reader)?,");
+        let _ = writeln!(write, "        crate::Cdr::write(&self.{field}, writer);");
+    }
+    let _ = writeln!(
+        out,
+        "impl crate::Cdr for {name} {{\n    const LEAST: usize = {least};\n    \
+         fn read(reader: &mut crate::Reader<'_>) -> Result<Self, crate::Misfit> {{\n        Ok(Self {{\n{read}        }})\n    }}\n    \
+         fn write(&self, writer: &mut crate::Writer<'_>) {{\n{write}    }}\n}}"
+    );
 }
 
 fn check_known(field: &Field, package: &str, name: &str, catalogue: &Catalogue) -> Result<(), Error> {
@@ -145,11 +171,10 @@ fn rust_type(field: &Field, package: &str) -> String {
     }
 }
 
-/// Serde needs help with long arrays; bytes travel in one piece.
+/// Serde needs help with long arrays.
 fn attribute(field: &Field) -> Option<&'static str> {
-    match (&field.array, &field.base) {
-        (Array::Fixed(count), _) if *count > 32 => Some("#[serde(with = \"::serde_big_array::BigArray\")]"),
-        (Array::Sequence, Base::Primitive("u8")) => Some("#[serde(with = \"::serde_bytes\")]"),
+    match &field.array {
+        Array::Fixed(count) if *count > 32 => Some("#[serde(with = \"::serde_big_array::BigArray\")]"),
         _ => None,
     }
 }

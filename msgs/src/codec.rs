@@ -1,52 +1,29 @@
 //! Plain CDR (OMG DDS-RTPS 2.5, clause 10; XCDR version 1) as ROS 2's default middlewares use it.
 
 use crate::Message;
-use byteorder::{BigEndian, LittleEndian};
+use crate::cdr::{HEADER_BYTES, Misfit, PADDING, Reader, Writer};
 
 /// Representation identifier and options of plain little-endian CDR.
-const HEADER_LE: [u8; 4] = [0, 1, 0, 0];
-/// RTPS pads a payload to this many bytes. We do so ourselves, so that a message has the same bytes, and the same digest,
-/// before and after it has been on the wire.
-const ALIGNMENT: usize = 4;
-/// Up to this many bytes may follow a message.
-const TRAILING_LIMIT: usize = ALIGNMENT - 1;
+const HEADER_LE: [u8; HEADER_BYTES] = [0, 1, 0, 0];
+/// Most messages fit into so many bytes.
+const ROOM: usize = 256;
 
 /// Why bytes are no such message, or a message no bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    /// No header.
-    #[error("{type_name}: {length} bytes are too few for a CDR header")]
-    TooShort {
+    /// The bytes do not fit the type.
+    #[error("{type_name}: {misfit}")]
+    Misfit {
         /// Expected type.
         type_name: &'static str,
-        /// Bytes there are.
-        length: usize,
+        /// What is wrong, and where.
+        misfit: Misfit,
     },
-    /// Another representation than plain CDR.
-    #[error("{type_name}: representation identifier {identifier:#06x} is not plain CDR")]
-    Representation {
-        /// Expected type.
+    /// A sequence or text is longer than 32 bits can tell.
+    #[error("{type_name}: a sequence or text of more than {} elements", u32::MAX)]
+    TooLong {
+        /// Type of the message.
         type_name: &'static str,
-        /// First two bytes.
-        identifier: u16,
-    },
-    /// The content does not fit the type.
-    #[error("{type_name}: {reason}")]
-    Content {
-        /// Expected type.
-        type_name: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
-    /// More bytes than the type takes.
-    #[error("{type_name}: {surplus} bytes are left over at offset {offset}")]
-    Surplus {
-        /// Expected type.
-        type_name: &'static str,
-        /// Where they begin.
-        offset: usize,
-        /// How many.
-        surplus: usize,
     },
 }
 
@@ -55,7 +32,7 @@ pub enum CodecError {
 /// # Errors
 /// When a sequence is longer than 32 bits can tell.
 pub fn encode<T: Message>(message: &T) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(ROOM);
     encode_into(message, &mut bytes)?;
     Ok(bytes)
 }
@@ -67,9 +44,12 @@ pub fn encode<T: Message>(message: &T) -> Result<Vec<u8>, CodecError> {
 pub fn encode_into<T: Message>(message: &T, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
     bytes.clear();
     bytes.extend_from_slice(&HEADER_LE);
-    let content = cdr_encoding::to_writer::<T, LittleEndian, _>(&mut *bytes, message);
-    content.map_err(|e| CodecError::Content { type_name: T::TYPE_NAME, reason: e.to_string() })?;
-    bytes.resize(bytes.len().next_multiple_of(ALIGNMENT), 0);
+    let mut writer = Writer::new(bytes);
+    message.write(&mut writer);
+    if writer.too_long() {
+        return Err(CodecError::TooLong { type_name: T::TYPE_NAME });
+    }
+    bytes.resize(bytes.len().next_multiple_of(PADDING), 0);
     Ok(())
 }
 
@@ -78,30 +58,20 @@ pub fn encode_into<T: Message>(message: &T, bytes: &mut Vec<u8>) -> Result<(), C
 /// # Errors
 /// When the header is not plain CDR, or the content does not fit the type exactly.
 pub fn decode<T: Message>(bytes: &[u8]) -> Result<T, CodecError> {
-    let type_name = T::TYPE_NAME;
-    let Some((&[first, second, _, _], content)) = bytes.split_first_chunk::<4>() else {
-        return Err(CodecError::TooShort { type_name, length: bytes.len() });
-    };
-    let result = match (first, second) {
-        (0, 1) => cdr_encoding::from_bytes::<T, LittleEndian>(content),
-        (0, 0) => cdr_encoding::from_bytes::<T, BigEndian>(content),
-        _ => {
-            let identifier = u16::from_be_bytes([first, second]);
-            return Err(CodecError::Representation { type_name, identifier });
-        }
-    };
-    let (message, used) = result.map_err(|e| CodecError::Content { type_name, reason: e.to_string() })?;
-    let surplus = content.len().saturating_sub(used);
-    if surplus > TRAILING_LIMIT {
-        return Err(CodecError::Surplus { type_name, offset: used + HEADER_LE.len(), surplus });
-    }
+    read(bytes).map_err(|misfit| CodecError::Misfit { type_name: T::TYPE_NAME, misfit })
+}
+
+fn read<T: Message>(bytes: &[u8]) -> Result<T, Misfit> {
+    let mut reader = Reader::open(bytes)?;
+    let message = T::read(&mut reader)?;
+    reader.finish()?;
     Ok(message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{definition_of, nav_msgs, outrider_msgs, sensor_msgs, std_msgs};
+    use crate::{definition_of, nav_msgs, outrider_msgs, sensor_msgs, std_msgs, tf2_msgs};
     use proptest::prelude::*;
 
     #[test]
@@ -135,7 +105,64 @@ mod tests {
         let mut bytes = encode(&sensor_msgs::LaserScan::default()).unwrap();
         let at = bytes.len() - 8;
         bytes[at..at + 4].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert!(matches!(decode::<sensor_msgs::LaserScan>(&bytes), Err(CodecError::Content { .. })));
+        let refused = decode::<sensor_msgs::LaserScan>(&bytes).unwrap_err();
+        let misfit = Misfit::Count { offset: at, count: u32::MAX as usize, left: 4 };
+        assert_eq!(refused, CodecError::Misfit { type_name: "sensor_msgs/msg/LaserScan", misfit });
+        // 60 million claimed messages of at least 100 bytes each, with 60 MB behind the claim.
+        let mut bytes = vec![0; 60_000_000];
+        bytes[1] = 1;
+        bytes[4..8].copy_from_slice(&60_000_000_u32.to_le_bytes());
+        let refused = decode::<tf2_msgs::TFMessage>(&bytes).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "tf2_msgs/msg/TFMessage: 60000000 elements are claimed at offset 4, 59999992 bytes are there"
+        );
+    }
+
+    #[test]
+    fn numbers_are_aligned_and_may_come_in_either_byte_order() {
+        let grid = outrider_msgs::Grid {
+            cost: vec![1, 2, 3],
+            distance_sq: vec![0x0102, 0xfffe],
+            origin_x: -2.5,
+            ..Default::default()
+        };
+        let little = encode(&grid).unwrap();
+        // The costs, padding, and both distances behind their count.
+        assert_eq!(little[little.len() - 12..], [1, 2, 3, 0, 2, 0, 0, 0, 2, 1, 0xfe, 0xff]);
+        let mut big = little.clone();
+        big[1] = 0;
+        // Behind the header: stamp, empty frame, sequence, resolution, width, height, origin.
+        let mut at = HEADER_BYTES;
+        for widths in [&[4, 4, 4][..], &[8, 8, 4, 4, 8, 8, 4], &[4, 2, 2]] {
+            for width in widths {
+                big[at..at + width].reverse();
+                at += width;
+            }
+            // The empty frame, or the costs, and padding.
+            at += 4;
+        }
+        assert_eq!(decode::<outrider_msgs::Grid>(&big).unwrap(), grid);
+    }
+
+    #[test]
+    fn misfits_tell_the_offset() {
+        let scan = sensor_msgs::LaserScan { ranges: vec![1.0; 4], ..Default::default() };
+        let mut bytes = encode(&scan).unwrap();
+        bytes.truncate(bytes.len() - 5);
+        let text = decode::<sensor_msgs::LaserScan>(&bytes).unwrap_err().to_string();
+        assert_eq!(
+            text,
+            "sensor_msgs/msg/LaserScan: 4 elements are claimed at offset 48, 15 bytes are there"
+        );
+        let text = decode::<std_msgs::Bool>(&[0, 1, 0, 0, 7]).unwrap_err().to_string();
+        assert_eq!(text, "std_msgs/msg/Bool: 7 at offset 4 is no truth value");
+        let text = decode::<std_msgs::Header>(&[0, 1, 0, 0, 1, 0, 0, 0, 2, 0]).unwrap_err().to_string();
+        assert_eq!(text, "std_msgs/msg/Header: 4 bytes are needed at offset 8, 2 are there");
+        let mut bytes = encode(&std_msgs::Header { frame_id: "map".into(), ..Default::default() }).unwrap();
+        bytes[17] = 0xff;
+        let text = decode::<std_msgs::Header>(&bytes).unwrap_err().to_string();
+        assert_eq!(text, "std_msgs/msg/Header: text at offset 16 is not UTF-8 from its byte 1 on");
     }
 
     #[test]

@@ -1,14 +1,19 @@
 //! Rust structs of the ROS messages that Outrider speaks, generated from their `.msg` files, and their one encoding.
 //!
 //! Live, bag and replay share [`encode`] and [`decode`]: plain CDR, little endian, behind the four-byte header of RTPS.
+//! Messages of other types are taken apart by the definition that comes with them ([`Schema`]).
 //! This crate never knows topics, nodes or what a message is used for.
 
+mod cdr;
 mod codec;
+mod schema;
 
+pub use cdr::{Cdr, Misfit, Reader, Writer};
 pub use codec::{CodecError, decode, encode, encode_into};
+pub use schema::{FieldMisfit, Head, Path, Schema, Tree, Value};
 
 /// A generated message.
-pub trait Message: serde::Serialize + serde::de::DeserializeOwned {
+pub trait Message: Cdr + serde::Serialize + serde::de::DeserializeOwned {
     /// Full name, as `sensor_msgs/msg/LaserScan`.
     const TYPE_NAME: &'static str;
     /// The text of its definition and of everything it contains, as `ros2msg` schemas have it.

@@ -264,7 +264,7 @@ fn a_node_is_run_from_topics() {
     let mut evidence = sound();
     evidence.retain(|topic, _, _| !topic.ends_with("/journal"));
     let mut infos = Vec::new();
-    let _ = evidence.read(&mut |record| {
+    let _ = evidence.read(&|_, _| true, &mut |record| {
         if record.type_name == "outrider_msgs/msg/NodeInfo" {
             infos.push(
                 outrider_msgs::decode::<outrider_msgs::outrider_msgs::NodeInfo>(&record.bytes).unwrap(),

@@ -256,9 +256,10 @@ impl Pass<'_> {
 
     /// `within`: offset of the message's record within the chunk that is open.
     fn message(&mut self, offset: u64, within: Option<u64>, body: &[u8]) {
-        let Some((id, message)) = parse_message(body) else {
+        let Some(record) = parse_message(body) else {
             return self.find(offset, None, "a message record that is too short");
         };
+        let (id, message) = (record.channel, record.to_message(usize::MAX));
         let time_ns = message.log_time_ns;
         if let (Some(within), Some(chunk)) = (within, &mut self.current) {
             let (start, end) = chunk.times_ns.unwrap_or((time_ns, time_ns));

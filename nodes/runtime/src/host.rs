@@ -103,6 +103,10 @@ pub trait HostedNode {
     fn outputs(&self) -> &[Topic];
     /// Hands it a message that arrived at `received`, to be consumed by the next step.
     fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]);
+    /// As [`Self::deliver`], for who has the [`payload_digest`] of `bytes` already.
+    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], _digest: u64) {
+        self.deliver(input, received, bytes);
+    }
     /// Consumes what was delivered. Outputs go to `sink`; the journal record of the step comes back, its duration zero.
     fn step(&mut self, now: Now, sink: &mut Sink) -> Tick;
     /// Something was delivered that no step has consumed.
@@ -168,16 +172,16 @@ impl<B: Binding> HostedNode for Host<B> {
     }
 
     fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
+        self.deliver_digested(input, received, bytes, payload_digest(bytes));
+    }
+
+    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
         let (Some(topic), Ok(index)) = (self.inputs.get(input), u16::try_from(input)) else { return };
         if self.consumed.len() >= PENDING_LIMIT {
             self.overflowed += 1;
             return;
         }
-        self.consumed.push(TickInput {
-            input: index,
-            digest: payload_digest(bytes),
-            received: received.nanos(),
-        });
+        self.consumed.push(TickInput { input: index, digest, received: received.nanos() });
         match self.binding.decode(input, bytes) {
             Ok(decoded) => {
                 if let (Some((boot, number)), Some(counter)) = (decoded.sequence, self.losses.get_mut(input))

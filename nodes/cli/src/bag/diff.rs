@@ -1,7 +1,8 @@
 //! `outrider bag diff`: what differs between two bags, and what differed first.
 
-use super::schema::Schema;
-use super::survey::{Seen, Survey, TopicSurvey, open};
+use super::survey::{Seen, Survey, TopicSurvey, open, schemas};
+use outrider_bags::Order;
+use outrider_msgs::Schema;
 use outrider_runtime::{config, payload_digest};
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -258,21 +259,21 @@ struct Picked {
 
 /// The messages with these places on their topics.
 fn pick(path: &Path, wanted: &BTreeMap<String, usize>) -> anyhow::Result<BTreeMap<String, Picked>> {
-    let (reader, start_ns, end_ns) = open(path)?;
+    let (reader, start_ns, _) = open(path)?;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     let mut picked = BTreeMap::new();
-    Survey::pass(&reader, (start_ns, end_ns), &mut |seen: &Seen<'_>| {
-        let topic = &seen.channel.topic;
-        let Some(index) = wanted.get(topic) else { return Ok(()) };
+    let schemas = schemas(&reader);
+    // What cannot be read was told when all was read.
+    for message in reader.messages_of(Order::LogTime, |c| wanted.contains_key(&c.topic)).flatten() {
+        let Some(topic) = reader.channel(message.channel).map(|c| &c.topic) else { continue };
         let count = counts.entry(topic.clone()).or_default();
-        if count == index {
-            let t_s = seen.message.log_time_ns.saturating_sub(start_ns) as f64 / 1e9;
-            let data = seen.message.data.clone();
-            picked.insert(topic.clone(), Picked { t_s, data, schema: seen.schema.cloned() });
+        if wanted.get(topic) == Some(count) {
+            let t_s = message.log_time_ns.saturating_sub(start_ns) as f64 / 1e9;
+            let schema = schemas.get(message.channel).cloned().flatten();
+            picked.insert(topic.clone(), Picked { t_s, data: message.data, schema });
         }
         *count += 1;
-        Ok(())
-    })?;
+    }
     Ok(picked)
 }
 

@@ -1,7 +1,7 @@
 //! `outrider bag extract`: a scenario of a stretch of a bag, which runs in the simulator.
 
 use super::events::{self, Event};
-use super::survey::{Survey, open};
+use super::survey::open;
 use super::times::Stretch;
 use super::walls::walls;
 use crate::report::{GoalGiven, Recording, Trail};
@@ -76,9 +76,9 @@ pub struct Made {
 pub fn extract(args: &Args) -> anyhow::Result<Made> {
     let (reader, start_ns, end_ns) = open(&args.bag)?;
     let stretch = Stretch::new(args.from.as_deref(), args.to.as_deref(), (start_ns, end_ns))?;
-    let mut infos: Vec<NodeInfo> = Vec::new();
-    let survey = Survey::pass(&reader, (start_ns, end_ns), &mut |_| Ok(()))?;
-    infos.extend(survey.runs.values().filter_map(|r| r.info.clone()));
+    let mut infos: Vec<NodeInfo> = outrider_suite::replay::infos(&reader);
+    infos.sort_by(|a, b| (&a.node, a.boot_id).cmp(&(&b.node, b.boot_id)));
+    infos.dedup_by(|a, b| (&a.node, a.boot_id) == (&b.node, b.boot_id));
     let recording = Recording::read(&args.bag)?;
     let seconds = |ns: u64| ns.saturating_sub(start_ns) as f64 / 1e9;
     let mut maker = Maker {

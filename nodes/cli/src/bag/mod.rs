@@ -8,7 +8,6 @@ mod events;
 mod expected;
 mod extract;
 mod info;
-mod schema;
 mod signals;
 mod survey;
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! One pass over a bag: how often, how late and how completely every topic was recorded, and what ran.
 
-use super::schema::{Head, Schema};
 use anyhow::Context;
 use hdrhistogram::Histogram;
 use outrider_bags::{BagMessage, BagReader, Channel, Order};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
-use outrider_msgs::{Message, decode};
+use outrider_msgs::{Head, Message, Schema, decode};
 use outrider_runtime::LossCounter;
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,11 +1,10 @@
 //! `outrider bag verify`: everything about a bag that can be wrong.
 
-use super::schema::Schema;
 use super::yaml::Description;
 use anyhow::Context;
 use outrider_bags::{BagMessage, BagReader, Channel, FileFacts, Verified, verify_file};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
-use outrider_msgs::{Message, decode};
+use outrider_msgs::{Message, Schema, decode};
 use outrider_runtime::payload_digest;
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -139,7 +139,8 @@ pub fn run_bag(reader: &BagReader, config: Config, robot: Robot, wish: Wish) -> 
         config,
         robot,
     };
-    for message in reader.messages(Order::LogTime) {
+    let topics = ["/odom", "/scan", "/imu", "/tf_static"];
+    for message in reader.messages_of(Order::LogTime, |c| topics.contains(&c.topic.as_str())) {
         let message = message?;
         let Some(channel) = reader.channel(message.channel) else { continue };
         match channel.topic.as_str() {
@@ -160,12 +161,9 @@ pub fn run_bag(reader: &BagReader, config: Config, robot: Robot, wish: Wish) -> 
 /// When there is none that can be read.
 pub fn map_of(reader: &BagReader) -> anyhow::Result<OccupancyMap> {
     let mut found = None;
-    for message in reader.messages(Order::LogTime) {
-        let message = message?;
-        if reader.channel(message.channel).is_some_and(|c| c.topic == "/map") {
-            let map = decode(&message.data).map_err(|e| e.to_string()).and_then(convert::map_from_message);
-            found = Some(map.map_err(|e| anyhow::anyhow!("/map: {e}"))?);
-        }
+    for message in reader.messages_of(Order::LogTime, |c| c.topic == "/map") {
+        let map = decode(&message?.data).map_err(|e| e.to_string()).and_then(convert::map_from_message);
+        found = Some(map.map_err(|e| anyhow::anyhow!("/map: {e}"))?);
     }
     found.context("the bag holds no /map")
 }

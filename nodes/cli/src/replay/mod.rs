@@ -195,7 +195,8 @@ fn from_topics(
     key: Option<&Secret>,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    let infos = threads::infos(reader);
+    let mut infos = outrider_suite::replay::infos(reader);
+    infos.sort_by(|a, b| a.node.cmp(&b.node));
     let mut nodes = args.node.clone();
     if nodes.is_empty() {
         nodes = infos.iter().map(|i| i.node.clone()).collect();

@@ -1,14 +1,23 @@
-//! Every run in a thread of its own, fed by the one that reads the bag. What comes out does not depend on who is faster.
+//! Every run in a thread of its own, fed by one that joins journals and messages, which is fed by one that reads the bag. What
+//! comes out does not depend on who is faster.
 
 use super::what_if::Changes;
 use anyhow::bail;
-use outrider_bags::{BagReader, Order};
+use outrider_bags::BagReader;
 use outrider_msgs::outrider_msgs::NodeInfo;
 use outrider_runtime::Secret;
-use outrider_suite::replay::{Feed, Outcome, Ready, Source as _, Step, Stepper, Wanted, assembled, conclude};
+use outrider_suite::replay::{
+    Feed, Interest, Outcome, Ready, Record, Source as _, Step, Stepper, Wanted, assembled, conclude, infos,
+};
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle, scope};
+
+/// Messages are handed over in bunches of so many, or of so many bytes, whichever comes first.
+const READ_BUNCH: usize = 256;
+const READ_BUNCH_BYTES: usize = 1 << 20;
+/// So many bunches are read ahead; then the reading waits.
+const READ_AHEAD: usize = 4;
 
 /// Steps are handed over in bunches of so many.
 const BUNCH: usize = 64;
@@ -57,19 +66,24 @@ pub(super) fn replay(
     if let Some(node) = only.iter().find(|n| !outrider_suite::NODES.contains(&n.as_str())) {
         bail!("there is no node `{node}`; there are {:?}", outrider_suite::NODES);
     }
-    let mut feed = Feed::new(only);
+    let interest = Interest::of(only, &infos(reader));
+    let mut feed = Feed::new(interest.clone());
     let (mut damage, mut undecodable) = (Vec::new(), 0);
     let finished: Vec<Finished> = scope(|scope| {
         let mut workers: Vec<Option<Worker>> = Vec::new();
-        let unread = reader.read(&mut |record| {
+        let (sender, receiver) = sync_channel(READ_AHEAD);
+        let reading = scope.spawn(|| read(reader, &interest, sender));
+        for record in receiver.iter().flatten() {
             if let Err(error) = feed.add(record) {
                 undecodable += 1;
                 damage.extend((undecodable <= TOLD).then(|| error.to_string()));
             }
             hand_over(&mut feed, &mut workers, scope, key, changes);
-            ControlFlow::Continue(())
-        });
-        damage.extend(unread);
+        }
+        match reading.join() {
+            Ok(unread) => damage.extend(unread),
+            Err(_) => damage.push("the reading itself panicked: see above".to_owned()),
+        }
         feed.finish();
         hand_over(&mut feed, &mut workers, scope, key, changes);
         workers.resize_with(feed.summaries().len(), || None);
@@ -87,6 +101,27 @@ pub(super) fn replay(
         ));
     }
     Ok((conclude(reader, finished, &feed.summaries(), lines), damage))
+}
+
+/// Reads what is of interest, and tells what could not be read.
+fn read<'a>(reader: &'a BagReader, interest: &Interest, sender: SyncSender<Vec<Record<'a>>>) -> Vec<String> {
+    let (mut bunch, mut bytes) = (Vec::with_capacity(READ_BUNCH), 0);
+    let wants = |topic: &str, type_name: &str| interest.takes(topic, type_name);
+    let unread = reader.read(&wants, &mut |record| {
+        bytes += record.bytes.len();
+        bunch.push(record);
+        if bunch.len() < READ_BUNCH && bytes < READ_BUNCH_BYTES {
+            return ControlFlow::Continue(());
+        }
+        bytes = 0;
+        match sender.send(std::mem::replace(&mut bunch, Vec::with_capacity(READ_BUNCH))) {
+            Ok(()) => ControlFlow::Continue(()),
+            // Nobody listens any more.
+            Err(_) => ControlFlow::Break(()),
+        }
+    });
+    let _ = sender.send(bunch);
+    unread
 }
 
 fn hand_over<'scope>(
@@ -109,7 +144,7 @@ fn hand_over<'scope>(
             Ready::Start { .. } => {}
             Ready::Step { run, step } => {
                 let Some(Some(worker)) = workers.get_mut(run) else { continue };
-                worker.bunch.push(*step);
+                worker.bunch.push(step);
                 if worker.bunch.len() >= BUNCH {
                     worker.flush();
                 }
@@ -133,14 +168,4 @@ fn work(info: NodeInfo, steps: &Receiver<Vec<Step>>, key: Option<&Secret>, chang
         bunch.iter().for_each(|step| stepper.step(step));
     }
     stepper.finish()
-}
-
-/// What the bag says of the start of every node.
-pub(super) fn infos(reader: &BagReader) -> Vec<NodeInfo> {
-    let is_info =
-        |index: usize| reader.channel(index).is_some_and(|c| c.type_name == "outrider_msgs/msg/NodeInfo");
-    let messages = reader.messages(Order::LogTime).filter_map(Result::ok).filter(|m| is_info(m.channel));
-    let mut infos: Vec<NodeInfo> = messages.filter_map(|m| outrider_msgs::decode(&m.data).ok()).collect();
-    infos.sort_by(|a, b| a.node.cmp(&b.node));
-    infos
 }

@@ -3,11 +3,12 @@
 //! Open loop: after the first difference the recorded inputs are those of a world that did not see it, and prove nothing
 //! about the one that would have.
 
+use super::differences::message_differences;
 use super::feed::Step;
 use super::recorded::{Kind, OutputDifference, sequence};
 use super::stepper::{Buffers, ConsumedInput, consumed};
-use super::value::{Definition, Value, message_differences};
 use outrider_msgs::outrider_msgs::NodeInfo;
+use outrider_msgs::{Schema, Tree, Value};
 
 /// The most fields of one output that are told of the first difference.
 const LINES: usize = 12;
@@ -101,7 +102,7 @@ pub struct Effect {
     #[serde(skip)]
     info: NodeInfo,
     #[serde(skip)]
-    definitions: Vec<Option<Definition>>,
+    schemas: Vec<Option<Schema>>,
 }
 
 impl Effect {
@@ -121,18 +122,18 @@ impl Effect {
                 newest: [Vec::new(), Vec::new()],
             }
         };
-        let definition = |type_name: &String| {
+        let schema = |type_name: &String| {
             if decisive(type_name).is_empty() {
                 return None;
             }
-            Definition::parse(type_name, outrider_msgs::definition_of(type_name)?).ok()
+            Schema::parse(type_name, outrider_msgs::definition_of(type_name)?).ok()
         };
         Self {
             steps: 0,
             different: 0,
             first: None,
             topics: info.outputs.iter().zip(&info.output_types).map(topic).collect(),
-            definitions: info.output_types.iter().map(definition).collect(),
+            schemas: info.output_types.iter().map(schema).collect(),
             info: info.clone(),
         }
     }
@@ -154,8 +155,8 @@ impl Effect {
                 topic.steps += 1;
                 topic.first_tick = topic.first_tick.or(Some(step.tick.tick));
             }
-            if let Some(definition) = self.definitions.get(output).and_then(Option::as_ref) {
-                topic.note(step, &was, &is, definition);
+            if let Some(schema) = self.schemas.get(output).and_then(Option::as_ref) {
+                topic.note(step, &was, &is, schema);
             }
         }
     }
@@ -198,7 +199,7 @@ impl Effect {
 }
 
 impl TopicEffect {
-    fn note(&mut self, step: &Step, was: &[&[u8]], is: &[&[u8]], definition: &Definition) {
+    fn note(&mut self, step: &Step, was: &[&[u8]], is: &[&[u8]], schema: &Schema) {
         for (newest, messages) in self.newest.iter_mut().zip([was, is]) {
             if let Some(last) = messages.last() {
                 newest.clear();
@@ -209,12 +210,10 @@ impl TopicEffect {
         if (was.is_empty() && is.is_empty()) || was_newest == is_newest {
             return;
         }
-        let value = |bytes: &Vec<u8>| definition.decode(bytes).ok();
-        let (was, is) = (value(was_newest), value(is_newest));
+        let (was, is) = (schema.tree(was_newest).ok(), schema.tree(is_newest).ok());
         for field in &mut self.fields {
-            let pick = |value: &Option<Value>| value.as_ref().and_then(|v| v.get(&field.path)).cloned();
-            let (a, b) = (pick(&was), pick(&is));
-            let same = match (&a, &b) {
+            let (a, b) = (pick(was.as_ref(), &field.path), pick(is.as_ref(), &field.path));
+            let same = match (a, b) {
                 (Some(a), Some(b)) => a.same(b),
                 (None, None) => true,
                 _ => false,
@@ -223,25 +222,27 @@ impl TopicEffect {
                 continue;
             }
             field.steps += 1;
-            if let (Some(a), Some(b)) =
-                (a.as_ref().and_then(Value::number), b.as_ref().and_then(Value::number))
-            {
+            if let (Some(a), Some(b)) = (a.and_then(Value::number), b.and_then(Value::number)) {
                 let by = (a - b).abs();
                 field.greatest = Some(field.greatest.map_or(by, |g| g.max(by)));
             }
             if field.first.is_none() {
-                let show = |value: &Option<Value>| {
-                    value.as_ref().map_or("nothing".to_owned(), |v| shown(&self.type_name, &field.path, v))
+                let show = |value: Option<Value>| {
+                    value.map_or("nothing".to_owned(), |v| shown(&self.type_name, &field.path, v))
                 };
                 field.first = Some(FirstChange {
                     tick: step.tick.tick,
                     log_time_ns: step.log_time_ns,
-                    recorded: show(&a),
-                    other: show(&b),
+                    recorded: show(a),
+                    other: show(b),
                 });
             }
         }
     }
+}
+
+fn pick<'a>(tree: Option<&'a Tree<'_>>, path: &str) -> Option<Value<'a>> {
+    tree?.get(path)?.value()
 }
 
 fn messages(buffers: &Buffers, output: usize) -> Vec<&[u8]> {
@@ -253,7 +254,7 @@ fn decisive(type_name: &str) -> &'static [&'static str] {
 }
 
 /// Modes and states by their names.
-fn shown(type_name: &str, path: &str, value: &Value) -> String {
+fn shown(type_name: &str, path: &str, value: Value) -> String {
     let names: &[&str] = match (type_name, path) {
         ("outrider_msgs/msg/GateState", "mode") => {
             &["DISARMED", "STOPPING", "FORWARDING", "TELEOP", "E_STOP"]
@@ -264,7 +265,7 @@ fn shown(type_name: &str, path: &str, value: &Value) -> String {
         _ => &[],
     };
     let name = match value {
-        Value::Int(number) => usize::try_from(*number).ok().and_then(|n| names.get(n)),
+        Value::Unsigned(number) => usize::try_from(number).ok().and_then(|n| names.get(n)),
         _ => None,
     };
     name.map_or_else(|| value.to_string(), |name| (*name).to_owned())

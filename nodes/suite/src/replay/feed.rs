@@ -3,11 +3,12 @@
 //! Memory is bounded: a message is held for [`WINDOW_NS`] of recording time, those of latched topics as long as a late comer
 //! would still get them, and all together no more than [`HELD_LIMIT`] bytes.
 
+use super::interest::Interest;
 use super::source::Record;
-use outrider_msgs::CodecError;
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
+use outrider_msgs::{CodecError, Message as _};
 use outrider_runtime::payload_digest;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 /// A message is held so long after it was recorded: no step consumes older ones, save those of latched topics.
@@ -21,9 +22,6 @@ pub const HELD_LIMIT: usize = 512 << 20;
 /// The most steps of one run that wait, for example for its `<node>/info`; beyond it the run is given up.
 pub const WAITING_LIMIT: usize = 100_000;
 
-const TICK: &str = "outrider_msgs/msg/Tick";
-const INFO: &str = "outrider_msgs/msg/NodeInfo";
-
 /// One step with everything that it consumed.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -31,7 +29,7 @@ pub struct Step {
     pub tick: Tick,
     /// When that was recorded, ns.
     pub log_time_ns: u64,
-    /// The messages, in the order of `tick.inputs`.
+    /// The messages, in the order of `tick.inputs`: each has the digest that its input names.
     pub inputs: Vec<Arc<Vec<u8>>>,
 }
 
@@ -50,7 +48,7 @@ pub enum Ready {
         /// Which run.
         run: usize,
         /// The step.
-        step: Box<Step>,
+        step: Step,
     },
 }
 
@@ -94,7 +92,7 @@ struct Held {
 
 /// The join.
 pub struct Feed {
-    only: Vec<String>,
+    interest: Interest,
     runs: Vec<Run>,
     index: BTreeMap<(String, u64), usize>,
     held: BTreeMap<u64, Held>,
@@ -102,8 +100,6 @@ pub struct Feed {
     latched: BTreeMap<String, VecDeque<u64>>,
     held_bytes: usize,
     overflowed: u64,
-    /// Types that any node takes; everything until all nodes asked for are known.
-    wanted: Option<BTreeSet<String>>,
     ready: VecDeque<Ready>,
     now_ns: u64,
     /// When the last message was recorded, once that is known.
@@ -111,10 +107,10 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// For these nodes only; for all when there are none.
-    pub fn new(only: &[String]) -> Self {
+    /// For the nodes of this interest. Messages that it does not take need not be added.
+    pub fn new(interest: Interest) -> Self {
         Self {
-            only: only.to_vec(),
+            interest,
             runs: Vec::new(),
             index: BTreeMap::new(),
             held: BTreeMap::new(),
@@ -122,7 +118,6 @@ impl Feed {
             latched: BTreeMap::new(),
             held_bytes: 0,
             overflowed: 0,
-            wanted: None,
             ready: VecDeque::new(),
             now_ns: 0,
             end_ns: None,
@@ -136,21 +131,19 @@ impl Feed {
     pub fn add(&mut self, record: Record<'_>) -> Result<(), CodecError> {
         self.now_ns = self.now_ns.max(record.log_time_ns);
         match record.type_name {
-            TICK if !self.only.is_empty() && node_of(&record.bytes).is_some_and(|n| !self.chosen(n)) => {}
-            TICK => {
+            Tick::TYPE_NAME => {
                 let tick: Tick = outrider_msgs::decode(&record.bytes)?;
-                if self.chosen(&tick.node) {
+                if self.interest.in_node(&tick.node) {
                     self.add_tick(tick, record.log_time_ns);
                 }
             }
-            INFO => {
+            NodeInfo::TYPE_NAME => {
                 let info: NodeInfo = outrider_msgs::decode(&record.bytes)?;
-                if self.chosen(&info.node) {
+                if self.interest.in_node(&info.node) {
                     self.add_info(info);
                 }
             }
-            _ if self.wanted.as_ref().is_some_and(|w| !w.contains(record.type_name)) => {}
-            _ => self.hold(&record),
+            _ => self.hold(record),
         }
         Ok(())
     }
@@ -179,10 +172,6 @@ impl Feed {
         self.overflowed
     }
 
-    fn chosen(&self, node: &str) -> bool {
-        self.only.is_empty() || self.only.iter().any(|n| n == node)
-    }
-
     fn run(&mut self, node: &str, boot_id: u64) -> usize {
         let key = (node.to_owned(), boot_id);
         if let Some(run) = self.index.get(&key) {
@@ -201,18 +190,7 @@ impl Feed {
         entry.info = Some(info.clone());
         entry.summary.started = true;
         self.ready.push_back(Ready::Start { run, info: Box::new(info) });
-        self.note_wanted();
         self.pump(run);
-    }
-
-    /// Once every node that was asked for is known, other types are passed over.
-    fn note_wanted(&mut self) {
-        let known = |node: &String| self.runs.iter().any(|r| r.info.is_some() && r.summary.node == *node);
-        if self.only.is_empty() || !self.only.iter().all(known) {
-            return;
-        }
-        let infos = self.runs.iter().filter_map(|r| r.info.as_ref());
-        self.wanted = Some(infos.flat_map(|info| info.input_types.iter().cloned()).collect());
     }
 
     fn add_tick(&mut self, tick: Tick, log_time_ns: u64) {
@@ -233,11 +211,11 @@ impl Feed {
         }
     }
 
-    fn hold(&mut self, record: &Record<'_>) {
+    fn hold(&mut self, record: Record<'_>) {
         let (digest, now_ns) = (payload_digest(&record.bytes), self.now_ns);
         let held = self.held.entry(digest).or_insert_with(|| {
             self.held_bytes += record.bytes.len();
-            Held { bytes: record.bytes.clone(), last_ns: now_ns, latched: 0 }
+            Held { bytes: Arc::new(record.bytes.into_owned()), last_ns: now_ns, latched: 0 }
         });
         held.last_ns = now_ns;
         if record.kept > 0 {
@@ -350,17 +328,9 @@ impl Feed {
             let inputs = tick.inputs.iter().filter_map(|i| found(&i.digest)).collect();
             entry.next = tick.tick + 1;
             entry.summary.ready += 1;
-            self.ready.push_back(Ready::Step { run, step: Box::new(Step { tick, log_time_ns, inputs }) });
+            self.ready.push_back(Ready::Step { run, step: Step { tick, log_time_ns, inputs } });
         }
     }
-}
-
-/// The node that a journal record is of, without taking it apart.
-fn node_of(tick: &[u8]) -> Option<&str> {
-    let (&[0, 1, _, _], content) = tick.split_first_chunk::<4>()? else { return None };
-    let (length, text) = content.split_first_chunk::<4>()?;
-    let end = usize::try_from(u32::from_le_bytes(*length)).ok()?.checked_sub(1)?;
-    std::str::from_utf8(text.get(..end)?).ok()
 }
 
 impl Run {

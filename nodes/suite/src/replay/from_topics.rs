@@ -4,9 +4,9 @@
 //! comes out is compared as statistics.
 
 use super::source::Source;
-use super::value::{Definition, Value};
 use outrider_foundation::{Instant, Now, Stamp};
 use outrider_msgs::rosgraph_msgs::Clock;
+use outrider_msgs::{Message as _, Schema, Tree, Value};
 use outrider_runtime::HostedNode;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -67,7 +67,7 @@ pub struct FromTopics {
 struct Output {
     statistics: TopicStatistics,
     newest: Option<Vec<u8>>,
-    definition: Option<Definition>,
+    schema: Option<Schema>,
     /// By path: how often it differed, the sum and the greatest of its differences, and whether it is a number.
     fields: BTreeMap<String, (u64, f64, f64, bool)>,
 }
@@ -90,9 +90,12 @@ pub fn run_from_topics(source: &dyn Source, node: &mut dyn HostedNode, names: &N
     let mut run = Run { node, outputs: names.outputs.iter().map(output).collect(), result, ros_ahead_ns: 0 };
     let mut seen = vec![0_u64; names.inputs.len()];
     let mut started = false;
-    let damage = source.read(&mut |record| {
+    let wants = |topic: &str, type_name: &str| {
+        type_name == Clock::TYPE_NAME || names.inputs.iter().chain(&names.outputs).any(|t| t == topic)
+    };
+    let damage = source.read(&wants, &mut |record| {
         let at_ns = i64::try_from(record.log_time_ns).unwrap_or(i64::MAX);
-        if record.type_name == "rosgraph_msgs/msg/Clock"
+        if record.type_name == Clock::TYPE_NAME
             && let Ok(Clock { clock }) = outrider_msgs::decode(&record.bytes)
         {
             let ros_ns = i64::from(clock.sec).saturating_mul(1_000_000_000) + i64::from(clock.nanosec);
@@ -174,11 +177,11 @@ impl Run<'_> {
     fn compare(&mut self, output: usize, type_name: &str, definition: &str, recorded: &[u8]) {
         let Some(output) = self.outputs.get_mut(output) else { return };
         output.statistics.recorded += 1;
-        if output.definition.is_none() {
-            output.definition = Definition::parse(type_name, definition).ok();
+        if output.schema.is_none() {
+            output.schema = Schema::parse(type_name, definition).ok();
         }
-        let (Some(definition), Some(newest)) = (&output.definition, &output.newest) else { return };
-        let (Ok(was), Ok(is)) = (definition.decode(recorded), definition.decode(newest)) else { return };
+        let (Some(schema), Some(newest)) = (&output.schema, &output.newest) else { return };
+        let (Ok(was), Ok(is)) = (schema.tree(recorded), schema.tree(newest)) else { return };
         output.statistics.compared += 1;
         let mut equal = true;
         note(&mut output.fields, &mut equal, "", &was, &is);
@@ -226,11 +229,11 @@ fn note(
     fields: &mut BTreeMap<String, (u64, f64, f64, bool)>,
     equal: &mut bool,
     path: &str,
-    was: &Value,
-    is: &Value,
+    was: &Tree,
+    is: &Tree,
 ) {
     match (was, is) {
-        (Value::Fields(a), Value::Fields(b)) => {
+        (Tree::Fields(a), Tree::Fields(b)) => {
             for ((name, x), (_, y)) in a.iter().zip(b).filter(|((name, _), _)| !is_of_the_record(name)) {
                 let dot = if path.is_empty() { "" } else { "." };
                 note(fields, equal, &format!("{path}{dot}{name}"), x, y);
@@ -241,7 +244,8 @@ fn note(
             *equal = false;
             let entry = fields.entry(path.to_owned()).or_default();
             entry.0 += 1;
-            if let (Some(a), Some(b)) = (was.number(), is.number()) {
+            let number = |tree: &Tree| tree.value().and_then(Value::number);
+            if let (Some(a), Some(b)) = (number(was), number(is)) {
                 // Infinity stands for "none" in places: that it differs is told by the count.
                 let by = if (a - b).is_finite() { (a - b).abs() } else { 0.0 };
                 (entry.1, entry.2, entry.3) = (entry.1 + by, entry.2.max(by), true);

@@ -3,21 +3,23 @@
 //! [`Feed`] joins journals and messages to steps as the bag is read, a [`Stepper`] runs those of one node, and [`Replay`] puts
 //! both together in one thread; the command line gives every node a thread of its own.
 
+mod differences;
 mod effect;
 mod feed;
 mod from_topics;
+mod interest;
 mod recorded;
 mod source;
 mod stepper;
-mod value;
 
+pub use differences::{FieldDifference, differences, message_differences};
 pub use effect::{Effect, FieldEffect, FirstChange, FirstEffect, TopicEffect};
 pub use feed::{Feed, HELD_LIMIT, Ready, RunSummary, Step, WINDOW_NS};
 pub use from_topics::{FieldStatistics, FromTopics, Names, TopicStatistics, run_from_topics};
+pub use interest::{Interest, infos};
 pub use recorded::{Kind, OutputDifference, Outputs, Wanted};
-pub use source::{Evidence, Record, Source};
+pub use source::{Evidence, Record, Source, Wants};
 pub use stepper::{ConsumedInput, Difference, Outcome, Stepper};
-pub use value::{Definition, FieldDifference, Value, differences, message_differences};
 
 use crate::assemble::{AssembleError, PERMIT_KEY, assemble};
 use outrider_msgs::outrider_msgs::NodeInfo;
@@ -66,7 +68,8 @@ pub struct Replay {
 /// Replays every run, in one thread.
 pub fn replay_all(source: &dyn Source, assembler: &mut Assembler) -> Replay {
     let mut steppers: Vec<Option<Result<Stepper, Outcome>>> = Vec::new();
-    let mut feed = Feed::new(&[]);
+    let interest = Interest::of(&[], &infos(source));
+    let mut feed = Feed::new(interest.clone());
     let mut damage = Vec::new();
     let mut take = |feed: &mut Feed| {
         while let Some(ready) = feed.ready() {
@@ -88,7 +91,8 @@ pub fn replay_all(source: &dyn Source, assembler: &mut Assembler) -> Replay {
             }
         }
     };
-    let unread = source.read(&mut |record| {
+    let wants = |topic: &str, type_name: &str| interest.takes(topic, type_name);
+    let unread = source.read(&wants, &mut |record| {
         if let Err(error) = feed.add(record) {
             damage.push(error.to_string());
         }

@@ -2,8 +2,9 @@
 //! stand on the node's topics, maybe among those of others. A choice of messages that gives the recorded digest is the
 //! recorded one: that is proof. Without proof the likeliest are taken, and it is said.
 
+use super::differences::{FieldDifference, message_differences};
 use super::source::Source;
-use super::value::{Definition, FieldDifference, Value, message_differences};
+use outrider_msgs::{Schema, Tree, Value};
 use outrider_runtime::{OutputDigest, payload_digest};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -98,7 +99,7 @@ fn candidates(source: &dyn Source, wanted: &Wanted) -> Vec<Topic> {
     let index: BTreeMap<&str, usize> =
         wanted.topics.iter().enumerate().map(|(i, t)| (t.as_str(), i)).collect();
     // Damage was told when the bag was first read.
-    let _ = source.read(&mut |record| {
+    let _ = source.read(&|topic, _| index.contains_key(topic), &mut |record| {
         let Some(output) = index.get(record.topic) else { return ControlFlow::Continue(()) };
         let Some(topic) = topics.get_mut(*output) else { return ControlFlow::Continue(()) };
         if topic.type_name.is_empty() {
@@ -112,7 +113,7 @@ fn candidates(source: &dyn Source, wanted: &Wanted) -> Vec<Topic> {
         if last == Some(payload_digest(&record.bytes)) {
             topic.messages.clear();
         } else if topic.messages.len() < CANDIDATES {
-            topic.messages.push(record.bytes);
+            topic.messages.push(Arc::new(record.bytes.into_owned()));
         }
         if record.log_time_ns > to { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -249,9 +250,10 @@ pub fn sequence(type_name: &str, definition: &str, bytes: &[u8]) -> Option<Strin
     if !definition.contains("sequence") && !definition.contains("uint64 number") {
         return None;
     }
-    let value = Definition::parse(type_name, definition).ok()?.decode(bytes).ok()?;
-    match value.get("sequence").or_else(|| value.get("number")) {
-        Some(Value::Int(number)) => Some(number.to_string()),
+    let schema = Schema::parse(type_name, definition).ok()?;
+    let tree = schema.tree(bytes).ok()?;
+    match tree.get("sequence").or_else(|| tree.get("number")).and_then(Tree::value)? {
+        number @ (Value::Unsigned(_) | Value::Signed(_)) => Some(number.to_string()),
         _ => None,
     }
 }

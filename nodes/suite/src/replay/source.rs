@@ -2,8 +2,8 @@
 
 use crate::lockstep::Observed;
 use outrider_bags::{BagReader, Order};
+use std::borrow::Cow;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 /// The most places of a bag that cannot be read and are told one by one.
 const DAMAGE_TOLD: usize = 20;
@@ -22,24 +22,35 @@ pub struct Record<'a> {
     /// When it was recorded, ns.
     pub log_time_ns: u64,
     /// Its encoding.
-    pub bytes: Arc<Vec<u8>>,
+    pub bytes: Cow<'a, [u8]>,
 }
+
+/// Whether messages of a topic, with its type, are wanted.
+pub type Wants<'a> = dyn Fn(&str, &str) -> bool + 'a;
 
 /// Anything that can be read over and over, in the order of recording.
 pub trait Source {
-    /// Hands over every message until told to stop. What could not be read comes back, one sentence each.
-    fn read(&self, see: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Vec<String>;
+    /// Hands over every message that is wanted, until told to stop. What could not be read comes back, one sentence each.
+    fn read<'a>(
+        &'a self,
+        wants: &Wants<'_>,
+        see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
+    ) -> Vec<String>;
 }
 
 impl Source for BagReader {
-    fn read(&self, see: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Vec<String> {
+    fn read<'a>(
+        &'a self,
+        wants: &Wants<'_>,
+        see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
+    ) -> Vec<String> {
         let kept: Vec<usize> = self
             .channels()
             .iter()
             .map(|c| c.metadata.get("offered_qos_profiles").map_or(0, |yaml| kept(yaml)))
             .collect();
         let (mut damage, mut more) = (Vec::new(), 0);
-        for message in self.messages(Order::LogTime) {
+        for message in self.messages_of(Order::LogTime, |c| wants(&c.topic, &c.type_name)) {
             let message = match message {
                 Ok(message) => message,
                 Err(error) if damage.len() < DAMAGE_TOLD => {
@@ -58,7 +69,7 @@ impl Source for BagReader {
                 definition: &channel.definition,
                 kept: kept.get(message.channel).copied().unwrap_or(0),
                 log_time_ns: message.log_time_ns,
-                bytes: Arc::new(message.data),
+                bytes: Cow::Owned(message.data),
             };
             if see(record).is_break() {
                 break;
@@ -87,7 +98,7 @@ struct Held {
     type_name: &'static str,
     kept: usize,
     log_time_ns: u64,
-    bytes: Arc<Vec<u8>>,
+    bytes: Vec<u8>,
 }
 
 /// A run in this process, held in memory as a bag would have it.
@@ -105,7 +116,7 @@ impl Evidence {
             type_name: observed.topic.type_name,
             kept: if qos.transient_local { qos.depth as usize } else { 0 },
             log_time_ns: observed.now.ros.nanos().unsigned_abs(),
-            bytes: Arc::new(observed.bytes.to_vec()),
+            bytes: observed.bytes.to_vec(),
         });
     }
 
@@ -131,15 +142,19 @@ impl Evidence {
 }
 
 impl Source for Evidence {
-    fn read(&self, see: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Vec<String> {
-        for held in &self.held {
+    fn read<'a>(
+        &'a self,
+        wants: &Wants<'_>,
+        see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
+    ) -> Vec<String> {
+        for held in self.held.iter().filter(|held| wants(&held.topic, held.type_name)) {
             let record = Record {
                 topic: &held.topic,
                 type_name: held.type_name,
                 definition: outrider_msgs::definition_of(held.type_name).unwrap_or_default(),
                 kept: held.kept,
                 log_time_ns: held.log_time_ns,
-                bytes: held.bytes.clone(),
+                bytes: Cow::Borrowed(&held.bytes),
             };
             if see(record).is_break() {
                 break;
