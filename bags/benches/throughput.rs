@@ -1,7 +1,7 @@
 //! Measured: messages of 1 KB through the pipeline into a file, as fast as they are taken and at a recorder's rate.
 //!
 //! Arguments: after `--out` the folder to write to (default: the system's for temporary files), after `--runs` how many
-//! runs, after `--only` one setting; `--fifo` gives the thread that hands over SCHED_FIFO. What is printed is the median
+//! runs, after `--only` one setting, after `--messages` how many in place of its own number; `--fifo` gives the thread that hands over SCHED_FIFO. What is printed is the median
 //! run of each setting; the worst is that of all runs. Every run is a process of its own, so that peak memory is that of
 //! one run. The threads of the pipeline have the priority that the recorder gives them.
 //!
@@ -33,6 +33,7 @@ const QOS: &str = "- history: keep_last\n  depth: 10\n  reliability: reliable\n 
 const NICE: i32 = 5;
 const FIFO: i32 = 30;
 
+#[derive(Clone, Copy)]
 struct Setting {
     name: &'static str,
     compression: Compression,
@@ -99,8 +100,11 @@ fn main() {
     let fifo = arguments.iter().any(|a| a == "--fifo");
     let out = value("--out").map_or_else(std::env::temp_dir, PathBuf::from);
     if let Some(name) = value("--one") {
-        let setting = SETTINGS.iter().find(|s| s.name == name).unwrap();
-        return println!("{}", one(setting, &out, fifo).map(|figure| figure.to_string()).join(" "));
+        let mut setting = *SETTINGS.iter().find(|s| s.name == name).unwrap();
+        if let Some(messages) = value("--messages") {
+            setting.messages = messages.parse().unwrap();
+        }
+        return println!("{}", one(&setting, &out, fifo).map(|figure| figure.to_string()).join(" "));
     }
     let runs = value("--runs").map_or(RUNS, |text| text.parse().unwrap());
     let policy = if fifo { "SCHED_FIFO" } else { "SCHED_OTHER" };
