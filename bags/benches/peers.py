@@ -17,6 +17,8 @@ import tempfile
 import time
 
 SIZE, TOPICS, MESSAGES = 1024, 30, 200_000
+# Different messages, as in throughput.rs: more than fit into a chunk of any writer.
+POOL = 4096
 SETTINGS = tuple(f"{library}-{kind}" for kind in ("none", "zstd") for library in ("outrider", "mcap", "rosbags"))
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 OURS = ("cargo", "bench", "--quiet", "--locked", "-p", "outrider_bags", "--bench", "throughput", "--")
@@ -32,7 +34,7 @@ def payloads():
         return state >> 16
 
     messages = []
-    for _ in range(256):
+    for _ in range(POOL):
         base = 1.0 + draw() / 65_536.0
         values = [base + (draw() % 4096) * 0.00024414062 for _ in range((SIZE - 4) // 4)]
         messages.append(b"\0\1\0\0" + struct.pack(f"<{len(values)}f", *values))

@@ -27,6 +27,8 @@ use std::time::{Duration, Instant};
 /// Bytes of a message. With its record in the file it takes 31 more, which are not counted.
 const SIZE: usize = 1024;
 const TOPICS: usize = 30;
+/// Different messages: many more than fit into a chunk of any writer, for else it would compress repetitions.
+const POOL: usize = 4096;
 const RUNS: usize = 5;
 const QOS: &str = "- history: keep_last\n  depth: 10\n  reliability: reliable\n  durability: volatile\n";
 /// As the recorder has it.
@@ -91,7 +93,7 @@ fn payloads() -> Vec<Vec<u8>> {
         }
         bytes
     };
-    (0..256).map(message).collect()
+    (0..POOL).map(message).collect()
 }
 
 fn main() {

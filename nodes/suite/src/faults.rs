@@ -336,3 +336,36 @@ impl Hand {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Scenario;
+    use outrider_runtime::config;
+
+    fn parsed(faults: &str) -> Result<Scenario, String> {
+        let text = include_str!("../../../tests/scenarios/warehouse_crossing.yaml");
+        config::parse("with faults", &format!("{text}faults:\n{faults}")).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn a_fault_that_cannot_be_is_refused() {
+        let sound = parsed(
+            "  - {at_s: 1.0, for_s: 2.0, what: {frozen: odom}}\n  - {at_s: 0.0, what: e_stop_pressed}\n",
+        );
+        assert_eq!(sound.unwrap().faults.len(), 2);
+        for (fault, word) in [
+            ("{at_s: 1.0, what: {frozen: tf}}", "`tf` can be silent only"),
+            ("{at_s: 1.0, what: {not_a_number: detections}}", "`detections` can be silent only"),
+            ("{at_s: -1.0, what: e_stop_pressed}", "at_s"),
+            ("{at_s: 1.0, for_s: -1.0, what: e_stop_pressed}", "for_s"),
+            ("{at_s: 1.0, what: {node_killed: sim}}", "sim"),
+            ("{at_s: 1.0, what: {silent: sonar}}", "sonar"),
+            ("{at_s: 1.0, until: 2.0, what: e_stop_pressed}", "until"),
+        ] {
+            let error = parsed(&format!("  - {fault}\n")).unwrap_err();
+            assert!(error.contains(word), "{fault}: {error}");
+        }
+        let many = "  - {at_s: 1.0, what: e_stop_pressed}\n".repeat(super::FAULT_LIMIT + 1);
+        assert!(parsed(&many).unwrap_err().contains("101 faults, the limit is 100"));
+    }
+}
