@@ -1,12 +1,15 @@
 //! Messages gathered into chunks: the part of a bag that is made before anything is written.
 
 use crate::format::{self, ChunkHead, ChunkPlace};
+use crate::framing::{message_head, parse_message, record_header};
 use crate::writer::Compression;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The level of Zstandard.
 const LEVEL: i32 = 1;
+/// Any byte but zero: a buffer of zeros may come from the kernel as pages that are not there yet.
+const TOUCH: u8 = 0xa5;
 
 /// A message that new files repeat.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,47 +20,77 @@ pub(crate) struct Kept {
     pub data: Arc<[u8]>,
 }
 
-/// Message records under way to a chunk, and where each is.
+/// Message records under way to a chunk.
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     pub records: Vec<u8>,
-    /// Channel, log time, offset.
-    pub entries: Vec<(u16, u64, u64)>,
-    pub kept: Vec<Kept>,
+    /// How many.
+    pub messages: usize,
     /// A buffer for the chunk that is made of this.
     pub out: Vec<u8>,
 }
 
 impl Batch {
-    /// One that need not grow.
+    /// One that need not grow, and whose memory is there.
     pub(crate) fn with_room(bytes: usize) -> Self {
-        Self {
-            records: Vec::with_capacity(bytes),
-            entries: Vec::with_capacity(1024),
-            kept: Vec::new(),
-            out: Vec::new(),
-        }
+        let mut records = Vec::with_capacity(bytes);
+        records.resize(bytes, TOUCH);
+        records.clear();
+        Self { records, messages: 0, out: Vec::new() }
     }
 
-    pub(crate) fn clear(&mut self) {
+    /// Empties it; what it grew beyond `room` bytes is given back.
+    pub(crate) fn clear(&mut self, room: usize) {
         self.records.clear();
-        self.entries.clear();
-        self.kept.clear();
+        self.records.shrink_to(room);
+        self.messages = 0;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.messages == 0
     }
 
     /// Appends a message.
     pub(crate) fn push(&mut self, channel: u16, sequence: u32, log_ns: u64, publish_ns: u64, data: &[u8]) {
-        self.entries.push((channel, log_ns, self.records.len() as u64));
+        self.messages += 1;
         format::message(&mut self.records, channel, sequence, log_ns, publish_ns, data);
     }
 
     /// What a message of so many bytes takes.
     pub(crate) fn cost(data: usize) -> usize {
         format::RECORD_HEADER + format::MESSAGE_HEADER + data
+    }
+
+    /// The messages in it.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry<'_>> {
+        let mut at = 0;
+        std::iter::from_fn(move || {
+            let rest = self.records.get(at..)?;
+            let (_, length) = record_header(rest)?;
+            let end = format::RECORD_HEADER + usize::try_from(length).ok()?;
+            let body = rest.get(format::RECORD_HEADER..end)?;
+            let (channel, log_ns) = message_head(body)?;
+            let offset = at as u64;
+            at += end;
+            Some(Entry { channel, log_ns, offset, body })
+        })
+    }
+}
+
+/// A message of a batch.
+pub(crate) struct Entry<'a> {
+    pub channel: u16,
+    pub log_ns: u64,
+    /// Of its record.
+    pub offset: u64,
+    body: &'a [u8],
+}
+
+impl Entry<'_> {
+    fn kept(&self) -> Option<Kept> {
+        let (channel, message) = parse_message(self.body)?;
+        let (sequence, publish_ns) = (message.sequence, message.publish_time_ns);
+        Some(Kept { channel, sequence, publish_ns, data: message.data.into() })
     }
 }
 
@@ -99,12 +132,23 @@ impl ChunkMaker {
         Ok(Self { compressor, compressed: Vec::new(), index: BTreeMap::new() })
     }
 
-    /// Makes a chunk; `bytes` is a buffer to use, whatever is in it. The batch keeps its buffers.
-    pub(crate) fn make(&mut self, batch: &mut Batch, mut bytes: Vec<u8>) -> Chunk {
+    /// Makes a chunk; `bytes` is a buffer to use, whatever is in it. The batch keeps its buffers. The messages of channels
+    /// that `keeps` names are copied for new files.
+    pub(crate) fn make(
+        &mut self,
+        batch: &Batch,
+        mut bytes: Vec<u8>,
+        mut keeps: impl FnMut(u16) -> bool,
+    ) -> Chunk {
         bytes.clear();
-        let times = batch.entries.iter().map(|(_, time, _)| *time);
-        let (start_ns, end_ns) =
-            times.fold((u64::MAX, 0), |(start, end), time| (start.min(time), end.max(time)));
+        let (mut start_ns, mut end_ns, mut kept) = (u64::MAX, 0, Vec::new());
+        for entry in batch.entries() {
+            (start_ns, end_ns) = (start_ns.min(entry.log_ns), end_ns.max(entry.log_ns));
+            self.index.entry(entry.channel).or_default().push((entry.log_ns, entry.offset));
+            if keeps(entry.channel) {
+                kept.extend(entry.kept());
+            }
+        }
         let mut head = ChunkHead {
             start_ns: if batch.is_empty() { 0 } else { start_ns },
             end_ns,
@@ -117,9 +161,6 @@ impl ChunkMaker {
         let compressed = records.len() as u64;
         format::chunk(&mut bytes, &head, records);
         let length = bytes.len() as u64;
-        for (channel, time, offset) in &batch.entries {
-            self.index.entry(*channel).or_default().push((*time, *offset));
-        }
         let (mut indexes, mut counts) = (BTreeMap::new(), BTreeMap::new());
         for (channel, entries) in self.index.iter_mut().filter(|(_, entries)| !entries.is_empty()) {
             indexes.insert(*channel, bytes.len() as u64);
@@ -129,7 +170,7 @@ impl ChunkMaker {
         }
         let indexes_length = bytes.len() as u64 - length;
         let place = ChunkPlace { head, compressed, offset: 0, length, indexes, indexes_length };
-        Chunk { bytes, place, counts, kept: std::mem::take(&mut batch.kept) }
+        Chunk { bytes, place, counts, kept }
     }
 
     /// `None` when it is to stay as it is, also when the compressor refuses: nothing is lost then.

@@ -33,16 +33,6 @@ pub enum BagError {
         /// Its answer.
         cause: std::io::Error,
     },
-    /// The MCAP writer refused.
-    #[error("{path}: cannot {action}: {cause}", path = path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What was tried.
-        action: &'static str,
-        /// Its answer.
-        cause: Box<mcap::McapError>,
-    },
     /// Not an MCAP file, or a folder without one.
     #[error("{path}: {reason}", path = path.display())]
     NotABag {
@@ -81,10 +71,6 @@ pub enum BagError {
 impl BagError {
     pub(crate) fn io(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |cause| Self::Io { path: path.to_owned(), action, cause }
-    }
-
-    pub(crate) fn write(path: &Path, action: &'static str) -> impl FnOnce(mcap::McapError) -> Self {
-        move |cause| Self::Write { path: path.to_owned(), action, cause: Box::new(cause) }
     }
 
     pub(crate) fn damaged(path: &Path, offset: u64, reason: impl Into<String>) -> Self {

@@ -1,37 +1,11 @@
-//! One MCAP file of the pipeline: whatever fails, what was written before stays whole.
+//! One MCAP file that is being written: whatever fails, what was written before stays whole.
 
 use crate::batch::Chunk;
+use crate::channels::ChannelText;
 use crate::format::{self, ChunkPlace, Statistics, code};
-use crate::metadata_yaml::TopicSummary;
 use crate::volume::VolumeFile;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::sync::Arc;
-
-/// A channel as it is declared in every file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ChannelText {
-    pub topic: String,
-    pub type_name: String,
-    pub definition: Arc<str>,
-    pub metadata: BTreeMap<String, String>,
-    pub schema: u16,
-    /// New files repeat so many of its last messages.
-    pub keep: usize,
-}
-
-impl ChannelText {
-    pub(crate) fn summary(&self, messages: u64) -> TopicSummary {
-        let text = |key| self.metadata.get(key).cloned().unwrap_or_default();
-        TopicSummary {
-            topic: self.topic.clone(),
-            type_name: self.type_name.clone(),
-            qos_yaml: text(crate::writer::QOS_KEY),
-            type_hash: text(crate::writer::HASH_KEY),
-            messages,
-        }
-    }
-}
 
 /// A metadata record as it is in every file.
 pub(crate) type MetadataText = (String, BTreeMap<String, String>);

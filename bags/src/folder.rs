@@ -2,16 +2,17 @@
 //! when there is no room.
 
 use crate::batch::{Batch, Chunk, ChunkMaker, Kept};
+use crate::channels::{KnownChannels, SharedChannels, lock, merged_topics};
 use crate::error::BagError;
-use crate::file::{ChannelText, McapFile, MetadataText};
-use crate::metadata_yaml::{BagSummary, FileSummary, TopicSummary, render};
+use crate::file::{McapFile, MetadataText};
+use crate::metadata_yaml::{BagSummary, FileSummary, render};
 use crate::pipeline::{Fsync, PipelineOptions, PipelineStatus};
 use crate::ring::Ring;
 use crate::volume::Volume;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// While nothing can be written it is tried again so often.
@@ -20,14 +21,6 @@ pub(crate) const RETRY_PERIOD: Duration = Duration::from_millis(1000);
 const UNFINISHED_LIMIT: usize = 8;
 /// What new files repeat, all topics together, in bytes; the oldest of a topic goes first.
 const KEPT_BYTES_LIMIT: usize = 32 << 20;
-
-/// All channels there are; ids are indices.
-pub(crate) type Channels = Arc<Mutex<Vec<Arc<ChannelText>>>>;
-
-/// A lock whose holder died is still a lock: nothing here is left half done.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 struct Open {
     file: McapFile,
@@ -40,7 +33,7 @@ pub(crate) struct Folder {
     dir: PathBuf,
     name: String,
     options: PipelineOptions,
-    channels: Channels,
+    channels: KnownChannels,
     status: Arc<Mutex<PipelineStatus>>,
     maker: ChunkMaker,
     open: Option<Open>,
@@ -63,7 +56,7 @@ impl Folder {
         dir: &Path,
         name: &str,
         options: &PipelineOptions,
-        channels: Channels,
+        channels: SharedChannels,
         status: Arc<Mutex<PipelineStatus>>,
     ) -> io::Result<Self> {
         let ring = match &options.snapshot {
@@ -76,7 +69,7 @@ impl Folder {
             dir: dir.to_owned(),
             name: name.to_owned(),
             options: options.clone(),
-            channels,
+            channels: KnownChannels::new(channels),
             status,
             maker: ChunkMaker::new(options.compression)?,
             open: None,
@@ -150,9 +143,8 @@ impl Folder {
         }
         let Some(open) = self.open.as_mut() else { return Ok(()) };
         for id in chunk.counts.keys() {
-            let channel = lock(&self.channels).get(usize::from(*id)).cloned();
-            if let Some(channel) = channel {
-                open.file.declare(*id, &channel)?;
+            if let Some(channel) = self.channels.get(*id) {
+                open.file.declare(*id, channel)?;
             }
         }
         open.file.chunk(chunk)?;
@@ -217,15 +209,15 @@ impl Folder {
         for metadata in &self.repeated {
             file.metadata(metadata)?;
         }
-        for (id, channel) in lock(&self.channels).iter().enumerate() {
-            file.declare(u16::try_from(id).unwrap_or(u16::MAX), channel)?;
+        for (id, channel) in (0_u16..).zip(self.channels.all()) {
+            file.declare(id, channel)?;
         }
         let mut batch = Batch::default();
         for kept in self.kept.values().flatten() {
             batch.push(kept.channel, kept.sequence, first_ns, kept.publish_ns, &kept.data);
         }
         if !batch.is_empty() {
-            file.chunk(&self.maker.make(&mut batch, Vec::new()))?;
+            file.chunk(&self.maker.make(&batch, Vec::new(), |_| false))?;
         }
         Ok(file)
     }
@@ -355,7 +347,7 @@ impl Folder {
 
     fn absorb(&mut self, kept: &mut Vec<Kept>) {
         for message in kept.drain(..) {
-            let depth = lock(&self.channels).get(usize::from(message.channel)).map_or(0, |c| c.keep);
+            let depth = self.channels.get(message.channel).map_or(0, |channel| channel.keep);
             let queue = self.kept.entry(message.channel).or_default();
             queue.push_back(message);
             while queue.len() > depth {
@@ -413,12 +405,9 @@ impl Folder {
 
     fn write_metadata_yaml(&mut self) -> Result<(), BagError> {
         let path = self.dir.join("metadata.yaml");
-        let channels = lock(&self.channels).clone();
-        let topics: Vec<TopicSummary> = (0_u16..)
-            .zip(&channels)
-            .map(|(id, channel)| channel.summary(self.totals.get(&id).copied().unwrap_or(0)))
-            .collect();
-        let topics = crate::writer::merged_topics(topics.iter());
+        let totals = |id: u16| self.totals.get(&id).copied().unwrap_or(0);
+        let channels = (0_u16..).zip(self.channels.all());
+        let topics = merged_topics(channels.map(|(id, channel)| (channel, totals(id))));
         let summary =
             BagSummary { files: &self.files, ros_distro: &self.options.ros_distro, topics: &topics };
         self.volume.write_whole(&path, &render(&summary)).map_err(BagError::io(&path, "write"))

@@ -12,6 +12,7 @@
 )]
 
 mod batch;
+mod channels;
 mod chunk;
 mod error;
 mod file;
@@ -32,6 +33,7 @@ mod ring;
 mod rosbag_metadata;
 mod scan;
 mod source;
+mod stages;
 mod summary;
 #[cfg(test)]
 mod tests;

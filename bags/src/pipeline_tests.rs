@@ -112,7 +112,7 @@ fn files(dir: &Path) -> Vec<std::path::PathBuf> {
 }
 
 /// What the library of the format's makers says: every CRC and length is right.
-fn foreign_check(path: &Path) -> (u64, usize) {
+pub(crate) fn foreign_check(path: &Path) -> (u64, usize) {
     use mcap::sans_io::linear_reader::{LinearReadEvent, LinearReader, LinearReaderOptions};
     let bytes = fs::read(path).unwrap();
     let options = LinearReaderOptions::default()
@@ -261,6 +261,7 @@ fn a_snapshot_has_the_last_seconds_and_what_was_latched_before() {
         for i in range {
             assert!(pipeline.push(id, i, u64::from(i) * 100, 1, &data(i)));
             pipeline.flush();
+            until("there is a buffer for the next chunk", || pipeline.queued_bytes() == 0);
         }
     };
     assert!(pipeline.push(map, 7, 0, 0, b"the map"));

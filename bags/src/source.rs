@@ -140,7 +140,7 @@ fn not_mcap(bag: &Path, file: &Path) -> BagError {
             } else {
                 format!(
                     ", or with ROS 2 `ros2 bag convert -i {name} -o out.yaml`, where out.yaml holds \
-                     `output_bags: [{{uri: NEW, storage_id: mcap, all: true}}]`"
+                     `output_bags: [{{uri: NEW, storage_id: mcap, all_topics: true}}]` (up to Iron: `all: true`)"
                 )
             }
         ),

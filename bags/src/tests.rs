@@ -1,6 +1,7 @@
 //! Round trips, truncation at every kind of place, flipped bits, and claims of sizes that are not there.
 
 use crate::framing::op;
+use crate::pipeline_tests::foreign_check;
 use crate::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -77,6 +78,8 @@ fn what_was_written_comes_back() {
     for compression in [Compression::None, Compression::Zstd] {
         let dir = tempfile::tempdir().unwrap();
         let (path, written, _) = example(dir.path(), compression);
+        let (messages, chunks) = foreign_check(&path);
+        assert!(messages == 400 && chunks > 30, "{chunks}");
         let reader = BagReader::open(&path).unwrap();
         assert!(!reader.recovered());
         assert_eq!(reader.damage().count(), 0);
@@ -482,6 +485,10 @@ fn what_rosbag2_would_not_read_is_refused() {
     assert_eq!(error, "type `String` is refused: a type is named `package/msg/Type`");
     assert!(writer.add_channel("/a", "std_msgs/msg/String", "", "depth: 3").is_err());
     let id = writer.add_channel("/a", "std_msgs/msg/String", "string data", "").unwrap();
+    assert_eq!(writer.add_channel("/a", "std_msgs/msg/String", "string data", "").unwrap(), id);
+    assert_ne!(writer.add_channel("/a", "std_msgs/msg/String", "string data # other", "").unwrap(), id);
+    let error = writer.write(ChannelId(2), 1, 1, 1, b"x").unwrap_err().to_string();
+    assert_eq!(error, "channel `2` is refused: it is not one of this bag");
     let error = writer.write(id, 1, 1, 1, &vec![0; MESSAGE_LIMIT + 1]).unwrap_err().to_string();
     assert!(error.ends_with("x.mcap: a message is 67108865 bytes long, the limit is 67108864"), "{error}");
     assert!(BagWriter::create(&path, &WriterOptions::default()).is_err(), "an existing file is not touched");

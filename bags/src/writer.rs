@@ -1,18 +1,16 @@
-//! Writing: MCAP that rosbag2 opens and that a kill cannot ruin.
+//! Writing a bag on the caller's own thread: MCAP that rosbag2 opens and that a kill cannot ruin.
 
 use crate::MESSAGE_LIMIT;
+use crate::batch::{Batch, ChunkMaker};
+use crate::channels::{ChannelList, QOS_KEY, check_size, merged_topics};
 use crate::error::BagError;
-use crate::metadata_yaml::{BagSummary, FileSummary, TopicSummary, render};
-use mcap::records::MessageHeader;
+use crate::file::McapFile;
+use crate::metadata_yaml::{BagSummary, FileSummary, render};
+use crate::volume::{Disk, Volume};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::BufWriter;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-
-/// Key of the channel metadata that holds the offered QoS profiles.
-pub(crate) const QOS_KEY: &str = "offered_qos_profiles";
-/// Key of the channel metadata that holds the type's REP-2016 hash.
-pub(crate) const HASH_KEY: &str = "topic_type_hash";
 
 /// How chunks are stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,10 +51,15 @@ pub struct BagWriter {
     path: PathBuf,
     /// Of a folder; `None` for a single file.
     metadata_path: Option<PathBuf>,
-    ros_distro: String,
-    inner: mcap::Writer<BufWriter<File>>,
-    topics: BTreeMap<u16, TopicSummary>,
-    bounds_ns: Option<(u64, u64)>,
+    options: WriterOptions,
+    channels: ChannelList,
+    file: McapFile,
+    maker: ChunkMaker,
+    /// The open chunk.
+    batch: Batch,
+    /// What the last chunk was made in.
+    spare: Vec<u8>,
+    finished: bool,
 }
 
 impl BagWriter {
@@ -84,29 +87,21 @@ impl BagWriter {
         metadata_path: Option<PathBuf>,
         options: &WriterOptions,
     ) -> Result<Self, BagError> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(BagError::io(&path, "create the file"))?;
-        let compression = match options.compression {
-            Compression::None => None,
-            Compression::Zstd => Some(mcap::Compression::Zstd),
-        };
-        let inner = mcap::WriteOptions::new()
-            .profile("ros2")
-            .library(concat!("outrider ", env!("CARGO_PKG_VERSION")))
-            .compression(compression)
-            .compression_level(1)
-            // On the caller's thread: a recorder has a thread of its own for this.
-            .compression_threads(0)
-            .chunk_size(Some(u64::from(options.chunk_bytes)))
-            // A seeking writer leaves a chunk of length u64::MAX behind when it is killed.
-            .disable_seeking(true)
-            .create(BufWriter::new(file))
-            .map_err(BagError::write(&path, "start the file"))?;
-        let ros_distro = options.ros_distro.clone();
-        Ok(Self { path, metadata_path, ros_distro, inner, topics: BTreeMap::new(), bounds_ns: None })
+        let file = Disk.create(&path).map_err(BagError::io(&path, "create the file"))?;
+        let file = McapFile::begin(file).map_err(BagError::io(&path, "start the file"))?;
+        let maker =
+            ChunkMaker::new(options.compression).map_err(BagError::io(&path, "start the compressor"))?;
+        Ok(Self {
+            path,
+            metadata_path,
+            options: options.clone(),
+            channels: ChannelList::default(),
+            file,
+            maker,
+            batch: Batch::default(),
+            spare: Vec::new(),
+            finished: false,
+        })
     }
 
     /// The MCAP file.
@@ -143,24 +138,10 @@ impl BagWriter {
         definition: &str,
         metadata: &BTreeMap<String, String>,
     ) -> Result<ChannelId, BagError> {
-        let qos_yaml = metadata.get(QOS_KEY).map_or("", String::as_str);
-        check_names(topic, type_name, qos_yaml)?;
-        self.check_size("a definition", definition.len())?;
-        let schema = self
-            .inner
-            .add_schema(type_name, "ros2msg", definition.as_bytes())
-            .map_err(BagError::write(&self.path, "write a schema"))?;
-        let id = self
-            .inner
-            .add_channel(schema, topic, "cdr", metadata)
-            .map_err(BagError::write(&self.path, "write a channel"))?;
-        self.topics.entry(id).or_insert_with(|| TopicSummary {
-            topic: topic.to_owned(),
-            type_name: type_name.to_owned(),
-            qos_yaml: qos_yaml.to_owned(),
-            type_hash: metadata.get(HASH_KEY).cloned().unwrap_or_default(),
-            messages: 0,
-        });
+        let id = self.channels.add(&self.path, topic, type_name, definition, metadata, 0)?;
+        if let Some(channel) = self.channels.get(id) {
+            self.file.declare(id, channel).map_err(BagError::io(&self.path, "write a channel"))?;
+        }
         Ok(ChannelId(id))
     }
 
@@ -176,21 +157,15 @@ impl BagWriter {
         publish_time_ns: u64,
         data: &[u8],
     ) -> Result<(), BagError> {
-        self.check_size("a message", data.len())?;
-        let header = MessageHeader {
-            channel_id: channel.0,
-            sequence,
-            log_time: log_time_ns,
-            publish_time: publish_time_ns,
-        };
-        self.inner
-            .write_to_known_channel(&header, data)
-            .map_err(BagError::write(&self.path, "write a message"))?;
-        if let Some(topic) = self.topics.get_mut(&channel.0) {
-            topic.messages = topic.messages.saturating_add(1);
+        check_size(&self.path, "a message", data.len(), MESSAGE_LIMIT)?;
+        if self.channels.get(channel.0).is_none() {
+            let value = channel.0.to_string();
+            return Err(BagError::Invalid { key: "channel", value, reason: "it is not one of this bag" });
         }
-        let (start, end) = self.bounds_ns.unwrap_or((log_time_ns, log_time_ns));
-        self.bounds_ns = Some((start.min(log_time_ns), end.max(log_time_ns)));
+        self.batch.push(channel.0, sequence, log_time_ns, publish_time_ns, data);
+        if self.batch.records.len() > self.options.chunk_bytes as usize {
+            self.close_chunk().map_err(BagError::io(&self.path, "write a message"))?;
+        }
         Ok(())
     }
 
@@ -200,10 +175,9 @@ impl BagWriter {
     /// When writing fails.
     pub fn write_metadata(&mut self, name: &str, entries: BTreeMap<String, String>) -> Result<(), BagError> {
         let size = entries.iter().map(|(k, v)| k.len().saturating_add(v.len())).sum();
-        self.check_size("a metadata record", size)?;
-        self.inner
-            .write_metadata(&mcap::records::Metadata { name: name.to_owned(), metadata: entries })
-            .map_err(BagError::write(&self.path, "write metadata"))
+        check_size(&self.path, "a metadata record", size, MESSAGE_LIMIT)?;
+        let written = self.close_chunk().and_then(|()| self.file.metadata(&(name.to_owned(), entries)));
+        written.map_err(BagError::io(&self.path, "write metadata"))
     }
 
     /// Closes the open chunk and hands everything to the operating system: a kill of this process after it loses none of it.
@@ -211,7 +185,20 @@ impl BagWriter {
     /// # Errors
     /// When writing fails.
     pub fn flush(&mut self) -> Result<(), BagError> {
-        self.inner.flush().map_err(BagError::write(&self.path, "flush"))
+        self.close_chunk().map_err(BagError::io(&self.path, "flush"))
+    }
+
+    /// When it cannot be written, the open chunk stays as it is.
+    fn close_chunk(&mut self) -> io::Result<()> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let chunk = self.maker.make(&self.batch, std::mem::take(&mut self.spare), |_| false);
+        let written = self.file.chunk(&chunk);
+        self.spare = chunk.bytes;
+        written?;
+        self.batch.clear(usize::MAX);
+        Ok(())
     }
 
     /// Writes the summary and, for a folder, `metadata.yaml`.
@@ -219,31 +206,35 @@ impl BagWriter {
     /// # Errors
     /// When writing fails.
     pub fn finish(mut self) -> Result<(), BagError> {
-        self.inner.finish().map_err(BagError::write(&self.path, "write the summary"))?;
-        // Only a checked flush tells of a full disk.
-        let file = self.inner.into_inner().into_inner();
-        let synced = file.map_err(std::io::IntoInnerError::into_error).and_then(|f| f.sync_all());
-        synced.map_err(BagError::io(&self.path, "flush the summary"))?;
+        self.end().map_err(BagError::io(&self.path, "write the summary"))?;
+        // Only the device tells of some failures.
+        self.file.sync().map_err(BagError::io(&self.path, "flush the summary"))?;
         let Some(metadata_path) = &self.metadata_path else { return Ok(()) };
-        let (start_ns, end_ns) = self.bounds_ns.unwrap_or((0, 0));
-        let topics = merged_topics(self.topics.values());
+        let statistics = &self.file.statistics;
+        let (start_ns, end_ns) = statistics.bounds_ns.unwrap_or((0, 0));
+        let count = |id: u16| statistics.messages.get(&id).copied().unwrap_or(0);
+        let channels = (0_u16..).zip(self.channels.all());
+        let topics = merged_topics(channels.map(|(id, channel)| (channel, count(id))));
         let name = self.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let messages = topics.iter().map(|t| t.messages).sum();
+        let messages = statistics.messages.values().sum();
         let files = [FileSummary { name, start_ns, end_ns, messages }];
-        let summary = BagSummary { files: &files, ros_distro: &self.ros_distro, topics: &topics };
+        let summary = BagSummary { files: &files, ros_distro: &self.options.ros_distro, topics: &topics };
         fs::write(metadata_path, render(&summary)).map_err(BagError::io(metadata_path, "write"))
     }
 
-    fn check_size(&self, what: &str, size: usize) -> Result<(), BagError> {
-        if size <= MESSAGE_LIMIT {
-            return Ok(());
+    fn end(&mut self) -> io::Result<()> {
+        self.finished = true;
+        self.close_chunk()?;
+        self.file.finish()
+    }
+}
+
+impl Drop for BagWriter {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Nobody is left to be told.
+            let _ = self.end();
         }
-        Err(BagError::TooLarge {
-            path: self.path.clone(),
-            what: what.to_owned(),
-            size: size as u64,
-            limit: MESSAGE_LIMIT as u64,
-        })
     }
 }
 
@@ -254,35 +245,4 @@ pub(crate) fn folder_name(dir: &Path) -> Result<&str, BagError> {
         value: dir.display().to_string(),
         reason: "a bag folder needs a name of its own, in UTF-8",
     })
-}
-
-/// `metadata.yaml` has one entry a topic, whatever channels it came over.
-pub(crate) fn merged_topics<'a>(channels: impl Iterator<Item = &'a TopicSummary>) -> Vec<TopicSummary> {
-    let mut merged: BTreeMap<(&str, &str), TopicSummary> = BTreeMap::new();
-    for channel in channels {
-        merged
-            .entry((&channel.topic, &channel.type_name))
-            .and_modify(|t| t.messages = t.messages.saturating_add(channel.messages))
-            .or_insert_with(|| channel.clone());
-    }
-    merged.into_values().collect()
-}
-
-pub(crate) fn check_names(topic: &str, type_name: &str, qos_yaml: &str) -> Result<(), BagError> {
-    let refused = |key, value: &str, reason| {
-        Err(BagError::Invalid { key, value: value.chars().take(120).collect(), reason })
-    };
-    if !topic.starts_with('/') || topic.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return refused("topic", topic, "a topic starts with `/` and has no white space");
-    }
-    let parts: Vec<&str> = type_name.split('/').collect();
-    if !matches!(parts.as_slice(), [package, "msg" | "srv" | "action", name] if !package.is_empty() && !name.is_empty())
-    {
-        return refused("type", type_name, "a type is named `package/msg/Type`");
-    }
-    let qos = qos_yaml.trim_end();
-    if !(qos.is_empty() || qos == "[]" || qos.starts_with("- ")) {
-        return refused("qos", qos_yaml, "a YAML block list (`- history: …`) or nothing");
-    }
-    Ok(())
 }

@@ -90,7 +90,14 @@ fn what_is_no_bag_at_all_is_refused() {
         sqlite.contains("old.db3: a sqlite3 bag, only MCAP is read; convert it: `rosbags-convert --src "),
         "{sqlite}"
     );
-    assert!(sqlite.contains("`ros2 bag convert -i "), "{sqlite}");
+    let options = "output_bags: [{uri: NEW, storage_id: mcap, all_topics: true}]";
+    let command = format!("`ros2 bag convert -i {} -o out.yaml`", dir.path().join("old.db3").display());
+    assert!(sqlite.contains(&command) && sqlite.contains(&format!("holds `{options}` (")), "{sqlite}");
+    let parsed: serde_json::Value = serde_saphyr::from_str(options).unwrap();
+    assert_eq!(
+        parsed["output_bags"][0]["all_topics"], true,
+        "what is printed is the YAML that it is meant to be"
+    );
     let ros1 = refused("old.bag", b"#ROSBAG V2.0\n and more");
     assert!(
         ros1.contains("old.bag: a ROS 1 bag, only MCAP is read; convert it: `rosbags-convert --src "),

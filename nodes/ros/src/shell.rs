@@ -27,6 +27,9 @@ const SPIN_LIMIT: Span = Span::from_millis(50);
 const DIAGNOSTICS_PERIOD: Span = Span::from_millis(1000);
 /// Once the recorder has found the journal it needs this long to find the other topics.
 const RECORDER_SETTLES: Span = Span::from_millis(400);
+/// So long a node stays in the graph when it has said its last: what is still on the way from one that is gone is thrown
+/// away by whoever hears first that it is gone, and a bag then lacks a message that another node has acted on.
+const FAREWELL: Duration = Duration::from_millis(150);
 
 pub(crate) type Bytes = Box<dyn Stream<Item = Vec<u8>> + Unpin>;
 
@@ -63,6 +66,7 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
         shell.turn(&mut ros)?;
     }
     tracing::info!("{name}: stopping");
+    std::thread::sleep(FAREWELL);
     Ok(())
 }
 

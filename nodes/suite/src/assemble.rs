@@ -2,6 +2,7 @@
 
 use crate::bindings::{AssuranceBinding, GateBinding, PlannerBinding, SimBinding, WorldModelBinding};
 use crate::convert::{command_digest, key_block, permit_code};
+use crate::faults::FaultySensors;
 use crate::scenario::Scenario;
 use outrider_assurance::{AssuranceNode, SIGNALS, Zones};
 use outrider_foundation::data::{Digest, PermitAuthenticator, PinnedHashes};
@@ -140,7 +141,9 @@ pub fn assemble(
             }
             let core = SimNode::in_world(config, &robot, world, scenario.start.into(), scenario.seed)
                 .map_err(|e| refused("world", e.to_string()))?;
-            Box::new(Host::new(spec(resources), SimBinding { stamped_command, scan_period_s }, core))
+            let binding = SimBinding { stamped_command, scan_period_s };
+            let host = Host::new(spec(resources), binding, core);
+            FaultySensors::around(Box::new(host), &scenario.faults)
         }
         "world_model" => {
             let config = parsed(node, &resources, "config")?;

@@ -3,6 +3,7 @@
 use crate::assemble::{AssembleError, Files, read_scenario};
 use crate::bindings::topics;
 use crate::convert;
+use crate::faults::Hand;
 use crate::lockstep::{Lockstep, LockstepError, Observed, Observer};
 use crate::scenario::Scenario;
 use outrider_foundation::Stamp;
@@ -132,6 +133,7 @@ pub fn drive(
     let mut suite = Lockstep::new(files)?;
     let mut watch = Watch::default();
     let mut operator = Operator::default();
+    let mut hand = Hand::new(&scenario.faults);
     let mut next_show_s = 0.0;
     loop {
         let at_s = suite.elapsed_s();
@@ -140,6 +142,10 @@ pub fn drive(
             watch.see(observed, at_s);
         })?;
         let now_s = suite.elapsed_s();
+        hand.act(files, &mut suite, &mut |observed: &Observed| {
+            see(observed);
+            watch.see(observed, now_s);
+        })?;
         operator.act(&scenario, &mut suite, &mut watch, see)?;
         if now_s >= next_show_s {
             next_show_s = now_s + SHOW_PERIOD_S;

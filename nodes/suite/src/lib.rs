@@ -6,6 +6,7 @@ pub mod assemble;
 pub mod bindings;
 pub mod convert;
 pub mod drive;
+pub mod faults;
 pub mod lockstep;
 pub mod replay;
 pub mod scenario;

@@ -1,5 +1,6 @@
 //! What is driven: a world, a start, a goal and what is expected.
 
+use crate::faults::Fault;
 use garde::Validate;
 use outrider_foundation::Pose2;
 pub use outrider_sim::RecordedTrack;
@@ -45,6 +46,10 @@ pub struct Scenario {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<Vec<RecordedTrack>>,
+    /// What goes wrong.
+    #[garde(dive, custom(crate::faults::check))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]

@@ -1,7 +1,8 @@
 //! `outrider bag extract`: a scenario of a stretch of a bag, which runs in the simulator.
 
 use super::events::{self, Event};
-use super::survey::open;
+use super::faults::{Found, Watch};
+use super::survey::{Survey, open};
 use super::times::Stretch;
 use super::walls::walls;
 use crate::report::{GoalGiven, Recording, Trail};
@@ -55,7 +56,8 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         println!("note: {note}");
     }
     let people = made.scenario.people.as_ref().map_or(0, Vec::len);
-    println!("{people} people; goal given {} s after the start", made.scenario.goal_at_s);
+    let (faults, goal_at_s) = (made.scenario.faults.len(), made.scenario.goal_at_s);
+    println!("{people} people, {faults} faults; goal given {goal_at_s} s after the start");
     println!("to drive it: outrider sim {}", args.out.display());
     Ok(())
 }
@@ -76,9 +78,13 @@ pub struct Made {
 pub fn extract(args: &Args) -> anyhow::Result<Made> {
     let (reader, start_ns, end_ns) = open(&args.bag)?;
     let stretch = Stretch::new(args.from.as_deref(), args.to.as_deref(), (start_ns, end_ns))?;
-    let mut infos: Vec<NodeInfo> = outrider_suite::replay::infos(&reader);
-    infos.sort_by(|a, b| (&a.node, a.boot_id).cmp(&(&b.node, b.boot_id)));
-    infos.dedup_by(|a, b| (&a.node, a.boot_id) == (&b.node, b.boot_id));
+    let mut infos: Vec<NodeInfo> = Vec::new();
+    let mut watch = Watch::default();
+    let survey = Survey::pass(&reader, (start_ns, end_ns), &mut |seen| {
+        watch.see(seen);
+        Ok(())
+    })?;
+    infos.extend(survey.runs.values().filter_map(|r| r.info.clone()));
     let recording = Recording::read(&args.bag)?;
     let seconds = |ns: u64| ns.saturating_sub(start_ns) as f64 / 1e9;
     let mut maker = Maker {
@@ -97,6 +103,8 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
     let (world_name, world) = maker.world(&stem)?;
     let zones = maker.zones(&stem);
     let (goal, goal_at_s) = maker.goal()?;
+    let (faults, notes) = watch.found(stretch);
+    maker.notes.extend(notes);
     let scenario = Scenario {
         id: stem.chars().take(64).collect(),
         description: format!(
@@ -114,10 +122,11 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
         time_limit_s: ((maker.to_s - maker.from_s) * TIME_FACTOR).clamp(30.0, 3600.0),
         goal_at_s,
         people: Some(maker.people()),
+        faults: faults.iter().map(|found| found.fault).collect(),
     };
     let events = events::read(&args.bag)?;
     let happened = events.into_iter().filter(|e| stretch.has(e.t_ns)).collect::<Vec<_>>();
-    let text = render(&scenario, &maker, &happened);
+    let text = render(&scenario, &maker, &faults, &happened);
     let folder = args.out.parent().unwrap_or(Path::new(""));
     let mut files = vec![(args.out.clone(), text), (folder.join(world_name), world)];
     files.extend(zones.map(|(name, text)| (folder.join(name), text)));
@@ -344,7 +353,7 @@ fn is_even(piece: Option<&[(f64, Point2)]>, tolerance_m: f64) -> bool {
 }
 
 /// The scenario as a file for people: with where everything is from.
-fn render(s: &Scenario, maker: &Maker<'_>, happened: &[Event]) -> String {
+fn render(s: &Scenario, maker: &Maker<'_>, faults: &[Found], happened: &[Event]) -> String {
     let mut out = format!("# {}\n", s.description);
     // Writing to a String cannot fail.
     for note in &maker.notes {
@@ -371,9 +380,10 @@ fn render(s: &Scenario, maker: &Maker<'_>, happened: &[Event]) -> String {
             let _ = writeln!(out, "      - [{}, {}, {}]", number(*t_s), number(*x_m), number(*y_m));
         }
     }
+    faults_as_text(&mut out, faults);
     let _ = writeln!(
         out,
-        "\n# What happened, for comparison. A scenario has no faults: none of this is made to happen again."
+        "\n# What happened, for comparison. Of all this only what stands under `faults` is made to happen again."
     );
     for event in happened.iter().take(EVENT_LIMIT) {
         let at_s = event.t_s - maker.from_s;
@@ -386,6 +396,16 @@ fn render(s: &Scenario, maker: &Maker<'_>, happened: &[Event]) -> String {
     out
 }
 
+fn faults_as_text(out: &mut String, faults: &[Found]) {
+    let _ = writeln!(out, "faults:{}", if faults.is_empty() { " []" } else { "" });
+    for Found { fault, seen } in faults {
+        // JSON is YAML.
+        let what = serde_json::to_string(&fault.what).unwrap_or_default();
+        let for_s = fault.for_s.map_or(String::new(), |for_s| format!(", for_s: {}", number(for_s)));
+        let _ = writeln!(out, "  - {{at_s: {}{for_s}, what: {what}}}   # {seen}", number(fault.at_s));
+    }
+}
+
 /// A number that YAML takes for a float.
 fn number(value: f64) -> String {
     format!("{value:?}")
@@ -394,6 +414,7 @@ fn number(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outrider_suite::faults::Fault;
 
     #[test]
     fn thinning_keeps_place_and_time() {
@@ -489,5 +510,73 @@ mod tests {
         }
         assert!(compared > 1000, "{compared}");
         assert!(extract(&args(&bag, None)).unwrap_err().to_string().contains("exists already"));
+    }
+
+    /// What the drive of a scenario with this fault does, and what its extract does: the events of both, and the faults
+    /// of the extract.
+    fn again(fault: &str) -> ([Vec<Event>; 2], Vec<Fault>) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let text = fs::read_to_string(root.join("tests/scenarios/warehouse_crossing.yaml")).unwrap();
+        let short = text.replace("time_limit_s: 120.0", "time_limit_s: 14.0");
+        let scenario = dir.path().join("with_fault.yaml");
+        fs::write(&scenario, format!("{short}faults:\n  - {fault}\n")).unwrap();
+        let (bag, again) = (dir.path().join("bag"), dir.path().join("again"));
+        drive(&scenario, &bag);
+        let out = dir.path().join("made.yaml");
+        let made = extract(&Args { bag: bag.clone(), out: out.clone(), from: None, to: None }).unwrap();
+        drive(&out, &again);
+        ([bag, again].map(|bag| events::read(&bag).unwrap()), made.scenario.faults)
+    }
+
+    /// What is different between what was put in and what came out, in words.
+    fn differences(text: &str, least: usize) -> Vec<String> {
+        let put: Fault = serde_saphyr::from_str(text).unwrap();
+        let ([was, is], found) = again(text);
+        let [one] = found.as_slice() else { return vec![format!("found {found:?}")] };
+        let until = |fault: &Fault| fault.at_s + fault.for_s.unwrap_or(0.0);
+        let mut told = Vec::new();
+        if one.what != put.what
+            || (one.at_s - put.at_s).abs() > 0.1
+            || one.for_s.is_some() != put.for_s.is_some()
+            || (until(one) - until(&put)).abs() > 0.15
+        {
+            told.push(format!("found {one:?}"));
+        }
+        let stops = |events: &[Event]| -> Vec<(f64, String)> {
+            let words = |text: &str| text.chars().take_while(|c| !c.is_ascii_digit()).collect();
+            let stops = events.iter().filter(|e| matches!(e.kind, "stop" | "wait") && e.t_s < 12.0);
+            stops.map(|e| (e.t_s, words(&e.text))).collect()
+        };
+        let (was, is) = (stops(&was), stops(&is));
+        let alike =
+            |((t, text), (u, other)): (&(f64, String), &(f64, String))| (t - u).abs() < 0.2 && text == other;
+        if was.len() < least || was.len() != is.len() || !was.iter().zip(&is).all(alike) {
+            told.push(format!("stopped {was:?}, then {is:?}"));
+        }
+        told
+    }
+
+    #[test]
+    fn a_fault_that_is_seen_happens_again_and_so_does_the_stop() {
+        // What is put in, and how often the robot stops at least.
+        let cases = [
+            ("{at_s: 6.0, for_s: 1.5, what: {silent: scan}}", 1),
+            ("{at_s: 6.0, for_s: 2.0, what: {frozen: odom}}", 0),
+            ("{at_s: 6.0, for_s: 1.0, what: {not_a_number: scan}}", 1),
+            ("{at_s: 6.0, what: {silent: odom}}", 1),
+            ("{at_s: 6.0, for_s: 0.5, what: e_stop_pressed}", 1),
+            ("{at_s: 6.0, for_s: 2.0, what: {node_frozen: planner}}", 1),
+            ("{at_s: 6.0, for_s: 1.0, what: {node_killed: world_model}}", 0),
+            ("{at_s: 6.0, what: {node_killed: assurance}}", 1),
+        ];
+        let told: Vec<_> = cases.into_iter().map(|(text, least)| (text, differences(text, least))).collect();
+        assert!(told.iter().all(|(_, differences)| differences.is_empty()), "{told:#?}");
+    }
+
+    #[test]
+    fn a_sound_drive_has_no_faults() {
+        let ([was, _], found) = again("{at_s: 3000.0, what: {silent: scan}}");
+        assert_eq!((found, was.iter().filter(|e| e.kind == "stop").count()), (Vec::new(), 0));
     }
 }

@@ -7,6 +7,7 @@ mod drift;
 mod events;
 mod expected;
 mod extract;
+mod faults;
 mod info;
 mod signals;
 mod survey;

@@ -151,8 +151,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
 
 /// Gives the pipeline's threads their priority.
 fn make_way() {
-    // Linux: of this thread alone. Where it is refused they are as important as the rest.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    crate::priority::make_way(NICE);
 }
 
 /// `recorder.yaml` of the configuration folder; where there is none, that of this program.
@@ -301,7 +300,7 @@ impl Recorder {
     }
 
     /// By topic: lost before the recorder, and in it.
-    fn losses(&self) -> BTreeMap<String, (u64, u64)> {
+    fn losses(&mut self) -> BTreeMap<String, (u64, u64)> {
         let mut losses = BTreeMap::new();
         for recorded in &self.recorded {
             losses.insert(recorded.topic.clone(), (recorded.numbers.lost(), 0));
@@ -313,7 +312,7 @@ impl Recorder {
     }
 
     /// What was recorded and what not, for the bag.
-    fn summary(&self) -> BTreeMap<String, String> {
+    fn summary(&mut self) -> BTreeMap<String, String> {
         let mut summary = BTreeMap::from([
             ("messages".to_owned(), self.messages.to_string()),
             ("not_recorded_while_paused".to_owned(), self.while_paused.to_string()),
