@@ -18,10 +18,12 @@ def generate_launch_description():
         DeclareLaunchArgument(
             "loop", default_value="false", choices=["true", "false"], description="begin anew at the end"
         ),
+        DeclareLaunchArgument("topics", default_value="", description="only these, with commas between; empty: all"),
         DeclareLaunchArgument("log_level", default_value="info", choices=levels, description="how much is logged"),
         Node(
             package="outrider", executable="player", name="player", output="both",
-            parameters=[{"bag": typed("bag", str), "rate": typed("rate", float), "loop": typed("loop", bool)}],
+            parameters=[{"bag": typed("bag", str), "rate": typed("rate", float), "loop": typed("loop", bool),
+                         "topics": typed("topics", str)}],
             additional_env={"RUST_LOG": LaunchConfiguration("log_level"), "OUTRIDER_DIE_WITH_PARENT": "1",
                             "NO_COLOR": "1"},
             on_exit=Shutdown(reason="the bag has been played"),

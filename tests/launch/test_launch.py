@@ -101,7 +101,7 @@ def test_arguments():
               "log_level"}
     assert declared("robot") == common
     assert declared("simulation") == common | {"gazebo", "gazebo_args"}
-    assert declared("replay") == {"bag", "rate", "loop", "log_level"}
+    assert declared("replay") == {"bag", "rate", "loop", "topics", "log_level"}
 
 
 def test_simulation_hands_every_argument_of_the_robot_on():
