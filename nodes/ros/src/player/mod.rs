@@ -1,5 +1,10 @@
 //! The player: a bag as live topics, with `/clock`, so that RViz, Foxglove or nodes on simulated time see the run again.
 
+mod controls;
+pub mod timeline;
+
+use self::controls::Controls;
+use self::timeline::Timeline;
 use crate::clock::monotonic;
 use crate::params::Parameters;
 use crate::process::main_of;
@@ -43,15 +48,17 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     );
     let bag = BagReader::open(path)?;
     let (first_ns, last_ns) = bag.bounds_ns().with_context(|| format!("{} is empty", path.display()))?;
-    let mut player = Player::connect(&mut ros, &bag, &parameters.topics, rate)?;
+    let started_ns = (monotonic() + DISCOVERY).nanos();
+    let line = Timeline::new(signed(first_ns), signed(last_ns), rate, started_ns);
+    let mut player = Player::connect(&mut ros, &bag, &parameters.topics, line)?;
     let length_s = Span::from_nanos(signed(last_ns) - signed(first_ns)).as_s();
     tracing::info!("player: {} ({length_s:.1} s) at rate {rate}", path.display());
-    player.wait_until(&mut ros, monotonic() + DISCOVERY, stop, None);
     loop {
-        player.play(&mut ros, &bag, signed(first_ns), stop)?;
+        player.play(&mut ros, &bag, stop)?;
         if !parameters.repeat || stop.load(Ordering::Relaxed) {
             break;
         }
+        player.line.seek(monotonic().nanos(), signed(first_ns));
         tracing::info!("player: from the beginning");
     }
     tracing::info!("player: {} messages played, {} could not be", player.played, player.errors);
@@ -67,20 +74,19 @@ struct Player {
     publishers: Vec<Option<r2r::PublisherUntyped>>,
     clock: r2r::PublisherUntyped,
     next_clock: Instant,
-    rate: f64,
+    controls: Controls,
+    line: Timeline,
     played: u64,
     errors: u64,
 }
 
-/// Where a pass through the bag is in time.
-#[derive(Clone, Copy)]
-struct Pass {
-    started: Instant,
-    first_ns: i64,
-}
-
 impl Player {
-    fn connect(ros: &mut r2r::Node, bag: &BagReader, chosen: &[String], rate: f64) -> anyhow::Result<Self> {
+    fn connect(
+        ros: &mut r2r::Node,
+        bag: &BagReader,
+        chosen: &[String],
+        line: Timeline,
+    ) -> anyhow::Result<Self> {
         let clock = advertise(ros, &topics::clock())?;
         let clock_name = topics::clock().absolute_name();
         let mut publishers = Vec::new();
@@ -91,18 +97,12 @@ impl Player {
             publishers.push(if wanted { offer(ros, channel) } else { None });
         }
         ensure!(publishers.iter().any(Option::is_some), "none of the bag's topics is to be played");
-        Ok(Self { publishers, clock, next_clock: monotonic(), rate, played: 0, errors: 0 })
+        let controls = Controls::connect(ros)?;
+        Ok(Self { publishers, clock, next_clock: monotonic(), controls, line, played: 0, errors: 0 })
     }
 
     /// Once through the bag.
-    fn play(
-        &mut self,
-        ros: &mut r2r::Node,
-        bag: &BagReader,
-        first_ns: i64,
-        stop: &AtomicBool,
-    ) -> anyhow::Result<()> {
-        let pass = Pass { started: monotonic(), first_ns };
+    fn play(&mut self, ros: &mut r2r::Node, bag: &BagReader, stop: &AtomicBool) -> anyhow::Result<()> {
         for message in bag.messages(Order::LogTime) {
             let message = match message {
                 Ok(message) => message,
@@ -112,9 +112,8 @@ impl Player {
                 }
             };
             let Some(Some(publisher)) = self.publishers.get(message.channel) else { continue };
-            let into_s = Span::from_nanos(signed(message.log_time_ns) - first_ns).as_s() / self.rate;
             let publisher = publisher.clone();
-            self.wait_until(ros, pass.started + Span::from_s(into_s), stop, Some(pass));
+            self.wait_due(ros, signed(message.log_time_ns), stop);
             if stop.load(Ordering::Relaxed) {
                 break;
             }
@@ -124,27 +123,30 @@ impl Player {
         Ok(())
     }
 
-    /// Waits and, within a pass, publishes the clock.
-    fn wait_until(&mut self, ros: &mut r2r::Node, until: Instant, stop: &AtomicBool, pass: Option<Pass>) {
+    /// Waits until a message of this log time is due; meanwhile, and now and then when it is, tells the time and
+    /// answers calls.
+    fn wait_due(&mut self, ros: &mut r2r::Node, log_time_ns: i64, stop: &AtomicBool) {
         loop {
             let now = monotonic();
-            if let Some(pass) = pass.filter(|_| now >= self.next_clock) {
+            if now >= self.next_clock {
                 self.next_clock = now + CLOCK_PERIOD;
-                self.tell_time(now, pass);
+                // Never waits by itself; takes parameter requests and calls.
+                ros.spin_once(Duration::ZERO);
+                self.controls.answer(&mut self.line, now.nanos());
+                self.tell_time(now);
             }
-            let left = until.since(now).min(CLOCK_PERIOD);
+            // Paused: a call may change that.
+            let due = self.line.due_ns(log_time_ns).map(Instant::from_nanos);
+            let left = due.map_or(CLOCK_PERIOD, |due| due.since(now).min(CLOCK_PERIOD));
             if left <= Span::ZERO || stop.load(Ordering::Relaxed) {
                 return;
             }
-            // Nothing is subscribed, so spinning does not wait by itself; it answers parameter requests.
-            ros.spin_once(Duration::ZERO);
             std::thread::sleep(Duration::from_nanos(left.nanos().unsigned_abs()));
         }
     }
 
-    fn tell_time(&mut self, now: Instant, pass: Pass) {
-        let passed = Span::from_s(now.since(pass.started).as_s() * self.rate);
-        let clock = time_message(Stamp::from_nanos(pass.first_ns) + passed);
+    fn tell_time(&mut self, now: Instant) {
+        let clock = time_message(Stamp::from_nanos(self.line.position_ns(now.nanos())));
         if let Ok(bytes) = outrider_msgs::encode(&Clock { clock }) {
             publish(&self.clock, &bytes, &mut self.errors);
         }
