@@ -41,6 +41,8 @@ pub enum Order {
 pub struct Messages<'a> {
     reader: &'a BagReader,
     order: Order,
+    /// Messages before this log time are left out.
+    from_ns: u64,
     /// File and segment indexes still to be read, in the order of reading; the first is the rank.
     pending: VecDeque<(usize, usize, usize)>,
     loaded: BTreeMap<usize, VecDeque<BagMessage>>,
@@ -53,16 +55,18 @@ pub struct Messages<'a> {
 }
 
 impl<'a> Messages<'a> {
-    pub(crate) fn new(reader: &'a BagReader, order: Order) -> Self {
+    pub(crate) fn new(reader: &'a BagReader, order: Order, from_ns: u64) -> Self {
         let all = reader.files.iter().enumerate();
         let segments = all.flat_map(|(f, file)| (0..file.segments.len()).map(move |s| (f, s)));
         let mut pending: Vec<_> = segments.enumerate().map(|(rank, (f, s))| (rank, f, s)).collect();
+        pending.retain(|(_, f, s)| segment(reader, *f, *s).is_some_and(|s| s.end_ns >= from_ns));
         if order == Order::LogTime {
             pending.sort_by_key(|(rank, f, s)| (segment(reader, *f, *s).map_or(0, |s| s.start_ns), *rank));
         }
         Self {
             reader,
             order,
+            from_ns,
             pending: pending.into(),
             loaded: BTreeMap::new(),
             heads: BinaryHeap::new(),
@@ -101,6 +105,13 @@ impl<'a> Messages<'a> {
             if let Err(error) = self.load(file, &segment, &mut messages) {
                 self.errors.push_back(error);
             }
+            messages.retain(|m| {
+                let wanted = m.log_time_ns >= self.from_ns;
+                if !wanted {
+                    self.held_bytes = self.held_bytes.saturating_sub(m.data.len());
+                }
+                wanted
+            });
             if self.order == Order::LogTime {
                 messages.make_contiguous().sort_by_key(|m| m.log_time_ns);
             }

@@ -165,7 +165,12 @@ impl BagReader {
 
     /// All messages, read piece by piece. An item that is an error tells of a part that was lost; what follows it is good.
     pub fn messages(&self, order: Order) -> Messages<'_> {
-        Messages::new(self, order)
+        self.messages_from(order, 0)
+    }
+
+    /// The messages at or after a log time (ns since the epoch). Parts of the file that end before it are not read.
+    pub fn messages_from(&self, order: Order, from_ns: u64) -> Messages<'_> {
+        Messages::new(self, order, from_ns)
     }
 
     /// Number of messages, as the summaries say or as they were counted.

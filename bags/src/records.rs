@@ -52,6 +52,7 @@ pub(crate) enum Record<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct ChunkIndex {
     pub start_ns: u64,
+    pub end_ns: u64,
     pub offset: u64,
     pub length: u64,
     /// Bytes of the message indexes behind it.
@@ -109,10 +110,10 @@ fn channel<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {
 }
 
 fn chunk_index<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {
-    let (start_ns, _) = (f.long()?, f.long()?);
+    let (start_ns, end_ns) = (f.long()?, f.long()?);
     let (offset, length) = (f.long()?, f.long()?);
     f.bytes()?;
-    Ok(Record::ChunkIndex(ChunkIndex { start_ns, offset, length, indexes_length: f.long()? }))
+    Ok(Record::ChunkIndex(ChunkIndex { start_ns, end_ns, offset, length, indexes_length: f.long()? }))
 }
 
 fn attachment_index<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {

@@ -148,6 +148,7 @@ impl Builder {
                 offset,
                 length: size,
                 start_ns: chunk.start_ns,
+                end_ns: chunk.end_ns,
                 messages: None,
             });
         }

@@ -72,6 +72,14 @@ def constant(name, variable):
     raise KeyError(variable)
 
 
+def replay_parameters():
+    """What replay.launch.py hands to the player."""
+    for statement in tree("replay").body:
+        if isinstance(statement, ast.Assign) and statement.targets[0].id == "PARAMETERS":
+            return {key.value for key in statement.value.keys}
+    raise KeyError("PARAMETERS")
+
+
 def known_parameters():
     """What the shells take; anything else makes them refuse to start."""
     text = (ROOT / "nodes/ros/src/params.rs").read_text(encoding="utf-8")
@@ -101,7 +109,10 @@ def test_arguments():
               "log_level"}
     assert declared("robot") == common
     assert declared("simulation") == common | {"gazebo", "gazebo_args"}
-    assert declared("replay") == {"bag", "rate", "loop", "topics", "log_level"}
+    parameters = {"bag", "rate", "loop", "start_paused", "start_offset", "duration", "topics", "exclude", "clock_hz",
+                  "full_speed_hz"}
+    assert declared("replay") == parameters | {"log_level"}
+    assert replay_parameters() == parameters <= known_parameters()
 
 
 def test_simulation_hands_every_argument_of_the_robot_on():

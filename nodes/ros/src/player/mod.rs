@@ -1,35 +1,38 @@
 //! The player: a bag as live topics, with `/clock`, so that RViz, Foxglove or nodes on simulated time see the run again.
 
 mod controls;
+mod cursor;
+pub mod flow;
+mod output;
+mod sender;
+mod settings;
 pub mod timeline;
 
 use self::controls::Controls;
+use self::cursor::{Cursor, Read, Role, log_time_ns};
+use self::sender::Sender;
+use self::settings::Settings;
 use self::timeline::Timeline;
-use crate::clock::monotonic;
+use crate::clock::{monotonic, realtime};
 use crate::params::Parameters;
 use crate::process::main_of;
-use crate::qos::offered;
 use crate::shell::{advertise, publish};
 use crate::transport::start_ros;
-use anyhow::{Context as _, ensure};
-use outrider_bags::{BagReader, Channel, Order};
+use outrider_bags::{BagMessage, BagReader};
 use outrider_foundation::{Instant, Span, Stamp};
+use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
 use outrider_msgs::rosgraph_msgs::Clock;
-use outrider_runtime::{Qos, time_message};
+use outrider_runtime::{header, time_message};
 use outrider_suite::topics;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-/// `/clock` is published so often, in real time.
-const CLOCK_PERIOD: Span = Span::from_millis(10);
+/// Calls and signals are heeded so often, whatever else is done.
+const TEND_PERIOD: Span = Span::from_millis(10);
+const HEALTH_PERIOD: Span = Span::from_millis(1000);
 /// Subscribers that are there already find the player within this.
 const DISCOVERY: Span = Span::from_millis(1000);
-const FASTEST: f64 = 100.0;
-const SLOWEST: f64 = 0.01;
-/// Depth where the bag does not tell.
-const DEPTH: u32 = 10;
-const DEEPEST: u32 = 1000;
 
 /// `main` of the player.
 pub fn entry() -> ExitCode {
@@ -38,159 +41,236 @@ pub fn entry() -> ExitCode {
 
 fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     let mut ros = start_ros("player")?;
-    let parameters = Parameters::read(&ros)?;
-    let path = parameters.bag.as_ref().context("parameter `bag` has to name a bag")?;
-    // Never set is zero.
-    let rate = if parameters.rate.abs() < f64::EPSILON { 1.0 } else { parameters.rate };
-    ensure!(
-        (SLOWEST..=FASTEST).contains(&rate),
-        "parameter `rate`: {rate} is not within [{SLOWEST}, {FASTEST}]"
-    );
-    let bag = BagReader::open(path)?;
-    let (first_ns, last_ns) = bag.bounds_ns().with_context(|| format!("{} is empty", path.display()))?;
-    let started_ns = (monotonic() + DISCOVERY).nanos();
-    let line = Timeline::new(signed(first_ns), signed(last_ns), rate, started_ns);
-    let mut player = Player::connect(&mut ros, &bag, &parameters.topics, line)?;
-    let length_s = Span::from_nanos(signed(last_ns) - signed(first_ns)).as_s();
-    tracing::info!("player: {} ({length_s:.1} s) at rate {rate}", path.display());
-    loop {
-        player.play(&mut ros, &bag, stop)?;
-        if !parameters.repeat || stop.load(Ordering::Relaxed) {
-            break;
-        }
-        player.line.seek(monotonic().nanos(), signed(first_ns));
-        tracing::info!("player: from the beginning");
+    let settings = Settings::of(&Parameters::read(&ros)?)?;
+    let bag = BagReader::open(&settings.bag)?;
+    settings.check_topics(&bag)?;
+    let (begin_ns, end_ns) = settings.bounds_ns(&bag)?;
+    let (sender, roles) = Sender::connect(&bag, &settings)?;
+    let mut line = Timeline::new(begin_ns, end_ns, settings.rate, monotonic().nanos());
+    if settings.start_paused {
+        line.pause(monotonic().nanos());
     }
-    tracing::info!("player: {} messages played, {} could not be", player.played, player.errors);
+    let mut player = Player {
+        clock: advertise(&mut ros, &topics::clock())?,
+        health: advertise(&mut ros, &topics::diagnostics())?,
+        controls: Controls::connect(&mut ros)?,
+        ros,
+        stop,
+        sender,
+        line,
+        clock_period: settings.clock_period,
+        next_clock: monotonic(),
+        next_tend: monotonic(),
+        next_health: monotonic(),
+        errors: 0,
+    };
+    let length_s = Span::from_nanos(end_ns.saturating_sub(begin_ns)).as_s();
+    let rate = if settings.rate > 0.0 { format!("rate {}", settings.rate) } else { "full speed".into() };
+    let paused = if settings.start_paused { ", paused" } else { "" };
+    tracing::info!("player: {} ({length_s:.1} s) at {rate}{paused}", settings.bag.display());
+    player.wait_for_subscribers();
+    let mut cursor = Cursor::new(&bag, roles, end_ns.unsigned_abs());
+    player.go_to(&mut cursor, begin_ns);
+    player.play(&mut cursor, settings.repeat);
+    player.finish(&cursor);
     Ok(())
 }
 
-fn signed(nanos: u64) -> i64 {
-    i64::try_from(nanos).unwrap_or(i64::MAX)
-}
-
-struct Player {
-    /// By the bag's channel; `None` is not played.
-    publishers: Vec<Option<r2r::PublisherUntyped>>,
-    clock: r2r::PublisherUntyped,
-    next_clock: Instant,
+struct Player<'a> {
+    ros: r2r::Node,
+    stop: &'a AtomicBool,
     controls: Controls,
+    sender: Sender,
     line: Timeline,
-    played: u64,
+    clock: r2r::PublisherUntyped,
+    clock_period: Option<Span>,
+    next_clock: Instant,
+    next_tend: Instant,
+    health: r2r::PublisherUntyped,
+    next_health: Instant,
+    /// Publications of `/clock` and `/diagnostics` that failed.
     errors: u64,
 }
 
-impl Player {
-    fn connect(
-        ros: &mut r2r::Node,
-        bag: &BagReader,
-        chosen: &[String],
-        line: Timeline,
-    ) -> anyhow::Result<Self> {
-        let clock = advertise(ros, &topics::clock())?;
-        let clock_name = topics::clock().absolute_name();
-        let mut publishers = Vec::new();
-        for channel in bag.channels() {
-            // Its own clock instead of the bag's: that one stands still between messages and knows no rate.
-            let wanted =
-                channel.topic != clock_name && (chosen.is_empty() || chosen.contains(&channel.topic));
-            publishers.push(if wanted { offer(ros, channel) } else { None });
+impl Player<'_> {
+    /// The first messages are for those, too, who were there before.
+    fn wait_for_subscribers(&mut self) {
+        let until = monotonic() + DISCOVERY;
+        while monotonic() < until && self.tend() {
+            std::thread::sleep(Duration::from_millis(5));
         }
-        ensure!(publishers.iter().any(Option::is_some), "none of the bag's topics is to be played");
-        let controls = Controls::connect(ros)?;
-        Ok(Self { publishers, clock, next_clock: monotonic(), controls, line, played: 0, errors: 0 })
     }
 
-    /// Once through the bag.
-    fn play(&mut self, ros: &mut r2r::Node, bag: &BagReader, stop: &AtomicBool) -> anyhow::Result<()> {
-        for message in bag.messages(Order::LogTime) {
-            let message = match message {
-                Ok(message) => message,
-                Err(damage) => {
-                    tracing::warn!("player: {damage}");
-                    continue;
-                }
-            };
-            let Some(Some(publisher)) = self.publishers.get(message.channel) else { continue };
-            let publisher = publisher.clone();
-            self.wait_due(ros, signed(message.log_time_ns), stop);
-            if stop.load(Ordering::Relaxed) {
-                break;
-            }
-            publish(&publisher, &message.data, &mut self.errors);
-            self.played += 1;
-        }
-        Ok(())
-    }
-
-    /// Waits until a message of this log time is due; meanwhile, and now and then when it is, tells the time and
-    /// answers calls.
-    fn wait_due(&mut self, ros: &mut r2r::Node, log_time_ns: i64, stop: &AtomicBool) {
+    fn play(&mut self, cursor: &mut Cursor<'_>, repeat: bool) {
+        let mut next = None;
+        let mut ended = false;
         loop {
-            let now = monotonic();
-            if now >= self.next_clock {
-                self.next_clock = now + CLOCK_PERIOD;
-                // Never waits by itself; takes parameter requests and calls.
-                ros.spin_once(Duration::ZERO);
-                self.controls.answer(&mut self.line, now.nanos());
-                self.tell_time(now);
+            if !self.tend() {
+                let wishes = self.controls.take_wishes();
+                if self.stop.load(Ordering::Relaxed) || wishes.stop {
+                    return;
+                }
+                if let Some(to_ns) = wishes.seek_ns {
+                    (next, ended) = (None, false);
+                    self.go_to(cursor, to_ns);
+                }
+                continue;
             }
-            // Paused: a call may change that.
-            let due = self.line.due_ns(log_time_ns).map(Instant::from_nanos);
-            let left = due.map_or(CLOCK_PERIOD, |due| due.since(now).min(CLOCK_PERIOD));
-            if left <= Span::ZERO || stop.load(Ordering::Relaxed) {
-                return;
+            if let Some(message) = next.take() {
+                if !self.send_if_due(&message) {
+                    next = Some(message);
+                }
+            } else if ended {
+                self.controls.end_steps();
+                if self.line.is_paused() {
+                    // Whoever stepped to the end may want to go back.
+                    self.rest(TEND_PERIOD);
+                } else if repeat {
+                    ended = false;
+                    self.go_to(cursor, self.line.bounds_ns().0);
+                    tracing::info!("player: from the beginning");
+                } else {
+                    return;
+                }
+            } else {
+                match cursor.read() {
+                    Read::Message(message) => next = Some(message),
+                    Read::Passed => {}
+                    Read::End => ended = true,
+                }
             }
+        }
+    }
+
+    /// Sends it, or waits a little of the time that is left.
+    fn send_if_due(&mut self, message: &BagMessage) -> bool {
+        let now = monotonic();
+        let stepping = self.line.is_paused() && self.controls.wants_step();
+        // Paused: a call may change that.
+        let due = self.line.due_ns(log_time_ns(message)).map(Instant::from_nanos);
+        let left = if stepping { Span::ZERO } else { due.map_or(TEND_PERIOD, |due| due.since(now)) };
+        if left > Span::ZERO {
+            self.rest(left);
+            return false;
+        }
+        let fed = stepping || self.line.is_full_speed();
+        if fed && !self.make_room(message) {
+            return false;
+        }
+        self.sender.send(message);
+        self.line.reach(log_time_ns(message));
+        if stepping {
+            self.next_clock = monotonic();
+            self.controls.stepped();
+        }
+        true
+    }
+
+    /// Nobody's time but the consumers' sets the speed: waits for them. False when something else is wanted meanwhile.
+    fn make_room(&mut self, message: &BagMessage) -> bool {
+        loop {
+            let wait = self.sender.room(message.channel, TEND_PERIOD);
+            if wait <= Span::ZERO {
+                return true;
+            }
+            self.rest(wait);
+            if !self.tend() {
+                return false;
+            }
+        }
+    }
+
+    /// Goes to a log time: the clock, the place of reading, and the latched topics.
+    fn go_to(&mut self, cursor: &mut Cursor<'_>, to_ns: i64) {
+        let to_ns = self.line.seek(monotonic().nanos(), to_ns);
+        let latched = cursor.seek(to_ns.unsigned_abs(), &mut || self.tend());
+        // What the search took is not to be caught up.
+        self.line.seek(monotonic().nanos(), to_ns);
+        for message in latched {
+            self.sender.send(&message);
+        }
+        self.next_clock = monotonic();
+    }
+
+    /// Does what has to be done now and then; false when the player is to stop or go elsewhere.
+    fn tend(&mut self) -> bool {
+        let now = monotonic();
+        if now >= self.next_tend {
+            self.next_tend = now + TEND_PERIOD;
+            // Never waits by itself; takes parameter requests and calls.
+            self.ros.spin_once(Duration::ZERO);
+            self.controls.answer(&mut self.line, now.nanos());
+            if now >= self.next_health {
+                self.next_health = now + HEALTH_PERIOD;
+                self.report();
+            }
+        }
+        if let Some(period) = self.clock_period.filter(|_| now >= self.next_clock) {
+            self.next_clock = now + period;
+            let clock = time_message(Stamp::from_nanos(self.line.position_ns(now.nanos())));
+            if let Ok(bytes) = outrider_msgs::encode(&Clock { clock }) {
+                publish(&self.clock, &bytes, &mut self.errors);
+            }
+        }
+        !self.stop.load(Ordering::Relaxed) && !self.controls.is_interrupted()
+    }
+
+    /// Sleeps, but not beyond the next thing to do.
+    fn rest(&self, wanted: Span) {
+        let now = monotonic();
+        let clock = self.clock_period.map_or(TEND_PERIOD, |_| self.next_clock.since(now));
+        let left = wanted.min(self.next_tend.since(now)).min(clock);
+        if left > Span::ZERO {
             std::thread::sleep(Duration::from_nanos(left.nanos().unsigned_abs()));
         }
     }
 
-    fn tell_time(&mut self, now: Instant) {
-        let clock = time_message(Stamp::from_nanos(self.line.position_ns(now.nanos())));
-        if let Ok(bytes) = outrider_msgs::encode(&Clock { clock }) {
-            publish(&self.clock, &bytes, &mut self.errors);
+    fn report(&mut self) {
+        let now = monotonic();
+        let total = self.sender.total();
+        let (first_ns, _) = self.line.bounds_ns();
+        let position = Span::from_nanos(self.line.position_ns(now.nanos()).saturating_sub(first_ns));
+        let pair = |key: &str, value: String| KeyValue { key: key.to_owned(), value };
+        let status = DiagnosticStatus {
+            level: if self.sender.errors + total.missing > 0 {
+                DiagnosticStatus::WARN
+            } else {
+                DiagnosticStatus::OK
+            },
+            name: "outrider: player".to_owned(),
+            message: if self.line.is_paused() { "paused" } else { "playing" }.to_owned(),
+            hardware_id: "outrider".to_owned(),
+            values: vec![
+                pair("position_s", format!("{:.3}", position.as_s())),
+                pair("rate", self.line.rate().to_string()),
+                pair("sent", total.sent.to_string()),
+                pair("acknowledged", total.acknowledged.to_string()),
+                pair("not_acknowledged", total.missing.to_string()),
+                pair("publish_errors", (self.sender.errors + self.errors).to_string()),
+            ],
+        };
+        let message = DiagnosticArray { header: header(realtime(), ""), status: vec![status] };
+        if let Ok(bytes) = outrider_msgs::encode(&message) {
+            publish(&self.health, &bytes, &mut self.errors);
         }
     }
-}
 
-fn offer(ros: &mut r2r::Node, channel: &Channel) -> Option<r2r::PublisherUntyped> {
-    let qos = offered(recorded_qos(channel.metadata.get("offered_qos_profiles").map_or("", String::as_str)));
-    if channel.message_encoding != "cdr" {
-        tracing::warn!("player: {}: encoded as {}, not played", channel.topic, channel.message_encoding);
-        return None;
-    }
-    match ros.create_publisher_untyped(&channel.topic, &channel.type_name, qos) {
-        Ok(publisher) => Some(publisher),
-        Err(error) => {
-            tracing::warn!("player: {} ({}): {error}, not played", channel.topic, channel.type_name);
-            None
+    /// Waits for the last acknowledgements, then says what became of all messages.
+    fn finish(&mut self, cursor: &Cursor<'_>) {
+        self.controls.end_steps();
+        let missing = self.sender.settle_all(self.stop);
+        for (topic, count) in missing {
+            tracing::warn!("player: {topic}: {count} messages were not acknowledged");
         }
-    }
-}
-
-/// Durability and depth from rosbag2's YAML, in words or, before Jazzy, numbers (1 is transient local).
-fn recorded_qos(yaml: &str) -> Qos {
-    let value = |key: &str| {
-        yaml.lines().find_map(|line| {
-            line.trim_start_matches([' ', '-']).strip_prefix(key)?.strip_prefix(':').map(str::trim)
-        })
-    };
-    let transient_local = matches!(value("durability"), Some("transient_local" | "1"));
-    let depth = value("depth").and_then(|d| d.parse().ok()).filter(|d| *d > 0).unwrap_or(DEPTH);
-    Qos { reliable: true, transient_local, depth: depth.min(DEEPEST) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_our_own_bags_say_is_understood() {
-        for qos in [Qos::SENSOR, Qos::RELIABLE, Qos::RECORD, Qos::LATCHED] {
-            let read = recorded_qos(&qos.to_rosbag2_yaml());
-            assert_eq!((read.transient_local, read.depth), (qos.transient_local, qos.depth));
-        }
-        assert!(recorded_qos("- history: 1\n  depth: 1\n  durability: 1\n").transient_local);
-        assert!(!recorded_qos("").transient_local);
+        self.report();
+        let total = self.sender.total();
+        tracing::info!(
+            "player: {} messages played, {} acknowledged, {} not; {} could not be published, {} damaged parts of the bag",
+            total.sent,
+            total.acknowledged,
+            total.missing,
+            self.sender.errors,
+            cursor.damage
+        );
     }
 }

@@ -1,0 +1,347 @@
+"""The player as a process, seen by an rclpy program: its services, its clock, and that nobody loses a message at full speed."""
+
+import re
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter, defaultdict
+
+import pytest
+import rclpy
+from harness import SCENARIO, Suite, bin_dir, wait_for
+from mcap.reader import make_reader
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from rosbag2_interfaces.srv import (
+    Burst, GetRate, IsPaused, Pause, PlayNext, Resume, Seek, SetRate, Stop, TogglePaused,
+)
+from rosgraph_msgs.msg import Clock
+from rosidl_runtime_py.utilities import get_message
+
+SECOND = 1_000_000_000
+SERVICES = {
+    "burst": Burst, "get_rate": GetRate, "is_paused": IsPaused, "pause": Pause, "play_next": PlayNext, "resume": Resume,
+    "seek": Seek, "set_rate": SetRate, "stop": Stop, "toggle_paused": TogglePaused,
+}
+# Others than the player publish there too.
+SHARED = "/diagnostics"
+
+
+class Bag:
+    """What is in a folder's files: (topic, log time, bytes), in the order of log time."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.messages, self.types, self.latched, self.states = [], {}, set(), set()
+        for file in sorted(folder.glob("*.mcap")):
+            with open(file, "rb") as stream:
+                for schema, channel, message in make_reader(stream).iter_messages():
+                    self.messages.append((channel.topic, message.log_time, message.data))
+                    self.types[channel.topic] = schema.name
+                    qos = channel.metadata.get("offered_qos_profiles", "")
+                    if "durability: transient_local" in qos:
+                        self.latched.add(channel.topic)
+                        # Journals are kept only so that a recorder that comes late gets all of them.
+                        if "depth: 1000" not in qos:
+                            self.states.add(channel.topic)
+        self.messages.sort(key=lambda m: m[1])
+        self.first, self.last = self.messages[0][1], self.messages[-1][1]
+
+    def by_topic(self, chosen=lambda topic, at: True):
+        found = defaultdict(list)
+        for topic, at, data in self.messages:
+            if chosen(topic, at):
+                found[topic].append(data)
+        return dict(found)
+
+
+@pytest.fixture(scope="module")
+def bag(tmp_path_factory):
+    """Of three seconds in the simulator, every topic of the suite."""
+    folder = tmp_path_factory.mktemp("simulated")
+    text, edits = re.subn(r"time_limit_s: [\d.]+", "time_limit_s: 3.0", SCENARIO.read_text())
+    assert edits == 1
+    scenario = folder / "short.yaml"
+    scenario.write_text(text)
+    command = [bin_dir() / "outrider", "sim", scenario, "--config", SCENARIO.parents[2] / "config", "--bag", folder / "bag"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    # The goal is not reached in three seconds, and the exit code says so.
+    found = Bag(folder / "bag")
+    assert len(found.messages) > 1000, done.stdout + done.stderr
+    return found
+
+
+class Viewer:
+    """Listens to every topic of a bag, in bytes, and calls the player's services. A context."""
+
+    def __init__(self, domain, bag, depth=2000):
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=domain)
+        self.node = rclpy.create_node("viewer", context=self.context)
+        self.bag = bag
+        self.lock = threading.Lock()
+        self.stopping = threading.Event()
+        self.received = defaultdict(list)
+        self.clocks = []
+        self.subscriptions = []
+        for topic, kind in bag.types.items():
+            durability = DurabilityPolicy.TRANSIENT_LOCAL if topic in bag.latched else DurabilityPolicy.VOLATILE
+            qos = QoSProfile(depth=depth, durability=durability)
+            self.subscriptions.append(self.node.create_subscription(
+                get_message(kind), topic, lambda data, topic=topic: self._take(topic, data), qos, raw=True
+            ))
+        self.node.create_subscription(Clock, "/clock", self._on_clock, QoSProfile(depth=100))
+        self.clients = {name: self.node.create_client(kind, f"/player/{name}") for name, kind in SERVICES.items()}
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.thread = threading.Thread(target=self._spin, name="viewer")
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def _spin(self):
+        while not self.stopping.is_set():
+            self.executor.spin_once(timeout_sec=0.1)
+
+    def _take(self, topic, data):
+        with self.lock:
+            self.received[topic].append(bytes(data))
+
+    def _on_clock(self, message):
+        self.clocks.append(message.clock.sec * SECOND + message.clock.nanosec)
+
+    def call(self, name, limit_s=30.0, **fields):
+        client = self.clients[name]
+        wait_for(client.service_is_ready, 30.0, f"/player/{name} is there")
+        future = client.call_async(SERVICES[name].Request(**fields))
+        wait_for(future.done, limit_s, f"/player/{name} answers")
+        return future.result()
+
+    def seek(self, time_ns):
+        request = Seek.Request()
+        request.time.sec, request.time.nanosec = divmod(time_ns, SECOND)
+        return self.call("seek", time=request.time).success
+
+    def matched(self, *, subscribers=1):
+        """Waits until the player's publishers, and as many subscribers of each, know of each other."""
+        topics = self.bag.types
+        alone = lambda: [t for t, s in zip(topics, self.subscriptions) if s.get_publisher_count() < 1]
+        few = lambda: [t for t in topics if self.node.count_subscribers(t) < subscribers]
+        wait_for(lambda: not alone() and not few(), 40.0, lambda: f"no publisher: {alone()}; subscribers missing: {few()}")
+        # The other side learns of it by itself, and nothing tells when.
+        time.sleep(1.5)
+
+    def snapshot(self):
+        with self.lock:
+            return {topic: list(found) for topic, found in self.received.items() if topic != SHARED}
+
+    def count(self):
+        return sum(map(len, self.snapshot().values()))
+
+    def holds(self, expected, what):
+        """Waits until exactly this was received, and nothing more comes."""
+        wait_for(lambda: self.snapshot() == expected, 20.0, lambda: f"{what}: {difference(self.snapshot(), expected)}")
+        time.sleep(0.1)
+        assert self.snapshot() == expected, what
+
+    def clock_is(self, time_ns):
+        seen = lambda: self.clocks[-1] if self.clocks else None
+        wait_for(lambda: seen() == time_ns, 10.0, lambda: f"/clock is {time_ns}, it is {seen()}")
+
+
+def difference(found, expected):
+    """Topics whose numbers differ, or else whose contents do: found and expected."""
+    topics = sorted(found.keys() | expected.keys())
+    counts = {t: (len(found.get(t, [])), len(expected.get(t, []))) for t in topics}
+    return {t: c for t, c in counts.items() if c[0] != c[1]} or [t for t in topics if found.get(t) != expected.get(t)]
+
+
+def grouped(messages):
+    found = defaultdict(list)
+    for topic, _, data in messages:
+        if topic != SHARED:
+            found[topic].append(data)
+    return dict(found)
+
+
+class Stage(Suite):
+    """A player on a domain of its own, at times with a recorder. A context, as the suite is."""
+
+    def __init__(self, folder, bag_folder, **parameters):
+        super().__init__(folder, record=False)
+        self.played = {"bag": bag_folder, **parameters}
+
+    def __enter__(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def play(self):
+        self.start("player", **self.played)
+        return self.processes["player"]
+
+    def ends(self, code=0, limit_s=60.0):
+        found = wait_for(lambda: self.processes["player"].poll() is not None and self.processes["player"], limit_s, "the end")
+        assert found.returncode == code, self.log("player")
+        return self.log("player")
+
+
+def test_the_services_steer_it(bag, tmp_path):
+    with Stage(tmp_path, bag.folder, start_paused=True) as stage, Viewer(stage.domain, bag) as viewer:
+        stage.play()
+        viewer.matched()
+        assert viewer.call("is_paused").paused
+        viewer.clock_is(bag.first)
+        viewer.holds({}, "paused, nothing is published")
+
+        assert viewer.call("play_next").success
+        viewer.holds(grouped(bag.messages[:1]), "one step is one message")
+        assert viewer.call("burst", num_messages=20).actually_burst == 20
+        viewer.holds(grouped(bag.messages[:21]), "a burst of 20")
+        viewer.clock_is(bag.messages[20][1])
+
+        # Between two messages: the next is the first after it, the clock is where it was sent.
+        target = bag.first + 3 * SECOND // 2 + 1
+        rest = [m for m in bag.messages if m[1] >= target]
+        before = viewer.snapshot()
+        assert viewer.seek(target)
+        viewer.clock_is(target)
+        states = {t: data for t, at, data in bag.messages if at < target and t in bag.states}
+        assert {"/map", "/tf_static", "/planner/info"} <= states.keys()
+        expected = {t: before.get(t, []) + ([states[t]] if t in states else []) for t in before.keys() | states.keys()}
+        viewer.holds(expected, "latched topics are told again")
+        assert viewer.call("play_next").success
+        topic, _, data = rest[0]
+        expected[topic] = expected.get(topic, []) + [data]
+        viewer.holds(expected, "the first message at or after the time")
+
+        assert not viewer.seek(bag.first - 1) and not viewer.seek(bag.last + 1)
+        viewer.holds(expected, "a refused seek changes nothing")
+
+        assert viewer.call("set_rate", rate=2.0).success and viewer.call("get_rate").rate == 2.0
+        assert not viewer.call("set_rate", rate=0.0).success and not viewer.call("set_rate", rate=1e6).success
+        assert viewer.call("get_rate").rate == 2.0
+        assert viewer.call("set_rate", rate=0.05).success
+        stood = viewer.clocks[-1]
+        viewer.call("resume")
+        wait_for(lambda: viewer.clocks[-1] > stood and viewer.count() > sum(map(len, expected.values())), 20.0, "it goes on")
+        assert not viewer.call("play_next").success, "only a paused player steps"
+        assert viewer.call("burst", num_messages=3).actually_burst == 0
+        viewer.call("toggle_paused")
+        assert viewer.call("is_paused").paused
+        time.sleep(0.3)
+        at, count = viewer.clocks[-1], viewer.count()
+        time.sleep(0.3)
+        assert (viewer.clocks[-1], viewer.count()) == (at, count), "paused, the clock and the topics stand still"
+        assert viewer.clocks[-1] >= stood
+
+        # All the rest at once, in order; then there is nothing to step to.
+        assert viewer.seek(target)
+        before = wait_settled(viewer)
+        assert viewer.call("burst", num_messages=0, limit_s=60.0).actually_burst == len(rest)
+        expected = {t: before.get(t, []) + grouped(rest).get(t, []) for t in before.keys() | grouped(rest).keys()}
+        viewer.holds(expected, "a burst of all that is left")
+        assert not viewer.call("play_next").success
+        viewer.call("stop")
+        assert "messages played" in stage.ends()
+
+
+def wait_settled(viewer):
+    """What was received, once nothing comes any more."""
+    found = viewer.snapshot()
+    while True:
+        time.sleep(0.5)
+        now = viewer.snapshot()
+        if now == found:
+            return now
+        found = now
+
+
+def test_at_full_speed_nobody_loses_a_message(bag, tmp_path):
+    """Neither an rclpy program nor the recorder; and in order, topic by topic."""
+    with Stage(tmp_path, bag.folder, start_paused=True, rate=0.0) as stage, Viewer(stage.domain, bag) as viewer:
+        stage.start("recorder")
+        stage.play()
+        viewer.matched(subscribers=2)
+        viewer.call("resume")
+        log = stage.ends(limit_s=120.0)
+        expected = bag.by_topic(lambda topic, _: topic != SHARED)
+        viewer.holds(expected, "everything, in order")
+        played, acknowledged, missing = map(int, re.search(r"(\d+) messages played, (\d+) acknowledged, (\d+) not", log).groups())
+        assert (played, acknowledged, missing) == (len(bag.messages), len(bag.messages), 0)
+        stage.end()
+        again = Bag(stage.bag).by_topic(lambda topic, _: topic in expected)
+        assert again == expected, difference(again, expected)
+
+
+def test_only_what_was_chosen_is_played(bag, tmp_path):
+    with Stage(tmp_path, bag.folder, start_paused=True, rate=0.0, topics="/odom") as stage:
+        with Viewer(stage.domain, only(bag, "/odom")) as viewer:
+            stage.play()
+            viewer.matched()
+            viewer.call("resume")
+            stage.ends()
+            viewer.holds({"/odom": bag.by_topic()["/odom"]}, "only what was chosen")
+
+
+def only(bag, topic):
+    chosen = Bag(bag.folder)
+    chosen.types = {topic: bag.types[topic]}
+    return chosen
+
+
+def test_a_stretch_without_some_topics(bag, tmp_path):
+    parameters = {"start_offset": 1.0, "duration": 0.5, "exclude": "/scan,/imu", "rate": 0.0, "start_paused": True}
+    with Stage(tmp_path, bag.folder, **parameters) as stage, Viewer(stage.domain, without(bag, "/scan", "/imu")) as viewer:
+        stage.play()
+        viewer.matched()
+        before = wait_settled(viewer)
+        assert "/map" in before, "latched before the stretch"
+        viewer.call("resume")
+        stage.ends()
+        start = bag.first + SECOND
+        stretch = bag.by_topic(lambda t, at: start <= at <= start + SECOND // 2 and t not in ("/scan", "/imu", SHARED))
+        expected = {t: before.get(t, []) + stretch.get(t, []) for t in before.keys() | stretch.keys()}
+        viewer.holds(expected, "the stretch and no more")
+
+
+def without(bag, *topics):
+    rest = Bag(bag.folder)
+    rest.types = {t: k for t, k in bag.types.items() if t not in topics}
+    return rest
+
+
+@pytest.mark.parametrize("parameters, words", [
+    ({"bag": "/nowhere/at/all"}, ["/nowhere/at/all"]),
+    ({"rate": -1.0}, ["`rate`", "-1", "[0.01, 100]"]),
+    ({"clock_hz": 1e6}, ["`clock_hz`", "[0.1, 1000]"]),
+    ({"full_speed_hz": 0.5}, ["`full_speed_hz`", "[1, 1000000]"]),
+    ({"start_offset": 1000.0}, ["`start_offset`", "1000", "[0, 3"]),
+    ({"topics": "/scan,/nothing"}, ["`topics`", "/nothing"]),
+    ({"exclude": "/nothing"}, ["`exclude`", "/nothing"]),
+    ({"start_paused": "perhaps"}, ["`start_paused`", "true or false"]),
+    ({"speed": 2.0}, ["`speed`", "start_paused"]),
+])
+def test_what_it_cannot_do_is_refused_by_name(bag, tmp_path, parameters, words):
+    with Stage(tmp_path, bag.folder) as stage:
+        stage.played |= parameters
+        stage.play()
+        log = stage.ends(code=1)
+        assert [w for w in words if w not in log] == [], log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_it_in_order(bag, tmp_path, number):
+    with Stage(tmp_path, bag.folder, rate=0.01) as stage, Viewer(stage.domain, bag) as viewer:
+        stage.play()
+        wait_for(lambda: len(viewer.clocks) > 1 and viewer.count() > 0, 40.0, "it plays")
+        stage.signal("player", number)
+        assert "messages played" in stage.ends(limit_s=10.0)
