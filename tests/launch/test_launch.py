@@ -138,8 +138,8 @@ def test_every_program_that_is_started_is_built_and_installed():
 def test_nodes_know_every_parameter_they_are_given():
     known = known_parameters()
     assert {"config", "use_sim_time", "wait_for_recorder_s"} <= known
-    given = set()
-    for name in ("robot", "simulation", "replay"):
+    given = replay_parameters()
+    for name in ("robot", "simulation"):
         for call in ast.walk(tree(name)):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Node":
                 if any(word.arg == "package" and word.value.value != "outrider" for word in call.keywords):

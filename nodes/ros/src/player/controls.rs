@@ -190,10 +190,7 @@ fn answer<S: r2r::WrappedServiceTypeSupport + 'static>(
     }
 }
 
-fn respond<S: r2r::WrappedServiceTypeSupport + 'static>(
-    call: r2r::ServiceRequest<S>,
-    response: S::Response,
-) {
+fn respond<S: r2r::WrappedServiceTypeSupport + 'static>(call: r2r::ServiceRequest<S>, response: S::Response) {
     if let Err(error) = call.respond(response) {
         tracing::warn!("player: a service call was not answered: {error}");
     }

@@ -9,7 +9,7 @@ mod settings;
 pub mod timeline;
 
 use self::controls::Controls;
-use self::cursor::{Cursor, Read, Role, log_time_ns};
+use self::cursor::{Cursor, Read, log_time_ns};
 use self::sender::Sender;
 use self::settings::Settings;
 use self::timeline::Timeline;
@@ -46,7 +46,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     settings.check_topics(&bag)?;
     let (begin_ns, end_ns) = settings.bounds_ns(&bag)?;
     let (sender, roles) = Sender::connect(&bag, &settings)?;
-    let mut line = Timeline::new(begin_ns, end_ns, settings.rate, monotonic().nanos());
+    let mut line = Timeline::new(begin_ns, end_ns, settings.rate, (monotonic() + DISCOVERY).nanos());
     if settings.start_paused {
         line.pause(monotonic().nanos());
     }
@@ -77,7 +77,6 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
 }
 
 struct Player<'a> {
-    ros: r2r::Node,
     stop: &'a AtomicBool,
     controls: Controls,
     sender: Sender,
@@ -90,6 +89,8 @@ struct Player<'a> {
     next_health: Instant,
     /// Publications of `/clock` and `/diagnostics` that failed.
     errors: u64,
+    // Dropped last: the others hang on it.
+    ros: r2r::Node,
 }
 
 impl Player<'_> {

@@ -38,7 +38,8 @@ impl Outputs {
             let mut context = Box::new(rcl::rcl_get_zero_initialized_context());
             let mut options = rcl::rcl_get_zero_initialized_init_options();
             check(rcl::rcl_init_options_init(&raw mut options, rcl::rcutils_get_default_allocator()))?;
-            let started = check(rcl::rcl_init(count, pointers.as_ptr(), &raw const options, context.as_mut()));
+            let started =
+                check(rcl::rcl_init(count, pointers.as_ptr(), &raw const options, context.as_mut()));
             let ended = check(rcl::rcl_init_options_fini(&raw mut options));
             started.and(ended).context("starting rcl")?;
             let mut node = Box::new(rcl::rcl_get_zero_initialized_node());

@@ -12,8 +12,10 @@ use outrider_runtime::Qos;
 use outrider_suite::topics;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Depth where the bag does not tell, and the least for a topic that keeps nothing for late comers.
+/// Depth where the bag does not tell.
 const DEPTH: u32 = 10;
+/// The least for a topic that keeps nothing for late comers: what is under way has to stay until it is acknowledged.
+const UNDER_WAY: u32 = 100;
 const DEEPEST: u32 = 1000;
 /// Where consumers set the speed: so many messages of a topic are under way at most; fewer where its depth is less.
 const WINDOW: u64 = 10;
@@ -25,6 +27,7 @@ const LAST_PATIENCE: Span = Span::from_millis(2000);
 struct Topic {
     name: String,
     output: usize,
+    depth: u64,
     window: u64,
     tally: Tally,
     /// Consecutive waits, in vain.
@@ -54,7 +57,11 @@ impl Sender {
             roles.push(Role { played: topic.is_some(), latched: is_state(channel, qos) });
             topics.push(topic);
         }
-        ensure!(topics.iter().any(Option::is_some), "none of the topics of {} is to be played", settings.bag.display());
+        ensure!(
+            topics.iter().any(Option::is_some),
+            "none of the topics of {} is to be played",
+            settings.bag.display()
+        );
         Ok((Self { outputs, topics, pace: Pace::new(settings.full_speed_hz), errors: 0 }, roles))
     }
 
@@ -89,6 +96,13 @@ impl Sender {
 
     pub(super) fn send(&mut self, message: &BagMessage) {
         let Some(Some(topic)) = self.topics.get_mut(message.channel) else { return };
+        // Where time sets the speed nobody waits; one too many, and the middleware may drop the oldest under way.
+        if topic.tally.open() >= topic.window {
+            let acknowledged = self.outputs.all_acknowledged(topic.output, Span::ZERO);
+            if acknowledged || topic.tally.open() >= topic.depth {
+                topic.tally.settle(acknowledged);
+            }
+        }
         match self.outputs.publish(topic.output, &message.data) {
             Ok(()) => topic.tally.send(),
             Err(error) => {
@@ -128,8 +142,8 @@ fn offer(outputs: &mut Outputs, channel: &Channel, qos: Qos) -> Option<Topic> {
     }
     match outputs.advertise(&name, &channel.type_name, qos) {
         Ok(output) => {
-            let (tally, waited) = (Tally::default(), Span::ZERO);
-            Some(Topic { name, output, window: WINDOW.min(u64::from(qos.depth)), tally, waited })
+            let (tally, waited, depth) = (Tally::default(), Span::ZERO, u64::from(qos.depth));
+            Some(Topic { name, output, depth, window: WINDOW.min(depth), tally, waited })
         }
         Err(error) => {
             tracing::warn!("player: {name} ({}) is not played: {error:#}", channel.type_name);
@@ -147,15 +161,16 @@ fn recorded_qos(yaml: &str) -> Qos {
     };
     let transient_local = matches!(value("durability"), Some("transient_local" | "1"));
     let depth = value("depth").and_then(|d| d.parse().ok()).filter(|d| *d > 0).unwrap_or(DEPTH);
-    // A late comer gets as many old messages as it got from the robot; what is under way may be more.
-    let depth = if transient_local { depth } else { depth.max(DEPTH) };
+    // A late comer gets as many old messages as it got from the robot.
+    let depth = if transient_local { depth } else { depth.max(UNDER_WAY) };
     Qos { reliable: true, transient_local, depth: depth.min(DEEPEST) }
 }
 
 /// Whether the last message of a channel tells a state, to be told again after a seek. The suite's own journals are kept
 /// for late comers too, but only so that a bag has all of them.
 fn is_state(channel: &Channel, qos: Qos) -> bool {
-    qos.transient_local && !(channel.type_name.starts_with("outrider_msgs/") && qos.depth == Qos::RECORD.depth)
+    qos.transient_local
+        && !(channel.type_name.starts_with("outrider_msgs/") && qos.depth == Qos::RECORD.depth)
 }
 
 #[cfg(test)]
@@ -166,7 +181,7 @@ mod tests {
     fn what_our_own_bags_say_is_understood() {
         for qos in [Qos::SENSOR, Qos::RELIABLE, Qos::RECORD, Qos::LATCHED] {
             let read = recorded_qos(&qos.to_rosbag2_yaml());
-            let depth = if qos.transient_local { qos.depth } else { qos.depth.max(DEPTH) };
+            let depth = if qos.transient_local { qos.depth } else { qos.depth.max(UNDER_WAY) };
             assert_eq!((read.transient_local, read.depth), (qos.transient_local, depth));
         }
         assert!(recorded_qos("- history: 1\n  depth: 1\n  durability: 1\n").transient_local);

@@ -124,8 +124,9 @@ impl Settings {
         Ok(())
     }
 
-    pub(super) fn wants(&self, topic: &String) -> bool {
-        (self.topics.is_empty() || self.topics.contains(topic)) && !self.exclude.contains(topic)
+    pub(super) fn wants(&self, topic: &str) -> bool {
+        let named = |list: &[String]| list.iter().any(|name| name == topic);
+        (self.topics.is_empty() || named(&self.topics)) && !named(&self.exclude)
     }
 }
 
@@ -200,7 +201,7 @@ mod tests {
             exclude: vec!["/b".into()],
             ..Settings::of(&given()).unwrap()
         };
-        let wanted = ["/a", "/b", "/c"].map(|t| settings.wants(&t.to_owned()));
+        let wanted = ["/a", "/b", "/c"].map(|t| settings.wants(t));
         assert_eq!(wanted, [true, false, false]);
     }
 }
