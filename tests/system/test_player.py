@@ -1,5 +1,6 @@
 """The player as a process, seen by an rclpy program: its services, its clock, and that nobody loses a message at full speed."""
 
+import importlib
 import re
 import signal
 import subprocess
@@ -17,7 +18,6 @@ from rosbag2_interfaces.srv import (
     Burst, GetRate, IsPaused, Pause, PlayNext, Resume, Seek, SetRate, Stop, TogglePaused,
 )
 from rosgraph_msgs.msg import Clock
-from rosidl_runtime_py.utilities import get_message
 
 SECOND = 1_000_000_000
 SERVICES = {
@@ -89,7 +89,7 @@ class Viewer:
             durability = DurabilityPolicy.TRANSIENT_LOCAL if topic in bag.latched else DurabilityPolicy.VOLATILE
             qos = QoSProfile(depth=depth, durability=durability)
             self.subscriptions.append(self.node.create_subscription(
-                get_message(kind), topic, lambda data, topic=topic: self._take(topic, data), qos, raw=True
+                message_class(kind), topic, lambda data, topic=topic: self._take(topic, data), qos, raw=True
             ))
         self.node.create_subscription(Clock, "/clock", self._on_clock, QoSProfile(depth=100))
         self.clients = {name: self.node.create_client(kind, f"/player/{name}") for name, kind in SERVICES.items()}
@@ -156,6 +156,11 @@ class Viewer:
     def clock_is(self, time_ns):
         seen = lambda: self.clocks[-1] if self.clocks else None
         wait_for(lambda: seen() == time_ns, 10.0, lambda: f"/clock is {time_ns}, it is {seen()}")
+
+
+def message_class(kind):
+    package, folder, name = kind.split("/")
+    return getattr(importlib.import_module(f"{package}.{folder}"), name)
 
 
 def difference(found, expected):

@@ -154,8 +154,8 @@ impl Player<'_> {
             self.rest(left);
             return false;
         }
-        let fed = stepping || self.line.is_full_speed();
-        if fed && !self.make_room(message) {
+        let in_time = !stepping && !self.line.is_full_speed();
+        if !self.make_room(message, in_time) {
             return false;
         }
         self.sender.send(message);
@@ -167,10 +167,10 @@ impl Player<'_> {
         true
     }
 
-    /// Nobody's time but the consumers' sets the speed: waits for them. False when something else is wanted meanwhile.
-    fn make_room(&mut self, message: &BagMessage) -> bool {
+    /// Waits for consumers that are not ready for one more; not long where messages have their time. False when something else is wanted meanwhile.
+    fn make_room(&mut self, message: &BagMessage, in_time: bool) -> bool {
         loop {
-            let wait = self.sender.room(message.channel, TEND_PERIOD);
+            let wait = self.sender.room(message.channel, TEND_PERIOD, in_time);
             if wait <= Span::ZERO {
                 return true;
             }

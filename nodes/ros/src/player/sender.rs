@@ -12,26 +12,27 @@ use outrider_runtime::Qos;
 use outrider_suite::topics;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Depth where the bag does not tell.
-const DEPTH: u32 = 10;
-/// The least for a topic that keeps nothing for late comers: what is under way has to stay until it is acknowledged.
-const UNDER_WAY: u32 = 100;
-const DEEPEST: u32 = 1000;
-/// Where consumers set the speed: so many messages of a topic are under way at most; fewer where its depth is less.
-const WINDOW: u64 = 10;
-/// So long a consumer may take to acknowledge; after that what is under way counts as not acknowledged.
+/// So many messages of a topic are under way at most; fewer where its depth is less.
+///
+/// This is the depth that is offered, too: Fast DDS asks for acknowledgements every 3 s, and with every message once its
+/// history is full. With a deeper history every window would take 3 s (seen).
+const WINDOW: u32 = 10;
+/// So long a consumer may take to acknowledge before what is under way counts as not acknowledged: where consumers set the
+/// speed, and where time does.
 const PATIENCE: Span = Span::from_millis(2000);
+const PATIENCE_IN_TIME: Span = Span::from_millis(50);
 /// The end waits so long for acknowledgements, over all topics.
 const LAST_PATIENCE: Span = Span::from_millis(2000);
 
 struct Topic {
     name: String,
     output: usize,
-    depth: u64,
     window: u64,
     tally: Tally,
-    /// Consecutive waits, in vain.
+    /// Waited in vain since the last message.
     waited: Span,
+    /// The last wait was in vain: the next has no patience, so that one that hangs does not hold up everybody for long.
+    late: bool,
 }
 
 pub(super) struct Sender {
@@ -66,24 +67,29 @@ impl Sender {
     }
 
     /// How long to wait before a message of this channel may go; zero: it may. Waits itself, not longer than `limit`,
-    /// for acknowledgements.
-    pub(super) fn room(&mut self, channel: usize, limit: Span) -> Span {
+    /// for acknowledgements. `in_time`: each message has its time, and the pace is not looked at.
+    pub(super) fn room(&mut self, channel: usize, limit: Span, in_time: bool) -> Span {
         let Some(Some(topic)) = self.topics.get_mut(channel) else { return Span::ZERO };
         if topic.tally.open() >= topic.window {
+            let patience = match (topic.late, in_time) {
+                (true, _) => Span::ZERO,
+                (false, true) => PATIENCE_IN_TIME,
+                (false, false) => PATIENCE,
+            };
             let before = monotonic();
-            let acknowledged = self.outputs.all_acknowledged(topic.output, limit);
+            let acknowledged = self.outputs.all_acknowledged(topic.output, limit.min(patience));
             topic.waited = topic.waited + monotonic().since(before);
-            if !acknowledged && topic.waited < PATIENCE {
+            if !acknowledged && topic.waited < patience {
                 return Span::from_nanos(1);
             }
             if !acknowledged && topic.tally.missing == 0 {
-                let seconds = PATIENCE.as_s();
+                let seconds = patience.as_s();
                 tracing::warn!("player: {}: a subscriber did not acknowledge within {seconds} s", topic.name);
             }
             topic.tally.settle(acknowledged);
-            topic.waited = Span::ZERO;
+            (topic.late, topic.waited) = (!acknowledged, Span::ZERO);
         }
-        if self.outputs.listeners(topic.output) == 0 {
+        if in_time || self.outputs.listeners(topic.output) == 0 {
             return Span::ZERO;
         }
         let now_ns = monotonic().nanos();
@@ -96,13 +102,6 @@ impl Sender {
 
     pub(super) fn send(&mut self, message: &BagMessage) {
         let Some(Some(topic)) = self.topics.get_mut(message.channel) else { return };
-        // Where time sets the speed nobody waits; one too many, and the middleware may drop the oldest under way.
-        if topic.tally.open() >= topic.window {
-            let acknowledged = self.outputs.all_acknowledged(topic.output, Span::ZERO);
-            if acknowledged || topic.tally.open() >= topic.depth {
-                topic.tally.settle(acknowledged);
-            }
-        }
         match self.outputs.publish(topic.output, &message.data) {
             Ok(()) => topic.tally.send(),
             Err(error) => {
@@ -140,10 +139,10 @@ fn offer(outputs: &mut Outputs, channel: &Channel, qos: Qos) -> Option<Topic> {
         tracing::warn!("player: {name}: encoded as {}, not played", channel.message_encoding);
         return None;
     }
-    match outputs.advertise(&name, &channel.type_name, qos) {
+    match outputs.advertise(&name, &channel.type_name, Qos { depth: qos.depth.min(WINDOW), ..qos }) {
         Ok(output) => {
-            let (tally, waited, depth) = (Tally::default(), Span::ZERO, u64::from(qos.depth));
-            Some(Topic { name, output, depth, window: WINDOW.min(depth), tally, waited })
+            let (tally, waited, window) = (Tally::default(), Span::ZERO, u64::from(qos.depth.min(WINDOW)));
+            Some(Topic { name, output, window, tally, waited, late: false })
         }
         Err(error) => {
             tracing::warn!("player: {name} ({}) is not played: {error:#}", channel.type_name);
@@ -160,10 +159,9 @@ fn recorded_qos(yaml: &str) -> Qos {
         })
     };
     let transient_local = matches!(value("durability"), Some("transient_local" | "1"));
-    let depth = value("depth").and_then(|d| d.parse().ok()).filter(|d| *d > 0).unwrap_or(DEPTH);
-    // A late comer gets as many old messages as it got from the robot.
-    let depth = if transient_local { depth } else { depth.max(UNDER_WAY) };
-    Qos { reliable: true, transient_local, depth: depth.min(DEEPEST) }
+    let depth = value("depth").and_then(|d| d.parse().ok()).filter(|d| *d > 0).unwrap_or(WINDOW);
+    // What passes may be under way in numbers; a late comer gets as many old messages as it got from the robot.
+    Qos { reliable: true, transient_local, depth: if transient_local { depth } else { depth.max(WINDOW) } }
 }
 
 /// Whether the last message of a channel tells a state, to be told again after a seek. The suite's own journals are kept
@@ -181,7 +179,7 @@ mod tests {
     fn what_our_own_bags_say_is_understood() {
         for qos in [Qos::SENSOR, Qos::RELIABLE, Qos::RECORD, Qos::LATCHED] {
             let read = recorded_qos(&qos.to_rosbag2_yaml());
-            let depth = if qos.transient_local { qos.depth } else { qos.depth.max(UNDER_WAY) };
+            let depth = if qos.transient_local { qos.depth } else { qos.depth.max(WINDOW) };
             assert_eq!((read.transient_local, read.depth), (qos.transient_local, depth));
         }
         assert!(recorded_qos("- history: 1\n  depth: 1\n  durability: 1\n").transient_local);
