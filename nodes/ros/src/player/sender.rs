@@ -21,8 +21,8 @@ const WINDOW: u32 = 10;
 /// speed, and where time does.
 const PATIENCE: Span = Span::from_millis(2000);
 const PATIENCE_IN_TIME: Span = Span::from_millis(50);
-/// The end waits so long for acknowledgements, over all topics.
-const LAST_PATIENCE: Span = Span::from_millis(2000);
+/// The end waits so long for acknowledgements, over all topics: longer than Fast DDS takes to ask for them.
+const LAST_PATIENCE: Span = Span::from_millis(5000);
 
 struct Topic {
     name: String,
