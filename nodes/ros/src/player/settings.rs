@@ -14,7 +14,7 @@ const CLOCK_HZ: RangeInclusive<f64> = 0.1..=1000.0;
 const FULL_SPEED_HZ: RangeInclusive<f64> = 1.0..=1_000_000.0;
 const DEFAULT_RATE: f64 = 1.0;
 const DEFAULT_CLOCK_HZ: f64 = 100.0;
-/// An rclpy program that listened to every topic of a bag kept up with this (see `launch/README.md`).
+/// A bound, not a measurement: acknowledgements were slower (see `launch/README.md`).
 const DEFAULT_FULL_SPEED_HZ: f64 = 2000.0;
 
 /// What the user wants, within the limits.
