@@ -56,8 +56,8 @@ faults: build ## Every fault, many times, in the simulator and over real process
 		[ ! -e tests/faults/live/run.py ] || python tests/faults/live/run.py --out $(RUNS)/faults; \
 		target/release/faults merge $(RUNS)/faults; }
 
-fuzz: ## Fuzzes monitors, bag reader and CDR decoder, FUZZ_S seconds each (needs cargo-fuzz)
-	@for target in nodes/stl/fuzz:parser nodes/stl/fuzz:engine bags/fuzz:reader bags/fuzz:cdr; do \
+fuzz: ## Fuzzes monitors, trees and their scripts, bag reader and CDR decoder, FUZZ_S seconds each (needs cargo-fuzz)
+	@for target in nodes/stl/fuzz:parser nodes/stl/fuzz:engine nodes/bt/fuzz:tree nodes/bt/fuzz:script bags/fuzz:reader bags/fuzz:cdr; do \
 		cd $(CURDIR)/$${target%:*} && name=$${target#*:} && mkdir -p corpus/$$name && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none \
 		$$name corpus/$$name seeds/$$name -- -timeout=10 -max_total_time=$(FUZZ_S) || exit 1; done
 

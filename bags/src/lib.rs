@@ -35,6 +35,7 @@ mod source;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod verify;
 mod volume;
 mod writer;
 
@@ -46,6 +47,7 @@ pub use pipeline::{
 };
 pub use reader::{Attachment, BagReader, Channel, Metadata};
 pub use recovery::{Recovery, recover};
+pub use verify::{FileFacts, Finding, Verified, compressions, verify_file};
 pub use volume::{Disk, Volume, VolumeFile};
 pub use writer::{BagWriter, ChannelId, Compression, WriterOptions};
 
