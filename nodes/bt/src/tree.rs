@@ -244,9 +244,9 @@ impl<C> Tree<C> {
 
     fn tick_op(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         match self.at(id).op {
-            Op::Sequence { asynch } => self.tick_in_order(id, Status::Success, asynch, cx),
-            Op::Fallback { asynch } => self.tick_in_order(id, Status::Failure, asynch, cx),
-            Op::SequenceWithMemory => self.tick_with_memory(id, cx),
+            Op::Sequence { asynch } => self.tick_in_order(id, Status::Success, asynch, false, cx),
+            Op::Fallback { asynch } => self.tick_in_order(id, Status::Failure, asynch, false, cx),
+            Op::SequenceWithMemory => self.tick_in_order(id, Status::Success, true, true, cx),
             Op::ReactiveSequence => self.tick_reactive(id, Status::Success, cx),
             Op::ReactiveFallback => self.tick_reactive(id, Status::Failure, cx),
             Op::Parallel => self.tick_parallel(id, cx),
@@ -396,8 +396,15 @@ impl<C> Tree<C> {
     pub fn halt(&mut self, now: Instant, context: &mut C) -> Result<(), BtError> {
         let mut cx = Context { now, user: context };
         self.last_leaf = NONE;
-        let halted = self.halt_node(0, &mut cx);
+        let mut halted = self.halt_node(0, &mut cx);
         self.put(0, Status::Idle, Cause::Halt);
+        // A child that was skipped while it ran may run on below a SequenceWithMemory that has failed: haltTree visits all.
+        for node in 1..self.nodes.len() as NodeId {
+            if self.nodes.get(node as usize).is_some_and(|n| n.status == Status::Running) {
+                halted = halted.and(self.halt_node(node, &mut cx));
+                self.put(node, Status::Idle, Cause::Halt);
+            }
+        }
         halted.map_err(|error| *error)
     }
 

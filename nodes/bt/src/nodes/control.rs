@@ -10,12 +10,14 @@ use crate::tree::{Context, Tree};
 use crate::value::Value;
 
 impl<C> Tree<C> {
-    /// Sequence (`on` is success) and Fallback (`on` is failure): goes on to the next child on `on`.
+    /// Sequence (`on` is success) and Fallback (`on` is failure): goes on to the next child on `on`. Else it begins anew with
+    /// the first child when ticked again, or, if it `remembers`, with the one that ended it.
     pub(crate) fn tick_in_order(
         &mut self,
         id: NodeId,
         on: Status,
         asynch: bool,
+        remembers: bool,
         cx: &mut Context<'_, C>,
     ) -> Result<Status, Fault> {
         let count = self.count(id);
@@ -39,6 +41,13 @@ impl<C> Tree<C> {
                         return Ok(Status::Running);
                     }
                 }
+                status if remembers => {
+                    for place in self.at(id).memory.index..count {
+                        let rest = self.child(id, place);
+                        self.reset(rest, cx)?;
+                    }
+                    return Ok(status);
+                }
                 status => {
                     self.reset_children(id, cx)?;
                     self.memory(id).index = 0;
@@ -56,40 +65,6 @@ impl<C> Tree<C> {
         self.memory(id).index = 0;
         self.memory(id).skipped = 0;
         Ok(if all_skipped { Status::Skipped } else { result })
-    }
-
-    pub(crate) fn tick_with_memory(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
-        let count = self.count(id);
-        if !self.status_of(id).is_active() {
-            self.memory(id).skipped = 0;
-        }
-        self.running(id);
-        while self.at(id).memory.index < count {
-            let child = self.child(id, self.at(id).memory.index);
-            let was_idle = self.status_of(child) == Status::Idle;
-            match self.execute(child, cx)? {
-                Status::Running => return Ok(Status::Running),
-                Status::Success => {
-                    self.memory(id).index += 1;
-                    if was_idle && self.at(id).memory.index < count {
-                        self.wake = true;
-                        return Ok(Status::Running);
-                    }
-                }
-                Status::Skipped => {
-                    self.memory(id).index += 1;
-                    self.memory(id).skipped += 1;
-                }
-                status => {
-                    for place in self.at(id).memory.index..count {
-                        let rest = self.child(id, place);
-                        self.reset(rest, cx)?;
-                    }
-                    return Ok(status);
-                }
-            }
-        }
-        self.all_passed(id, Status::Success, cx)
     }
 
     /// ReactiveSequence (`on` is success) and ReactiveFallback (`on` is failure).
