@@ -1,5 +1,6 @@
 //! ROS parameters of a shell: few, typed, and an unknown one refuses to start.
 
+use crate::prefixes::prefixes;
 use anyhow::{Context as _, bail};
 use r2r::ParameterValue;
 use std::path::PathBuf;
@@ -94,8 +95,7 @@ impl Parameters {
 
 /// The configuration of the installed package `outrider_bringup`, wherever colcon put it; in a checkout `config`.
 fn default_config_folder() -> PathBuf {
-    let prefixes = std::env::var_os("AMENT_PREFIX_PATH").unwrap_or_default();
-    std::env::split_paths(&prefixes)
+    prefixes()
         .map(|prefix| prefix.join("share/outrider_bringup/config"))
         .find(|folder| folder.is_dir())
         .unwrap_or_else(|| PathBuf::from("config"))

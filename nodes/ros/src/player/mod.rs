@@ -3,7 +3,6 @@
 mod controls;
 mod cursor;
 pub mod flow;
-mod output;
 mod sender;
 mod settings;
 pub mod timeline;
@@ -15,9 +14,9 @@ use self::settings::Settings;
 use self::timeline::Timeline;
 use crate::clock::{monotonic, realtime};
 use crate::params::Parameters;
-use crate::process::main_of;
+use crate::process::main_asking;
 use crate::shell::{advertise, publish};
-use crate::transport::start_ros;
+use crate::transport::{Asking, start_ros};
 use outrider_bags::{BagMessage, BagReader};
 use outrider_foundation::{Instant, Span, Stamp};
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
@@ -36,7 +35,7 @@ const DISCOVERY: Span = Span::from_millis(1000);
 
 /// `main` of the player.
 pub fn entry() -> ExitCode {
-    main_of("player", run)
+    main_asking(Asking::Often, "player", run)
 }
 
 fn run(stop: &AtomicBool) -> anyhow::Result<()> {
@@ -167,10 +166,11 @@ impl Player<'_> {
         true
     }
 
-    /// Waits for consumers that are not ready for one more; not long where messages have their time. False when something else is wanted meanwhile.
+    /// Waits for consumers that are not ready for one more; not long where messages have their time. False when something else
+    /// is wanted meanwhile.
     fn make_room(&mut self, message: &BagMessage, in_time: bool) -> bool {
         loop {
-            let wait = self.sender.room(message.channel, TEND_PERIOD, in_time);
+            let wait = self.sender.room(message, TEND_PERIOD, in_time);
             if wait <= Span::ZERO {
                 return true;
             }
@@ -188,6 +188,9 @@ impl Player<'_> {
         // What the search took is not to be caught up.
         self.line.seek(monotonic().nanos(), to_ns);
         for message in latched {
+            if !self.make_room(&message, false) {
+                return;
+            }
             self.sender.send(&message);
         }
         self.next_clock = monotonic();
@@ -228,7 +231,8 @@ impl Player<'_> {
 
     fn report(&mut self) {
         let now = monotonic();
-        let total = self.sender.total();
+        let total = self.sender.total_now();
+        let audience = self.sender.audience();
         let (first_ns, _) = self.line.bounds_ns();
         let position = Span::from_nanos(self.line.position_ns(now.nanos()).saturating_sub(first_ns));
         let pair = |key: &str, value: String| KeyValue { key: key.to_owned(), value };
@@ -244,6 +248,8 @@ impl Player<'_> {
             values: vec![
                 pair("position_s", format!("{:.3}", position.as_s())),
                 pair("rate", self.line.rate().to_string()),
+                pair("subscribers", audience.subscribers.to_string()),
+                pair("best_effort_subscribers", audience.best_effort.to_string()),
                 pair("sent", total.sent.to_string()),
                 pair("acknowledged", total.acknowledged.to_string()),
                 pair("not_acknowledged", total.missing.to_string()),
@@ -259,6 +265,10 @@ impl Player<'_> {
     /// Waits for the last acknowledgements, then says what became of all messages.
     fn finish(&mut self, cursor: &Cursor<'_>) {
         self.controls.end_steps();
+        let deaf = self.sender.audience().best_effort;
+        if deaf > 0 {
+            tracing::warn!("player: {deaf} subscriptions are best effort: what they lost is not known");
+        }
         let missing = self.sender.settle_all(self.stop);
         for (topic, count) in missing {
             tracing::warn!("player: {topic}: {count} messages were not acknowledged");

@@ -1,27 +1,30 @@
 //! The topics that are played: who is offered what, how fast consumers may be fed, and what they acknowledged.
+//!
+//! Fast DDS acknowledges when the publisher asks, 5 ms later. The publisher asks with every message while the history of the
+//! topic is full, and every 10 ms for what is missing (see [`crate::transport`]): so a window of messages takes 5 to 15 ms.
 
 use super::cursor::Role;
-use super::flow::{Pace, Tally};
-use super::output::Outputs;
+use super::flow::{Pace, Tally, fits};
 use super::settings::Settings;
 use crate::clock::monotonic;
+use crate::rcl::Outputs;
 use anyhow::ensure;
 use outrider_bags::{BagMessage, BagReader, Channel};
-use outrider_foundation::Span;
+use outrider_foundation::{Instant, Span};
 use outrider_runtime::Qos;
 use outrider_suite::topics;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// So many messages of a topic are under way at most; fewer where its depth is less.
-///
-/// This is the depth that is offered, too: Fast DDS asks for acknowledgements every 3 s, and with every message once its
-/// history is full. With a deeper history every window would take 3 s (seen).
-const WINDOW: u32 = 10;
-/// So long a consumer may take to acknowledge before what is under way counts as not acknowledged: where consumers set the
-/// speed, and where time does.
-const PATIENCE: Span = Span::from_millis(2000);
+/// So many messages of a topic are under way at most; fewer where its depth is less. It is the depth that is offered, too: a
+/// deeper history would not be full when the window is, and a shallower one would lose what was not acknowledged.
+const WINDOW: u32 = 100;
+/// So long after the last message a consumer may take to acknowledge before what is under way counts as not acknowledged:
+/// where consumers set the speed, where time does, and for a topic where it was in vain before, so that one consumer that
+/// hangs does not hold up the others for long. The first is longer than Fast DDS takes to ask by itself.
+const PATIENCE: Span = Span::from_millis(5000);
 const PATIENCE_IN_TIME: Span = Span::from_millis(50);
-/// The end waits so long for acknowledgements, over all topics: longer than Fast DDS takes to ask for them.
+const PATIENCE_IF_LATE: Span = Span::from_millis(50);
+/// The end waits so long for acknowledgements, over all topics.
 const LAST_PATIENCE: Span = Span::from_millis(5000);
 
 struct Topic {
@@ -29,9 +32,8 @@ struct Topic {
     output: usize,
     window: u64,
     tally: Tally,
-    /// Waited in vain since the last message.
-    waited: Span,
-    /// The last wait was in vain: the next has no patience, so that one that hangs does not hold up everybody for long.
+    last_sent: Instant,
+    /// The last wait was in vain.
     late: bool,
 }
 
@@ -42,6 +44,15 @@ pub(super) struct Sender {
     pace: Pace,
     /// Messages that the middleware did not take.
     pub errors: u64,
+}
+
+/// Who listens.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Audience {
+    /// Subscribers over all topics that are played.
+    pub subscribers: usize,
+    /// Of these, those that acknowledge nothing.
+    pub best_effort: usize,
 }
 
 impl Sender {
@@ -66,30 +77,23 @@ impl Sender {
         Ok((Self { outputs, topics, pace: Pace::new(settings.full_speed_hz), errors: 0 }, roles))
     }
 
-    /// How long to wait before a message of this channel may go; zero: it may. Waits itself, not longer than `limit`,
-    /// for acknowledgements. `in_time`: each message has its time, and the pace is not looked at.
-    pub(super) fn room(&mut self, channel: usize, limit: Span, in_time: bool) -> Span {
-        let Some(Some(topic)) = self.topics.get_mut(channel) else { return Span::ZERO };
-        if topic.tally.open() >= topic.window {
-            let patience = match (topic.late, in_time) {
-                (true, _) => Span::ZERO,
-                (false, true) => PATIENCE_IN_TIME,
-                (false, false) => PATIENCE,
-            };
-            let before = monotonic();
-            let acknowledged = self.outputs.all_acknowledged(topic.output, limit.min(patience));
-            topic.waited = topic.waited + monotonic().since(before);
-            if !acknowledged && topic.waited < patience {
+    /// How long to wait before this message may go; zero: it may. Waits itself, not longer than `limit`, for
+    /// acknowledgements. `in_time`: each message has its time, and neither the bytes under way nor the pace are looked at.
+    pub(super) fn room(&mut self, message: &BagMessage, limit: Span, in_time: bool) -> Span {
+        let Some(Some(topic)) = self.topics.get(message.channel) else { return Span::ZERO };
+        let listened = self.outputs.listeners(topic.output) > 0;
+        if self.awaited(message, in_time).is_some() {
+            self.settle(None);
+        }
+        if let Some(index) = self.awaited(message, in_time) {
+            let patience = if in_time { PATIENCE_IN_TIME } else { PATIENCE };
+            self.outputs.all_acknowledged(index, limit.min(patience));
+            self.settle(Some(patience));
+            if self.awaited(message, in_time).is_some() {
                 return Span::from_nanos(1);
             }
-            if !acknowledged && topic.tally.missing == 0 {
-                let seconds = patience.as_s();
-                tracing::warn!("player: {}: a subscriber did not acknowledge within {seconds} s", topic.name);
-            }
-            topic.tally.settle(acknowledged);
-            (topic.late, topic.waited) = (!acknowledged, Span::ZERO);
         }
-        if in_time || self.outputs.listeners(topic.output) == 0 {
+        if in_time || !listened {
             return Span::ZERO;
         }
         let now_ns = monotonic().nanos();
@@ -100,10 +104,50 @@ impl Sender {
         wait
     }
 
+    /// The output whose acknowledgements this message has to wait for: its own if its window is full; that with the most under
+    /// way if there is too much over all topics.
+    fn awaited(&self, message: &BagMessage, in_time: bool) -> Option<usize> {
+        let topic = self.topics.get(message.channel)?.as_ref()?;
+        if topic.tally.open() >= topic.window {
+            return Some(topic.output);
+        }
+        if in_time || fits(&self.total(), message.data.len() as u64) {
+            return None;
+        }
+        self.topics.iter().flatten().max_by_key(|t| t.tally.open_bytes()).map(|t| t.output)
+    }
+
+    /// Notes what was acknowledged meanwhile, and what was not although there was time for it.
+    fn settle(&mut self, patience: Option<Span>) {
+        let now = monotonic();
+        for topic in self.topics.iter_mut().flatten().filter(|t| t.tally.open() > 0) {
+            if self.outputs.all_acknowledged(topic.output, Span::ZERO) {
+                topic.tally.settle(true);
+                topic.late = false;
+                continue;
+            }
+            let patience = patience.map(|p| if topic.late { p.min(PATIENCE_IF_LATE) } else { p });
+            if patience.is_some_and(|patience| now.since(topic.last_sent) >= patience) {
+                if topic.tally.missing == 0 {
+                    let seconds = now.since(topic.last_sent).as_s();
+                    tracing::warn!(
+                        "player: {}: a subscriber did not acknowledge within {seconds:.2} s",
+                        topic.name
+                    );
+                }
+                topic.tally.settle(false);
+                topic.late = true;
+            }
+        }
+    }
+
     pub(super) fn send(&mut self, message: &BagMessage) {
         let Some(Some(topic)) = self.topics.get_mut(message.channel) else { return };
         match self.outputs.publish(topic.output, &message.data) {
-            Ok(()) => topic.tally.send(),
+            Ok(()) => {
+                topic.tally.send(message.data.len() as u64);
+                topic.last_sent = monotonic();
+            }
             Err(error) => {
                 self.errors = self.errors.saturating_add(1);
                 if self.errors == 1 {
@@ -127,9 +171,24 @@ impl Sender {
         missing.map(|t| (t.name.clone(), t.tally.missing)).collect()
     }
 
-    /// Over all topics.
+    /// Over all topics; acknowledged as far as that was looked at.
     pub(super) fn total(&self) -> Tally {
         self.topics.iter().flatten().fold(Tally::default(), |sum, t| sum.plus(t.tally))
+    }
+
+    /// Over all topics, with what is acknowledged by now.
+    pub(super) fn total_now(&mut self) -> Tally {
+        self.settle(None);
+        self.total()
+    }
+
+    /// Who listens now.
+    pub(super) fn audience(&self) -> Audience {
+        let topics = self.topics.iter().flatten().filter(|t| self.outputs.listeners(t.output) > 0);
+        topics.fold(Audience::default(), |sum, t| Audience {
+            subscribers: sum.subscribers.saturating_add(self.outputs.listeners(t.output)),
+            best_effort: sum.best_effort.saturating_add(self.outputs.best_effort_listeners(t.output)),
+        })
     }
 }
 
@@ -139,10 +198,13 @@ fn offer(outputs: &mut Outputs, channel: &Channel, qos: Qos) -> Option<Topic> {
         tracing::warn!("player: {name}: encoded as {}, not played", channel.message_encoding);
         return None;
     }
-    match outputs.advertise(&name, &channel.type_name, Qos { depth: qos.depth.min(WINDOW), ..qos }) {
+    let hash = channel.metadata.get("topic_type_hash").map_or("", String::as_str);
+    let depth = offered_depth(qos);
+    match outputs.advertise(&name, &channel.type_name, hash, Qos { depth, ..qos }) {
         Ok(output) => {
-            let (tally, waited, window) = (Tally::default(), Span::ZERO, u64::from(qos.depth.min(WINDOW)));
-            Some(Topic { name, output, window, tally, waited, late: false })
+            let window = u64::from(depth);
+            let (tally, last_sent) = (Tally::default(), Instant::default());
+            Some(Topic { name, output, window, tally, last_sent, late: false })
         }
         Err(error) => {
             tracing::warn!("player: {name} ({}) is not played: {error:#}", channel.type_name);
@@ -160,8 +222,12 @@ fn recorded_qos(yaml: &str) -> Qos {
     };
     let transient_local = matches!(value("durability"), Some("transient_local" | "1"));
     let depth = value("depth").and_then(|d| d.parse().ok()).filter(|d| *d > 0).unwrap_or(WINDOW);
-    // What passes may be under way in numbers; a late comer gets as many old messages as it got from the robot.
-    Qos { reliable: true, transient_local, depth: if transient_local { depth } else { depth.max(WINDOW) } }
+    Qos { reliable: true, transient_local, depth }
+}
+
+/// A late comer gets as many old messages as it got from the robot; of what passes, a window may be under way.
+fn offered_depth(recorded: Qos) -> u32 {
+    if recorded.transient_local { recorded.depth.min(WINDOW) } else { WINDOW }
 }
 
 /// Whether the last message of a channel tells a state, to be told again after a seek. The suite's own journals are kept
@@ -179,10 +245,11 @@ mod tests {
     fn what_our_own_bags_say_is_understood() {
         for qos in [Qos::SENSOR, Qos::RELIABLE, Qos::RECORD, Qos::LATCHED] {
             let read = recorded_qos(&qos.to_rosbag2_yaml());
-            let depth = if qos.transient_local { qos.depth } else { qos.depth.max(WINDOW) };
-            assert_eq!((read.transient_local, read.depth), (qos.transient_local, depth));
+            assert_eq!((read.transient_local, read.depth), (qos.transient_local, qos.depth));
         }
-        assert!(recorded_qos("- history: 1\n  depth: 1\n  durability: 1\n").transient_local);
+        assert_eq!([Qos::SENSOR, Qos::RECORD, Qos::LATCHED].map(offered_depth), [WINDOW, WINDOW, 1]);
+        let before_jazzy = recorded_qos("- history: 1\n  depth: 1\n  durability: 1\n");
+        assert_eq!((before_jazzy.transient_local, before_jazzy.depth), (true, 1));
         assert!(!recorded_qos("").transient_local);
     }
 

@@ -1,78 +1,58 @@
-//! Publishers of bytes that tell whether what they sent was acknowledged.
+//! Publishers of bytes of any type whose libraries are there, which tell whether what they sent was acknowledged.
 //!
-//! r2r keeps the handle that `rcl_publisher_wait_for_all_acked` wants to itself, so the player has a node of its own
-//! below the one it has with r2r, in a context of its own: plain `rcl`, nothing in between.
+//! r2r keeps the handle that `rcl_publisher_wait_for_all_acked` wants to itself.
 
-#![allow(unsafe_code, reason = "a C library; every call is in this file")]
-
+use super::types::TypeSupport;
+use super::{Node, check};
 use crate::qos::offered;
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{bail, ensure};
 use outrider_foundation::Span;
 use outrider_runtime::Qos;
 use r2r_rcl as rcl;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::CString;
 use std::ptr;
 
-const OK: i32 = rcl::RCL_RET_OK as i32;
-
-/// The publishers of a player, by number.
-pub(super) struct Outputs {
-    // Boxed: rcl keeps pointers to all of them.
-    context: Box<rcl::rcl_context_t>,
-    node: Box<rcl::rcl_node_t>,
+/// The publishers of a program, by number.
+pub(crate) struct Outputs {
     #[allow(clippy::vec_box, reason = "rcl keeps pointers to them")]
     publishers: Vec<Box<rcl::rcl_publisher_t>>,
+    // Dropped last: the others hang on it.
+    node: Node,
 }
 
 impl Outputs {
     /// Makes the node. It takes the remappings of topics that the process was started with.
-    pub(super) fn open(name: &str) -> anyhow::Result<Self> {
-        let name = CString::new(name)?;
-        let arguments: Vec<CString> =
-            for_this_node(std::env::args()).into_iter().map(CString::new).collect::<Result<_, _>>()?;
-        let pointers: Vec<*const c_char> = arguments.iter().map(|a| a.as_ptr()).collect();
-        let count = i32::try_from(pointers.len()).context("too many arguments")?;
-        // SAFETY: zero-initialised values are initialised in rcl's order; what it keeps pointers to is boxed, the rest
-        // outlives the call that it is handed to.
-        unsafe {
-            let mut context = Box::new(rcl::rcl_get_zero_initialized_context());
-            let mut options = rcl::rcl_get_zero_initialized_init_options();
-            check(rcl::rcl_init_options_init(&raw mut options, rcl::rcutils_get_default_allocator()))?;
-            let started =
-                check(rcl::rcl_init(count, pointers.as_ptr(), &raw const options, context.as_mut()));
-            let ended = check(rcl::rcl_init_options_fini(&raw mut options));
-            started.and(ended).context("starting rcl")?;
-            let mut node = Box::new(rcl::rcl_get_zero_initialized_node());
-            let mut settings = rcl::rcl_node_get_default_options();
-            settings.enable_rosout = false;
-            let root = c"/";
-            check(rcl::rcl_node_init(
-                node.as_mut(),
-                name.as_ptr(),
-                root.as_ptr(),
-                context.as_mut(),
-                &raw const settings,
-            ))
-            .context("creating the node of the outputs")?;
-            Ok(Self { context, node, publishers: Vec::new() })
-        }
+    pub(crate) fn open(name: &str) -> anyhow::Result<Self> {
+        let arguments = for_this_node(std::env::args());
+        Ok(Self { publishers: Vec::new(), node: Node::open(name, &arguments)? })
     }
 
     /// Offers a topic; the publisher's number.
-    pub(super) fn advertise(&mut self, topic: &str, type_name: &str, qos: Qos) -> anyhow::Result<usize> {
-        let known = r2r::WrappedNativeMsgUntyped::new_from(type_name);
-        let support = known.map_err(|_| anyhow!("the player was built without {type_name}"))?.ts;
+    ///
+    /// `type_hash`, where it is not empty, is that of the definition which the bytes to come were written with.
+    pub(crate) fn advertise(
+        &mut self,
+        topic: &str,
+        type_name: &str,
+        type_hash: &str,
+        qos: Qos,
+    ) -> anyhow::Result<usize> {
+        let support = TypeSupport::load(type_name)?;
+        let installed = support.hash();
+        ensure!(
+            type_hash.is_empty() || installed.is_empty() || type_hash == installed,
+            "{type_name} was {type_hash}, and the one that is installed is {installed}: another definition"
+        );
         let topic = CString::new(topic)?;
         // SAFETY: the type support is static, the node lives as long as the publisher (see `drop`).
         unsafe {
             let mut publisher = Box::new(rcl::rcl_get_zero_initialized_publisher());
             let mut options = rcl::rcl_publisher_get_default_options();
             options.qos = offered(qos).into();
-            let node: *const rcl::rcl_node_t = self.node.as_ref();
             check(rcl::rcl_publisher_init(
                 publisher.as_mut(),
-                node,
-                support,
+                self.node.as_ptr(),
+                support.as_ptr(),
                 topic.as_ptr(),
                 &raw const options,
             ))?;
@@ -82,7 +62,7 @@ impl Outputs {
     }
 
     /// Sends a serialised message.
-    pub(super) fn publish(&self, index: usize, bytes: &[u8]) -> anyhow::Result<()> {
+    pub(crate) fn publish(&self, index: usize, bytes: &[u8]) -> anyhow::Result<()> {
         let Some(publisher) = self.publishers.get(index) else { bail!("there is no publisher {index}") };
         // SAFETY: the message is only read, and not kept beyond the call.
         unsafe {
@@ -101,7 +81,7 @@ impl Outputs {
     }
 
     /// How many subscribers a publisher has.
-    pub(super) fn listeners(&self, index: usize) -> usize {
+    pub(crate) fn listeners(&self, index: usize) -> usize {
         let Some(publisher) = self.publishers.get(index) else { return 0 };
         let mut count = 0;
         // SAFETY: the publisher is initialised, the count is only written to in the call.
@@ -112,8 +92,34 @@ impl Outputs {
         }
     }
 
+    /// How many of them are best effort, so that nobody learns what they lost.
+    pub(crate) fn best_effort_listeners(&self, index: usize) -> usize {
+        let Some(publisher) = self.publishers.get(index) else { return 0 };
+        // SAFETY: the publisher is initialised and owns the name; the list is ended once, and read before.
+        unsafe {
+            let mut allocator = rcl::rcutils_get_default_allocator();
+            let name = rcl::rcl_publisher_get_topic_name(publisher.as_ref());
+            let mut found = rcl::rmw_get_zero_initialized_topic_endpoint_info_array();
+            let asked = rcl::rcl_get_subscriptions_info_by_topic(
+                self.node.as_ptr(),
+                &raw mut allocator,
+                name,
+                false,
+                &raw mut found,
+            );
+            if check(asked).is_err() || found.info_array.is_null() {
+                return 0;
+            }
+            let best_effort = rcl::rmw_qos_reliability_policy_e::RMW_QOS_POLICY_RELIABILITY_BEST_EFFORT;
+            let all = std::slice::from_raw_parts(found.info_array, found.size);
+            let count = all.iter().filter(|info| info.qos_profile.reliability == best_effort).count();
+            let _ = check(rcl::rmw_topic_endpoint_info_array_fini(&raw mut found, &raw mut allocator));
+            count
+        }
+    }
+
     /// Waits until every reliable subscriber has acknowledged all that was sent, not longer than `limit`.
-    pub(super) fn all_acknowledged(&self, index: usize, limit: Span) -> bool {
+    pub(crate) fn all_acknowledged(&self, index: usize, limit: Span) -> bool {
         let Some(publisher) = self.publishers.get(index) else { return true };
         let limit_ns = limit.nanos().max(0);
         // SAFETY: the publisher is initialised.
@@ -124,31 +130,14 @@ impl Outputs {
 
 impl Drop for Outputs {
     fn drop(&mut self) {
-        // SAFETY: each was initialised, is ended once, and in the reverse order.
+        // SAFETY: each was initialised and is ended once; the node is still there.
         unsafe {
             for publisher in &mut self.publishers {
-                rcl::rcl_publisher_fini(publisher.as_mut(), self.node.as_mut());
+                rcl::rcl_publisher_fini(publisher.as_mut(), self.node.node.as_mut());
             }
-            rcl::rcl_node_fini(self.node.as_mut());
-            rcl::rcl_shutdown(self.context.as_mut());
-            rcl::rcl_context_fini(self.context.as_mut());
             rcl::rcutils_reset_error();
         }
     }
-}
-
-fn check(code: rcl::rcl_ret_t) -> anyhow::Result<()> {
-    if code == OK {
-        return Ok(());
-    }
-    // SAFETY: the error's text is a copy that ends with a zero.
-    let text = unsafe {
-        let error = rcl::rcutils_get_error_string();
-        let text = CStr::from_ptr(error.str_.as_ptr()).to_string_lossy().into_owned();
-        rcl::rcutils_reset_error();
-        text
-    };
-    bail!("rcl says {code}: {text}")
 }
 
 /// The arguments of the process without a name or namespace given to nodes: those are for the node with the services.
