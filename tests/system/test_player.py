@@ -14,6 +14,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from harness import SCENARIO, Suite, bin_dir, wait_for
 from mcap.reader import make_reader
+from mcap.writer import Writer
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbag2_interfaces.srv import (
@@ -26,7 +27,7 @@ SERVICES = {
     "burst": Burst, "get_rate": GetRate, "is_paused": IsPaused, "pause": Pause, "play_next": PlayNext, "resume": Resume,
     "seek": Seek, "set_rate": SetRate, "stop": Stop, "toggle_paused": TogglePaused,
 }
-# Others than the player publish there too.
+# Others than the player publish there too, and so does the player for itself.
 SHARED = "/diagnostics"
 
 
@@ -83,7 +84,7 @@ def bag(tmp_path_factory):
 
 
 class Viewer:
-    """Listens to every topic of a bag, in bytes, and calls the player's services. A context."""
+    """Listens to every topic of a bag, once and in bytes, and calls the player's services. A context."""
 
     def __init__(self, domain, bag, depth=2000, reliability=ReliabilityPolicy.RELIABLE):
         self.context = rclpy.Context()
@@ -98,6 +99,8 @@ class Viewer:
         self.status = {}
         self.subscriptions = {}
         for topic, kind in bag.types.items():
+            if topic == SHARED:
+                continue
             durability = DurabilityPolicy.TRANSIENT_LOCAL if topic in bag.latched else DurabilityPolicy.VOLATILE
             qos = QoSProfile(depth=depth, durability=durability, reliability=reliability)
             self.subscriptions[topic] = self.node.create_subscription(
@@ -157,8 +160,7 @@ class Viewer:
     def matched(self, *, subscribers=1):
         """Waits until the player's publishers, and as many subscribers of each, know of each other."""
         alone = lambda: [t for t, s in self.subscriptions.items() if s.get_publisher_count() < 1]
-        # This one listens twice there.
-        wanted = subscribers * len(self.subscriptions) + (SHARED in self.subscriptions)
+        wanted = subscribers * len(self.bag.types)
         wait_for(
             lambda: not alone() and self.number("subscribers") >= wanted, 40.0,
             lambda: f"no publisher: {alone()}; the player has {self.number('subscribers')} subscribers of {wanted}",
@@ -176,7 +178,7 @@ class Viewer:
 
     def snapshot(self):
         with self.lock:
-            return {topic: list(found) for topic, found in self.received.items() if topic != SHARED}
+            return {topic: list(found) for topic, found in self.received.items()}
 
     def count(self):
         return sum(map(len, self.snapshot().values()))
@@ -297,20 +299,35 @@ def test_the_services_steer_it(bag, tmp_path):
 
 
 def test_at_full_speed_nobody_loses_a_message(bag, tmp_path):
-    """Neither an rclpy program nor the recorder; and in order, topic by topic."""
+    """Neither an rclpy program nor the recorder, which takes some topics as best effort; in order, topic by topic."""
     with Stage(tmp_path, bag.folder, start_paused=True, rate=0.0) as stage, Viewer(stage.domain, bag) as viewer:
         stage.start("recorder")
-        stage.play()
-        viewer.matched(subscribers=2)
-        viewer.call("resume")
-        log = stage.ends(limit_s=120.0)
-        expected = bag.by_topic(lambda topic, _: topic != SHARED)
-        viewer.holds(expected, "everything, in order")
-        count = len(bag.messages)
-        assert f"{count} messages played, {count} acknowledged, 0 not;" in log, log
+        expected = play_all(bag, stage, viewer, subscribers=2)
         stage.end()
         again = Bag(stage.bag).by_topic(lambda topic, _: topic in expected)
         assert again == expected, difference(again, expected)
+
+
+def test_where_only_acknowledgements_bound_the_speed_nobody_loses_a_message(bag, tmp_path):
+    """Two rclpy programs at a rate that neither can take."""
+    parameters = {"start_paused": True, "rate": 0.0, "full_speed_hz": 1e6}
+    with Stage(tmp_path, bag.folder, **parameters) as stage, Viewer(stage.domain, bag) as viewer:
+        with Viewer(stage.domain, bag) as other:
+            expected = play_all(bag, stage, viewer, subscribers=2)
+            other.holds(expected, "everything, in order, for the other too")
+
+
+def play_all(bag, stage, viewer, *, subscribers):
+    """Plays a bag to its end; the messages by topic, which the viewer has got."""
+    stage.play()
+    viewer.matched(subscribers=subscribers)
+    viewer.call("resume")
+    log = stage.ends(limit_s=120.0)
+    expected = bag.by_topic(lambda topic, _: topic != SHARED)
+    viewer.holds(expected, "everything, in order")
+    count = len(bag.messages)
+    assert f"{count} messages played, {count} acknowledged, 0 not;" in log, log
+    return expected
 
 
 @pytest.mark.parametrize("reliability", [ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT])
@@ -384,6 +401,28 @@ def test_what_it_cannot_do_is_refused_by_name(bag, tmp_path, parameters, words):
         stage.play()
         log = stage.ends(code=1)
         assert [w for w in words if w not in log] == [], log
+
+
+@pytest.mark.parametrize("kind, type_hash, words", [
+    ("std_msgs/msg/String", "RIHS01_" + 64 * "0", ["another definition", "RIHS01_0000"]),
+    ("nowhere_msgs/msg/Nothing", "", ["nowhere_msgs", "source its workspace"]),
+])
+def test_what_would_be_misread_is_not_played(tmp_path, kind, type_hash, words):
+    """Each beside a topic that is played."""
+    path = tmp_path / "made.mcap"
+    with open(path, "wb") as stream:
+        writer = Writer(stream)
+        writer.start(profile="ros2")
+        for topic, type_name, digest in (("/good", "std_msgs/msg/String", ""), ("/bad", kind, type_hash)):
+            schema = writer.register_schema(type_name, "ros2msg", b"string data")
+            channel = writer.register_channel(topic, "cdr", schema, {"topic_type_hash": digest})
+            writer.add_message(channel, SECOND, b"\x00\x01\x00\x00\x02\x00\x00\x00a\x00", SECOND)
+        writer.finish()
+    with Stage(tmp_path, path, rate=0.0) as stage:
+        stage.play()
+        log = stage.ends()
+        assert "/bad" in log and [w for w in words if w not in log] == [], log
+        assert "player: 1 messages played" in log, log
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -33,6 +33,10 @@ const HEALTH_PERIOD: Span = Span::from_millis(1000);
 /// Subscribers that are there already find the player within this.
 const DISCOVERY: Span = Span::from_millis(1000);
 
+/// Best-effort subscribers have so long to take the last messages from their sockets: DDS throws away what of a publisher is
+/// still there when it hears that it is gone.
+const LINGER: Duration = Duration::from_millis(500);
+
 /// `main` of the player.
 pub fn entry() -> ExitCode {
     main_asking(Asking::Often, "player", run)
@@ -268,6 +272,7 @@ impl Player<'_> {
         let deaf = self.sender.audience().best_effort;
         if deaf > 0 {
             tracing::warn!("player: {deaf} subscriptions are best effort: what they lost is not known");
+            std::thread::sleep(LINGER);
         }
         let missing = self.sender.settle_all(self.stop);
         for (topic, count) in missing {

@@ -14,7 +14,7 @@ const CLOCK_HZ: RangeInclusive<f64> = 0.1..=1000.0;
 const FULL_SPEED_HZ: RangeInclusive<f64> = 1.0..=1_000_000.0;
 const DEFAULT_RATE: f64 = 1.0;
 const DEFAULT_CLOCK_HZ: f64 = 100.0;
-/// A bound, not a measurement: acknowledgements were slower (see `launch/README.md`).
+/// For consumers with short queues and for best effort; acknowledgements alone allow more (see `docs/player.md`).
 const DEFAULT_FULL_SPEED_HZ: f64 = 2000.0;
 
 /// What the user wants, within the limits.
