@@ -1,7 +1,7 @@
 //! Messages gathered into chunks: the part of a bag that is made before anything is written.
 
 use crate::format::{self, ChunkHead, ChunkPlace};
-use crate::framing::{message_head, parse_message, record_header};
+use crate::framing::{MessageRecord, message_head, parse_message, record_header};
 use crate::writer::Compression;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -88,9 +88,8 @@ pub(crate) struct Entry<'a> {
 
 impl Entry<'_> {
     fn kept(&self) -> Option<Kept> {
-        let (channel, message) = parse_message(self.body)?;
-        let (sequence, publish_ns) = (message.sequence, message.publish_time_ns);
-        Some(Kept { channel, sequence, publish_ns, data: message.data.into() })
+        let MessageRecord { channel, sequence, publish_time_ns, data, .. } = parse_message(self.body)?;
+        Some(Kept { channel, sequence, publish_ns: publish_time_ns, data: data.into() })
     }
 }
 

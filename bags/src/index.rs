@@ -31,6 +31,8 @@ pub(crate) struct Segment {
     pub offset: u64,
     pub length: u64,
     pub start_ns: u64,
+    /// Log time of its last message.
+    pub end_ns: u64,
     /// How many messages are good; `None` for all.
     pub messages: Option<u64>,
     /// Ids of the channels that have messages in it; `None` when that is not known.

@@ -57,6 +57,8 @@ pub struct Messages<'a> {
     order: Order,
     /// By channel of the reader: whether its messages are asked for.
     wanted: Vec<bool>,
+    /// Messages before this log time are left out.
+    from_ns: u64,
     /// File and segment indexes still to be read, in the order of reading; the first is the rank.
     pending: VecDeque<(usize, usize, usize)>,
     loaded: BTreeMap<usize, Loaded>,
@@ -70,12 +72,13 @@ pub struct Messages<'a> {
 }
 
 impl<'a> Messages<'a> {
-    /// Only of those channels of the reader that are `wanted`. A piece that has none of them is not read.
-    pub(crate) fn new(reader: &'a BagReader, order: Order, wanted: Vec<bool>) -> Self {
+    /// Only of those channels of the reader that are `wanted`, and from a log time on. A piece that has none of them is not read.
+    pub(crate) fn new(reader: &'a BagReader, order: Order, wanted: Vec<bool>, from_ns: u64) -> Self {
         let all = reader.files.iter().enumerate();
         let segments = all.flat_map(|(f, file)| (0..file.segments.len()).map(move |s| (f, s)));
         let segments = segments.filter(|(f, s)| may_have(reader, *f, *s, &wanted));
         let mut pending: Vec<_> = segments.enumerate().map(|(rank, (f, s))| (rank, f, s)).collect();
+        pending.retain(|(_, f, s)| segment(reader, *f, *s).is_some_and(|s| s.end_ns >= from_ns));
         if order == Order::LogTime {
             pending.sort_by_key(|(rank, f, s)| (segment(reader, *f, *s).map_or(0, |s| s.start_ns), *rank));
         }
@@ -83,6 +86,7 @@ impl<'a> Messages<'a> {
             reader,
             order,
             wanted,
+            from_ns,
             pending: pending.into(),
             loaded: BTreeMap::new(),
             heads: BinaryHeap::new(),
@@ -121,6 +125,7 @@ impl<'a> Messages<'a> {
             if let Err(error) = self.load(file, segment, &mut loaded) {
                 self.errors.push_back(error);
             }
+            loaded.entries.retain(|e| e.log_time_ns >= self.from_ns);
             if self.order == Order::LogTime {
                 loaded.entries.make_contiguous().sort_by_key(|e| e.log_time_ns);
             }

@@ -165,13 +165,18 @@ impl BagReader {
 
     /// All messages, read piece by piece. An item that is an error tells of a part that was lost; what follows it is good.
     pub fn messages(&self, order: Order) -> Messages<'_> {
-        Messages::new(self, order, vec![true; self.channels.len()])
+        self.messages_from(order, 0)
+    }
+
+    /// The messages at or after a log time (ns since the epoch). Parts of the file that end before it are not read.
+    pub fn messages_from(&self, order: Order, from_ns: u64) -> Messages<'_> {
+        Messages::new(self, order, vec![true; self.channels.len()], from_ns)
     }
 
     /// As [`Self::messages`], of those channels only that are `wanted`. Where a sound summary tells which channels a chunk has
     /// messages of, a chunk without any that is wanted is not read, and not checked.
     pub fn messages_of(&self, order: Order, wanted: impl FnMut(&Channel) -> bool) -> Messages<'_> {
-        Messages::new(self, order, self.channels.iter().map(wanted).collect())
+        Messages::new(self, order, self.channels.iter().map(wanted).collect(), 0)
     }
 
     /// Number of messages, as the summaries say or as they were counted.

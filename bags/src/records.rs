@@ -52,6 +52,7 @@ pub(crate) enum Record<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct ChunkIndex {
     pub start_ns: u64,
+    pub end_ns: u64,
     pub offset: u64,
     pub length: u64,
     /// Bytes of the message indexes behind it.
@@ -111,7 +112,7 @@ fn channel<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {
 }
 
 fn chunk_index<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {
-    let (start_ns, _) = (f.long()?, f.long()?);
+    let (start_ns, end_ns) = (f.long()?, f.long()?);
     let (offset, length) = (f.long()?, f.long()?);
     let mut list = Fields(f.bytes()?);
     let mut channels = Vec::new();
@@ -120,7 +121,7 @@ fn chunk_index<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {
         list.long()?;
     }
     let channels = channels.into_boxed_slice();
-    Ok(Record::ChunkIndex(ChunkIndex { start_ns, offset, length, indexes_length: f.long()?, channels }))
+    Ok(Record::ChunkIndex(ChunkIndex { start_ns, end_ns, offset, length, indexes_length: f.long()?, channels }))
 }
 
 fn attachment_index<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {

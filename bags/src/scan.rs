@@ -232,6 +232,7 @@ impl Scan<'_> {
             Some(run) => {
                 run.length = run.length.saturating_add(size);
                 run.start_ns = run.start_ns.min(log_time_ns);
+                run.end_ns = run.end_ns.max(log_time_ns);
                 run.messages = run.messages.map(|m| m.saturating_add(1));
                 self.builder.widen_bounds(log_time_ns, log_time_ns);
             }
@@ -408,15 +409,10 @@ impl Scan<'_> {
             return;
         }
         self.builder.widen_bounds(tally.start_ns, tally.end_ns);
-        let (start_ns, messages) = (tally.start_ns, Some(tally.messages));
-        self.builder.index.segments.push(Segment {
-            kind,
-            offset,
-            length,
-            start_ns,
-            messages,
-            channels: None,
-        });
+        let Tally { start_ns, end_ns, messages, .. } = *tally;
+        let segment =
+            Segment { kind, offset, length, start_ns, end_ns, messages: Some(messages), channels: None };
+        self.builder.index.segments.push(segment);
     }
 
     /// Opcode and length at `offset`; `None` where the file ends before.

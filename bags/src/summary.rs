@@ -151,6 +151,7 @@ impl Builder {
                 offset,
                 length: size,
                 start_ns: chunk.start_ns,
+                end_ns: chunk.end_ns,
                 messages: None,
                 // A list that no CRC covers does not keep anyone from looking.
                 channels: lists

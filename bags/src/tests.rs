@@ -333,6 +333,14 @@ proptest! {
         let got: Vec<_> =
             reader.messages(Order::LogTime).map(|m| m.map(|m| (m.log_time_ns, m.sequence)).unwrap()).collect();
         prop_assert_eq!(got, expected);
+        // From anywhere: the same without what lies before, in either order.
+        for from in [0, 1, 25, 49, 50] {
+            for order in [Order::LogTime, Order::File] {
+                let all = reader.messages(order).map(Result::unwrap);
+                let rest: Vec<_> = reader.messages_from(order, from).map(Result::unwrap).collect();
+                prop_assert_eq!(rest, all.filter(|m| m.log_time_ns >= from).collect::<Vec<_>>());
+            }
+        }
     }
 }
 

@@ -72,6 +72,14 @@ def constant(name, variable):
     raise KeyError(variable)
 
 
+def replay_parameters():
+    """What replay.launch.py hands to the player."""
+    for statement in tree("replay").body:
+        if isinstance(statement, ast.Assign) and statement.targets[0].id == "PARAMETERS":
+            return {key.value for key in statement.value.keys}
+    raise KeyError("PARAMETERS")
+
+
 def known_parameters():
     """What the shells take; anything else makes them refuse to start."""
     text = (ROOT / "nodes/ros/src/params.rs").read_text(encoding="utf-8")
@@ -101,7 +109,10 @@ def test_arguments():
               "log_level"}
     assert declared("robot") == common
     assert declared("simulation") == common | {"gazebo", "gazebo_args"}
-    assert declared("replay") == {"bag", "rate", "loop", "log_level"}
+    parameters = {"bag", "rate", "loop", "start_paused", "start_offset", "duration", "topics", "exclude", "clock_hz",
+                  "full_speed_hz"}
+    assert declared("replay") == parameters | {"log_level"}
+    assert replay_parameters() == parameters <= known_parameters()
 
 
 def test_simulation_hands_every_argument_of_the_robot_on():
@@ -127,8 +138,8 @@ def test_every_program_that_is_started_is_built_and_installed():
 def test_nodes_know_every_parameter_they_are_given():
     known = known_parameters()
     assert {"config", "use_sim_time", "wait_for_recorder_s"} <= known
-    given = set()
-    for name in ("robot", "simulation", "replay"):
+    given = replay_parameters()
+    for name in ("robot", "simulation"):
         for call in ast.walk(tree(name)):
             if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Node":
                 if any(word.arg == "package" and word.value.value != "outrider" for word in call.keywords):

@@ -11,7 +11,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 NODES = ("sim", "world_model", "planner", "assurance", "gate")
-PROGRAMS = (*NODES, "recorder", "demo", "outrider")
+PROGRAMS = (*NODES, "recorder", "player", "demo", "outrider")
 SCENARIO = ROOT / "tests/scenarios/warehouse_crossing.yaml"
 DOMAINS = range(1, 102)
 

@@ -1,5 +1,6 @@
 //! ROS parameters of a shell: few, typed, and an unknown one refuses to start.
 
+use crate::prefixes::prefixes;
 use anyhow::{Context as _, bail};
 use r2r::ParameterValue;
 use std::path::PathBuf;
@@ -25,12 +26,24 @@ pub struct Parameters {
     pub output: Option<PathBuf>,
     /// Player: bag to play, a file or a folder.
     pub bag: Option<PathBuf>,
-    /// Player: seconds of the bag a second; zero: the default, 1.
-    pub rate: f64,
+    /// Player: seconds of the bag a second; zero: as fast as it is taken.
+    pub rate: Option<f64>,
     /// Player: begin anew at the end.
     pub repeat: bool,
     /// Player: only these topics; empty: all.
     pub topics: Vec<String>,
+    /// Player: not these topics.
+    pub exclude: Vec<String>,
+    /// Player: begin so many seconds into the bag.
+    pub start_offset: Option<f64>,
+    /// Player: end so many seconds after that; below zero: at the end of the bag.
+    pub duration: Option<f64>,
+    /// Player: begin paused.
+    pub start_paused: bool,
+    /// Player: how often `/clock` is published; zero: never.
+    pub clock_hz: Option<f64>,
+    /// Player: at most so many messages a second where no message waits for its time.
+    pub full_speed_hz: Option<f64>,
 }
 
 /// Parameters that every ROS 2 node has and that are of no concern here.
@@ -59,15 +72,21 @@ impl Parameters {
             "permit_key" => self.permit_key = path(value)?,
             "output" => self.output = path(value)?,
             "bag" => self.bag = path(value)?,
-            "rate" => self.rate = number(value)?,
+            "rate" => self.rate = Some(number(value)?),
             "loop" => self.repeat = truth(value)?,
             "topics" => self.topics = names(value)?,
+            "exclude" => self.exclude = names(value)?,
+            "start_offset" => self.start_offset = Some(number(value)?),
+            "duration" => self.duration = Some(number(value)?),
+            "start_paused" => self.start_paused = truth(value)?,
+            "clock_hz" => self.clock_hz = Some(number(value)?),
+            "full_speed_hz" => self.full_speed_hz = Some(number(value)?),
             "use_sim_time" => self.use_sim_time = truth(value)?,
             "wait_for_recorder_s" => self.wait_for_recorder_s = number(value)?,
             other if IGNORED.iter().any(|prefix| other.starts_with(prefix)) => {}
             _ => bail!(
                 "is not known; there are config, scenario, tree, zones, permit_key, output, bag, rate, loop, topics, \
-                 use_sim_time, wait_for_recorder_s"
+                 exclude, start_offset, duration, start_paused, clock_hz, full_speed_hz, use_sim_time, wait_for_recorder_s"
             ),
         }
         Ok(())
@@ -76,8 +95,7 @@ impl Parameters {
 
 /// The configuration of the installed package `outrider_bringup`, wherever colcon put it; in a checkout `config`.
 fn default_config_folder() -> PathBuf {
-    let prefixes = std::env::var_os("AMENT_PREFIX_PATH").unwrap_or_default();
-    std::env::split_paths(&prefixes)
+    prefixes()
         .map(|prefix| prefix.join("share/outrider_bringup/config"))
         .find(|folder| folder.is_dir())
         .unwrap_or_else(|| PathBuf::from("config"))

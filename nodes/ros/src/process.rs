@@ -1,6 +1,6 @@
 //! What every process of the suite does alike: logging, signals, and abort on panic.
 
-use crate::transport::avoid_shared_memory;
+use crate::transport::{Asking, avoid_shared_memory};
 use anyhow::Context as _;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,10 +8,19 @@ use std::sync::atomic::AtomicBool;
 
 /// `main` of a process: runs until `run` ends or the flag is set that it is handed; logs the error that ends it.
 pub fn main_of(name: &str, run: impl FnOnce(&AtomicBool) -> anyhow::Result<()>) -> ExitCode {
+    main_asking(Asking::Seldom, name, run)
+}
+
+/// [`main_of`] a process whose publishers ask for acknowledgements as it says.
+pub(crate) fn main_asking(
+    asking: Asking,
+    name: &str,
+    run: impl FnOnce(&AtomicBool) -> anyhow::Result<()>,
+) -> ExitCode {
     install_panic_abort();
     init_logging();
     die_with_parent();
-    match avoid_shared_memory().and_then(|()| stop_flag()).and_then(|stop| run(&stop)) {
+    match avoid_shared_memory(asking).and_then(|()| stop_flag()).and_then(|stop| run(&stop)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{name}: {error:#}");

@@ -12,6 +12,18 @@ use std::sync::Mutex;
 
 /// Fast DDS over UDP on the loopback interface alone.
 const LOOPBACK_PROFILE: &str = include_str!("loopback.xml");
+/// A reliable publisher of the player asks for acknowledgements so often while some are missing; Fast DDS by itself does every
+/// 3 s, and sends again only what was asked for.
+const QUICK_WRITERS: &str = r#"<data_writer profile_name="outrider_quick" is_default_profile="true">
+      <times><heartbeatPeriod><sec>0</sec><nanosec>10000000</nanosec></heartbeatPeriod></times>
+    </data_writer>
+  "#;
+const EMPTY_PROFILE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<dds xmlns="http://www.eprosima.com">
+  <profiles>
+  </profiles>
+</dds>
+"#;
 /// The user's own profiles; whoever gives some has decided.
 const PROFILES: [&str; 2] = ["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"];
 const BUILTIN: &str = "FASTDDS_BUILTIN_TRANSPORTS";
@@ -21,11 +33,22 @@ const OWN: &str = "outrider-dds-";
 /// The file that Fast DDS has still to read.
 static UNREAD: Mutex<Option<PathBuf>> = Mutex::new(None);
 
+/// How soon reliable publishers of this process ask for acknowledgements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// As Fast DDS has it: after 3 s, or with every message once the history of a topic is full.
+    Seldom,
+    /// Every 10 ms too.
+    Often,
+}
+
 /// What is to be set in the environment before ROS starts, given what is set.
 #[derive(Debug, PartialEq, Eq)]
 enum Choice {
-    /// Another middleware, or the user has chosen.
+    /// Another middleware, or profiles of the user's own.
     Leave(&'static str),
+    /// The user has chosen among Fast DDS's own.
+    AsGiven,
     /// The profile above; rmw_fastrtps adds shared memory by itself when the range is LOCALHOST.
     Loopback,
     /// Fast DDS's own word for it.
@@ -45,30 +68,49 @@ fn choose(variable: impl Fn(&str) -> Option<String>) -> Choice {
     }
     match given(RANGE).as_deref() {
         Some("LOCALHOST") => Choice::Loopback,
-        _ if given(BUILTIN).is_some() => Choice::Leave("FASTDDS_BUILTIN_TRANSPORTS as given"),
+        _ if given(BUILTIN).is_some() => Choice::AsGiven,
         _ => Choice::BuiltinUdp,
     }
+}
+
+/// The profiles file that goes with a choice, if one does.
+fn profile(choice: &Choice, asking: Asking) -> Option<String> {
+    let base = match choice {
+        Choice::Leave(_) => return None,
+        Choice::Loopback => LOOPBACK_PROFILE,
+        Choice::AsGiven | Choice::BuiltinUdp if asking == Asking::Often => EMPTY_PROFILE,
+        Choice::AsGiven | Choice::BuiltinUdp => return None,
+    };
+    let end = "</profiles>";
+    Some(match asking {
+        Asking::Seldom => base.to_owned(),
+        Asking::Often => base.replacen(end, &format!("{QUICK_WRITERS}{end}"), 1),
+    })
 }
 
 /// Chooses the transport of this process. To be called first of all, while it has one thread.
 ///
 /// # Errors
 /// When the profile cannot be handed over.
-pub(crate) fn avoid_shared_memory() -> anyhow::Result<()> {
-    match choose(|name| std::env::var(name).ok()) {
+pub(crate) fn avoid_shared_memory(asking: Asking) -> anyhow::Result<()> {
+    let choice = choose(|name| std::env::var(name).ok());
+    if let Some(text) = profile(&choice, asking) {
+        let path = std::env::temp_dir().join(format!("{OWN}{}.xml", std::process::id()));
+        write_new(&path, &text).with_context(|| format!("writing {}", path.display()))?;
+        set(PROFILES[0], path.clone().into());
+        if let Ok(mut unread) = UNREAD.lock() {
+            *unread = Some(path);
+        }
+    }
+    match choice {
         Choice::Leave(why) => tracing::info!("DDS transport: {why}"),
+        Choice::AsGiven => tracing::info!("DDS transport: {BUILTIN} as given"),
         Choice::BuiltinUdp => {
             set(BUILTIN, "UDPv4".into());
             tracing::info!("DDS transport: UDP");
         }
         Choice::Loopback => {
-            let path = std::env::temp_dir().join(format!("{OWN}{}.xml", std::process::id()));
-            write_new(&path).with_context(|| format!("writing {}", path.display()))?;
-            set(PROFILES[0], path.clone().into());
             set(RANGE, "SYSTEM_DEFAULT".into());
-            if let Ok(mut unread) = UNREAD.lock() {
-                *unread = Some(path);
-            }
             tracing::info!("DDS transport: UDP on the loopback interface");
         }
     }
@@ -93,10 +135,10 @@ fn is_own(file: &str) -> bool {
 }
 
 /// Never through a link that somebody laid there. A file of this name is left of an earlier process of this id.
-fn write_new(path: &Path) -> std::io::Result<()> {
+fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     let _ = std::fs::remove_file(path);
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(LOOPBACK_PROFILE.as_bytes())
+    file.write_all(text.as_bytes())
 }
 
 #[allow(unsafe_code, reason = "the only way to tell rmw_fastrtps before it starts")]
@@ -120,7 +162,7 @@ mod tests {
         assert_eq!(with(&[(RANGE, "LOCALHOST")]), Choice::Loopback);
         // There it would be ignored.
         assert_eq!(with(&[(RANGE, "LOCALHOST"), (BUILTIN, "UDPv4")]), Choice::Loopback);
-        assert!(matches!(with(&[(BUILTIN, "SHM")]), Choice::Leave(_)));
+        assert_eq!(with(&[(BUILTIN, "SHM")]), Choice::AsGiven);
         assert!(matches!(with(&[(PROFILES[1], "/etc/dds.xml"), (RANGE, "LOCALHOST")]), Choice::Leave(_)));
         assert!(matches!(with(&[("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")]), Choice::Leave(_)));
         assert_eq!(with(&[("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp")]), Choice::BuiltinUdp);
@@ -130,5 +172,18 @@ mod tests {
     fn a_child_of_a_node_chooses_for_itself() {
         let of_parent = [(PROFILES[0], "/tmp/outrider-dds-12.xml"), (RANGE, "SYSTEM_DEFAULT")];
         assert_eq!(with(&of_parent), Choice::Loopback);
+    }
+    #[test]
+    fn whoever_asks_often_has_a_profile_for_it_unless_the_user_has_one() {
+        let often = |choice: &Choice| profile(choice, Asking::Often).unwrap_or_default();
+        for choice in [Choice::Loopback, Choice::AsGiven, Choice::BuiltinUdp] {
+            let text = often(&choice);
+            assert_eq!(text.matches("<heartbeatPeriod>").count(), 1, "{choice:?}");
+            assert!(text.trim_end().ends_with("</profiles>\n</dds>"), "{choice:?}: {text}");
+            assert_eq!(text.contains("127.0.0.1"), choice == Choice::Loopback);
+        }
+        assert_eq!(often(&Choice::Leave("")), "");
+        assert_eq!(profile(&Choice::Loopback, Asking::Seldom).as_deref(), Some(LOOPBACK_PROFILE));
+        assert_eq!(profile(&Choice::BuiltinUdp, Asking::Seldom), None);
     }
 }

@@ -72,7 +72,7 @@ fn start(args: &Args) -> anyhow::Result<ExitCode> {
     let mut task = task(args)?;
     let domain = domain::enter()?;
     crate::process::die_with_parent();
-    crate::transport::avoid_shared_memory()?;
+    crate::transport::avoid_shared_memory(crate::transport::Asking::Seldom)?;
     let started = Instant::now();
     let run = RunFolder::create(&args.runs, realtime().nanos().div_euclid(1_000_000_000))?;
     task.run.clone_from(&run.path);

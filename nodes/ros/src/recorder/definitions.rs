@@ -1,7 +1,7 @@
 //! Definitions of message types as `ros2msg` schemas have them, from the `.msg` files of the workspaces that are sourced.
 
+use crate::prefixes::prefixes;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 
 /// The most types that one may contain.
 const DEPENDENCY_LIMIT: usize = 1000;
@@ -12,12 +12,6 @@ const PRIMITIVES: [&str; 17] = [
     "bool", "byte", "char", "float32", "float64", "int8", "uint8", "int16", "uint16", "int32", "uint32",
     "int64", "uint64", "string", "wstring", "time", "duration",
 ];
-
-/// Where packages are installed.
-pub(super) fn prefixes() -> impl Iterator<Item = PathBuf> {
-    let paths = std::env::var_os("AMENT_PREFIX_PATH").unwrap_or_default();
-    std::env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()).collect::<Vec<_>>().into_iter()
-}
 
 /// The definition of a type with all that it contains; else what is missing.
 pub(super) fn definition(type_name: &str) -> Result<String, String> {

@@ -7,12 +7,12 @@ mod config;
 mod definitions;
 mod numbers;
 mod provenance;
-mod raw;
 mod services;
 
 use crate::clock::realtime;
 use crate::params::Parameters;
 use crate::process::main_of;
+use crate::rcl::{Inputs, Origin};
 use crate::shell::{advertise, publish, resolved};
 use crate::transport::start_ros;
 use config::{Choice, RecorderConfig};
@@ -24,7 +24,6 @@ use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue
 use outrider_msgs::outrider_msgs::NodeInfo;
 use outrider_runtime::{BUILD, Qos, header};
 use outrider_suite::{NODES, topics};
-use raw::{Origin, RawInputs};
 use services::Services;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -109,7 +108,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         said_stalled: false,
     };
     recorder.pipeline.metadata("outrider", BTreeMap::from([("build".to_owned(), BUILD.to_owned())]), true);
-    let mut inputs = RawInputs::open("_recorder_inputs")?;
+    let mut inputs = Inputs::open("_recorder_inputs")?;
     let mut services = Services::offer(&mut ros)?;
     recorder.subscribe_known(&ros, &mut inputs, stamped_command(&parameters.config))?;
     tracing::info!("recorder: writing {}", folder.display());
@@ -185,7 +184,7 @@ impl Recorder {
     fn subscribe_known(
         &mut self,
         ros: &r2r::Node,
-        inputs: &mut RawInputs,
+        inputs: &mut Inputs,
         stamped_command: bool,
     ) -> anyhow::Result<()> {
         let namespace = ros.namespace().unwrap_or_default();
@@ -198,7 +197,7 @@ impl Recorder {
     }
 
     /// Whatever else there is.
-    fn discover(&mut self, ros: &r2r::Node, inputs: &mut RawInputs) -> anyhow::Result<()> {
+    fn discover(&mut self, ros: &r2r::Node, inputs: &mut Inputs) -> anyhow::Result<()> {
         let found: BTreeMap<String, Vec<String>> = ros.get_topic_names_and_types()?.into_iter().collect();
         for (name, types) in found {
             let known = self.recorded.iter().any(|r| r.topic == name) || self.refused.contains_key(&name);
@@ -223,7 +222,7 @@ impl Recorder {
 
     fn subscribe(
         &mut self,
-        inputs: &mut RawInputs,
+        inputs: &mut Inputs,
         name: &str,
         type_name: &str,
         qos: Qos,
@@ -388,7 +387,7 @@ impl Recorder {
     }
 
     /// Takes what is still under way, then closes the bag.
-    fn finish(mut self, mut inputs: RawInputs, services: &Services) -> anyhow::Result<()> {
+    fn finish(mut self, mut inputs: Inputs, services: &Services) -> anyhow::Result<()> {
         let until = realtime() + LINGER;
         while realtime() < until {
             let paused = services.paused;

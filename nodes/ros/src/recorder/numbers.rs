@@ -1,7 +1,7 @@
 //! Losses before the recorder, seen by gaps in numbers: DDS counts the messages of each publisher, and the suite's own
 //! messages have numbers of their own for middlewares that do not.
 
-use super::raw::Origin;
+use crate::rcl::Origin;
 use outrider_msgs::outrider_msgs::{
     AssuranceState, Command, Decision, DetectionArray, GateState, Grid, GroundTruth, Intervention, Tick,
     WorldModel,

@@ -1,0 +1,98 @@
+//! Plain `rcl`, for what r2r does not give: bytes of any type that is installed, with what the middleware says of them, and
+//! acknowledgements of what was published.
+//!
+//! A program that wants it has a node of its own for it, below the one it has with r2r, in a context of its own.
+
+#![allow(unsafe_code, reason = "a C library; every call is in this folder")]
+
+mod inputs;
+mod outputs;
+mod types;
+
+pub(crate) use inputs::{Inputs, Origin};
+pub(crate) use outputs::Outputs;
+
+use anyhow::{Context as _, bail};
+use r2r_rcl as rcl;
+use std::ffi::{CStr, CString, c_char};
+use std::ptr;
+
+const OK: i32 = rcl::RCL_RET_OK as i32;
+
+/// A node alone in its context. What is made with it has to be ended before it is dropped.
+struct Node {
+    // Boxed: rcl keeps pointers to both.
+    context: Box<rcl::rcl_context_t>,
+    node: Box<rcl::rcl_node_t>,
+}
+
+impl Node {
+    /// Makes the node in the root namespace, with the arguments of a command line. A name with `_` before it is hidden.
+    fn open(name: &str, arguments: &[String]) -> anyhow::Result<Self> {
+        let name = CString::new(name)?;
+        let arguments: Vec<CString> =
+            arguments.iter().map(|a| CString::new(a.as_str())).collect::<Result<_, _>>()?;
+        let pointers: Vec<*const c_char> = arguments.iter().map(|a| a.as_ptr()).collect();
+        let count = i32::try_from(pointers.len()).context("too many arguments")?;
+        let first = if pointers.is_empty() { ptr::null() } else { pointers.as_ptr() };
+        // SAFETY: zero-initialised values are initialised in rcl's order; what it keeps pointers to is boxed, the rest
+        // outlives the call that it is handed to. Ending what was not initialised does nothing.
+        unsafe {
+            let mut new = Self {
+                context: Box::new(rcl::rcl_get_zero_initialized_context()),
+                node: Box::new(rcl::rcl_get_zero_initialized_node()),
+            };
+            let mut options = rcl::rcl_get_zero_initialized_init_options();
+            check(rcl::rcl_init_options_init(&raw mut options, rcl::rcutils_get_default_allocator()))
+                .context("rcl options")?;
+            let started = check(rcl::rcl_init(count, first, &raw const options, new.context.as_mut()));
+            let ended = check(rcl::rcl_init_options_fini(&raw mut options));
+            started.and(ended).context("starting rcl")?;
+            let mut settings = rcl::rcl_node_get_default_options();
+            settings.enable_rosout = false;
+            let root = c"/";
+            check(rcl::rcl_node_init(
+                new.node.as_mut(),
+                name.as_ptr(),
+                root.as_ptr(),
+                new.context.as_mut(),
+                &raw const settings,
+            ))
+            .context("creating the node")?;
+            Ok(new)
+        }
+    }
+
+    fn as_ptr(&self) -> *const rcl::rcl_node_t {
+        self.node.as_ref()
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        // SAFETY: each is ended once, and in the reverse order; what was never initialised is left alone.
+        unsafe {
+            rcl::rcl_node_fini(self.node.as_mut());
+            if rcl::rcl_context_is_valid(self.context.as_ref()) {
+                rcl::rcl_shutdown(self.context.as_mut());
+            }
+            rcl::rcl_context_fini(self.context.as_mut());
+            rcl::rcutils_reset_error();
+        }
+    }
+}
+
+/// rcl's error as ours.
+fn check(code: rcl::rcl_ret_t) -> anyhow::Result<()> {
+    if code == OK {
+        return Ok(());
+    }
+    // SAFETY: the error's text is a copy that ends with a zero.
+    let text = unsafe {
+        let error = rcl::rcutils_get_error_string();
+        let text = CStr::from_ptr(error.str_.as_ptr()).to_string_lossy().into_owned();
+        rcl::rcutils_reset_error();
+        text
+    };
+    bail!("rcl says {code}: {text}")
+}
