@@ -3,7 +3,7 @@
 //! Those of the sensors strike what the simulator publishes, so a bag shows them as it would show those of a real one, and
 //! they strike alike in one process and live. Those of nodes and of the emergency stop are the doing of [`crate::drive`].
 
-use crate::assemble::{AssembleError, Files, assemble, read_resources};
+use crate::assemble::{Files, assemble, read_resources};
 use crate::bindings::topics;
 use crate::lockstep::{Lockstep, LockstepError, Observer};
 use garde::Validate;
@@ -328,7 +328,7 @@ impl Hand {
                 Act::Kill(node) => suite.kill(node.name()),
                 Act::Restart(node) => {
                     self.runs += NEXT_RUN;
-                    let resources = read_resources(node.name(), files).map_err(AssembleError::from)?;
+                    let resources = read_resources(node.name(), files)?;
                     suite.restart(assemble(node.name(), resources, self.runs + node as u64)?, see)?;
                 }
             }
