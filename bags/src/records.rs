@@ -121,7 +121,14 @@ fn chunk_index<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {
         list.long()?;
     }
     let channels = channels.into_boxed_slice();
-    Ok(Record::ChunkIndex(ChunkIndex { start_ns, end_ns, offset, length, indexes_length: f.long()?, channels }))
+    Ok(Record::ChunkIndex(ChunkIndex {
+        start_ns,
+        end_ns,
+        offset,
+        length,
+        indexes_length: f.long()?,
+        channels,
+    }))
 }
 
 fn attachment_index<'a>(f: &mut Fields<'a>) -> Result<Record<'a>, String> {
