@@ -1,33 +1,27 @@
 """An rclpy program that is no part of the suite: it knows topics, services and messages, nothing else."""
 
 import math
-import threading
 import time
 
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from outrider_msgs.msg import AssuranceState, Decision, GateState, GroundTruth, WorldModel
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import QoSProfile
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 from harness import wait_for
+from listener import Listener
 
 GOAL = (8.5, 3.0, 1.57)
 
 
-class Outsider:
+class Outsider(Listener):
     """Listens in a thread of its own; a context."""
 
     def __init__(self, domain, *, light=False):
         """`light`: large messages, which cost Python much time, are not listened to; for measuring."""
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=domain)
-        self.node = rclpy.create_node("outsider", context=self.context)
-        self.lock = threading.Lock()
-        self.stopping = threading.Event()
+        super().__init__("outsider", domain)
         self.commands = []  # (monotonic time of receipt, v, w, the gate's own stamp in s)
         self.health = {}
         self.gate = self.truth = self.world = self.decision = self.assurance = None
@@ -45,24 +39,6 @@ class Outsider:
         self.goals = self.node.create_publisher(PoseStamped, "/goal_pose", 10)
         self.e_stops = self.node.create_publisher(Bool, "/e_stop", 10)
         self.services = {name: self.node.create_client(Trigger, name) for name in ("/gate/arm", "/gate/reset")}
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-        self.thread = threading.Thread(target=self._spin, name="outsider")
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
-        self.executor.shutdown()
-        self.node.destroy_node()
-        rclpy.shutdown(context=self.context)
-
-    def _spin(self):
-        while not self.stopping.is_set():
-            self.executor.spin_once(timeout_sec=0.1)
 
     def _on_command(self, message):
         now = time.monotonic()

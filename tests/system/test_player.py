@@ -5,17 +5,15 @@ import importlib
 import re
 import signal
 import subprocess
-import threading
 import time
 from collections import Counter, defaultdict
 
 import pytest
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from harness import SCENARIO, Suite, bin_dir, wait_for
+from listener import Listener
 from mcap.reader import make_reader
 from mcap.writer import Writer
-from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rosbag2_interfaces.srv import (
     Burst, GetRate, IsPaused, Pause, PlayNext, Resume, Seek, SetRate, Stop, TogglePaused,
@@ -83,16 +81,12 @@ def bag(tmp_path_factory):
     return found
 
 
-class Viewer:
+class Viewer(Listener):
     """Listens to every topic of a bag, once and in bytes, and calls the player's services. A context."""
 
     def __init__(self, domain, bag, depth=2000, reliability=ReliabilityPolicy.RELIABLE):
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=domain)
-        self.node = rclpy.create_node("viewer", context=self.context)
+        super().__init__("viewer", domain)
         self.bag = bag
-        self.lock = threading.Lock()
-        self.stopping = threading.Event()
         self.received = defaultdict(list)
         self.clocks = []
         self.reports = 0
@@ -109,24 +103,6 @@ class Viewer:
         self.node.create_subscription(Clock, "/clock", self._on_clock, QoSProfile(depth=100))
         self.node.create_subscription(DiagnosticArray, SHARED, self._on_health, QoSProfile(depth=100))
         self.clients = {name: self.node.create_client(kind, f"/player/{name}") for name, kind in SERVICES.items()}
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-        self.thread = threading.Thread(target=self._spin, name="viewer")
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.stopping.set()
-        self.thread.join()
-        self.executor.shutdown()
-        self.node.destroy_node()
-        rclpy.shutdown(context=self.context)
-
-    def _spin(self):
-        while not self.stopping.is_set():
-            self.executor.spin_once(timeout_sec=0.1)
 
     def _take(self, topic, data):
         with self.lock:
