@@ -8,7 +8,7 @@
 //! - `beams`, `obstacles`: what a scan says about the cells round the robot.
 //! - [`distance`], `inflation`: kernels over whole grids.
 //! - `static_map`, `costmap`, `global`: the local rolling grid and the global one.
-//! - `kalman`, `tracker`: moving objects.
+//! - [`tracks`]: moving objects.
 //! - `node`: ties them to the [`Node`](outrider_foundation::Node) trait.
 //!
 //! This crate never knows a clock, ROS, files, or another core.
@@ -22,16 +22,16 @@ mod error;
 mod global;
 mod history;
 mod inflation;
-mod kalman;
 mod node;
 mod obstacles;
 mod source;
 mod static_map;
-mod tracker;
+pub mod tracks;
 
 pub use config::{
     Config, CostmapConfig, EgoConfig, InflationConfig, LogOddsConfig, MapConfig, MapSourceConfig,
-    SourceConfig, SourcesConfig, TracksConfig,
+    SourceConfig, SourcesConfig,
 };
 pub use error::WorldModelError;
 pub use node::{Input, Output, SCANS_PER_STEP_LIMIT, WorldModelNode};
+pub use tracks::TracksConfig;

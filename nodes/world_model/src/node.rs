@@ -8,7 +8,7 @@ use crate::error::WorldModelError;
 use crate::global::GlobalMap;
 use crate::source::SourceMonitor;
 use crate::static_map::StaticMap;
-use crate::tracker::Tracker;
+use crate::tracks::Tracker;
 use outrider_foundation::data::{
     DetectionSet, EgoState, Imu, OccupancyMap, Odometry, Scan, TransformStamped, WorldModel,
 };
@@ -164,8 +164,8 @@ impl WorldModelNode {
 
     /// Counters by name, for `/diagnostics`.
     pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
-        let (c, t) = (&self.counters, self.tracker.counters());
-        let mut list: Vec<(&'static str, u64)> = vec![
+        let c = &self.counters;
+        let list: Vec<(&'static str, u64)> = vec![
             ("world_models", self.sequence),
             ("global_grids", self.global_sequence),
             ("scans_integrated", c.scans_integrated),
@@ -177,16 +177,8 @@ impl WorldModelNode {
             ("transforms_ignored", c.transforms_ignored),
             ("rejected_of_unknown_topic", c.rejected_of_unknown_topic),
         ];
-        list.extend([
-            ("tracks_begun", t.begun),
-            ("tracks_unconfirmed", t.unconfirmed),
-            ("tracks_expired", t.expired),
-            ("tracks_dropped_farthest", t.dropped),
-            ("tracks_reset", t.reset),
-            ("detections_beyond_limit", t.detections_beyond_limit),
-            ("detections_unusable", t.detections_unusable),
-        ]);
-        list.into_iter().map(|(name, count)| (name, count.to_string())).collect()
+        let counts = list.into_iter().map(|(name, count)| (name, count.to_string()));
+        counts.chain(self.tracker.diagnostics()).collect()
     }
 
     /// When the ROS clock has stepped back, nothing that is remembered has a meaning any more.
@@ -353,6 +345,7 @@ impl WorldModelNode {
         self.ego.sample(scan.stamp).map_err(|e| e.to_string())?;
         let ego = self.ego.ego(scan.stamp, self.sources.transform.has_recent(now));
         self.follow(&ego);
+        self.tracker.look(scan, ego.odom_from_base.then(self.robot.base_from_lidar).inverse());
         self.collect_discs(scan.stamp, &ego);
         let grid = &self.config.costmap;
         let body = Body {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config::tests::shipped;
+use nalgebra::Matrix4;
 use outrider_foundation::data::Detection;
 use proptest::prelude::*;
 
@@ -112,9 +113,8 @@ fn out_of_sight_it_coasts_then_only_its_reach_is_known_then_it_is_gone() {
     tracker.age(stamp(1910));
     let lost = only(&tracker, 1910);
     assert_eq!(lost.state, TrackState::Reachable);
-    // Round where it was last seen, by top speed, up to the bound.
+    // Round where it was last seen, by top speed, up to the bound: 1.01 s at 2 m/s is beyond it already.
     assert!((lost.position.x_m - 1.08).abs() < 0.05 && lost.velocity == Point2::default());
-    // 1.01 s at 2 m/s is beyond the bound already.
     assert_eq!(lost.reachable_m, 2.0);
     tracker.age(stamp(3800));
     assert_eq!(only(&tracker, 3800).reachable_m, 2.0);
@@ -123,21 +123,40 @@ fn out_of_sight_it_coasts_then_only_its_reach_is_known_then_it_is_gone() {
     assert_eq!(tracker.counters().expired, 1);
 }
 
-#[test]
-fn the_reach_covers_every_way_at_top_speed() {
+/// Somebody who stood, with the given bounds of speed and acceleration.
+fn gone_from(acceleration_max_mps2: f64) -> Tracker {
     let mut config = shipped().tracks;
-    config.reachable_max_m = 100.0;
+    (config.reachable_max_m, config.acceleration_max_mps2) = (100.0, acceleration_max_mps2);
     let mut tracker = Tracker::new(config);
     for i in 0..10 {
         observe(&mut tracker, &set(100 * i, vec![person(1.0, 1.0)]));
     }
+    tracker
+}
+
+#[test]
+fn the_reach_covers_every_way_at_top_speed() {
+    let mut tracker = gone_from(50.0);
     for ms in [2000, 2500, 3500] {
         tracker.age(stamp(ms));
         let track = only(&tracker, ms);
         let farthest_m = 2.0 * (ms - 900) as f64 * 1e-3;
         assert!(track.reachable_m >= farthest_m && track.reachable_m < farthest_m + 0.5);
         assert!(track.prediction_sigma_m[14] * 3.0 > track.reachable_m + 5.9);
+        assert!(track.position.distance_m(Point2::new(1.0, 1.0)) < 0.05);
     }
+}
+
+#[test]
+fn the_reach_covers_every_way_at_the_greatest_acceleration() {
+    let mut tracker = gone_from(1.0);
+    let ms = 2400;
+    tracker.age(stamp(ms));
+    let track = only(&tracker, ms);
+    let farthest_m = 0.5 * 1.5 * 1.5;
+    // By speed it would be 3 m.
+    assert!(track.reachable_m >= farthest_m && track.reachable_m < 2.9, "{}", track.reachable_m);
+    assert!(track.prediction_sigma_m.windows(2).all(|w| w[1] > w[0]), "it goes on growing");
 }
 
 #[test]
@@ -173,10 +192,11 @@ fn the_gate_keeps_strangers_apart() {
     // The gate in numbers: the innovation's sigma is known, so 3.1 of it (9.6) is out and 2.9 (8.4) is in.
     for (sigmas, tracks) in [(2.9, 1), (3.1, 2)] {
         let mut tracker = walking();
-        let object = tracker.objects[0].filter.predicted(0.1, tracker.config.acceleration_psd_m2ps3);
+        let mut object = tracker.objects[0].clone();
+        object.advance(stamp(1000), &tracker.config);
         let floor = tracker.config.detection_sigma_floor_m.powi(2);
-        let sigma = (object.covariance[(1, 1)] + 0.01 + floor).sqrt();
-        let p = object.position();
+        let (p, spread) = object.filter.position();
+        let sigma = (spread.m22 + 0.01 + floor).sqrt();
         observe(&mut tracker, &set(1000, vec![person(p.x_m, p.y_m + sigmas * sigma)]));
         assert_eq!(tracker.objects.len(), tracks, "{sigmas} sigmas");
     }

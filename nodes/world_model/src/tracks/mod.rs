@@ -1,0 +1,334 @@
+//! Moving objects: detections become tracks, in the continuous frame `odom`, so that a correction by the localiser does not
+//! look like motion.
+//!
+//! One set of detections goes through these parts, in this order, and each knows only those before it:
+//!
+//! - `motion`, `imm`: where one object will be, by three ways to move and their mixture.
+//! - `assign`, `joint`: who is whose in one group of tracks and detections: exactly, and with probabilities.
+//! - `models`, [`reliability`]: what a version of a learned model states, what that is worth, and how it has done.
+//! - `object`: one object, from its first detection to the disc that it can have reached.
+//! - `associate`: gate and groups over all objects.
+//! - `sight`: what the scan says about who can be seen.
+//! - [`Tracker`] (here): birth, confirmation and death.
+
+mod assign;
+mod associate;
+mod config;
+mod imm;
+mod joint;
+mod models;
+mod motion;
+mod object;
+pub mod reliability;
+mod sight;
+
+pub use config::{CalibrationConfig, MotionConfig, TracksConfig};
+
+use associate::Associator;
+use imm::Measurement;
+use models::{Model, Models};
+use nalgebra::Matrix2;
+use object::{Object, Seen};
+use outrider_foundation::data::{
+    DETECTION_LIMIT, Detection, DetectionSet, Scan, TRACK_LIMIT, Track, TrackState,
+};
+use outrider_foundation::{Point2, Pose2, Stamp};
+use std::sync::Arc;
+
+/// Detections less certain than this, in m, say nothing about this robot's surroundings.
+const DETECTION_SIGMA_MAX_M: f64 = 10.0;
+/// A detection that is a track's with less than this probability begins one of its own.
+const CLAIMED: f64 = 0.5;
+/// Innovations count towards the statistics where a detection is a track's with at least this probability.
+const SURE: f64 = 0.9;
+
+/// What has happened to tracks; nothing is dropped silently.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TrackCounters {
+    /// Begun.
+    pub begun: u64,
+    /// Deleted before they were confirmed.
+    pub unconfirmed: u64,
+    /// Deleted because they had not been seen for too long.
+    pub expired: u64,
+    /// Deleted because they do not exist any more, by all that was seen.
+    pub died: u64,
+    /// Deleted because there were too many: the farthest from the robot.
+    pub dropped: u64,
+    /// Deleted because the odometry or the clock was reset.
+    pub reset: u64,
+    /// Deleted because their numbers had become senseless.
+    pub unsound: u64,
+    /// Detections beyond the limit of one set.
+    pub detections_beyond_limit: u64,
+    /// Detections that could not be used: not finite, or too uncertain.
+    pub detections_unusable: u64,
+    /// Sets that were not newer than the one before.
+    pub sets_out_of_order: u64,
+    /// Ambiguous groups told apart by joint probabilities,
+    pub groups_joint: u64,
+    /// and those too large for it, by assignment.
+    pub groups_assigned: u64,
+}
+
+/// All tracks.
+#[derive(Clone, Debug)]
+pub struct Tracker {
+    config: TracksConfig,
+    objects: Vec<Object>,
+    next_id: u64,
+    counters: TrackCounters,
+    models: Models,
+    associator: Associator,
+    /// Stamp of the newest set.
+    newest: Option<Stamp>,
+    /// Buffers: usable detections of the set in hand, and what one object is told.
+    seen: Vec<Seen>,
+    told: Vec<(f64, Measurement)>,
+}
+
+impl Tracker {
+    /// No tracks yet. The configuration must have been checked.
+    pub fn new(config: TracksConfig) -> Self {
+        Self {
+            models: Models::new(config.calibrations.clone()),
+            config,
+            objects: Vec::with_capacity(TRACK_LIMIT + DETECTION_LIMIT),
+            next_id: 1,
+            counters: TrackCounters::default(),
+            associator: Associator::new(),
+            newest: None,
+            seen: Vec::with_capacity(DETECTION_LIMIT),
+            told: Vec::with_capacity(DETECTION_LIMIT),
+        }
+    }
+
+    /// What has happened.
+    pub fn counters(&self) -> TrackCounters {
+        let groups = self.associator.counters();
+        TrackCounters { groups_joint: groups.joint, groups_assigned: groups.assigned, ..self.counters }
+    }
+
+    /// Counters and statistics by name, for `/diagnostics`.
+    pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
+        let c = self.counters();
+        let counts = [
+            ("tracks_begun", c.begun),
+            ("tracks_unconfirmed", c.unconfirmed),
+            ("tracks_expired", c.expired),
+            ("tracks_died", c.died),
+            ("tracks_dropped_farthest", c.dropped),
+            ("tracks_reset", c.reset),
+            ("tracks_unsound", c.unsound),
+            ("detections_beyond_limit", c.detections_beyond_limit),
+            ("detections_unusable", c.detections_unusable),
+            ("detection_sets_out_of_order", c.sets_out_of_order),
+            ("track_groups_joint", c.groups_joint),
+            ("track_groups_assigned", c.groups_assigned),
+        ];
+        let counts = counts.into_iter().map(|(name, count)| (name, count.to_string()));
+        counts.chain(self.models.diagnostics()).collect()
+    }
+
+    /// Drops all tracks, because the frame they are in has been reset.
+    pub fn reset(&mut self) {
+        self.counters.reset += self.objects.len() as u64;
+        self.objects.clear();
+        self.newest = None;
+    }
+
+    /// Takes a set in, made when the robot was at `robot`; `odom_from_set` takes its positions to the tracks' frame.
+    /// Sets must come in the order of their stamps; one that does not is left out and counted.
+    pub fn observe(&mut self, set: &DetectionSet, odom_from_set: Pose2, robot: Point2) {
+        if self.newest.is_some_and(|newest| set.stamp <= newest) {
+            self.counters.sets_out_of_order += 1;
+            return;
+        }
+        self.newest = Some(set.stamp);
+        let model = self.models.hear(set);
+        self.measure(set, odom_from_set);
+        // After a leap in time nobody is met who had been gone long before.
+        self.expire(set.stamp);
+        for object in &mut self.objects {
+            object.advance(set.stamp, &self.config);
+        }
+        self.associator.run(&self.objects, &self.seen, &self.config);
+        self.update(set.stamp, &model);
+        self.begin(set.stamp, &model);
+        self.bury();
+        self.limit(robot);
+    }
+
+    /// Takes from a scan who is hidden behind something; `lidar_from_odom` at its stamp.
+    pub fn look(&mut self, scan: &Scan, lidar_from_odom: Pose2) {
+        for object in &mut self.objects {
+            let centre = object.position(scan.stamp, &self.config);
+            object.hidden = sight::is_hidden(scan, lidar_from_odom, centre, object.radius_m);
+        }
+    }
+
+    /// Brings states up to a time and deletes what has not been seen for too long.
+    pub fn age(&mut self, now: Stamp) {
+        self.expire(now);
+    }
+
+    /// Position at a time (in `odom`) and radius of every confirmed track.
+    pub fn confirmed(&self, at: Stamp) -> impl Iterator<Item = (Point2, f64)> + '_ {
+        let confirmed = self.objects.iter().filter(|o| o.state == TrackState::Confirmed);
+        confirmed.map(move |o| (o.position(at, &self.config), o.radius_m))
+    }
+
+    /// All tracks at a time, by id, in the frame that `frame_from_odom` leads to.
+    pub fn tracks(&self, at: Stamp, frame_from_odom: Pose2) -> Vec<Track> {
+        self.objects.iter().map(|o| o.track(at, frame_from_odom, &self.config)).collect()
+    }
+
+    /// Usable detections, in the tracks' frame.
+    fn measure(&mut self, set: &DetectionSet, odom_from_set: Pose2) {
+        let beyond = set.detections.len().saturating_sub(DETECTION_LIMIT);
+        self.counters.detections_beyond_limit += beyond as u64;
+        let (s, c) = libm::sincos(odom_from_set.yaw_rad);
+        let turn = Matrix2::new(c, -s, s, c);
+        let floor = self.config.detection_sigma_floor_m * self.config.detection_sigma_floor_m;
+        self.seen.clear();
+        for detection in set.detections.iter().take(DETECTION_LIMIT) {
+            let Some(own) = spread_of(detection) else {
+                self.counters.detections_unusable += 1;
+                continue;
+            };
+            let covariance = turn * own * turn.transpose() + Matrix2::new(floor, 0.0, 0.0, floor);
+            self.seen.push(Seen {
+                measurement: Measurement { position: odom_from_set.apply(detection.position), covariance },
+                radius_m: detection.radius_m,
+                existence: self.models.existence(detection),
+                classes: self.models.classes(set, detection),
+            });
+        }
+    }
+
+    /// Tells every object what is its own.
+    fn update(&mut self, stamp: Stamp, model: &Arc<Model>) {
+        let mut hits = self.associator.hits();
+        for (index, object) in self.objects.iter_mut().enumerate() {
+            let count = hits.iter().take_while(|hit| hit.track == index).count();
+            let (own, rest) = hits.split_at_checked(count).unwrap_or_default();
+            hits = rest;
+            self.told.clear();
+            self.told
+                .extend(own.iter().filter_map(|h| Some((h.share, self.seen.get(h.detection)?.measurement))));
+            let share: f64 = own.iter().map(|hit| hit.share).sum();
+            object.weigh(share, &self.config);
+            if self.told.is_empty() {
+                continue;
+            }
+            object.filter.update(&self.told);
+            object.filter.limit_speed(self.config.speed_max_mps);
+            let likeliest = own.iter().max_by(|a, b| a.share.total_cmp(&b.share));
+            let (Some(hit), true) = (likeliest, share > CLAIMED) else { continue };
+            let Some(seen) = self.seen.get(hit.detection) else { continue };
+            object.hit(stamp, seen, model, &self.config);
+            if object.state != TrackState::Confirmed {
+                continue;
+            }
+            if let Some(stated) = object.born.take() {
+                self.models.existence_outcome(model, stated, true);
+            }
+            if hit.alone && hit.share >= SURE {
+                self.models.innovation(model, hit.distance_sq);
+            }
+            let stated = seen.classes.and_then(|c| c.likeliest());
+            if let (Some((class, p)), Some((believed, _))) = (stated, object.classes.likeliest()) {
+                self.models.class_outcome(model, class, p, class == believed);
+            }
+        }
+    }
+
+    /// Begins a track for every detection that belongs to none.
+    fn begin(&mut self, stamp: Stamp, model: &Arc<Model>) {
+        for (index, seen) in self.seen.iter().enumerate() {
+            if self.associator.claimed(index) >= CLAIMED || seen.existence < self.config.birth_existence_min {
+                continue;
+            }
+            self.objects.push(Object::new(self.next_id, stamp, seen, model, &self.config));
+            self.next_id = self.next_id.saturating_add(1);
+            self.counters.begun += 1;
+        }
+    }
+
+    /// Follows the ages; deletes what has not been seen for too long. Detectors are late: an unconfirmed track waits for
+    /// pictures, not for the clock, unless none come.
+    fn expire(&mut self, now: Stamp) {
+        let (config, counters, models) = (&self.config, &mut self.counters, &mut self.models);
+        let newest = self.newest.unwrap_or(now);
+        self.objects.retain_mut(|object| {
+            object.grow_old(now, config);
+            let age_s = now.since(object.seen).as_s();
+            if object.state == TrackState::Tentative {
+                let pictures_s = newest.since(object.seen).as_s();
+                let keep = pictures_s <= config.tentative_ttl_s && age_s <= config.time_to_live_s;
+                counters.unconfirmed += u64::from(!keep);
+                if let (Some(stated), false) = (object.born, keep) {
+                    models.existence_outcome(&object.model, stated, false);
+                }
+                return keep;
+            }
+            let keep = age_s <= config.delete_after_s;
+            counters.expired += u64::from(!keep);
+            keep
+        });
+    }
+
+    /// Deletes what does not exist any more by all that was seen, and what has become senseless.
+    fn bury(&mut self) {
+        let (config, counters, models) = (&self.config, &mut self.counters, &mut self.models);
+        self.objects.retain(|object| {
+            if !object.filter.is_sound() {
+                counters.unsound += 1;
+                return false;
+            }
+            let alive = object.existence >= config.death_existence;
+            match object.state {
+                TrackState::Tentative if !alive => {
+                    counters.unconfirmed += 1;
+                    if let Some(stated) = object.born {
+                        models.existence_outcome(&object.model, stated, false);
+                    }
+                    false
+                }
+                // One that was known is not gone before its time to live is over, whatever a detector fails to see.
+                TrackState::Reachable if !alive => {
+                    counters.died += 1;
+                    false
+                }
+                _ => true,
+            }
+        });
+    }
+
+    /// Keeps the [`TRACK_LIMIT`] nearest to the robot, by id.
+    fn limit(&mut self, robot: Point2) {
+        let beyond = self.objects.len().saturating_sub(TRACK_LIMIT);
+        if beyond == 0 {
+            return;
+        }
+        let distance_m = |o: &Object| o.filter.position().0.distance_m(robot);
+        self.objects.sort_unstable_by(|a, b| distance_m(a).total_cmp(&distance_m(b)).then(a.id.cmp(&b.id)));
+        self.objects.truncate(TRACK_LIMIT);
+        self.objects.sort_unstable_by_key(|o| o.id);
+        self.counters.dropped += beyond as u64;
+    }
+}
+
+/// The covariance of a detection that can be used; `None` for one that cannot.
+fn spread_of(detection: &Detection) -> Option<Matrix2<f64>> {
+    let [xx, xy, yx, yy] = detection.covariance;
+    let own = Matrix2::new(xx, 0.5 * (xy + yx), 0.5 * (xy + yx), yy);
+    let certain = xx >= 0.0 && yy >= 0.0 && xx + yy <= DETECTION_SIGMA_MAX_M * DETECTION_SIGMA_MAX_M;
+    let definite = own.determinant() >= -1e-12;
+    let stated = (0.0..=1.0).contains(&detection.existence);
+    let sized = detection.radius_m >= 0.0 && detection.radius_m.is_finite();
+    (certain && definite && stated && sized && detection.position.is_finite()).then_some(own)
+}
+
+#[cfg(test)]
+mod tests;
