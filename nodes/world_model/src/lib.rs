@@ -5,7 +5,7 @@
 //!
 //! - `source`: whether a source of data may be relied upon (age, rate, faults).
 //! - `history`, `ego`: where the robot was at a given time, in `odom` and, when localised, in `map`.
-//! - `beams`, `obstacles`: what a scan says about the cells round the robot.
+//! - [`beams`], `obstacles`: what a scan says about the cells round the robot.
 //! - [`distance`], `inflation`: kernels over whole grids.
 //! - `static_map`, `costmap`, `global`: the local rolling grid and the global one.
 //! - [`tracks`]: moving objects.
@@ -13,7 +13,7 @@
 //!
 //! This crate never knows a clock, ROS, files, or another core.
 
-mod beams;
+pub mod beams;
 mod config;
 mod costmap;
 pub mod distance;

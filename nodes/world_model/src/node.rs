@@ -345,7 +345,6 @@ impl WorldModelNode {
         self.ego.sample(scan.stamp).map_err(|e| e.to_string())?;
         let ego = self.ego.ego(scan.stamp, self.sources.transform.has_recent(now));
         self.follow(&ego);
-        self.tracker.look(scan, ego.odom_from_base.then(self.robot.base_from_lidar).inverse());
         self.collect_discs(scan.stamp, &ego);
         let grid = &self.config.costmap;
         let body = Body {
@@ -357,6 +356,9 @@ impl WorldModelNode {
         let reach = Reach { mark_max_m: grid.mark_max_m, clear_max_m: grid.clear_max_m };
         beams(scan, sweep, body, reach, &self.discs, &mut self.beams);
         self.costmap.integrate(&self.beams, &ego, scan.stamp);
+        let odom_from_frame = ego.odom_from_base.then(ego.pose.inverse());
+        let lidar_from_odom = ego.odom_from_base.then(self.robot.base_from_lidar).inverse();
+        self.tracker.look(scan, &self.beams, odom_from_frame, lidar_from_odom);
         Ok(())
     }
 

@@ -5,13 +5,13 @@
 //! column of cost `miss`. All buffers are of fixed size, so nothing is taken from the heap while it runs.
 
 /// A pair that may not be.
-pub(crate) const FORBIDDEN: f64 = f64::INFINITY;
+const FORBIDDEN: f64 = f64::INFINITY;
 /// Nobody.
 const NONE: usize = usize::MAX;
 
 /// Buffers for up to `rows` by `columns`.
 #[derive(Clone, Debug)]
-pub(crate) struct Assignment {
+pub struct Assignment {
     rows_max: usize,
     columns_max: usize,
     cost: Vec<f64>,

@@ -4,15 +4,16 @@
 //! One set of detections goes through these parts, in this order, and each knows only those before it:
 //!
 //! - `motion`, `imm`: where one object will be, by three ways to move and their mixture.
-//! - `assign`, `joint`: who is whose in one group of tracks and detections: exactly, and with probabilities.
+//! - [`assign`], `joint`: who is whose in one group of tracks and detections: exactly, and with probabilities.
 //! - `models`, [`reliability`]: what a version of a learned model states, what that is worth, and how it has done.
 //! - `object`: one object, from its first detection to the disc that it can have reached.
 //! - `associate`: gate and groups over all objects.
-//! - `sight`: what the scan says about who can be seen.
+//! - [`clusters`], `sight`: what the scan says about who can be seen, and who is still there.
 //! - [`Tracker`] (here): birth, confirmation and death.
 
-mod assign;
+pub mod assign;
 mod associate;
+pub mod clusters;
 mod config;
 mod imm;
 mod joint;
@@ -24,7 +25,9 @@ mod sight;
 
 pub use config::{CalibrationConfig, MotionConfig, TracksConfig};
 
+use crate::beams::Beam;
 use associate::Associator;
+use clusters::Clusters;
 use imm::Measurement;
 use models::{Model, Models};
 use nalgebra::Matrix2;
@@ -79,6 +82,7 @@ pub struct Tracker {
     next_id: u64,
     counters: TrackCounters,
     models: Models,
+    clusters: Clusters,
     associator: Associator,
     /// Stamp of the newest set.
     newest: Option<Stamp>,
@@ -96,6 +100,7 @@ impl Tracker {
             objects: Vec::with_capacity(TRACK_LIMIT + DETECTION_LIMIT),
             next_id: 1,
             counters: TrackCounters::default(),
+            clusters: Clusters::default(),
             associator: Associator::new(),
             newest: None,
             seen: Vec::with_capacity(DETECTION_LIMIT),
@@ -125,6 +130,8 @@ impl Tracker {
             ("detection_sets_out_of_order", c.sets_out_of_order),
             ("track_groups_joint", c.groups_joint),
             ("track_groups_assigned", c.groups_assigned),
+            ("scan_clusters", self.clusters.list().len() as u64),
+            ("scan_hits_beyond_cluster_limit", self.clusters.hits_beyond_limit()),
         ];
         let counts = counts.into_iter().map(|(name, count)| (name, count.to_string()));
         counts.chain(self.models.diagnostics()).collect()
@@ -159,11 +166,20 @@ impl Tracker {
         self.limit(robot);
     }
 
-    /// Takes from a scan who is hidden behind something; `lidar_from_odom` at its stamp.
-    pub fn look(&mut self, scan: &Scan, lidar_from_odom: Pose2) {
+    /// Takes from a scan who is hidden behind something, and who is there whether a detector sees it or not. `beams` are the
+    /// scan's, in any frame; `odom_from_beams` leads from there, `lidar_from_odom` to the lidar at the scan's stamp.
+    pub fn look(&mut self, scan: &Scan, beams: &[Beam], odom_from_beams: Pose2, lidar_from_odom: Pose2) {
+        self.clusters.find(beams);
         for object in &mut self.objects {
             let centre = object.position(scan.stamp, &self.config);
             object.hidden = sight::is_hidden(scan, lidar_from_odom, centre, object.radius_m);
+            object.met = false;
+        }
+        for cluster in self.clusters.list() {
+            let at = odom_from_beams.apply(cluster.centre);
+            for object in &mut self.objects {
+                object.met |= sight::is_met(cluster, at, object.position(scan.stamp, &self.config), object.radius_m);
+            }
         }
     }
 

@@ -35,6 +35,8 @@ pub(crate) struct Object {
     pub born: Option<f64>,
     /// The last scan shows that something stands before it.
     pub hidden: bool,
+    /// The last scan shows something of its size where it should be.
+    pub met: bool,
 }
 
 /// What a detection says, in the tracks' frame.
@@ -66,6 +68,7 @@ impl Object {
             classes,
             born: Some(seen.existence),
             hidden: false,
+            met: false,
         };
         object.confirm(config);
         object
@@ -88,15 +91,21 @@ impl Object {
         if self.hidden { p.min(config.hidden_detection_probability) } else { p }
     }
 
+    /// The same where it speaks against the object that it was not reported: what the scan shows is there is only overlooked.
+    fn expected(&self, config: &TracksConfig) -> f64 {
+        let p = self.detection_probability(config);
+        if self.met { p.min(config.hidden_detection_probability) } else { p }
+    }
+
     /// One less the probability that it exists and is reported.
     pub fn missed(&self, config: &TracksConfig) -> f64 {
-        1.0 - self.existence * self.detection_probability(config)
+        1.0 - self.existence * self.expected(config)
     }
 
     /// Existence once it is known which detections are its own, with `share` in all (integrated probabilistic data
     /// association: Musicki, Evans and Stankovic 1994).
     pub fn weigh(&mut self, share: f64, config: &TracksConfig) {
-        let missed = self.existence * (1.0 - self.detection_probability(config)) / self.missed(config);
+        let missed = self.existence * (1.0 - self.expected(config)) / self.missed(config);
         let existence = share + (1.0 - share).max(0.0) * missed;
         self.existence = existence.clamp(EXISTENCE_MIN, EXISTENCE_MAX);
     }

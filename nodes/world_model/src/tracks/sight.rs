@@ -1,10 +1,22 @@
 //! What a scan says about whether somebody can be seen at all: who stands behind something is not missed.
 
+use super::clusters::Cluster;
 use outrider_foundation::data::{BEAM_LIMIT, Scan};
 use outrider_foundation::{Point2, Pose2};
 
 /// Things nearer than an object by more than this, beyond its own radius, stand before it, in m.
 const BEFORE_M: f64 = 0.3;
+
+/// Clusters wider than an object by more than this are more than that object, in m,
+const WIDER_M: f64 = 0.3;
+/// and their hits lie no farther from its outline than this, in m.
+const OFF_M: f64 = 0.3;
+
+/// Whether a cluster whose centre lies at `at` can be an object: about where it should be, and no larger.
+pub(crate) fn is_met(cluster: &Cluster, at: Point2, centre: Point2, radius_m: f64) -> bool {
+    let (dx, dy, reach_m) = (at.x_m - centre.x_m, at.y_m - centre.y_m, radius_m + OFF_M);
+    dx * dx + dy * dy <= reach_m * reach_m && cluster.width_m() <= 2.0 * radius_m + WIDER_M
+}
 
 /// Whether every beam towards a disc ends before it. `lidar_from_tracks` leads from the centre's frame to the scan's. Beams
 /// without an answer hide nothing; where the scan does not look nothing is hidden. At most [`BEAM_LIMIT`] beams are read.
@@ -78,6 +90,18 @@ mod tests {
         // The lidar stands at (1, 1) and looks along y.
         let lidar_from_tracks = Pose2::new(1.0, 1.0, 0.5 * PI).inverse();
         assert!(is_hidden(&scan(-0.5..0.5, 1.0), lidar_from_tracks, Point2::new(1.0, 5.0), 0.3));
+    }
+
+    #[test]
+    fn a_wall_is_not_somebody() {
+        let of = |width_m: f64| Cluster {
+            centre: Point2::default(),
+            first: Point2::default(),
+            last: Point2::new(width_m, 0.0),
+            hits: 9,
+        };
+        let met = |width_m, off_m| is_met(&of(width_m), Point2::new(off_m, 0.0), Point2::default(), 0.3);
+        assert!(met(0.5, 0.3) && !met(0.5, 0.7) && !met(1.0, 0.3) && !met(0.5, f64::NAN));
     }
 
     #[test]

@@ -316,3 +316,85 @@ proptest! {
         }
     }
 }
+
+/// Somebody walks behind a shelf: no detection, and the scan shows why. Behind it they count as there; in the open they
+/// would not.
+#[test]
+fn who_is_hidden_is_not_missed() {
+    let existence = |range_m: f32| {
+        let mut tracker = walking();
+        let scan = Scan {
+            angle_min_rad: -3.14,
+            angle_increment_rad: 6.28 / 720.0,
+            range_max_m: 20.0,
+            ranges_m: vec![range_m; 720],
+            ..Scan::default()
+        };
+        for ms in [1000, 1100, 1200, 1300, 1400] {
+            tracker.look(&scan, &[], Pose2::IDENTITY, Pose2::IDENTITY);
+            observe(&mut tracker, &set(ms, vec![]));
+        }
+        only(&tracker, 1400).existence
+    };
+    let (hidden, open) = (existence(0.3), existence(f32::INFINITY));
+    assert!(hidden > 0.98 && open < 0.5, "{hidden} {open}");
+}
+
+/// The scan shows somebody where the detector has gone blind: existence holds, and the age tells of the detector.
+#[test]
+fn who_stands_in_the_scan_is_only_overlooked() {
+    let existence = |width_m: f64| {
+        let mut tracker = walking();
+        for ms in [1000, 1100, 1200] {
+            let x_m = 1.2e-3 * ms as f64 - 0.2;
+            let beam = |y_m| Beam {
+                origin: Point2::default(),
+                end: Point2::new(x_m, 1.0 + y_m),
+                marks: false,
+                hits: true,
+            };
+            let beams: Vec<_> = (-10..=10).map(|i| beam(0.05 * width_m * f64::from(i))).collect();
+            let scan = Scan { stamp: stamp(ms), ..Scan::default() };
+            tracker.look(&scan, &beams, Pose2::IDENTITY, Pose2::IDENTITY);
+            observe(&mut tracker, &set(ms, vec![]));
+        }
+        let track = only(&tracker, 1200);
+        assert_eq!(track.age_s, 0.3);
+        track.existence
+    };
+    let (person, wall) = (existence(0.5), existence(1.5));
+    assert!(person > 0.99 && wall < 0.98, "{person} {wall}");
+}
+
+/// What comes in floods, twice, from the future or the past: bounded, counted, and those who are known stay known.
+#[test]
+fn floods_repeats_and_leaps_in_time() {
+    let mut tracker = walking();
+    let flood: Vec<_> = (0..10_000).map(|i| person(20.0 + 0.01 * f64::from(i), 30.0)).collect();
+    observe(&mut tracker, &set(1000, flood));
+    let counters = tracker.counters();
+    assert_eq!(counters.detections_beyond_limit, 10_000 - DETECTION_LIMIT as u64);
+    let ids: Vec<u64> = tracker.tracks(stamp(1000), Pose2::IDENTITY).iter().map(|t| t.id).collect();
+    assert!(ids.len() == TRACK_LIMIT && ids.first() == Some(&1), "the nearest are kept");
+    for ms in [1000, 500, -10_000] {
+        observe(&mut tracker, &set(ms, vec![person(1.2, 1.0)]));
+    }
+    assert_eq!(tracker.counters().sets_out_of_order, 3);
+    observe(&mut tracker, &set(3_600_000, vec![person(1.2, 1.0)]));
+    let track = only(&tracker, 3_600_000);
+    assert!(track.id > 1 && track.state == TrackState::Tentative, "an hour later it is somebody else");
+}
+
+/// Beyond the size of a group that is counted out, who is whose is told by assignment, and that is counted.
+#[test]
+fn a_crowd_in_one_gate_is_told_apart_by_assignment() {
+    let mut tracker = tracker();
+    let crowd = |dx: f64| (0..8).map(|i| person(0.5 * f64::from(i) + dx, 1.0)).collect::<Vec<_>>();
+    for i in 0..12 {
+        observe(&mut tracker, &set(100 * i, crowd(0.02 * i as f64)));
+    }
+    let tracks = tracker.tracks(stamp(1100), Pose2::IDENTITY);
+    assert_eq!(tracks.iter().map(|t| t.id).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert!(tracks.iter().enumerate().all(|(i, t)| (t.position.x_m - 0.5 * i as f64 - 0.22).abs() < 0.1));
+    assert!(tracker.counters().groups_assigned > 0);
+}
