@@ -1,5 +1,7 @@
 //! Tracking on simulated crowds: the same every time, honest about its errors, and no worse than a plain tracker.
 
+#![allow(clippy::unwrap_used, reason = "tests stop at the first fault")]
+
 use outrider_evaluation::root;
 use outrider_evaluation::tracking::crowd::Setting;
 use outrider_evaluation::tracking::{Line, line};
@@ -28,10 +30,10 @@ fn a_crowd_is_followed_better_than_by_the_nearest_neighbour() {
     }
 }
 
-/// Four on average, and 95 % within the band, when covariances are true. People change their way at once here, which no
-/// filter foresees.
+/// Four on average when covariances are true, less when they are larger than the errors. People change their way at once
+/// here, which no filter foresees.
 #[test]
 fn errors_are_as_stated() {
     let score = shipped(Setting::MIDDLE).tracker;
-    assert!((2.5..6.0).contains(&score.nees) && score.in_band > 0.85, "{score:?}");
+    assert!((1.5..4.5).contains(&score.nees) && score.within > 0.9, "{score:?}");
 }

@@ -107,7 +107,7 @@ fn run(setting: Setting, seed: u64, seconds: u32, follower: &mut dyn Follower, s
 /// The table, in Markdown.
 pub fn markdown(lines: &[Line]) -> String {
     let mut text = String::from(
-        "| people | missed | false alarms | latency | tracker | MOTA | GOSPA | id switches | NEES | in band |\n|---|---|---|---|---|---|---|---|---|---|\n",
+        "| people | missed | false alarms | latency | tracker | MOTA | GOSPA | id switches | NEES | within 95 % |\n|---|---|---|---|---|---|---|---|---|---|\n",
     );
     for line in lines {
         for (name, s) in [("world model", &line.tracker), ("nearest neighbour", &line.baseline)] {
@@ -122,7 +122,7 @@ pub fn markdown(lines: &[Line]) -> String {
                 s.gospa_m,
                 s.switches,
                 s.nees,
-                100.0 * s.in_band
+                100.0 * s.within
             );
         }
     }

@@ -1,5 +1,5 @@
 //! MOTA (Bernardin and Stiefelhagen 2008), GOSPA (Rahmathullah, García-Fernández and Svensson 2017) with p = 2, c = 1 m and
-//! α = 2, changes of identity, and normalised estimation error squared with its 95 % band.
+//! α = 2, changes of identity, and normalised estimation error squared: its mean, and the share within 95 % of χ².
 
 use nalgebra::{Matrix4, Vector4};
 use outrider_foundation::Point2;
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 pub const CUT_OFF_M: f64 = 1.0;
 /// The most people and the most estimates.
 const LIMIT: usize = 256;
-/// 2.5 % and 97.5 % of χ² with four degrees of freedom.
-const BAND: [f64; 2] = [0.484, 11.143];
+/// 95 % of χ² with four degrees of freedom: beyond it an error is larger than stated.
+const CHI2_95: f64 = 9.488;
 
 /// What a tracker says of one object.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,8 +37,8 @@ pub struct Score {
     pub switches: u64,
     /// Mean normalised error squared of x, y, vx, vy; four when covariances are true.
     pub nees: f64,
-    /// Share of single errors within the 95 % band; 0.95 when they are.
-    pub in_band: f64,
+    /// Share of single errors within the ellipsoid that is stated to hold 95 %.
+    pub within: f64,
 }
 
 /// Sums up.
@@ -54,7 +54,7 @@ pub struct Scorer {
     times: u64,
     gospa_m: f64,
     nees: f64,
-    in_band: u64,
+    within: u64,
     matched: u64,
 }
 
@@ -70,7 +70,7 @@ impl Default for Scorer {
             times: 0,
             gospa_m: 0.0,
             nees: 0.0,
-            in_band: 0,
+            within: 0,
             matched: 0,
         }
     }
@@ -127,7 +127,7 @@ impl Scorer {
         let inverse = Matrix4::from_row_slice(&estimate.covariance).try_inverse();
         let nees = inverse.map_or(f64::INFINITY, |inverse| error.dot(&(inverse * error)));
         self.nees += nees;
-        self.in_band += u64::from((BAND[0]..=BAND[1]).contains(&nees));
+        self.within += u64::from(nees <= CHI2_95);
         self.matched += 1;
     }
 
@@ -140,7 +140,7 @@ impl Scorer {
             gospa_m: self.gospa_m / self.times.max(1) as f64,
             switches: self.switches,
             nees: self.nees / matched,
-            in_band: self.in_band as f64 / matched,
+            within: self.within as f64 / matched,
         }
     }
 }
