@@ -40,8 +40,8 @@ fn scan(step: u32) -> Scan {
     let range = |i: u32| 3.0 + ((i * 7 + step) % 100) as f32 * 0.02;
     Scan {
         stamp: Stamp::from_nanos(i64::from(step) * 100_000_000),
-        angle_min_rad: -3.14,
-        angle_increment_rad: 6.28 / 720.0,
+        angle_min_rad: -std::f64::consts::PI,
+        angle_increment_rad: std::f64::consts::TAU / 720.0,
         range_min_m: 0.1,
         range_max_m: 12.0,
         ranges_m: (0..720).map(range).collect(),

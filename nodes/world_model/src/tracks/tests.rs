@@ -324,8 +324,8 @@ fn who_is_hidden_is_not_missed() {
     let existence = |range_m: f32| {
         let mut tracker = walking();
         let scan = Scan {
-            angle_min_rad: -3.14,
-            angle_increment_rad: 6.28 / 720.0,
+            angle_min_rad: -std::f64::consts::PI,
+            angle_increment_rad: std::f64::consts::TAU / 720.0,
             range_max_m: 20.0,
             ranges_m: vec![range_m; 720],
             ..Scan::default()
