@@ -57,7 +57,10 @@ fn set(cycle: u64) -> DetectionSet {
         let (s, c) = libm::sincos(0.4 * t * if i % 2 == 0 { 1.0 } else { -1.0 } + i as f64);
         let centre = (6.0 * libm::cos((i / 2) as f64 * 0.628), 6.0 * libm::sin((i / 2) as f64 * 0.628));
         Detection {
-            position: Point2::new(centre.0 + 1.5 * c + 0.08 * rng.normal(), centre.1 + 1.5 * s + 0.08 * rng.normal()),
+            position: Point2::new(
+                centre.0 + 1.5 * c + 0.08 * rng.normal(),
+                centre.1 + 1.5 * s + 0.08 * rng.normal(),
+            ),
             covariance: [0.0064, 0.0, 0.0, 0.0064],
             radius_m: 0.25,
             existence: 0.95,
@@ -104,14 +107,23 @@ fn main() {
     let mut tracker = Tracker::new(config.tracks);
     let (mut updates, mut looks, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for cycle in 0..CYCLES {
-        let (set, scan) = (set(cycle), Scan { stamp: Stamp::from_nanos(cycle as i64 * 100_000_000), ..scan(cycle) });
+        let (set, scan) =
+            (set(cycle), Scan { stamp: Stamp::from_nanos(cycle as i64 * 100_000_000), ..scan(cycle) });
         time(&mut updates, cycle, || tracker.observe(black_box(&set), Pose2::IDENTITY, Point2::default()));
-        time(&mut looks, cycle, || tracker.look(black_box(&scan), &straight, Pose2::IDENTITY, Pose2::IDENTITY));
+        time(&mut looks, cycle, || {
+            tracker.look(black_box(&scan), &straight, Pose2::IDENTITY, Pose2::IDENTITY)
+        });
         tracker.age(set.stamp);
         time(&mut told, cycle, || drop(black_box(tracker.tracks(set.stamp, Pose2::IDENTITY))));
     }
     let c = tracker.counters();
-    println!("{} tracks, {} begun, {} groups joint, {} assigned", tracker.tracks(Stamp::default(), Pose2::IDENTITY).len(), c.begun, c.groups_joint, c.groups_assigned);
+    println!(
+        "{} tracks, {} begun, {} groups joint, {} assigned",
+        tracker.tracks(Stamp::default(), Pose2::IDENTITY).len(),
+        c.begun,
+        c.groups_joint,
+        c.groups_assigned
+    );
     report("gate, assign, 20 IMM updates", updates);
     report("cluster, who is hidden, who is met", looks);
     report("20 tracks told, 15 predictions each", told);

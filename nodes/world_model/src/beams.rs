@@ -120,7 +120,9 @@ pub fn beams(scan: &Scan, sweep: Sweep, body: Body<'_>, reach: Reach, tracked: &
     let lidar_m = body.base_from_lidar.position().distance_m(Point2::default());
     let body_m = lidar_m + body.footprint.circumscribed_m() + body.margin_m;
     let mount = body.base_from_lidar.position();
-    for (((i, range_m), (bs, bc)), (s, c)) in scan.ranges_m.iter().take(BEAM_LIMIT).enumerate().zip(base).zip(lidar) {
+    for (((i, range_m), (bs, bc)), (s, c)) in
+        scan.ranges_m.iter().take(BEAM_LIMIT).enumerate().zip(base).zip(lidar)
+    {
         let Some((length_m, hit)) = measure(*range_m, scan, reach) else {
             continue;
         };

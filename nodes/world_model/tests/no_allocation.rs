@@ -16,7 +16,7 @@ const PEOPLE: u32 = 40;
 /// Some alone, some so close that they are ambiguous, and a false alarm now and then.
 fn set(step: u32) -> DetectionSet {
     let person = |i: u32| Detection {
-        position: Point2::new(0.6 * f64::from(i % 8) + 0.05 * f64::from(step), 2.0 * f64::from(i / 8) + 1.0),
+        position: Point2::new(0.45 * f64::from(i % 8) + 0.05 * f64::from(step), 2.0 * f64::from(i / 8) + 1.0),
         covariance: [0.01, 0.0, 0.0, 0.01],
         radius_m: 0.25,
         existence: 0.9,

@@ -27,7 +27,8 @@ impl Axis {
     fn after(self, t: f64) -> Self {
         let [xx, xv, vv] = self.p;
         let q = PSD_M2PS3;
-        let p = [xx + 2.0 * t * xv + t * t * vv + q * t * t * t / 3.0, xv + t * vv + 0.5 * q * t * t, vv + q * t];
+        let p =
+            [xx + 2.0 * t * xv + t * t * vv + q * t * t * t / 3.0, xv + t * vv + 0.5 * q * t * t, vv + q * t];
         Self { x: self.x + t * self.v, v: self.v, p }
     }
 

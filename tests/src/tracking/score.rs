@@ -99,7 +99,8 @@ impl Scorer {
         let mut sum = 0.0;
         let mut pairs = 0;
         for (row, column) in chosen.into_iter().enumerate() {
-            let (Some(person), Some(estimate)) = (truth.get(row), column.and_then(|c| estimates.get(c))) else {
+            let (Some(person), Some(estimate)) = (truth.get(row), column.and_then(|c| estimates.get(c)))
+            else {
                 continue;
             };
             pairs += 1;

@@ -98,9 +98,7 @@ impl Clusters {
         }
         if self.full {
             self.beyond = self.beyond.saturating_add(1);
-        } else if joins
-            && let Some(cluster) = self.list.last_mut()
-        {
+        } else if joins && let Some(cluster) = self.list.last_mut() {
             cluster.hits += 1;
             cluster.last = end;
             let share = 1.0 / f64::from(cluster.hits);

@@ -178,7 +178,8 @@ impl Tracker {
         for cluster in self.clusters.list() {
             let at = odom_from_beams.apply(cluster.centre);
             for object in &mut self.objects {
-                object.met |= sight::is_met(cluster, at, object.position(scan.stamp, &self.config), object.radius_m);
+                object.met |=
+                    sight::is_met(cluster, at, object.position(scan.stamp, &self.config), object.radius_m);
             }
         }
     }
