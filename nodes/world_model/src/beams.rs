@@ -177,7 +177,7 @@ impl Iterator for Turns {
     type Item = (f64, f64);
 
     fn next(&mut self) -> Option<(f64, f64)> {
-        if self.index % TURNS_ANEW == 0 {
+        if self.index.is_multiple_of(TURNS_ANEW) {
             self.now = libm::sincos(self.first_rad + self.index as f64 * self.step_rad);
         } else {
             let ((s, c), (ds, dc)) = (self.now, self.step);
