@@ -4,8 +4,9 @@ SHELL := /bin/bash
 PYTEST := python -m pytest -q
 RUNS ?= runs
 FUZZ_S ?= 60
+BENCH_OUT ?= /tmp
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps bench-bags seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +41,10 @@ bench-stl: setup ## Measured: one update of a temporal-logic monitor, against r2
 bench-steps: setup ## Measured: a step of assurance and of the gate
 	@. .ros/env.sh && cargo bench --locked -p outrider_suite --bench steps
 
+bench-bags: setup ## Measured: messages of 1 KB through the bag writer, and through PyPI's mcap and rosbags; to BENCH_OUT
+	@. .ros/env.sh && cargo bench --locked -p outrider_bags --bench throughput -- --out $(BENCH_OUT) && \
+		python bags/benches/peers.py --out $(BENCH_OUT)
+
 seeded-bugs: setup ## Seeds bugs into the gate, one at a time; exit code 1 if its tests miss one
 	@. .ros/env.sh && python tests/seeded_bugs/run.py
 
@@ -51,8 +56,8 @@ faults: build ## Every fault, many times, in the simulator and over real process
 		[ ! -e tests/faults/live/run.py ] || python tests/faults/live/run.py --out $(RUNS)/faults; \
 		target/release/faults merge $(RUNS)/faults; }
 
-fuzz: ## Fuzzes monitors, bag reader and CDR decoder, FUZZ_S seconds each (needs cargo-fuzz)
-	@for target in nodes/stl/fuzz:parser nodes/stl/fuzz:engine bags/fuzz:reader bags/fuzz:cdr; do \
+fuzz: ## Fuzzes monitors, trees and their scripts, bag reader and CDR decoder, FUZZ_S seconds each (needs cargo-fuzz)
+	@for target in nodes/stl/fuzz:parser nodes/stl/fuzz:engine nodes/bt/fuzz:tree nodes/bt/fuzz:script bags/fuzz:reader bags/fuzz:cdr; do \
 		cd $(CURDIR)/$${target%:*} && name=$${target#*:} && mkdir -p corpus/$$name && RUSTC_BOOTSTRAP=1 cargo fuzz run -s none \
 		$$name corpus/$$name seeds/$$name -- -timeout=10 -max_total_time=$(FUZZ_S) || exit 1; done
 

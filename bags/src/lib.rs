@@ -11,28 +11,44 @@
     reason = "this is the shell that reads and writes files; no core depends on it"
 )]
 
+mod batch;
 mod chunk;
 mod error;
+mod file;
+mod folder;
+mod format;
 mod framing;
 mod index;
 mod messages;
 mod metadata_yaml;
+mod pipeline;
+#[cfg(test)]
+mod pipeline_tests;
 mod reader;
 mod records;
 mod recovery;
 mod resync;
+mod ring;
 mod rosbag_metadata;
 mod scan;
 mod source;
 mod summary;
 #[cfg(test)]
 mod tests;
+mod verify;
+mod volume;
 mod writer;
 
 pub use error::{BagError, Damage};
 pub use messages::{BagMessage, Messages, Order};
+pub use pipeline::{
+    Fsync, Pipeline, PipelineOptions, PipelineStatus, QUEUE_CHUNKS, REQUEST_LIMIT, SnapshotLimits,
+    SnapshotReply, Split,
+};
 pub use reader::{Attachment, BagReader, Channel, Metadata};
 pub use recovery::{Recovery, recover};
+pub use verify::{FileFacts, Finding, Verified, compressions, verify_file};
+pub use volume::{Disk, Volume, VolumeFile};
 pub use writer::{BagWriter, ChannelId, Compression, WriterOptions};
 
 /// The longest message or definition that is written, in bytes.
@@ -48,6 +64,8 @@ pub const UNPACKED_LIMIT: u64 = 16 << 30;
 pub const METADATA_LIMIT: usize = 64 << 20;
 /// The most bytes of messages that are held at once while overlapping chunks are merged by time.
 pub const MERGE_LIMIT: usize = 1 << 30;
+/// The most channels of one bag.
+pub const CHANNEL_LIMIT: usize = 10_000;
 /// The most files of one folder.
 pub const FILE_LIMIT: usize = 10_000;
 /// The most findings of damage that are kept apart; more are counted in the last one.

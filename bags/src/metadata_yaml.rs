@@ -12,13 +12,20 @@ pub(crate) struct TopicSummary {
     pub messages: u64,
 }
 
+/// One file of the bag.
+#[derive(Clone, Debug)]
+pub(crate) struct FileSummary {
+    pub name: String,
+    pub start_ns: u64,
+    pub end_ns: u64,
+    pub messages: u64,
+}
+
 /// All that the file says.
 #[derive(Clone, Debug)]
 pub(crate) struct BagSummary<'a> {
-    pub file_name: &'a str,
+    pub files: &'a [FileSummary],
     pub ros_distro: &'a str,
-    pub start_ns: u64,
-    pub end_ns: u64,
     pub topics: &'a [TopicSummary],
 }
 
@@ -37,9 +44,9 @@ fn indented_list(yaml: &str, indent: &str) -> String {
 
 pub(crate) fn render(summary: &BagSummary<'_>) -> String {
     let total: u64 = summary.topics.iter().map(|t| t.messages).sum();
-    let duration_ns = summary.end_ns.saturating_sub(summary.start_ns);
-    let file = quoted(summary.file_name);
-    let start_ns = summary.start_ns;
+    let filled = || summary.files.iter().filter(|f| f.messages > 0);
+    let start_ns = filled().map(|f| f.start_ns).min().unwrap_or(0);
+    let duration_ns = filled().map(|f| f.end_ns).max().unwrap_or(0).saturating_sub(start_ns);
     let mut out = format!(
         "rosbag2_bagfile_information:\n  version: 9\n  storage_identifier: mcap\n  duration:\n    \
          nanoseconds: {duration_ns}\n  starting_time:\n    nanoseconds_since_epoch: {start_ns}\n  \
@@ -63,12 +70,28 @@ pub(crate) fn render(summary: &BagSummary<'_>) -> String {
             messages = topic.messages,
         );
     }
-    let _ = write!(
-        out,
-        "\n  compression_format: \"\"\n  compression_mode: \"\"\n  relative_file_paths:\n    - {file}\n  files:\n    \
-         - path: {file}\n      starting_time:\n        nanoseconds_since_epoch: {start_ns}\n      duration:\n        \
-         nanoseconds: {duration_ns}\n      message_count: {total}\n  custom_data: ~\n  ros_distro: {distro}\n",
-        distro = quoted(summary.ros_distro),
-    );
+    out.push_str("\n  compression_format: \"\"\n  compression_mode: \"\"\n  relative_file_paths:");
+    if summary.files.is_empty() {
+        out.push_str(" []");
+    }
+    for file in summary.files {
+        let _ = write!(out, "\n    - {}", quoted(&file.name));
+    }
+    out.push_str("\n  files:");
+    if summary.files.is_empty() {
+        out.push_str(" []");
+    }
+    for file in summary.files {
+        let _ = write!(
+            out,
+            "\n    - path: {name}\n      starting_time:\n        nanoseconds_since_epoch: {start}\n      \
+             duration:\n        nanoseconds: {duration}\n      message_count: {messages}",
+            name = quoted(&file.name),
+            start = file.start_ns,
+            duration = file.end_ns.saturating_sub(file.start_ns),
+            messages = file.messages,
+        );
+    }
+    let _ = write!(out, "\n  custom_data: ~\n  ros_distro: {}\n", quoted(summary.ros_distro));
     out
 }

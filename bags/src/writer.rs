@@ -2,7 +2,7 @@
 
 use crate::MESSAGE_LIMIT;
 use crate::error::BagError;
-use crate::metadata_yaml::{BagSummary, TopicSummary, render};
+use crate::metadata_yaml::{BagSummary, FileSummary, TopicSummary, render};
 use mcap::records::MessageHeader;
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -44,7 +44,7 @@ impl Default for WriterOptions {
 
 /// A channel of one [`BagWriter`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ChannelId(u16);
+pub struct ChannelId(pub(crate) u16);
 
 /// Writes one MCAP file. Call [`Self::flush`] regularly (every 200 ms, say) and [`Self::finish`] at the end.
 ///
@@ -74,11 +74,7 @@ impl BagWriter {
     /// When the folder holds such a bag already or cannot be created.
     pub fn create_folder(dir: impl AsRef<Path>, options: &WriterOptions) -> Result<Self, BagError> {
         let dir = dir.as_ref();
-        let name = dir.file_name().and_then(|n| n.to_str()).ok_or_else(|| BagError::Invalid {
-            key: "folder",
-            value: dir.display().to_string(),
-            reason: "a bag folder needs a name of its own, in UTF-8",
-        })?;
+        let name = folder_name(dir)?;
         fs::create_dir_all(dir).map_err(BagError::io(dir, "create the folder"))?;
         Self::create_at(dir.join(format!("{name}_0.mcap")), Some(dir.join("metadata.yaml")), options)
     }
@@ -231,13 +227,10 @@ impl BagWriter {
         let Some(metadata_path) = &self.metadata_path else { return Ok(()) };
         let (start_ns, end_ns) = self.bounds_ns.unwrap_or((0, 0));
         let topics = merged_topics(self.topics.values());
-        let summary = BagSummary {
-            file_name: self.path.file_name().and_then(|n| n.to_str()).unwrap_or_default(),
-            ros_distro: &self.ros_distro,
-            start_ns,
-            end_ns,
-            topics: &topics,
-        };
+        let name = self.path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let messages = topics.iter().map(|t| t.messages).sum();
+        let files = [FileSummary { name, start_ns, end_ns, messages }];
+        let summary = BagSummary { files: &files, ros_distro: &self.ros_distro, topics: &topics };
         fs::write(metadata_path, render(&summary)).map_err(BagError::io(metadata_path, "write"))
     }
 
@@ -254,8 +247,17 @@ impl BagWriter {
     }
 }
 
+/// What the files of a folder are named after.
+pub(crate) fn folder_name(dir: &Path) -> Result<&str, BagError> {
+    dir.file_name().and_then(|n| n.to_str()).ok_or_else(|| BagError::Invalid {
+        key: "folder",
+        value: dir.display().to_string(),
+        reason: "a bag folder needs a name of its own, in UTF-8",
+    })
+}
+
 /// `metadata.yaml` has one entry a topic, whatever channels it came over.
-fn merged_topics<'a>(channels: impl Iterator<Item = &'a TopicSummary>) -> Vec<TopicSummary> {
+pub(crate) fn merged_topics<'a>(channels: impl Iterator<Item = &'a TopicSummary>) -> Vec<TopicSummary> {
     let mut merged: BTreeMap<(&str, &str), TopicSummary> = BTreeMap::new();
     for channel in channels {
         merged
@@ -266,7 +268,7 @@ fn merged_topics<'a>(channels: impl Iterator<Item = &'a TopicSummary>) -> Vec<To
     merged.into_values().collect()
 }
 
-fn check_names(topic: &str, type_name: &str, qos_yaml: &str) -> Result<(), BagError> {
+pub(crate) fn check_names(topic: &str, type_name: &str, qos_yaml: &str) -> Result<(), BagError> {
     let refused = |key, value: &str, reason| {
         Err(BagError::Invalid { key, value: value.chars().take(120).collect(), reason })
     };

@@ -5,20 +5,26 @@
 
 mod common;
 
-use common::{Dice, chunks, complete, options, read_all, read_bytes, records, which, whole_blocks, write};
+use common::{
+    Dice, Written, chunks, complete, options, read_all, read_bytes, records, which, whole_blocks, write,
+};
 use outrider_bags::{BagReader, BagWriter, Compression, WriterOptions, recover};
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 /// Random places per bag, beside the interesting ones.
 const RANDOM_CUTS: usize = 400;
 
-/// One bag with many small chunks, one with few of several compressed blocks.
-fn bags() -> Vec<(Compression, u32, u32, usize)> {
+/// Messages and bytes of bags with many small chunks, and with few of several compressed blocks.
+fn bags(dir: &Path) -> Vec<(Vec<Written>, Vec<u8>)> {
     let mut all = Vec::new();
     for compression in [Compression::None, Compression::Zstd] {
-        all.push((compression, 8 << 10, 300, 200));
-        all.push((compression, 600 << 10, 400, 2500));
+        for (chunk_bytes, count, size) in [(8 << 10, 300, 200), (600 << 10, 400, 2500)] {
+            let path = dir.join(format!("{}.mcap", all.len()));
+            let writer = BagWriter::create(&path, &options(compression, chunk_bytes)).unwrap();
+            all.push((write(writer, count, size), fs::read(&path).unwrap()));
+        }
     }
     all
 }
@@ -27,13 +33,9 @@ fn bags() -> Vec<(Compression, u32, u32, usize)> {
 fn a_bag_cut_at_any_byte_gives_every_complete_message() {
     let dir = tempfile::tempdir().unwrap();
     let mut cuts_tried = 0;
-    for (i, (compression, chunk_bytes, count, size)) in bags().into_iter().enumerate() {
-        let path = dir.path().join(format!("{i}.mcap"));
-        let written =
-            write(BagWriter::create(&path, &options(compression, chunk_bytes)).unwrap(), count, size);
-        let bytes = fs::read(&path).unwrap();
+    for (i, (written, bytes)) in bags(dir.path()).into_iter().enumerate() {
         let places = chunks(&bytes);
-        assert_eq!(places.last().map(|c| c.first + c.ends.len()), Some(count as usize));
+        assert_eq!(places.last().map(|c| c.first + c.ends.len()), Some(written.len()));
         let mut cuts = BTreeSet::new();
         // Around every record, every chunk's header and data, and every compressed block.
         let mut edges: Vec<usize> = records(&bytes).iter().flat_map(|r| [r.0, r.0 + 9, r.2]).collect();
@@ -68,11 +70,7 @@ fn a_bag_cut_at_any_byte_gives_every_complete_message() {
 fn zeros_up_to_the_end_are_a_cut_and_never_a_message() {
     let dir = tempfile::tempdir().unwrap();
     let mut tried = 0;
-    for (i, (compression, chunk_bytes, count, size)) in bags().into_iter().enumerate() {
-        let path = dir.path().join(format!("{i}.mcap"));
-        let written =
-            write(BagWriter::create(&path, &options(compression, chunk_bytes)).unwrap(), count, size);
-        let bytes = fs::read(&path).unwrap();
+    for (i, (written, bytes)) in bags(dir.path()).into_iter().enumerate() {
         let places = chunks(&bytes);
         let mut dice = Dice::new(100 + i as u64);
         for round in 0..150 {

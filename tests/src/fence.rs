@@ -8,7 +8,7 @@ pub const CORES: [&str; 5] =
     ["outrider_world_model", "outrider_planner", "outrider_assurance", "outrider_gate", "outrider_sim"];
 
 /// What cores are built on: under the same rules, and reaching nothing of Outrider but each other downwards.
-pub const FOUNDATIONS: [&str; 2] = ["outrider_foundation", "outrider_stl"];
+pub const FOUNDATIONS: [&str; 3] = ["outrider_foundation", "outrider_stl", "outrider_bt"];
 
 /// Crates that no core may reach, at any depth: clocks, threads, IO, other randomness. (`log` alone does nothing: a facade.)
 const FORBIDDEN: [&str; 19] = [

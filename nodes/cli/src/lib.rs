@@ -9,10 +9,12 @@
 )]
 
 pub mod bag;
+pub mod localize;
 pub mod replay;
 pub mod report;
 pub mod sim;
 pub mod stl;
+pub mod tree;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ pub struct Cli {
 pub enum Command {
     /// Look into a bag, or save what can be saved of a damaged one.
     Bag(bag::Args),
+    /// Say how well the world model knows where the robot is, over a bag with a reference.
+    Localize(localize::Args),
     /// Turn the bag of a run into a summary and a page that explains it.
     Report(report::Args),
     /// Drive a scenario with the whole suite in this process, faster than real time.
@@ -39,6 +43,8 @@ pub enum Command {
     Replay(replay::Args),
     /// Evaluate a temporal-logic formula over a trace, or check specification files.
     Stl(stl::Args),
+    /// Check a behaviour tree, tick one with scripted leaves, or list the nodes that trees may have.
+    Tree(tree::Args),
 }
 
 impl Cli {
@@ -49,10 +55,12 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Bag(args) => bag::run(args),
+            Command::Localize(args) => localize::run(args),
             Command::Report(args) => report::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Replay(args) => replay::run(args),
             Command::Stl(args) => stl::run(args),
+            Command::Tree(args) => tree::run(args),
         }
     }
 }

@@ -16,26 +16,7 @@ pub enum PlannerError {
     /// The configuration as a whole.
     #[error("configuration: {0}")]
     Invalid(String),
-    /// The behaviour tree's text is not XML.
-    #[error("behaviour tree, {line}:{column}: {problem}")]
-    Xml {
-        /// Line, from 1.
-        line: u32,
-        /// Column, from 1.
-        column: u32,
-        /// What is wrong.
-        problem: String,
-    },
-    /// The behaviour tree is XML, but no tree that can be run.
-    #[error("behaviour tree, {line}:{column}: <{element}>: {problem}")]
-    Tree {
-        /// Line, from 1.
-        line: u32,
-        /// Column, from 1.
-        column: u32,
-        /// The element it is about.
-        element: String,
-        /// What is wrong, and what was expected.
-        problem: String,
-    },
+    /// The behaviour tree can not be built.
+    #[error("behaviour tree {0}")]
+    Tree(#[from] outrider_bt::BtError),
 }

@@ -1,16 +1,16 @@
 //! Core of the planner: behaviour tree, global plan, path follower with a braking tail.
 //!
 //! [`PlannerNode`] turns world models and a goal into velocity commands. Three parts do the work and know nothing of
-//! each other: [`bt`] decides what to do, [`search`] finds a path, [`follow`] and [`safety`] turn the path into a
-//! command that can always be braked to a stop without touching anything. `Navigator` (the tree's blackboard) joins them.
+//! each other: `outrider_bt` decides what to do, [`search`] finds a path, [`follow`] and [`safety`] turn the path into a
+//! command that can always be braked to a stop without touching anything. [`Navigator`], which the tree's [`leaves`] work
+//! on, joins them.
 //!
 //! The planner never knows ROS, clocks, files, the zones or the monitors of assurance; it proposes, others permit.
 
-pub mod bt;
 mod config;
 mod error;
 pub mod follow;
-mod leaves;
+pub mod leaves;
 mod navigator;
 mod node;
 pub mod path;
@@ -21,4 +21,5 @@ pub use config::{
     Config, FollowConfig, GoalConfig, ModeConfig, SafetyConfig, SearchConfig, TimingConfig, YieldConfig,
 };
 pub use error::PlannerError;
+pub use navigator::Navigator;
 pub use node::{Input, Output, PlannerNode};

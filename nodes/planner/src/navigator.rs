@@ -1,11 +1,11 @@
-//! The tree's blackboard: what is known now, the goal, the path, and the parts that work on them.
+//! What the leaves of the tree work on: what is known now, the goal, the path, and the parts that work on them.
 
-use crate::bt::Status;
 use crate::config::Config;
 use crate::follow::{Follower, Outlook, Steering, Turning, turning};
 use crate::path::Path;
 use crate::safety::{Choice, Guard, Moving, Situation, Wish};
 use crate::search::{Disc, Router};
+use outrider_bt::Status;
 use outrider_foundation::data::{TrajectoryPoint, WorldModel};
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
@@ -312,8 +312,11 @@ impl Navigator {
         true
     }
 
-    /// Asks for the path to be followed in this tick.
+    /// Asks for the path to be followed in this tick; succeeds when the robot stands at the goal.
     pub fn follow_path(&mut self, now: Instant) -> Status {
+        if self.goal_reached() {
+            return Status::Success;
+        }
         let Some(path) = &self.path else { return Status::Failure };
         if !path.complete && path.length_m() - self.follower.progress_m() < SHORT_END_M {
             self.trouble = "goal is blocked".to_string();
@@ -344,6 +347,11 @@ impl Navigator {
         if let Some((_, since)) = &mut self.progress {
             *since = now;
         }
+    }
+
+    /// Where the robot is now, in the frame of the world model.
+    pub const fn pose(&self) -> Pose2 {
+        self.pose
     }
 
     /// The tree asked for the path to be followed.

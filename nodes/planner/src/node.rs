@@ -1,10 +1,10 @@
 //! The node: inputs, time, the tree, and the command that comes of it.
 
-use crate::bt::{self, Status, Tree};
 use crate::config::Config;
 use crate::error::PlannerError;
-use crate::leaves::Leaves;
+use crate::leaves;
 use crate::navigator::{ActiveGoal, Drive, Navigator, Proposal};
+use outrider_bt::{BtError, Status, Tree};
 use outrider_foundation::data::{
     AssuranceState, Command, CommandSource, Decision, GateMode, GateState, Goal, Mode, SourceStatus,
     TreeStatus, WorldModel,
@@ -103,7 +103,7 @@ impl PlannerNode {
         Ok(Self {
             limits: robot.limits,
             boot_id,
-            tree: bt::parse(tree_xml, &Leaves)?,
+            tree: Tree::parse(tree_xml, &leaves::registry())?,
             navigator: Navigator::new(&config, robot),
             world_arrived: None,
             alive_at: None,
@@ -144,8 +144,10 @@ impl PlannerNode {
             Input::Alive => self.alive_at = Some(input.received),
             Input::GlobalGrid(grid) if grid.is_consistent() => self.navigator.set_global(grid),
             Input::GlobalGrid(_) => self.counts.inconsistent = self.counts.inconsistent.saturating_add(1),
-            Input::Goal(goal) => self.take_goal(goal),
-            Input::Cancel => self.end_goal(TreeStatus::Idle, "goal cancelled".to_string()),
+            Input::Goal(goal) => self.take_goal(goal, input.received),
+            Input::Cancel => {
+                self.end_goal(TreeStatus::Idle, "goal cancelled".to_string(), input.received);
+            }
             Input::Assurance(state) => self.take_assurance(state),
             Input::Gate(state) => self.gate = Some(state.clone()),
             Input::Rejected { topic, reason } => {
@@ -178,20 +180,30 @@ impl PlannerNode {
         true
     }
 
-    fn take_goal(&mut self, goal: &Goal) {
-        self.tree.halt(&mut self.navigator);
+    fn take_goal(&mut self, goal: &Goal, at: Instant) {
+        self.halt_tree(at);
         self.goals = self.goals.saturating_add(1);
-        if goal.pose.is_finite() {
+        let known = leaves::tell_goal(&mut self.tree, self.goals);
+        if !goal.pose.is_finite() {
+            self.end_goal(TreeStatus::Failure, "goal refused: not finite".to_string(), at);
+        } else if let Err(error) = known {
+            self.end_goal(TreeStatus::Failure, format!("goal refused: {error}"), at);
+        } else {
             let active = ActiveGoal { id: self.goals, frame: goal.frame, pose: goal.pose };
             self.navigator.set_goal(Some(active));
             self.tree_status = TreeStatus::Running;
-        } else {
-            self.end_goal(TreeStatus::Failure, "goal refused: not finite".to_string());
         }
     }
 
-    fn end_goal(&mut self, status: TreeStatus, reason: String) {
-        self.tree.halt(&mut self.navigator);
+    fn halt_tree(&mut self, at: Instant) {
+        if let Err(error) = self.tree.halt(at, &mut self.navigator) {
+            self.counts.rejected = self.counts.rejected.saturating_add(1);
+            self.counts.last_rejection = format!("halting the behaviour tree: {error}");
+        }
+    }
+
+    fn end_goal(&mut self, status: TreeStatus, reason: String, at: Instant) {
+        self.halt_tree(at);
         self.navigator.set_goal(None);
         self.tree_status = status;
         self.idle_reason = reason;
@@ -293,11 +305,11 @@ impl PlannerNode {
             self.navigator.excuse_standing(now.mono);
         }
         match self.tree.tick(now.mono, &mut self.navigator) {
-            Status::Success => {
-                self.end_goal(TreeStatus::Success, "goal reached".to_string());
+            Ok(Status::Success) => {
+                self.end_goal(TreeStatus::Success, "goal reached".to_string(), now.mono);
                 Some("goal reached".to_string())
             }
-            Status::Running => {
+            Ok(Status::Running) => {
                 self.tree_status = TreeStatus::Running;
                 if self.mode == Some(Mode::EStop) {
                     Some("emergency stop".to_string())
@@ -307,12 +319,18 @@ impl PlannerNode {
                     Some(format!("waiting: {}", self.navigator.trouble()))
                 }
             }
-            Status::Failure | Status::Idle | Status::Skipped => {
-                let reason = format!("gave up: {}", self.navigator.trouble());
-                self.end_goal(TreeStatus::Failure, reason.clone());
-                Some(reason)
+            Ok(Status::Failure | Status::Idle | Status::Skipped) => {
+                let trouble = self.navigator.trouble().to_string();
+                Some(self.give_up(&trouble, now))
             }
+            Err(error) => Some(self.give_up(&tree_trouble(&error), now)),
         }
+    }
+
+    fn give_up(&mut self, trouble: &str, now: Now) -> String {
+        let reason = format!("gave up: {trouble}");
+        self.end_goal(TreeStatus::Failure, reason.clone(), now.mono);
+        reason
     }
 
     fn decide(&mut self, now: Now, out: &mut Outbox<Output>) {
@@ -407,6 +425,11 @@ impl Node for PlannerNode {
         let judged = |at: &Instant| self.last_at.is_some_and(|last| last >= *at);
         Some(silent.filter(|at| !judged(at)).map_or(command, |at| at.min(command)))
     }
+}
+
+/// A tree that can not go on is a tree that failed.
+fn tree_trouble(error: &BtError) -> String {
+    format!("behaviour tree: {error}")
 }
 
 /// Standard deviation of the position along its worst axis.

@@ -50,6 +50,14 @@ pub enum SimError {
         /// Which one.
         what: String,
     },
+    /// A recorded track that nobody can follow.
+    #[error("people, `{name}`: {reason}")]
+    Track {
+        /// Whose.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The robot cannot stand where it should start.
     #[error("start at ({x_m}, {y_m}) m, {yaw_rad} rad: {reason}")]
     Start {

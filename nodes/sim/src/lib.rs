@@ -28,4 +28,6 @@ pub use drive::Drive;
 pub use error::SimError;
 pub use node::{Counters, Input, Output, SimNode};
 pub use rays::{Disc, Fan, RayScene};
-pub use world::{Actor, Motion, Outline, Pose3, Raster, Shape, Solid, Unsupported, Waypoint, World};
+pub use world::{
+    Actor, Motion, Outline, Pose3, Raster, RecordedTrack, Shape, Solid, Unsupported, Waypoint, World,
+};

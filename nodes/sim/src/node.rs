@@ -144,8 +144,21 @@ impl SimNode {
         start: Pose2,
         seed: u64,
     ) -> Result<Self, SimError> {
+        Self::in_world(config, robot, World::load(world_sdf)?, start, seed)
+    }
+
+    /// As [`Self::new`], in a world that was read already.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn in_world(
+        config: Config,
+        robot: &Robot,
+        world: World,
+        start: Pose2,
+        seed: u64,
+    ) -> Result<Self, SimError> {
         config.check()?;
-        let world = World::load(world_sdf)?;
         let clearance = ClearanceIndex::new(&robot.footprint, &config.body, &config.person, world.statics())?;
         let frames = &robot.description;
         let map = world.rasterise(&Raster {

@@ -9,7 +9,7 @@ use outrider_foundation::{Robot, RobotDescription};
 use outrider_gate::GateNode;
 use outrider_planner::PlannerNode;
 use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, Secret, config};
-use outrider_sim::SimNode;
+use outrider_sim::{SimNode, World};
 use outrider_stl::{Specification, StlError};
 use outrider_world_model::WorldModelNode;
 use sha2::{Digest as _, Sha256};
@@ -83,7 +83,7 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
             let scenario =
                 scenario.ok_or(ConfigError::Missing { node: node.into(), role: "scenario".into() })?;
             resources.insert_file("scenario", path)?;
-            resources.insert_file("world", &files.config.join(&scenario.world))?;
+            resources.insert_file("world", &Scenario::file(&scenario.world, path, &files.config))?;
         }
         "planner" => {
             let default = || files.config.join("trees/navigate_to_pose.xml");
@@ -91,10 +91,9 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
         }
         "assurance" => {
             let of_scenario = scenario.map_or_else(|| "zones/warehouse.yaml".to_owned(), |s| s.zones);
-            resources.insert_file(
-                "zones",
-                &files.zones.clone().unwrap_or_else(|| files.config.join(of_scenario)),
-            )?;
+            let path = files.scenario.as_deref().unwrap_or(Path::new(""));
+            let default = || Scenario::file(&of_scenario, path, &files.config);
+            resources.insert_file("zones", &files.zones.clone().unwrap_or_else(default))?;
             for path in config::list(&files.config.join("assurance"), "stl")? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 resources.insert_file(&format!("{SPECIFICATION}{name}"), &path)?;
@@ -135,7 +134,11 @@ pub fn assemble(
             let scenario: Scenario = parsed(node, &resources, "scenario")?;
             let (world, _) = resources.get(node, "world")?;
             let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
-            let core = SimNode::new(config, &robot, world, scenario.start.into(), scenario.seed)
+            let mut world = World::load(world).map_err(|e| refused("world", e.to_string()))?;
+            if let Some(people) = &scenario.people {
+                world.replace_people(people).map_err(|e| refused("scenario", e.to_string()))?;
+            }
+            let core = SimNode::in_world(config, &robot, world, scenario.start.into(), scenario.seed)
                 .map_err(|e| refused("world", e.to_string()))?;
             Box::new(Host::new(spec(resources), SimBinding { stamped_command, scan_period_s }, core))
         }

@@ -171,7 +171,7 @@ impl Operator {
     ) -> Result<(), LockstepError> {
         let (now_s, stamp) = (suite.elapsed_s(), suite.now().ros);
         let disarmed = watch.gate.as_ref().is_none_or(|g| g.mode == GateState::DISARMED);
-        let give_goal = self.goal_given_s.is_none() && watch.is_armed();
+        let give_goal = self.goal_given_s.is_none() && watch.is_armed() && now_s >= scenario.goal_at_s;
         let mut record = |observed: &Observed| {
             see(observed);
             watch.see(observed, now_s);

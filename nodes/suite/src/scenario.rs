@@ -2,7 +2,9 @@
 
 use garde::Validate;
 use outrider_foundation::Pose2;
+pub use outrider_sim::RecordedTrack;
 use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
 
 /// One scenario file, `tests/scenarios/*.yaml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
@@ -14,10 +16,10 @@ pub struct Scenario {
     /// What it tries.
     #[garde(length(min = 1, max = 400))]
     pub description: String,
-    /// World file, relative to the configuration folder.
+    /// World file, relative to the configuration folder; with `./` in front, to the scenario's own.
     #[garde(length(min = 1))]
     pub world: String,
-    /// Zones file, relative to the configuration folder.
+    /// Zones file, as the world's.
     #[garde(length(min = 1))]
     pub zones: String,
     /// Where the robot starts, in the map frame.
@@ -35,6 +37,29 @@ pub struct Scenario {
     /// When to give up.
     #[garde(range(min = 0.1, max = 3600.0))]
     pub time_limit_s: f64,
+    /// When the goal is given, at the earliest.
+    #[garde(range(min = 0.0, max = 3600.0))]
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub goal_at_s: f64,
+    /// Who walks, in place of the people in the world file. Checked by the simulator.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<RecordedTrack>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_zero(value: &f64) -> bool {
+    value.abs() <= 0.0
+}
+
+impl Scenario {
+    /// Where a file that it names is, for a scenario read from `scenario` and a configuration in `config`.
+    pub fn file(name: &str, scenario: &Path, config: &Path) -> PathBuf {
+        match name.strip_prefix("./") {
+            Some(own) => scenario.parent().unwrap_or(Path::new("")).join(own),
+            None => config.join(name),
+        }
+    }
 }
 
 /// A pose in the map frame.

@@ -2,7 +2,7 @@
 
 use outrider_foundation::data::{BEAM_LIMIT, Scan};
 use outrider_foundation::geometry::wrap_angle;
-use outrider_foundation::{Footprint, Point2, Pose2};
+use outrider_foundation::{Footprint, Point2, Pose2, Twist2};
 
 /// A sweep that takes longer than this is no scan of this robot's lidar.
 const SWEEP_MAX_S: f64 = 1.0;
@@ -188,6 +188,51 @@ impl Iterator for Turns {
     }
 }
 
+/// Which hits of a scan are matched with a map.
+#[derive(Clone, Copy, Debug)]
+pub struct HitChoice {
+    /// Farther ones are left out, in m.
+    pub range_max_m: f64,
+    /// And so are those nearer to the one before, in m.
+    pub spacing_m: f64,
+    /// Of more than so many, every n-th is taken.
+    pub limit: usize,
+}
+
+/// Writes where the beams have hit into `out` (cleared before): in the base frame as it was at the first beam, the motion
+/// during the sweep taken out. The scan must have passed [`check`]. Hits on the body are left out, when there is one.
+pub fn hits(
+    scan: &Scan,
+    twist: Twist2,
+    base_from_lidar: Pose2,
+    body: Option<Body<'_>>,
+    choice: HitChoice,
+    out: &mut Vec<Point2>,
+) {
+    out.clear();
+    let reach = Reach { mark_max_m: choice.range_max_m, clear_max_m: choice.range_max_m };
+    let mut last: Option<Point2> = None;
+    for (i, range_m) in scan.ranges_m.iter().take(BEAM_LIMIT).enumerate() {
+        let Some((length_m, true)) = measure(*range_m, scan, reach) else { continue };
+        let in_base = end_in_base(scan, i, length_m, base_from_lidar);
+        let own = |body: Body<'_>| body.footprint.signed_distance_m(in_base) <= body.margin_m;
+        if body.is_some_and(own) || last.is_some_and(|p| p.distance_m(in_base) < choice.spacing_m) {
+            continue;
+        }
+        last = Some(in_base);
+        let since_s = i as f64 * scan.time_increment_s;
+        let moved =
+            if since_s > 0.0 { Pose2::IDENTITY.advance(twist, since_s).apply(in_base) } else { in_base };
+        out.push(moved);
+    }
+    let every = out.len().div_ceil(choice.limit.max(1)).max(1);
+    let mut index = 0usize;
+    out.retain(|_| {
+        index += 1;
+        (index - 1).is_multiple_of(every)
+    });
+}
+
 fn end_in_base(scan: &Scan, index: usize, length_m: f64, base_from_lidar: Pose2) -> Point2 {
     let (s, c) = libm::sincos(scan.angle_rad(index));
     base_from_lidar.apply(Point2::new(length_m * c, length_m * s))
@@ -256,7 +301,7 @@ mod tests {
     fn motion_during_the_sweep_is_taken_out() {
         let mut s = scan(&[2.0, 2.0, 2.0]);
         s.time_increment_s = 0.05;
-        let moved = Pose2::IDENTITY.advance(outrider_foundation::Twist2::new(1.0, 0.0), sweep_s(&s));
+        let moved = Pose2::IDENTITY.advance(Twist2::new(1.0, 0.0), sweep_s(&s));
         let out = run(&s, Sweep { first: Pose2::IDENTITY, last: moved }, &[]);
         let x: Vec<f64> = out.iter().map(|b| b.origin.x_m).collect();
         assert!((x[1] - 0.15).abs() < 1e-12 && (x[2] - 0.2).abs() < 1e-12, "{x:?}");
@@ -278,6 +323,26 @@ mod tests {
         let out = run(&scan(&[1.9, 1.7]), standing(Pose2::IDENTITY), &[disc]);
         assert_eq!(out.iter().map(|b| b.marks).collect::<Vec<_>>(), [false, true]);
         assert!((out[0].end.x_m - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn hits_for_matching_are_spaced_thinned_and_free_of_motion() {
+        let choose = |s: &Scan, spacing_m, limit| {
+            let mut out = vec![Point2::new(9.0, 9.0)];
+            let choice = HitChoice { range_max_m: 5.0, spacing_m, limit };
+            hits(s, Twist2::new(1.0, 0.0), Pose2::new(0.1, 0.0, 0.0), None, choice, &mut out);
+            out
+        };
+        let mut s = scan(&[2.0, f32::NAN, 2.0, 5.5, f32::INFINITY, 2.0, -1.0]);
+        let all = choose(&s, 0.0, 10);
+        assert_eq!(all.len(), 3);
+        assert!((all[0].x_m - 2.1).abs() < 1e-6);
+        // Two centimetres from beam to beam: 4 and 6.
+        assert_eq!(choose(&s, 0.05, 10).len(), 2);
+        assert_eq!(choose(&s, 0.0, 2).len(), 2);
+        s.time_increment_s = 0.1;
+        let moved = choose(&s, 0.0, 10);
+        assert!((moved[1].x_m - all[1].x_m - 0.2).abs() < 1e-9, "the robot had driven 0.2 m by then");
     }
 
     #[test]

@@ -117,6 +117,158 @@ pub struct EgoConfig {
     /// Variance of the localiser's heading, in rad².
     #[garde(custom(within(1e-6, 10.0)))]
     pub localiser_yaw_variance_rad2: f64,
+    /// Wheels and gyro.
+    #[garde(dive)]
+    pub filter: FilterConfig,
+    /// Scans against the map.
+    #[garde(dive)]
+    pub matching: MatchingConfig,
+}
+
+/// The filter over wheels and gyro.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct FilterConfig {
+    /// Error of the distance driven, in m for a metre; grows with its root.
+    #[garde(custom(within(1e-4, 1.0)))]
+    pub travel_sigma_per_sqrt_m: f64,
+    /// Error of the angle turned, in rad for a radian.
+    #[garde(custom(within(1e-4, 1.0)))]
+    pub turn_sigma_per_sqrt_rad: f64,
+    /// Error of the heading by driving, in rad for a metre.
+    #[garde(custom(within(1e-4, 1.0)))]
+    pub turn_sigma_per_sqrt_m: f64,
+    /// Noise of the gyro where its messages state none, in rad/s.
+    #[garde(custom(within(1e-5, 1.0)))]
+    pub gyro_sigma_radps: f64,
+    /// Its bias at the start, in rad/s.
+    #[garde(custom(within(1e-6, 1.0)))]
+    pub gyro_bias_sigma_radps: f64,
+    /// How the bias wanders, in rad/s for a second.
+    #[garde(custom(within(1e-8, 0.1)))]
+    pub gyro_bias_walk: f64,
+    /// No bias is greater, in rad/s.
+    #[garde(custom(within(1e-4, 1.0)))]
+    pub gyro_bias_max_radps: f64,
+    /// Two inertial messages farther apart leave a gap that nothing is said about, in s.
+    #[garde(custom(within(0.001, 1.0)))]
+    pub imu_gap_max_s: f64,
+    /// The wheels wait no longer for the gyro's word on the same time, in s.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub imu_wait_s: f64,
+    /// When wheels are not believed.
+    #[garde(dive)]
+    pub slip: SlipConfig,
+}
+
+/// When wheels are not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct SlipConfig {
+    /// Gyro and wheels disagree when the square of their difference by its variance is greater; 10.83 is 99.9 % of χ² with
+    /// one degree of freedom,
+    #[garde(custom(within(1.0, 100.0)))]
+    pub yaw_chi2: f64,
+    /// and the difference itself is greater than this, in rad/s.
+    #[garde(custom(within(0.001, 5.0)))]
+    pub yaw_min_radps: f64,
+    /// Wheel speed and acceleration disagree when the mean accelerations of a window differ by more, in m/s² (and by three
+    /// sigma of the wheel speeds). Greater than what a ramp puts on the axis: 0.5 is 3 degrees.
+    #[garde(custom(within(0.05, 20.0)))]
+    pub accel_min_mps2: f64,
+    /// The window, in s.
+    #[garde(custom(within(0.05, 2.0)))]
+    pub window_s: f64,
+    /// Slip is told for this long after it was seen last, in s.
+    #[garde(custom(within(0.0, 10.0)))]
+    pub hold_s: f64,
+}
+
+/// Which localisation counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnMatching {
+    /// Only the localiser's transform.
+    Never,
+    /// Own scan matching from `initial_pose` on, as long as no localiser has spoken.
+    UntilALocaliserSpeaks,
+    /// As before, and it takes over from a localiser that falls silent.
+    WhenTheLocaliserIsSilent,
+}
+
+/// Where own matching begins, in the map.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct InitialPose {
+    /// Along x.
+    #[garde(custom(within(-1e6, 1e6)))]
+    pub x_m: f64,
+    /// Along y.
+    #[garde(custom(within(-1e6, 1e6)))]
+    pub y_m: f64,
+    /// Heading.
+    #[garde(custom(within(-7.0, 7.0)))]
+    pub yaw_rad: f64,
+    /// Standard deviation of x and y.
+    #[garde(custom(within(0.001, 10.0)))]
+    pub position_sigma_m: f64,
+    /// Standard deviation of the heading.
+    #[garde(custom(within(0.001, 3.0)))]
+    pub yaw_sigma_rad: f64,
+}
+
+/// Scans against the map's distance field.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct MatchingConfig {
+    /// When own matching counts.
+    #[garde(skip)]
+    pub own: OwnMatching,
+    /// Where it begins; without, only where a localiser has left off.
+    #[garde(dive)]
+    pub initial_pose: Option<InitialPose>,
+    /// Hits farther away are left out, in m.
+    #[garde(custom(within(0.5, 200.0)))]
+    pub range_max_m: f64,
+    /// Hits nearer to the one before are left out, in m.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub spacing_m: f64,
+    /// With fewer hits nothing is matched.
+    #[garde(range(min = 3, max = 512))]
+    pub points_min: u32,
+    /// The search about the expected pose goes no farther, in m.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub search_max_m: f64,
+    /// Nor farther round, in rad.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub search_max_rad: f64,
+    /// Distance from the map at which a hit counts a quarter, in m.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub kernel_m: f64,
+    /// Hits this near to the map fit it, in m.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub fit_m: f64,
+    /// With a smaller share of the hits that fit, a match is refused.
+    #[garde(custom(within(0.05, 1.0)))]
+    pub fit_min: f64,
+    /// Standard deviation of a hit's distance from the map, range noise and cells together, in m.
+    #[garde(custom(within(0.001, 1.0)))]
+    pub hit_sigma_m: f64,
+    /// So many neighbouring hits err as one.
+    #[garde(custom(within(1.0, 1000.0)))]
+    pub hits_as_one: f64,
+    /// A direction in which the hits say less than this share of what they could is taken as not seen at all.
+    #[garde(custom(within(0.0, 0.3)))]
+    pub degenerate_share: f64,
+    /// Lost after so many scans in a row that do not fit the map.
+    #[garde(range(min = 1, max = 1000))]
+    pub lost_after_scans: u32,
+    /// Lost when the standard deviation of the position along its worst axis is greater, in m.
+    #[garde(custom(within(0.01, 100.0)))]
+    pub lost_sigma_m: f64,
+    /// Found again after so many scans in a row that fit.
+    #[garde(range(min = 1, max = 1000))]
+    pub found_after_scans: u32,
 }
 
 /// The rolling grid.

@@ -46,4 +46,57 @@ pub enum WorldModelError {
         /// How far beyond it may be reckoned.
         limit_s: f64,
     },
+    /// A frame that no transform names.
+    #[error("frame '{frame}' is not known, asked for {at_s:.3} s; the buffer holds {held}")]
+    UnknownFrame {
+        /// What was asked for.
+        frame: String,
+        /// Time asked for, on the ROS clock.
+        at_s: f64,
+        /// Every frame with its parent.
+        held: String,
+    },
+    /// Two frames of different trees.
+    #[error("no way from '{source_frame}' to '{target}', asked for {at_s:.3} s; the buffer holds {held}")]
+    NotConnected {
+        /// Frame asked for.
+        target: String,
+        /// Frame to come from.
+        source_frame: String,
+        /// Time asked for, on the ROS clock.
+        at_s: f64,
+        /// Every frame with its parent.
+        held: String,
+    },
+    /// A transform that is not held for that time.
+    #[error(
+        "{parent} to {child}: asked for {at_s:.3} s, held from {oldest_s:.3} s to {newest_s:.3} s and \
+         {hold_s} s beyond"
+    )]
+    NotHeld {
+        /// Parent frame.
+        parent: String,
+        /// Child frame.
+        child: String,
+        /// Time asked for, on the ROS clock.
+        at_s: f64,
+        /// Oldest that is kept.
+        oldest_s: f64,
+        /// Newest that is kept.
+        newest_s: f64,
+        /// How long the newest holds.
+        hold_s: f64,
+    },
+    /// A transform that the buffer does not take.
+    #[error("{parent} to {child} of {at_s:.3} s: {reason}")]
+    TransformRefused {
+        /// Parent frame.
+        parent: String,
+        /// Child frame.
+        child: String,
+        /// Its stamp, on the ROS clock.
+        at_s: f64,
+        /// Why.
+        reason: String,
+    },
 }

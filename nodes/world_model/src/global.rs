@@ -73,6 +73,11 @@ impl GlobalMap {
         &self.map
     }
 
+    /// Squared distance in cells² from every cell to the nearest obstacle of the map alone.
+    pub fn map_distance_sq(&self) -> &[u16] {
+        &self.map_distance_sq
+    }
+
     /// Changes whenever the map does.
     pub fn map_number(&self) -> u64 {
         self.map_number

@@ -1,6 +1,5 @@
 //! A bounded history of values by time, with look-up between them.
 
-use crate::error::WorldModelError;
 use outrider_foundation::{Pose2, Stamp, geometry::wrap_angle};
 use std::collections::VecDeque;
 
@@ -20,6 +19,15 @@ pub enum At<'a, T> {
     Between(&'a T, &'a T, f64),
     /// This long after the newest, in s.
     After(&'a T, f64),
+}
+
+/// Why a time is not among the values.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Unreached {
+    /// There are none.
+    Empty,
+    /// It is before the oldest.
+    Before(Stamp),
 }
 
 impl<T> Default for History<T> {
@@ -50,6 +58,11 @@ impl<T> History<T> {
         self.items.clear();
     }
 
+    /// The oldest value.
+    pub fn oldest(&self) -> Option<(Stamp, &T)> {
+        self.items.front().map(|(stamp, value)| (*stamp, value))
+    }
+
     /// The newest value.
     pub fn newest(&self) -> Option<(Stamp, &T)> {
         self.items.back().map(|(stamp, value)| (*stamp, value))
@@ -58,8 +71,8 @@ impl<T> History<T> {
     /// Where `at` lies.
     ///
     /// # Errors
-    /// When there is nothing, or `at` is before the oldest; `frame` names what was asked for.
-    pub fn at(&self, at: Stamp, frame: &'static str) -> Result<At<'_, T>, WorldModelError> {
+    /// When there is nothing, or `at` is before the oldest.
+    pub fn at(&self, at: Stamp) -> Result<At<'_, T>, Unreached> {
         let next = self.items.partition_point(|(stamp, _)| *stamp <= at);
         let before = next.checked_sub(1).and_then(|i| self.items.get(i));
         match (before, self.items.get(next)) {
@@ -68,10 +81,8 @@ impl<T> History<T> {
                 Ok(At::Between(from, to, at.since(*a).as_s() / b.since(*a).as_s()))
             }
             (Some((a, value)), None) => Ok(At::After(value, at.since(*a).as_s())),
-            (None, Some((oldest, _))) => {
-                Err(WorldModelError::TooEarly { frame, at_s: at.as_s(), oldest_s: oldest.as_s() })
-            }
-            (None, None) => Err(WorldModelError::NoData { frame, at_s: at.as_s() }),
+            (None, Some((oldest, _))) => Err(Unreached::Before(*oldest)),
+            (None, None) => Err(Unreached::Empty),
         }
     }
 }
@@ -96,21 +107,15 @@ mod tests {
     #[test]
     fn a_time_is_found_between_its_neighbours() {
         let mut history = History::default();
-        assert_eq!(
-            history.at(stamp(5), "odom to base_link").unwrap_err().to_string(),
-            "odom to base_link: nothing received, asked for 0.005 s"
-        );
+        assert_eq!(history.at(stamp(5)), Err(Unreached::Empty));
         for i in 0..3 {
             history.push(stamp(100 + 20 * i), i);
         }
-        assert_eq!(history.at(stamp(100), "f"), Ok(At::Between(&0, &1, 0.0)));
-        assert_eq!(history.at(stamp(125), "f"), Ok(At::Between(&1, &2, 0.25)));
-        assert_eq!(history.at(stamp(140), "f"), Ok(At::After(&2, 0.0)));
-        assert_eq!(history.at(stamp(150), "f"), Ok(At::After(&2, 0.01)));
-        assert_eq!(
-            history.at(stamp(99), "map to odom").unwrap_err().to_string(),
-            "map to odom: asked for 0.099 s, the history begins at 0.100 s"
-        );
+        assert_eq!(history.at(stamp(100)), Ok(At::Between(&0, &1, 0.0)));
+        assert_eq!(history.at(stamp(125)), Ok(At::Between(&1, &2, 0.25)));
+        assert_eq!(history.at(stamp(140)), Ok(At::After(&2, 0.0)));
+        assert_eq!(history.at(stamp(150)), Ok(At::After(&2, 0.01)));
+        assert_eq!(history.at(stamp(99)), Err(Unreached::Before(stamp(100))));
     }
 
     #[test]

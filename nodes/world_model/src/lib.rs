@@ -22,16 +22,22 @@ mod error;
 mod global;
 mod history;
 mod inflation;
+mod localizer;
+pub mod matching;
 mod node;
 mod obstacles;
 mod source;
 mod static_map;
 pub mod tracks;
+mod transforms;
 
 pub use config::{
-    Config, CostmapConfig, EgoConfig, InflationConfig, LogOddsConfig, MapConfig, MapSourceConfig,
-    SourceConfig, SourcesConfig,
+    Config, CostmapConfig, EgoConfig, FilterConfig, InflationConfig, InitialPose, LogOddsConfig, MapConfig,
+    MapSourceConfig, MatchingConfig, OwnMatching, SlipConfig, SourceConfig, SourcesConfig,
 };
+pub use ego::{LocalisationCounters, LocalisedBy, Lost, ReckonerCounters};
 pub use error::WorldModelError;
+pub use localizer::{Against, Build, Localizer, ScanReport};
 pub use node::{Input, Output, SCANS_PER_STEP_LIMIT, WorldModelNode};
 pub use tracks::TracksConfig;
+pub use transforms::{FRAME_NAME_LIMIT, TRANSFORM_LIMIT, TransformBuffer};

@@ -1,19 +1,22 @@
 //! The world model as a node: inputs are checked and handed to their part, one world model comes out per scan.
 
+mod localise;
+
 use crate::beams::{Beam, Body, Disc, Reach, Sweep, beams, check, sweep_s};
 use crate::config::Config;
 use crate::costmap::Costmap;
-use crate::ego::EgoEstimator;
+use crate::ego::{EgoEstimator, Localisation};
 use crate::error::WorldModelError;
 use crate::global::GlobalMap;
 use crate::source::SourceMonitor;
 use crate::static_map::StaticMap;
 use crate::tracks::Tracker;
+use crate::transforms::TransformBuffer;
 use outrider_foundation::data::{
     DetectionSet, EgoState, Imu, OccupancyMap, Odometry, Scan, TransformStamped, WorldModel,
 };
 use outrider_foundation::grid::{CostGrid, FrameId};
-use outrider_foundation::{Instant, Node, Now, Outbox, Pose2, Robot, Span, Stamp, Stamped};
+use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Robot, Span, Stamp, Stamped};
 
 /// The most scans that one step takes; of more, the oldest are left out and counted.
 pub const SCANS_PER_STEP_LIMIT: usize = 4;
@@ -27,8 +30,10 @@ pub enum Input {
     Odometry(Odometry),
     /// `/imu`.
     Imu(Imu),
-    /// One transform of `/tf` or `/tf_static`.
+    /// One transform of `/tf`.
     Transform(TransformStamped),
+    /// One transform of `/tf_static`.
+    StaticTransform(TransformStamped),
     /// `/map`.
     Map(OccupancyMap),
     /// `/detections`.
@@ -67,6 +72,9 @@ struct Counters {
     odometry_resets: u64,
     clock_resets: u64,
     transforms_ignored: u64,
+    transforms_refused: u64,
+    lidar_place_disagrees: u64,
+    imu_without_place: u64,
     rejected_of_unknown_topic: u64,
 }
 
@@ -106,6 +114,12 @@ pub struct WorldModelNode {
     boot_id: u64,
     sources: Sources,
     ego: EgoEstimator,
+    transforms: TransformBuffer,
+    localisation: Localisation,
+    /// Own matching has begun at the configured pose.
+    begun: bool,
+    /// Stamp of the last scan that was matched and taken.
+    matched_at: Option<Stamp>,
     costmap: Costmap,
     global: Option<GlobalMap>,
     tracker: Tracker,
@@ -121,6 +135,8 @@ pub struct WorldModelNode {
     global_due: Instant,
     beams: Vec<Beam>,
     discs: Vec<Disc>,
+    hits: Vec<Point2>,
+    transform_refused: String,
 }
 
 impl WorldModelNode {
@@ -142,6 +158,10 @@ impl WorldModelNode {
                 detections: SourceMonitor::new("/detections", &s.detections),
             },
             ego: EgoEstimator::new(config.ego.clone(), speed_max_mps),
+            transforms: TransformBuffer::new(config.sources.transform.max_age_s),
+            localisation: Localisation::new(config.ego.matching),
+            begun: false,
+            matched_at: None,
             costmap: Costmap::new(&config.costmap, &config.inflation, robot),
             global: None,
             tracker: Tracker::new(config.tracks.clone()),
@@ -156,6 +176,8 @@ impl WorldModelNode {
             global_due: Instant::default(),
             beams: Vec::new(),
             discs: Vec::new(),
+            hits: Vec::new(),
+            transform_refused: String::new(),
             robot: robot.clone(),
             config,
             boot_id,
@@ -175,10 +197,15 @@ impl WorldModelNode {
             ("odometry_resets", c.odometry_resets),
             ("clock_resets", c.clock_resets),
             ("transforms_ignored", c.transforms_ignored),
+            ("transforms_refused", c.transforms_refused),
+            ("lidar_place_disagrees", c.lidar_place_disagrees),
+            ("imu_without_place", c.imu_without_place),
             ("rejected_of_unknown_topic", c.rejected_of_unknown_topic),
         ];
         let counts = list.into_iter().map(|(name, count)| (name, count.to_string()));
-        counts.chain(self.tracker.diagnostics()).collect()
+        let mut told: Vec<_> = counts.chain(self.tracker.diagnostics()).collect();
+        self.diagnose_ego(&mut told);
+        told
     }
 
     /// When the ROS clock has stepped back, nothing that is remembered has a meaning any more.
@@ -193,6 +220,7 @@ impl WorldModelNode {
             source.reset_clock();
         }
         self.ego.clear();
+        self.forget_localisation();
         self.costmap.clear();
         self.tracker.reset();
         self.scan_stamp = Stamp::default();
@@ -204,11 +232,9 @@ impl WorldModelNode {
         match input {
             Input::Scan(_) => {}
             Input::Odometry(odometry) => self.take_odometry(now, received, odometry),
-            Input::Imu(imu) => match self.sources.imu.check_stamp(imu.stamp, now) {
-                Ok(()) => self.sources.imu.accept(imu.stamp, received),
-                Err(reason) => self.sources.imu.reject(reason),
-            },
+            Input::Imu(imu) => self.take_imu(now, received, imu),
             Input::Transform(transform) => self.take_transform(now, received, transform),
+            Input::StaticTransform(transform) => self.take_static_transform(transform),
             Input::Map(map) => self.take_map(now, received, map, out),
             Input::Detections(set) => match self.take_detections(now, set) {
                 Ok(()) => self.sources.detections.accept(set.stamp, received),
@@ -228,47 +254,20 @@ impl WorldModelNode {
     }
 
     fn take_odometry(&mut self, now: Now, received: Instant, odometry: &Odometry) {
-        let [xx, _, _, _, yy, _, _, _, tt] = odometry.pose_covariance;
-        let [vv, ww] = odometry.twist_variance;
-        let finite = odometry.odom_from_base.is_finite()
-            && odometry.twist.is_finite()
-            && odometry.pose_covariance.iter().all(|c| c.is_finite());
-        let checked = if !finite || ![xx, yy, tt, vv, ww].iter().all(|v| *v >= 0.0 && v.is_finite()) {
-            Err("not finite, or a negative variance".to_owned())
-        } else {
-            self.sources.odometry.check_stamp(odometry.stamp, now)
-        };
+        let checked =
+            check_odometry(odometry).and_then(|()| self.sources.odometry.check_stamp(odometry.stamp, now));
         if let Err(reason) = checked {
             self.sources.odometry.reject(reason);
             return;
         }
+        let before = self.carried_in_map(odometry.stamp);
         if self.ego.push_odometry(odometry) {
             self.counters.odometry_resets += 1;
+            self.begin_again(odometry.stamp, before);
             self.costmap.clear();
             self.tracker.reset();
         }
         self.sources.odometry.accept(odometry.stamp, received);
-    }
-
-    /// Only the localiser's transform counts: odometry comes by its own topic, the lidar's place by the robot description.
-    fn take_transform(&mut self, now: Now, received: Instant, transform: &TransformStamped) {
-        let frames = &self.robot.description;
-        if transform.parent != frames.map_frame || transform.child != frames.odom_frame {
-            self.counters.transforms_ignored += 1;
-            return;
-        }
-        let checked = if transform.parent_from_child.is_finite() {
-            self.sources.transform.check_stamp(transform.stamp, now)
-        } else {
-            Err("not finite".to_owned())
-        };
-        match checked {
-            Ok(()) => {
-                self.ego.push_localisation(transform.stamp, transform.parent_from_child);
-                self.sources.transform.accept(transform.stamp, received);
-            }
-            Err(reason) => self.sources.transform.reject(reason),
-        }
     }
 
     fn take_map(&mut self, now: Now, received: Instant, map: &OccupancyMap, out: &mut Outbox<Output>) {
@@ -308,17 +307,18 @@ impl WorldModelNode {
         self.sources.detections.check_stamp(set.stamp, now)?;
         let at = self.ego.sample(set.stamp).map_err(|e| e.to_string())?;
         let frames = &self.robot.description;
-        let odom_from_set = match &set.frame {
-            frame if *frame == frames.base_frame => at.odom_from_base,
-            frame if *frame == frames.lidar.frame => at.odom_from_base.then(self.robot.base_from_lidar),
-            frame if *frame == frames.odom_frame => Pose2::IDENTITY,
-            frame if *frame == frames.map_frame => {
-                if !self.sources.transform.has_recent(now) {
-                    return Err(format!("frame '{frame}', but not localised"));
-                }
-                self.ego.map_from_odom(set.stamp).map_err(|e| e.to_string())?.0.inverse()
-            }
-            frame => return Err(format!("frame '{frame}' is not known")),
+        let odom_from_set = if set.frame == frames.lidar.frame {
+            at.odom_from_base.then(self.robot.base_from_lidar)
+        } else {
+            let known = [&*frames.base_frame, &*frames.odom_frame, &*frames.map_frame];
+            let (index, known_from_set) =
+                self.transforms.to_first(&set.frame, &known, set.stamp).map_err(|e| e.to_string())?;
+            let odom_from_known = match index {
+                0 => at.odom_from_base,
+                1 => Pose2::IDENTITY,
+                _ => self.odom_from_map(now, set.stamp)?,
+            };
+            odom_from_known.then(known_from_set)
         };
         self.tracker.observe(set, odom_from_set, at.odom_from_base.position());
         Ok(())
@@ -343,7 +343,8 @@ impl WorldModelNode {
         self.sources.scan.check_stamp(scan.stamp, now)?;
         check(scan, &self.robot.description.lidar.frame)?;
         self.ego.sample(scan.stamp).map_err(|e| e.to_string())?;
-        let ego = self.ego.ego(scan.stamp, self.sources.transform.has_recent(now));
+        self.localise(now, scan);
+        let ego = self.ego_at(now, scan.stamp);
         self.follow(&ego);
         self.collect_discs(scan.stamp, &ego);
         let grid = &self.config.costmap;
@@ -382,7 +383,7 @@ impl WorldModelNode {
 
     fn publish(&mut self, now: Now, at: Stamp, out: &mut Outbox<Output>) {
         self.stamp = self.stamp.max(at);
-        let ego = self.ego.ego(self.stamp, self.sources.transform.has_recent(now));
+        let ego = self.ego_for_acting(now, self.stamp);
         self.follow(&ego);
         self.costmap.compose(self.global.as_ref().map(|global| (global.map(), global.map_number())));
         self.publish_global(now, out);
@@ -395,7 +396,7 @@ impl WorldModelNode {
             sequence: self.sequence,
             scan_stamp: self.scan_stamp,
             tracks: self.tracker.tracks(self.stamp, frame_from_odom),
-            sources: self.sources.all().iter().map(|source| source.state(now)).collect(),
+            sources: self.source_states(now),
             local: self.costmap.grid().clone(),
             global_sequence: self.global_sequence,
             ego,
@@ -416,6 +417,30 @@ impl WorldModelNode {
             out.push(Output::GlobalGrid(global.grid().clone()));
         }
     }
+}
+
+/// Finite throughout, and variances that are none below zero; correlations that are impossible make no covariance.
+fn check_odometry(odometry: &Odometry) -> Result<(), String> {
+    let c = &odometry.pose_covariance;
+    let finite = odometry.odom_from_base.is_finite()
+        && odometry.twist.is_finite()
+        && c.iter().chain(&odometry.twist_variance).all(|v| v.is_finite());
+    if !finite {
+        return Err("not finite".to_owned());
+    }
+    let [xx, xy, xt, yx, yy, yt, tx, ty, tt] = *c;
+    let [vv, ww] = odometry.twist_variance;
+    if let Some(v) = [xx, yy, tt, vv, ww].into_iter().find(|v| *v < 0.0) {
+        return Err(format!("negative variance {v}"));
+    }
+    let impossible = |ab: f64, ba: f64, aa: f64, bb: f64| {
+        let room = 1e-9 + 1e-6 * (aa + bb);
+        (ab - ba).abs() > room || ab * ab > aa * bb + room * room
+    };
+    if impossible(xy, yx, xx, yy) || impossible(xt, tx, xx, tt) || impossible(yt, ty, yy, tt) {
+        return Err(format!("pose covariance {c:?} is not positive semidefinite"));
+    }
+    Ok(())
 }
 
 impl Node for WorldModelNode {

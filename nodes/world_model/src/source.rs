@@ -51,6 +51,11 @@ impl SourceMonitor {
         Self { repeats_allowed: true, ..self }
     }
 
+    /// Messages taken so far.
+    pub fn received(&self) -> u64 {
+        self.received
+    }
+
     /// Topic name.
     pub fn topic(&self) -> &'static str {
         self.topic

@@ -1,79 +1,41 @@
-//! Following objects takes nothing from the heap once everybody is known. What is handed out are messages, and they own
-//! their memory.
+//! Once its buffers have grown, the ego part takes nothing from the heap: odometry, inertial messages, scans against a map.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 #[path = "../../foundation/tests/counting/mod.rs"]
 mod counting;
+mod room;
 
 use counting::allocations;
-use outrider_foundation::data::{Detection, DetectionSet, Scan};
-use outrider_foundation::{Footprint, Point2, Pose2, Stamp, Twist2};
-use outrider_world_model::Config;
-use outrider_world_model::beams::{Body, Reach, Sweep, beams};
-use outrider_world_model::tracks::Tracker;
+use outrider_foundation::{Pose2, Stamp, Twist2};
+use outrider_world_model::Localizer;
+use room::{against_map, imu, localizer, odometry, scan};
+use std::hint::black_box;
 
-const PEOPLE: u32 = 40;
-
-/// Some alone, some so close that they are ambiguous, and a false alarm now and then.
-fn set(step: u32) -> DetectionSet {
-    let person = |i: u32| Detection {
-        position: Point2::new(0.45 * f64::from(i % 8) + 0.05 * f64::from(step), 2.0 * f64::from(i / 8) + 1.0),
-        covariance: [0.01, 0.0, 0.0, 0.01],
-        radius_m: 0.25,
-        existence: 0.9,
-        class_probabilities: vec![0.2, 0.8],
-    };
-    let mut detections: Vec<_> = (0..PEOPLE).filter(|i| (i + step) % 7 != 0).map(person).collect();
-    if step % 3 == 0 {
-        detections.push(Detection { position: Point2::new(-5.0 - f64::from(step), -5.0), ..person(0) });
+fn drive(localizer: &mut Localizer, from_ms: i64, to_ms: i64) -> u64 {
+    let twist = Twist2::new(0.2, 0.25);
+    let pose = |ms: i64| Pose2::IDENTITY.advance(twist, ms as f64 * 1e-3);
+    let mut counted = 0;
+    for ms in (from_ms..to_ms).step_by(10) {
+        let (o, i, s) = (odometry(ms, pose(ms), twist), imu(ms, twist), scan(ms, pose(ms), 720));
+        counted += allocations(|| {
+            if ms % 20 == 0 {
+                localizer.take_odometry(&o);
+            }
+            localizer.take_imu(&i, Some(0.0));
+            if ms % 50 == 0 {
+                assert!(localizer.take_scan(&s).unwrap().taken);
+            }
+            black_box(localizer.by_matching(Stamp::from_nanos(ms * 1_000_000)));
+        });
     }
-    DetectionSet {
-        stamp: Stamp::from_nanos(i64::from(step) * 100_000_000),
-        model_id: "net".into(),
-        model_version: "3".into(),
-        class_labels: vec!["cart".into(), "person".into()],
-        detections,
-        ..DetectionSet::default()
-    }
-}
-
-fn scan(step: u32) -> Scan {
-    let range = |i: u32| 3.0 + ((i * 7 + step) % 100) as f32 * 0.02;
-    Scan {
-        stamp: Stamp::from_nanos(i64::from(step) * 100_000_000),
-        angle_min_rad: -std::f64::consts::PI,
-        angle_increment_rad: std::f64::consts::TAU / 720.0,
-        range_min_m: 0.1,
-        range_max_m: 12.0,
-        ranges_m: (0..720).map(range).collect(),
-        ..Scan::default()
-    }
+    counted
 }
 
 #[test]
-fn a_known_crowd_is_followed_without_the_heap() {
-    let text = include_str!("../../../config/world_model.yaml");
-    let config: Config = serde_saphyr::from_str(text).unwrap();
-    let mut tracker = Tracker::new(config.tracks);
-    let footprint = Footprint::rectangle(0.35, 0.35, 0.5).unwrap();
-    let body = Body { footprint: &footprint, margin_m: 0.02, base_from_lidar: Pose2::new(0.1, 0.0, 0.0) };
-    let reach = Reach { mark_max_m: 8.0, clear_max_m: 8.0 };
-    let sweep = Sweep { first: Pose2::IDENTITY, last: Pose2::IDENTITY.advance(Twist2::new(1.0, 0.2), 0.05) };
-    let mut straight = Vec::with_capacity(720);
-    let mut counted = 0;
-    for step in 0..60 {
-        let (set, scan) = (set(step), scan(step));
-        let taken = allocations(|| {
-            beams(&scan, sweep, body, reach, &[], &mut straight);
-            tracker.look(&scan, &straight, Pose2::IDENTITY, Pose2::IDENTITY);
-            tracker.observe(&set, Pose2::IDENTITY, Point2::default());
-            tracker.age(set.stamp);
-        });
-        // Buffers are taken once.
-        if step >= 5 {
-            counted += taken;
-        }
-    }
-    let c = tracker.counters();
-    assert!(c.groups_assigned > 0 && c.groups_joint > 0 && c.unconfirmed > 0, "every path was gone: {c:?}");
-    assert_eq!(counted, 0);
+fn a_step_allocates_nothing() {
+    let mut localizer = localizer(against_map());
+    assert!(drive(&mut localizer, 0, 1000) > 0, "the first steps do, so the count works");
+    assert_eq!(drive(&mut localizer, 1000, 6000), 0);
+    assert!(localizer.matching_counters().matched >= 100 && localizer.reckoner_counters().with_gyro > 200);
 }

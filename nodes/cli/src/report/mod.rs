@@ -19,11 +19,12 @@ mod text;
 mod way;
 
 pub use goal::GoalResult;
-pub use recording::Recording;
+pub use recording::{Belief, GoalGiven, Map, Recording, Trail};
 pub use stats::Percentiles;
 pub use stops::{Stop, StopKind};
 pub use summary::{
-    BagFacts, GateCounts, InterventionFact, LeastClearance, NodeFacts, RunSummary, TopicFacts,
+    BagFacts, GateCounts, InterventionFact, LeastClearance, NodeFacts, RunSummary, TopicFacts, gate_mode,
+    mode as assurance_mode, tree_status,
 };
 
 use anyhow::{Context, ensure};

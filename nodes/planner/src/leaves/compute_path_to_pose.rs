@@ -1,12 +1,43 @@
-use crate::bt::{Leaf, Status};
+use super::{NONE, PATH, PATH_KIND, POSE, Token};
 use crate::navigator::Navigator;
-use outrider_foundation::Instant;
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status, Value};
+
+/// Nav2's code of its planner's result.
+const NO_VALID_PATH: u16 = 208;
 
 /// Plans a path to the goal. Keeps a valid path unless the new one is clearly better.
-pub struct ComputePathToPose;
+struct ComputePathToPose;
+
+/// What trees may say of it.
+pub fn manifest() -> Manifest {
+    Manifest::new(
+        "ComputePathToPose",
+        Class::Action,
+        "Plans a path to the goal; a valid path is kept unless the new one is clearly better. Fails when there is none.",
+        "<ComputePathToPose goal=\"{goal}\" path=\"{path}\"/>",
+    )
+    .ports([
+        Port::input("goal", POSE, "the goal: there is one, and it is the planner's own").or(""),
+        Port::input("planner_id", Kind::Text, "as Nav2 names it: there is one planner").or(""),
+        Port::output("path", PATH, "the path"),
+        Port::output("error_code_id", Kind::UInt16, "0, or 208 when there is no path"),
+    ])
+}
+
+/// Makes one.
+pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    Ok(Box::new(ComputePathToPose))
+}
 
 impl Leaf<Navigator> for ComputePathToPose {
-    fn tick(&mut self, now: Instant, navigator: &mut Navigator) -> Status {
-        if navigator.compute_path(now) { Status::Success } else { Status::Failure }
+    fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
+        if !navigator.compute_path(io.now) {
+            io.output("error_code_id", NO_VALID_PATH)?;
+            return Ok(Status::Failure);
+        }
+        let (searches, _) = navigator.search_counts();
+        io.output("path", Value::other(Token { kind: &PATH_KIND, number: searches }))?;
+        io.output("error_code_id", NONE)?;
+        Ok(Status::Success)
     }
 }

@@ -1,13 +1,42 @@
-use crate::bt::{Leaf, Status};
+use super::{NONE, PATH};
 use crate::navigator::Navigator;
-use outrider_foundation::Instant;
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
 
-/// Asks for the path to be followed. Fails when there is none, when it ends short of the goal, or when the robot does not get on.
-pub struct FollowPath;
+/// Nav2's code of its controller's result.
+const FAILED_TO_MAKE_PROGRESS: u16 = 105;
+
+/// Asks for the path to be followed.
+struct FollowPath;
+
+/// What trees may say of it.
+pub fn manifest() -> Manifest {
+    Manifest::new(
+        "FollowPath",
+        Class::Action,
+        "Asks for the path to be followed; succeeds when the robot stands at the goal. Fails when there is none, when it ends short of the goal, or when the robot \
+         does not get on.",
+        "<FollowPath path=\"{path}\"/>",
+    )
+    .ports([
+        Port::input("path", PATH, "the path: there is one, and it is the planner's own").or(""),
+        Port::input("controller_id", Kind::Text, "as Nav2 names it: there is one controller").or(""),
+        Port::input("goal_checker_id", Kind::Text, "as Nav2 names it: there is one").or(""),
+        Port::input("progress_checker_id", Kind::Text, "as Nav2 names it: there is one").or(""),
+        Port::output("error_code_id", Kind::UInt16, "0, or 105 when the path can not be followed"),
+    ])
+}
+
+/// Makes one.
+pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    Ok(Box::new(FollowPath))
+}
 
 impl Leaf<Navigator> for FollowPath {
-    fn tick(&mut self, now: Instant, navigator: &mut Navigator) -> Status {
-        navigator.follow_path(now)
+    fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
+        let status = navigator.follow_path(io.now);
+        let code = if status == Status::Failure { FAILED_TO_MAKE_PROGRESS } else { NONE };
+        io.output("error_code_id", code)?;
+        Ok(status)
     }
 
     fn halt(&mut self, navigator: &mut Navigator) {

@@ -1,12 +1,28 @@
-use crate::bt::{Leaf, Status};
+use super::POSE;
 use crate::navigator::Navigator;
-use outrider_foundation::Instant;
+use outrider_bt::{Class, Fault, Io, Leaf, Manifest, Port, Status};
 
-/// Succeeds when the robot stands at the goal, within the tolerances of position and heading.
-pub struct GoalReached;
+/// The robot stands at the goal.
+struct GoalReached;
+
+/// What trees may say of it.
+pub fn manifest() -> Manifest {
+    Manifest::new(
+        "GoalReached",
+        Class::Condition,
+        "Succeeds when the robot stands at the goal, within the tolerances of position and heading.",
+        "<GoalReached goal=\"{goal}\"/>",
+    )
+    .ports([Port::input("goal", POSE, "the goal: there is one, and it is the planner's own").or("")])
+}
+
+/// Makes one.
+pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    Ok(Box::new(GoalReached))
+}
 
 impl Leaf<Navigator> for GoalReached {
-    fn tick(&mut self, _now: Instant, navigator: &mut Navigator) -> Status {
-        if navigator.goal_reached() { Status::Success } else { Status::Failure }
+    fn tick(&mut self, _io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
+        Ok(if navigator.goal_reached() { Status::Success } else { Status::Failure })
     }
 }

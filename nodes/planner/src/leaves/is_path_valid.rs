@@ -1,12 +1,28 @@
-use crate::bt::{Leaf, Status};
+use super::PATH;
 use crate::navigator::Navigator;
-use outrider_foundation::Instant;
+use outrider_bt::{Class, Fault, Io, Leaf, Manifest, Port, Status};
 
-/// Succeeds when there is a path, the robot is near it, and nothing stands on it within the horizon.
-pub struct IsPathValid;
+/// The path can be followed.
+struct IsPathValid;
+
+/// What trees may say of it.
+pub fn manifest() -> Manifest {
+    Manifest::new(
+        "IsPathValid",
+        Class::Condition,
+        "Succeeds when there is a path, the robot is near it, and nothing stands on it within the horizon.",
+        "<IsPathValid path=\"{path}\"/>",
+    )
+    .ports([Port::input("path", PATH, "the path: there is one, and it is the planner's own").or("")])
+}
+
+/// Makes one.
+pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    Ok(Box::new(IsPathValid))
+}
 
 impl Leaf<Navigator> for IsPathValid {
-    fn tick(&mut self, _now: Instant, navigator: &mut Navigator) -> Status {
-        if navigator.path_is_valid() { Status::Success } else { Status::Failure }
+    fn tick(&mut self, _io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
+        Ok(if navigator.path_is_valid() { Status::Success } else { Status::Failure })
     }
 }

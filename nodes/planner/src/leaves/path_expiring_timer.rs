@@ -1,26 +1,40 @@
-use crate::bt::{Leaf, Ports, Status};
-use crate::error::PlannerError;
+use super::PATH;
 use crate::navigator::Navigator;
-use outrider_foundation::{Instant, Span};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_foundation::Span;
 
-/// Succeeds when the path was planned at least `seconds` ago (or never), fails before.
-pub struct PathExpiringTimer {
-    limit: Span,
+/// The path is old.
+struct PathExpiringTimer;
+
+/// What trees may say of it.
+pub fn manifest() -> Manifest {
+    Manifest::new(
+        "PathExpiringTimer",
+        Class::Condition,
+        "Succeeds when the path was planned so long ago (or never), fails before.",
+        "<PathExpiringTimer seconds=\"10\" path=\"{path}\"/>",
+    )
+    .ports([
+        Port::input("seconds", Kind::Double, "how long ago, s: 0.05 to 3600").or("1.0"),
+        Port::input("path", PATH, "the path: there is one, and it is the planner's own").or(""),
+    ])
 }
 
-impl PathExpiringTimer {
-    /// Attribute `seconds`.
-    pub fn make(ports: &mut Ports<'_, '_>) -> Result<super::Leaf, PlannerError> {
-        let limit = Span::from_s(ports.number("seconds", 0.05, 3600.0)?);
-        Ok(Box::new(Self { limit }))
-    }
+/// Makes one.
+pub fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    super::checked(io, "seconds", LEAST_S, MOST_S)?;
+    Ok(Box::new(PathExpiringTimer))
 }
+
+const LEAST_S: f64 = 0.05;
+const MOST_S: f64 = 3600.0;
 
 impl Leaf<Navigator> for PathExpiringTimer {
-    fn tick(&mut self, now: Instant, navigator: &mut Navigator) -> Status {
-        match navigator.planned_at() {
-            Some(at) if now.since(at) < self.limit => Status::Failure,
+    fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
+        let limit = Span::from_s(io.number_in("seconds", LEAST_S, MOST_S)?);
+        Ok(match navigator.planned_at() {
+            Some(at) if io.now.since(at) < limit => Status::Failure,
             _ => Status::Success,
-        }
+        })
     }
 }

@@ -1,30 +1,41 @@
-use crate::bt::{Leaf, Ports, Status};
-use crate::error::PlannerError;
 use crate::navigator::Navigator;
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
 use outrider_foundation::{Instant, Span};
 
-/// Runs for `wait_duration` seconds, standing still, then succeeds.
-pub struct Wait {
-    duration: Span,
+const LEAST_S: f64 = 0.05;
+const MOST_S: f64 = 3600.0;
+
+/// Stands still for a while.
+struct Wait {
     since: Option<Instant>,
 }
 
-impl Wait {
-    /// Attribute `wait_duration`, s.
-    pub fn make(ports: &mut Ports<'_, '_>) -> Result<super::Leaf, PlannerError> {
-        let duration = Span::from_s(ports.number("wait_duration", 0.05, 3600.0)?);
-        Ok(Box::new(Self { duration, since: None }))
-    }
+/// What trees may say of it.
+pub fn manifest() -> Manifest {
+    Manifest::new(
+        "Wait",
+        Class::Action,
+        "Runs for a while, standing still, then succeeds.",
+        "<Wait wait_duration=\"5.0\"/>",
+    )
+    .ports([Port::input("wait_duration", Kind::Double, "how long, s: 0.05 to 3600").or("1.0")])
+}
+
+/// Makes one.
+pub fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    super::checked(io, "wait_duration", LEAST_S, MOST_S)?;
+    Ok(Box::new(Wait { since: None }))
 }
 
 impl Leaf<Navigator> for Wait {
-    fn tick(&mut self, now: Instant, _navigator: &mut Navigator) -> Status {
-        let since = *self.since.get_or_insert(now);
-        if now.since(since) < self.duration {
-            return Status::Running;
+    fn tick(&mut self, io: &mut Io<'_>, _navigator: &mut Navigator) -> Result<Status, Fault> {
+        let duration = Span::from_s(io.number_in("wait_duration", LEAST_S, MOST_S)?);
+        let since = *self.since.get_or_insert(io.now);
+        if io.now.since(since) < duration {
+            return Ok(Status::Running);
         }
         self.since = None;
-        Status::Success
+        Ok(Status::Success)
     }
 
     fn halt(&mut self, _navigator: &mut Navigator) {

@@ -4,11 +4,13 @@ mod actor;
 mod outline;
 mod raster;
 mod sdf;
+mod track;
 mod values;
 
 pub use actor::{Actor, Motion, Waypoint};
 pub use outline::Outline;
 pub use raster::Raster;
+pub use track::RecordedTrack;
 
 use crate::error::SimError;
 use nalgebra::{Isometry3, Vector3};

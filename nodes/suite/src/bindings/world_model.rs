@@ -43,8 +43,9 @@ impl Binding for WorldModelBinding {
             1 => one(Input::Odometry(take(bytes, convert::odometry_from_message)?)),
             2 => one(Input::Imu(take(bytes, convert::imu_from_message)?)),
             3 | 4 => {
+                let kind = if input == 3 { Input::Transform } else { Input::StaticTransform };
                 let transforms = take(bytes, convert::transforms_from_message)?;
-                Ok(Decoded { inputs: transforms.into_iter().map(Input::Transform).collect(), sequence: None })
+                Ok(Decoded { inputs: transforms.into_iter().map(kind).collect(), sequence: None })
             }
             5 => one(Input::Map(take(bytes, convert::map_from_message)?)),
             6 => {

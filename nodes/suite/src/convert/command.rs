@@ -95,7 +95,11 @@ pub fn command_digest(command: &Command) -> Digest {
 fn points_from(field: &str, points: &[ours::TrajectoryPoint]) -> Checked<Vec<TrajectoryPoint>> {
     at_most(field, points.len(), TRAJECTORY_LIMIT)?;
     let one = |(i, p): (usize, &ours::TrajectoryPoint)| {
-        let number = |name: &str, value: f64| finite(&format!("{field}[{i}].{name}"), value);
+        // The name is put together for a bad number only: there are hundreds of numbers in a command.
+        let number = |name: &str, value: f64| match value.is_finite() {
+            true => Ok(value),
+            false => finite(&format!("{field}[{i}].{name}"), value),
+        };
         Ok(TrajectoryPoint {
             t_s: number("t", p.t)?,
             pose: Pose2 { x_m: number("x", p.x)?, y_m: number("y", p.y)?, yaw_rad: number("yaw", p.yaw)? },

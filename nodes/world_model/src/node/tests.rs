@@ -5,6 +5,8 @@ use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNK
 use outrider_foundation::{Point2, Twist2};
 use std::f64::consts::PI;
 
+mod localise;
+
 /// ROS time of the monotonic clock's zero.
 const EPOCH_MS: i64 = 1_000_000;
 const BEAMS: usize = 720;
@@ -294,7 +296,7 @@ fn bad_inputs_are_refused_with_a_reason_and_the_next_good_one_heals() {
         (
             Input::Detections(DetectionSet { frame: "camera".into(), ..world.detections(480, &[]) }),
             "/detections",
-            "frame 'camera' is not known",
+            "frame 'camera' is not known, asked for 1000.480 s; the buffer holds nothing",
         ),
         (
             Input::Detections(DetectionSet { frame: "map".into(), ..world.detections(480, &[]) }),

@@ -27,7 +27,7 @@ pub use config::{CalibrationConfig, MotionConfig, TracksConfig};
 
 use crate::beams::Beam;
 use associate::Associator;
-use clusters::Clusters;
+use clusters::{Cluster, Clusters};
 use imm::Measurement;
 use models::{Model, Models};
 use nalgebra::Matrix2;
@@ -170,17 +170,13 @@ impl Tracker {
     /// scan's, in any frame; `odom_from_beams` leads from there, `lidar_from_odom` to the lidar at the scan's stamp.
     pub fn look(&mut self, scan: &Scan, beams: &[Beam], odom_from_beams: Pose2, lidar_from_odom: Pose2) {
         self.clusters.find(beams);
+        let beams_from_odom = odom_from_beams.inverse();
         for object in &mut self.objects {
             let centre = object.position(scan.stamp, &self.config);
             object.hidden = sight::is_hidden(scan, lidar_from_odom, centre, object.radius_m);
-            object.met = false;
-        }
-        for cluster in self.clusters.list() {
-            let at = odom_from_beams.apply(cluster.centre);
-            for object in &mut self.objects {
-                object.met |=
-                    sight::is_met(cluster, at, object.position(scan.stamp, &self.config), object.radius_m);
-            }
+            let (there, radius_m) = (beams_from_odom.apply(centre), object.radius_m);
+            let meets = |c: &Cluster| sight::is_met(c, c.centre, there, radius_m);
+            object.met = self.clusters.list().iter().any(meets);
         }
     }
 

@@ -1,0 +1,92 @@
+//! The page of all nodes.
+
+use crate::port::Direction;
+use crate::registry::{Class, Manifest, Registry};
+use std::fmt::Write;
+
+/// What stands before the nodes.
+const HEAD: &str = "# Behaviour trees
+
+This page is written by `outrider tree nodes` from the registry of nodes; a test holds it to that.
+
+Trees are BehaviorTree.CPP 4 XML, as Groot2 draws it and Nav2 ships it, with the semantics of BehaviorTree.CPP 4.10 as its
+code has them. `outrider tree check FILE` finds what is wrong with a tree, `outrider tree trace` ticks one with scripted
+leaves, and `outrider tree model` prints the `TreeNodesModel` that Groot2 loads as a palette.
+
+Every node may have the attributes `name`, `_failureIf`, `_successIf`, `_skipIf`, `_while` (scripts that are asked before the
+node is ticked, in this order) and `_onSuccess`, `_onFailure`, `_post`, `_onHalted` (scripts that run afterwards). A port is
+given a value, an entry of the blackboard `{key}`, the entry of the port's own name `{=}`, or one of the root's `{@key}`.
+
+## Where the code of BehaviorTree.CPP differs from what one would expect
+
+The code counts, here too:
+
+- A node whose children were all skipped returns SKIPPED but stays RUNNING, so that its parent halts it.
+- IfThenElse without an else branch leaves its condition's status as it is when it fails. A condition that is skipped is an
+  error in IfThenElse and WhileDoElse.
+- SequenceWithMemory keeps its place when it is halted, and Precondition does not ask again after a halt while its child ran.
+- Parallel with `failure_count=\"0\"` fails after its first child; with a negative `success_count` children that are skipped
+  count as successes.
+- An entry keeps the type of its first value: after `x := 1` the assignment `x = 1.5` is an error; `x := -1` makes a real
+  number. An integer that does not fit into 64 bits is 0. `1 .. 2` has no value.
+- A text as the condition of `?:` counts by the number that it begins with, and is an error without one. `&&` and `||`
+  evaluate both sides and take 0 and 1 only of integers, and of real numbers none below zero.
+- A comparison with a number that is none (0/0) is true but for `==`.
+- SetBlackboard empties an entry that a script made without a type when the value is text.
+- In an attribute `<` and `&` stand for themselves, as in `_skipIf=\"x < 3 && y > 1\"`.
+
+Where time or halting is not determined there, it is here: a Delay of 0 ms ticks its child at once; a Timeout halts its child in
+the tick after its time; halting a whole tree runs `_onHalted` of the nodes that ran, once.
+
+## Limits
+
+A file has at most 4 MiB and 100 000 elements, nested 256 deep; a tree has at most 10 000 nodes, nested 512 deep with its
+subtrees, from at most 64 files; a script has at most 64 KiB, nested 128 deep. Document types, and entities of one's own with
+them, are refused. A tick takes nothing from the heap unless a script makes new text, a loop reads its queue from text, a
+switch compares a fraction or a number with text, or a node writes an entry for the first time.
+
+## Nodes
+";
+
+/// A page about every node of a registry: what it does, its ports and an example.
+pub fn documentation<C>(registry: &Registry<C>) -> String {
+    let mut out = HEAD.to_owned();
+    let groups = [
+        ("Control", Class::Control),
+        ("Decorators", Class::Decorator),
+        ("Subtrees", Class::SubTree),
+        ("Actions", Class::Action),
+        ("Conditions", Class::Condition),
+    ];
+    for (title, class) in groups {
+        // Writing to a text can not fail.
+        let _ = write!(out, "\n### {title}\n");
+        for manifest in registry.manifests().filter(|manifest| manifest.class == class) {
+            node(manifest, &mut out);
+        }
+    }
+    out
+}
+
+fn node(manifest: &Manifest, out: &mut String) {
+    let _ = write!(out, "\n#### {}\n\n{}\n", manifest.id, manifest.doc);
+    if !manifest.ports.is_empty() {
+        out.push_str("\n| port | | type | default | |\n|---|---|---|---|---|\n");
+    }
+    for port in &manifest.ports {
+        let direction = match port.direction {
+            Direction::Input => "in",
+            Direction::Output => "out",
+            Direction::Both => "in and out",
+        };
+        let default = match port.default.as_deref() {
+            Some("") => "–".to_owned(),
+            Some(default) => format!("`{default}`"),
+            None if port.direction == Direction::Output => "–".to_owned(),
+            None => "has to be given".to_owned(),
+        };
+        let kind = port.kind.name();
+        let _ = writeln!(out, "| `{}` | {direction} | {kind} | {default} | {} |", port.name, port.doc);
+    }
+    let _ = write!(out, "\n```xml\n{}\n```\n", manifest.example);
+}

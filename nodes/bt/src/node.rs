@@ -1,0 +1,162 @@
+//! A node of a tree in its arena.
+
+use crate::kind::Kind;
+use crate::status::Status;
+use outrider_foundation::Instant;
+
+/// Which node of a tree; 0 is the root.
+pub type NodeId = u32;
+
+/// "None" for indices.
+pub(crate) const NONE: u32 = u32::MAX;
+
+/// What the engine does for a node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Op {
+    Sequence {
+        asynch: bool,
+    },
+    SequenceWithMemory,
+    ReactiveSequence,
+    Fallback {
+        asynch: bool,
+    },
+    ReactiveFallback,
+    Parallel,
+    ParallelAll,
+    IfThenElse,
+    WhileDoElse,
+    Switch(u8),
+    TryCatch,
+    Pipeline,
+    Recovery,
+    RoundRobin,
+    Nonblocking,
+    Persistent,
+    Inverter,
+    Force(Status),
+    Repeat,
+    Retry,
+    KeepRunning,
+    Delay,
+    Timeout,
+    RunOnce,
+    Precondition,
+    Updated(Status),
+    Loop(&'static Kind),
+    SubTree,
+    Rate,
+    SingleTrigger,
+    Always(Status),
+    Script,
+    ScriptCondition,
+    SetBlackboard,
+    UnsetBlackboard,
+    Sleep,
+    WasEntryUpdated,
+    /// Index among the leaves of the tree's user.
+    Leaf(u32),
+    /// Index among the decorators of the tree's user.
+    Custom(u32),
+}
+
+impl Op {
+    /// One child, which is reset after the node's tick when it has finished.
+    pub const fn is_decorator(self) -> bool {
+        matches!(
+            self,
+            Self::Inverter
+                | Self::Force(_)
+                | Self::Repeat
+                | Self::Retry
+                | Self::KeepRunning
+                | Self::Delay
+                | Self::Timeout
+                | Self::RunOnce
+                | Self::Precondition
+                | Self::Updated(_)
+                | Self::Loop(_)
+                | Self::SubTree
+                | Self::Rate
+                | Self::SingleTrigger
+                | Self::Custom(_)
+        )
+    }
+}
+
+/// What a node remembers between ticks. Every kind of node uses its own part of it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Memory {
+    /// The child that is on, or the farthest one.
+    pub index: u32,
+    /// Attempts, cycles, failures.
+    pub count: i32,
+    /// Children that were skipped or that succeeded.
+    pub skipped: u32,
+    /// Something has begun.
+    pub started: bool,
+    /// Something is over: a delay, a try.
+    pub over: bool,
+    /// Status to be given again.
+    pub kept: Status,
+    /// When it began.
+    pub since: Option<Instant>,
+    /// Number of the newest write that was seen.
+    pub sequence: u64,
+}
+
+/// A node.
+#[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub status: Status,
+    pub op: Op,
+    pub decorator: bool,
+    /// Its children lie together in the tree's list of children.
+    pub first_child: u32,
+    pub children: u32,
+    /// Its ports lie together in the tree's list of ports.
+    pub first_port: u32,
+    pub ports: u32,
+    /// Index of its conditions, or none.
+    pub conditions: u32,
+    /// Index of the script of its port, or none.
+    pub script: u32,
+    /// Index of its queue or its entry's key, or none.
+    pub extra: u32,
+    pub memory: Memory,
+}
+
+/// What is told of a node besides its status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeInfo {
+    /// Its name: the attribute, else the kind.
+    pub name: String,
+    /// The XML gives it a name.
+    pub named: bool,
+    /// Kind of node.
+    pub id: String,
+    /// Names of the subtrees above it, and its own.
+    pub path: String,
+    /// Number, from 1, in the order of the file.
+    pub uid: u16,
+    /// It has no children.
+    pub leaf: bool,
+    /// Nodes above it.
+    pub depth: u16,
+}
+
+/// Scripts around a node, as indices, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Conditions {
+    /// `_failureIf`, `_successIf`, `_skipIf`, `_while`.
+    pub before: [u32; 4],
+    /// `_onHalted`, `_onFailure`, `_onSuccess`, `_post`.
+    pub after: [u32; 4],
+}
+
+impl Conditions {
+    /// The attributes before the tick, in the order in which they are asked.
+    pub const BEFORE: [&'static str; 4] = ["_failureIf", "_successIf", "_skipIf", "_while"];
+    /// The attributes after it.
+    pub const AFTER: [&'static str; 4] = ["_onHalted", "_onFailure", "_onSuccess", "_post"];
+}

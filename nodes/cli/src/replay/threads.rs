@@ -1,0 +1,146 @@
+//! Every run in a thread of its own, fed by the one that reads the bag. What comes out does not depend on who is faster.
+
+use super::what_if::Changes;
+use anyhow::bail;
+use outrider_bags::{BagReader, Order};
+use outrider_msgs::outrider_msgs::NodeInfo;
+use outrider_runtime::Secret;
+use outrider_suite::replay::{Feed, Outcome, Ready, Source as _, Step, Stepper, Wanted, assembled, conclude};
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle, scope};
+
+/// Steps are handed over in bunches of so many.
+const BUNCH: usize = 64;
+/// So many bunches wait for a thread; then the reading waits for it.
+const BUNCHES: usize = 8;
+/// The most runs of nodes in one bag, and so the most threads.
+const RUNS_LIMIT: usize = 200;
+
+/// The most journal records that cannot be decoded and are told one by one.
+const TOLD: usize = 20;
+
+type Finished = (Outcome, Option<Wanted>);
+
+struct Worker<'scope> {
+    sender: SyncSender<Vec<Step>>,
+    bunch: Vec<Step>,
+    handle: ScopedJoinHandle<'scope, Finished>,
+}
+
+impl Worker<'_> {
+    fn flush(&mut self) {
+        if !self.bunch.is_empty() {
+            // A thread that has ended could not start its node, and says so in what it returns.
+            let _ = self.sender.send(std::mem::take(&mut self.bunch));
+        }
+    }
+
+    fn finish(mut self) -> Finished {
+        self.flush();
+        drop(self.sender);
+        self.handle.join().unwrap_or_else(|_| {
+            let stopped = "the replay itself panicked: see above".to_owned();
+            (Outcome { stopped, ..Outcome::default() }, None)
+        })
+    }
+}
+
+/// Replays the chosen nodes, or all. The second part tells of what could not be read.
+pub(super) fn replay(
+    reader: &BagReader,
+    only: &[String],
+    key: Option<&Secret>,
+    changes: &Changes,
+    lines: usize,
+) -> anyhow::Result<(Vec<Outcome>, Vec<String>)> {
+    if let Some(node) = only.iter().find(|n| !outrider_suite::NODES.contains(&n.as_str())) {
+        bail!("there is no node `{node}`; there are {:?}", outrider_suite::NODES);
+    }
+    let mut feed = Feed::new(only);
+    let (mut damage, mut undecodable) = (Vec::new(), 0);
+    let finished: Vec<Finished> = scope(|scope| {
+        let mut workers: Vec<Option<Worker>> = Vec::new();
+        let unread = reader.read(&mut |record| {
+            if let Err(error) = feed.add(record) {
+                undecodable += 1;
+                damage.extend((undecodable <= TOLD).then(|| error.to_string()));
+            }
+            hand_over(&mut feed, &mut workers, scope, key, changes);
+            ControlFlow::Continue(())
+        });
+        damage.extend(unread);
+        feed.finish();
+        hand_over(&mut feed, &mut workers, scope, key, changes);
+        workers.resize_with(feed.summaries().len(), || None);
+        // All are told that there is no more before the first is waited for.
+        workers.iter_mut().flatten().for_each(Worker::flush);
+        workers.into_iter().map(|worker| worker.map_or_else(Default::default, Worker::finish)).collect()
+    });
+    if undecodable > TOLD {
+        damage.push(format!("{} more journal records or node infos cannot be decoded", undecodable - TOLD));
+    }
+    if finished.len() > RUNS_LIMIT {
+        damage.push(format!(
+            "the bag has {} runs of nodes: more than {RUNS_LIMIT} are not run again",
+            finished.len()
+        ));
+    }
+    Ok((conclude(reader, finished, &feed.summaries(), lines), damage))
+}
+
+fn hand_over<'scope>(
+    feed: &mut Feed,
+    workers: &mut Vec<Option<Worker<'scope>>>,
+    scope: &'scope Scope<'scope, '_>,
+    key: Option<&'scope Secret>,
+    changes: &'scope Changes,
+) {
+    while let Some(ready) = feed.ready() {
+        match ready {
+            Ready::Start { run, info } if run < RUNS_LIMIT => {
+                workers.resize_with(workers.len().max(run + 1), || None);
+                let (sender, receiver) = sync_channel(BUNCHES);
+                let handle = scope.spawn(move || work(*info, &receiver, key, changes));
+                if let Some(place) = workers.get_mut(run) {
+                    *place = Some(Worker { sender, bunch: Vec::new(), handle });
+                }
+            }
+            Ready::Start { .. } => {}
+            Ready::Step { run, step } => {
+                let Some(Some(worker)) = workers.get_mut(run) else { continue };
+                worker.bunch.push(*step);
+                if worker.bunch.len() >= BUNCH {
+                    worker.flush();
+                }
+            }
+        }
+    }
+}
+
+fn work(info: NodeInfo, steps: &Receiver<Vec<Step>>, key: Option<&Secret>, changes: &Changes) -> Finished {
+    let node = match assembled(&info, key) {
+        Ok(node) => node,
+        Err(error) => return (Outcome::not_started(&info, error.to_string()), None),
+    };
+    let other = if changes.is_empty() { Ok(None) } else { changes.apply(&info, key).map(Some) };
+    let other = match other {
+        Ok(other) => other,
+        Err(error) => return (Outcome::not_started(&info, error.to_string()), None),
+    };
+    let mut stepper = Stepper::new(info, node, other);
+    while let Ok(bunch) = steps.recv() {
+        bunch.iter().for_each(|step| stepper.step(step));
+    }
+    stepper.finish()
+}
+
+/// What the bag says of the start of every node.
+pub(super) fn infos(reader: &BagReader) -> Vec<NodeInfo> {
+    let is_info =
+        |index: usize| reader.channel(index).is_some_and(|c| c.type_name == "outrider_msgs/msg/NodeInfo");
+    let messages = reader.messages(Order::LogTime).filter_map(Result::ok).filter(|m| is_info(m.channel));
+    let mut infos: Vec<NodeInfo> = messages.filter_map(|m| outrider_msgs::decode(&m.data).ok()).collect();
+    infos.sort_by(|a, b| a.node.cmp(&b.node));
+    infos
+}

@@ -1,0 +1,412 @@
+//! The recorder: every topic of the graph, as the bytes on the wire, into MCAP bags.
+//!
+//! One thread takes messages and hands them over; making chunks and writing are the threads of
+//! [`outrider_bags::Pipeline`], which never lets it wait.
+
+mod config;
+mod definitions;
+mod numbers;
+mod provenance;
+mod raw;
+mod services;
+
+use crate::clock::realtime;
+use crate::params::Parameters;
+use crate::process::main_of;
+use crate::shell::{advertise, publish, resolved};
+use crate::transport::start_ros;
+use config::{Choice, RecorderConfig};
+use numbers::Numbers;
+use outrider_bags::{ChannelId, Pipeline, PipelineOptions, PipelineStatus};
+use outrider_foundation::{RobotDescription, Span, Stamp};
+use outrider_msgs::Message as _;
+use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
+use outrider_msgs::outrider_msgs::NodeInfo;
+use outrider_runtime::{BUILD, Qos, header};
+use outrider_suite::{NODES, topics};
+use raw::{Origin, RawInputs};
+use services::Services;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+const TURN: Duration = Duration::from_millis(20);
+const FLUSH_PERIOD: Span = Span::from_millis(200);
+const DISCOVERY_PERIOD: Span = Span::from_millis(500);
+const HEALTH_PERIOD: Span = Span::from_millis(1000);
+/// So often the bag is told what was lost until then, for the case that it has no end.
+const LOSSES_PERIOD: Span = Span::from_millis(5000);
+/// After a stop signal, what is under way is still taken for so long.
+const LINGER: Span = Span::from_millis(150);
+/// So long it may then take to write everything.
+const FINISH_LIMIT: Duration = Duration::from_millis(2500);
+/// More topics than this are not recorded, and said.
+const TOPIC_LIMIT: usize = 500;
+/// Room for a burst in the middleware.
+const DEPTH: u32 = 1000;
+/// The threads of the pipeline make way for everybody else by so much.
+const NICE: i32 = 5;
+
+struct Recorded {
+    topic: String,
+    type_name: String,
+    channel: ChannelId,
+    count: u32,
+    numbers: Numbers,
+    is_info: bool,
+    is_trigger: bool,
+}
+
+struct Recorder {
+    pipeline: Pipeline,
+    choice: Choice,
+    triggers: Vec<String>,
+    after: Span,
+    repeat_latched: usize,
+    /// By the number of the subscription.
+    recorded: Vec<Recorded>,
+    /// Topics that cannot be recorded, and why.
+    refused: BTreeMap<String, String>,
+    /// Types whose definition is not there.
+    undefined: BTreeMap<String, String>,
+    health: r2r::PublisherUntyped,
+    messages: u64,
+    bytes: u64,
+    while_paused: u64,
+    snapshot_at: Option<Stamp>,
+    errors: u64,
+    said_stalled: bool,
+}
+
+/// `main` of the recorder.
+pub fn entry() -> ExitCode {
+    main_of("recorder", run)
+}
+
+fn run(stop: &AtomicBool) -> anyhow::Result<()> {
+    let mut ros = start_ros("recorder")?;
+    let parameters = Parameters::read(&ros)?;
+    let config = read_config(&parameters.config)?;
+    let folder = parameters.output.clone().unwrap_or_else(|| PathBuf::from("bag"));
+    let options = PipelineOptions { on_thread: make_way, ..config.options() };
+    let mut recorder = Recorder {
+        choice: Choice::new(&config)?,
+        pipeline: Pipeline::start(&folder, options)?,
+        triggers: config.snapshot.as_ref().map(|s| s.on_topics.clone()).unwrap_or_default(),
+        after: Span::from_s(config.snapshot.as_ref().map_or(0.0, |s| s.after_s)),
+        repeat_latched: config.repeat_latched,
+        recorded: Vec::new(),
+        refused: BTreeMap::new(),
+        undefined: BTreeMap::new(),
+        health: advertise(&mut ros, &topics::diagnostics())?,
+        messages: 0,
+        bytes: 0,
+        while_paused: 0,
+        snapshot_at: None,
+        errors: 0,
+        said_stalled: false,
+    };
+    recorder.pipeline.metadata("outrider", BTreeMap::from([("build".to_owned(), BUILD.to_owned())]), true);
+    let mut inputs = RawInputs::open("_recorder_inputs")?;
+    let mut services = Services::offer(&mut ros)?;
+    recorder.subscribe_known(&ros, &mut inputs, stamped_command(&parameters.config))?;
+    tracing::info!("recorder: writing {}", folder.display());
+    let (mut next_flush, mut next_turn, mut next_discovery) =
+        (realtime() + FLUSH_PERIOD, realtime(), realtime());
+    let (mut next_health, mut next_losses) = (realtime(), realtime() + LOSSES_PERIOD);
+    while !stop.load(Ordering::Relaxed) {
+        inputs.turn(TURN, |index, origin, bytes| recorder.take(index, origin, bytes, services.paused))?;
+        let now = realtime();
+        if now >= next_turn {
+            next_turn = now + Span::from_millis(20);
+            ros.spin_once(Duration::ZERO);
+            services.serve(&mut recorder.pipeline);
+        }
+        if recorder.snapshot_at.is_some_and(|at| now >= at) {
+            recorder.snapshot_at = None;
+            services.take_snapshot(&mut recorder.pipeline, None);
+        }
+        if now >= next_discovery {
+            next_discovery = now + DISCOVERY_PERIOD;
+            recorder.discover(&ros, &mut inputs)?;
+        }
+        if now >= next_flush {
+            next_flush = now + FLUSH_PERIOD;
+            recorder.pipeline.flush();
+        }
+        if now >= next_health {
+            next_health = now + HEALTH_PERIOD;
+            recorder.report(inputs.errors)?;
+        }
+        if now >= next_losses {
+            next_losses = now + LOSSES_PERIOD;
+            let summary = recorder.summary();
+            recorder.pipeline.metadata("outrider.losses", summary, false);
+        }
+    }
+    recorder.finish(inputs, &services)
+}
+
+/// Gives the pipeline's threads their priority.
+fn make_way() {
+    // Linux: of this thread alone. Where it is refused they are as important as the rest.
+    let _ = rustix::process::setpriority_process(None, NICE);
+}
+
+/// `recorder.yaml` of the configuration folder; where there is none, that of this program.
+fn read_config(folder: &Path) -> anyhow::Result<RecorderConfig> {
+    let path = folder.join("recorder.yaml");
+    if !path.exists() {
+        tracing::info!("recorder: {} is not there: everything is recorded, with zstd", path.display());
+        return Ok(outrider_runtime::config::parse("the recorder's own configuration", config::DEFAULT)?);
+    }
+    let text = outrider_runtime::config::read(&path)?;
+    Ok(outrider_runtime::config::parse(&path.display().to_string(), &text)?)
+}
+
+/// What the robot takes on `cmd_vel`; stamped, as in Jazzy, where there is no description.
+fn stamped_command(folder: &Path) -> bool {
+    let path = folder.join("robot.yaml");
+    let description = outrider_runtime::config::read(&path).and_then(|text| {
+        outrider_runtime::config::parse_unchecked::<RobotDescription>(&path.display().to_string(), &text)
+    });
+    description.map_or_else(
+        |error| {
+            tracing::warn!("recorder: {error}: taking cmd_vel as TwistStamped");
+            true
+        },
+        |robot| robot.stamped_command,
+    )
+}
+
+impl Recorder {
+    /// The topics of the suite, before anybody publishes them: the first message of a run is in the bag too.
+    fn subscribe_known(
+        &mut self,
+        ros: &r2r::Node,
+        inputs: &mut RawInputs,
+        stamped_command: bool,
+    ) -> anyhow::Result<()> {
+        let namespace = ros.namespace().unwrap_or_default();
+        for topic in topics::all(&NODES, stamped_command) {
+            // Records are kept for late comers too, but none of them is the state of things.
+            let latched = topic.qos.transient_local && topic.qos != Qos::RECORD;
+            self.subscribe(inputs, &resolved(&namespace, &topic), topic.type_name, topic.qos, latched)?;
+        }
+        Ok(())
+    }
+
+    /// Whatever else there is.
+    fn discover(&mut self, ros: &r2r::Node, inputs: &mut RawInputs) -> anyhow::Result<()> {
+        let found: BTreeMap<String, Vec<String>> = ros.get_topic_names_and_types()?.into_iter().collect();
+        for (name, types) in found {
+            let known = self.recorded.iter().any(|r| r.topic == name) || self.refused.contains_key(&name);
+            let Some(type_name) = types.first().filter(|_| !known) else { continue };
+            let publishers = ros.get_publishers_info_by_topic(&name, false)?;
+            if publishers.is_empty() {
+                continue;
+            }
+            let qos = Qos {
+                reliable: publishers
+                    .iter()
+                    .all(|p| p.qos_profile.reliability == r2r::qos::ReliabilityPolicy::Reliable),
+                transient_local: publishers
+                    .iter()
+                    .all(|p| p.qos_profile.durability == r2r::qos::DurabilityPolicy::TransientLocal),
+                depth: DEPTH,
+            };
+            self.subscribe(inputs, &name, type_name, qos, qos.transient_local)?;
+        }
+        Ok(())
+    }
+
+    fn subscribe(
+        &mut self,
+        inputs: &mut RawInputs,
+        name: &str,
+        type_name: &str,
+        qos: Qos,
+        latched: bool,
+    ) -> anyhow::Result<()> {
+        if !self.choice.takes(name) {
+            return Ok(());
+        }
+        if self.recorded.len() >= TOPIC_LIMIT {
+            self.refuse(name, format!("more than {TOPIC_LIMIT} topics"));
+            return Ok(());
+        }
+        let (index, type_hash) = match inputs.subscribe(name, type_name, Qos { depth: DEPTH, ..qos }) {
+            Ok(subscribed) => subscribed,
+            Err(error) => {
+                self.refuse(name, format!("{error:#}"));
+                return Ok(());
+            }
+        };
+        let definition = definitions::definition(type_name).unwrap_or_else(|why| {
+            tracing::warn!("recorder: {name} ({type_name}) is recorded without a definition: {why}");
+            self.undefined.insert(type_name.to_owned(), why);
+            String::new()
+        });
+        let metadata = BTreeMap::from([
+            ("offered_qos_profiles".to_owned(), qos.to_rosbag2_yaml()),
+            ("topic_type_hash".to_owned(), type_hash),
+        ]);
+        let keep = if latched { self.repeat_latched } else { 0 };
+        let channel = self.pipeline.add_channel(name, type_name, &definition, &metadata, keep)?;
+        debug_assert_eq!(index, self.recorded.len());
+        self.recorded.push(Recorded {
+            topic: name.to_owned(),
+            type_name: type_name.to_owned(),
+            channel,
+            count: 0,
+            numbers: Numbers::default(),
+            is_info: type_name == NodeInfo::TYPE_NAME,
+            is_trigger: self.triggers.iter().any(|trigger| trigger == name),
+        });
+        Ok(())
+    }
+
+    fn refuse(&mut self, name: &str, why: String) {
+        tracing::warn!("recorder: {name} is not recorded: {why}");
+        self.refused.insert(name.to_owned(), why);
+    }
+
+    fn take(&mut self, index: usize, origin: Origin, bytes: &[u8], paused: bool) {
+        let Some(recorded) = self.recorded.get_mut(index) else { return };
+        let now = realtime();
+        recorded.numbers.note(&recorded.type_name, origin, bytes);
+        if recorded.is_info
+            && let Ok(info) = outrider_msgs::decode::<NodeInfo>(bytes)
+        {
+            let (name, entries) = provenance::record(&info);
+            self.pipeline.metadata(&name, entries, true);
+        }
+        if paused {
+            self.while_paused += 1;
+            return;
+        }
+        recorded.count = recorded.count.wrapping_add(1);
+        let log_ns = now.nanos().unsigned_abs();
+        let publish_ns = u64::try_from(origin.source_ns).ok().filter(|ns| *ns > 0).unwrap_or(log_ns);
+        if self.pipeline.push(recorded.channel, recorded.count, log_ns, publish_ns, bytes) {
+            self.messages += 1;
+            self.bytes += bytes.len() as u64;
+        }
+        if recorded.is_trigger && self.snapshot_at.is_none() {
+            tracing::info!("recorder: {} starts a snapshot", recorded.topic);
+            self.snapshot_at = Some(now + self.after);
+        }
+    }
+
+    /// By topic: lost before the recorder, and in it.
+    fn losses(&self) -> BTreeMap<String, (u64, u64)> {
+        let mut losses = BTreeMap::new();
+        for recorded in &self.recorded {
+            losses.insert(recorded.topic.clone(), (recorded.numbers.lost(), 0));
+        }
+        for (topic, lost) in self.pipeline.losses() {
+            losses.entry(topic).or_insert((0, 0)).1 = lost;
+        }
+        losses
+    }
+
+    /// What was recorded and what not, for the bag.
+    fn summary(&self) -> BTreeMap<String, String> {
+        let mut summary = BTreeMap::from([
+            ("messages".to_owned(), self.messages.to_string()),
+            ("not_recorded_while_paused".to_owned(), self.while_paused.to_string()),
+        ]);
+        for (topic, why) in &self.refused {
+            summary.insert(format!("refused{topic}"), why.clone());
+        }
+        for (type_name, why) in &self.undefined {
+            summary.insert(format!("undefined/{type_name}"), why.clone());
+        }
+        for (topic, (before, inside)) in self.losses() {
+            summary.insert(format!("lost{topic}"), (before + inside).to_string());
+            if inside > 0 {
+                summary.insert(format!("dropped{topic}"), inside.to_string());
+            }
+        }
+        summary
+    }
+
+    fn report(&mut self, take_errors: u64) -> anyhow::Result<()> {
+        let status = self.pipeline.status();
+        let losses = self.losses();
+        let lost: u64 = losses.values().map(|(before, inside)| before + inside).sum();
+        let (level, words) = self.judge(&status, lost);
+        let pair = |key: &str, value: String| KeyValue { key: key.to_owned(), value };
+        let mut values = vec![
+            pair("bag", status.path.display().to_string()),
+            pair("files", status.files.to_string()),
+            pair("topics", self.recorded.len().to_string()),
+            pair("topics_refused", self.refused.len().to_string()),
+            pair("types_undefined", self.undefined.len().to_string()),
+            pair("messages", self.messages.to_string()),
+            pair("bytes", self.bytes.to_string()),
+            pair("bytes_queued", self.pipeline.queued_bytes().to_string()),
+            pair("bytes_held_in_memory", status.ring_bytes.to_string()),
+            pair("snapshots", status.snapshots.to_string()),
+            pair("write_failures", status.stalls.to_string()),
+            pair("take_errors", take_errors.to_string()),
+            pair("publish_errors", self.errors.to_string()),
+            pair("messages_lost", lost.to_string()),
+        ];
+        for (topic, (before, inside)) in losses.iter().filter(|(_, (before, inside))| before + inside > 0) {
+            values
+                .push(pair(&format!("lost{topic}"), format!("{before} before the recorder, {inside} in it")));
+        }
+        let status = DiagnosticStatus {
+            level,
+            name: "outrider: recorder".to_owned(),
+            message: words,
+            hardware_id: "outrider".to_owned(),
+            values,
+        };
+        let message = DiagnosticArray { header: header(realtime(), ""), status: vec![status] };
+        publish(&self.health, &outrider_msgs::encode(&message)?, &mut self.errors);
+        Ok(())
+    }
+
+    /// Level and words for the diagnostics; a disk that does not take anything is also logged, once a second.
+    fn judge(&mut self, status: &PipelineStatus, lost: u64) -> (u8, String) {
+        if let Some(why) = &status.stalled {
+            tracing::error!("recorder: cannot write: {why}; {} messages held back", status.ring_messages);
+            self.said_stalled = true;
+            return (DiagnosticStatus::ERROR, format!("cannot write: {why}"));
+        }
+        if std::mem::take(&mut self.said_stalled) {
+            tracing::info!("recorder: writing again, {}", status.path.display());
+        }
+        match (&status.problem, lost) {
+            (Some(problem), _) => (DiagnosticStatus::WARN, problem.clone()),
+            (None, 0) => (DiagnosticStatus::OK, "recording".to_owned()),
+            (None, lost) => (DiagnosticStatus::WARN, format!("recording; {lost} messages lost")),
+        }
+    }
+
+    /// Takes what is still under way, then closes the bag.
+    fn finish(mut self, mut inputs: RawInputs, services: &Services) -> anyhow::Result<()> {
+        let until = realtime() + LINGER;
+        while realtime() < until {
+            let paused = services.paused;
+            inputs.turn(Duration::from_millis(10), |index, origin, bytes| {
+                self.take(index, origin, bytes, paused)
+            })?;
+        }
+        drop(inputs);
+        let summary = self.summary();
+        self.pipeline.metadata("outrider.summary", summary, false);
+        let messages = self.messages;
+        let status = self.pipeline.finish(FINISH_LIMIT)?;
+        tracing::info!(
+            "recorder: {messages} messages in {} files, the last {}",
+            status.files,
+            status.path.display()
+        );
+        Ok(())
+    }
+}

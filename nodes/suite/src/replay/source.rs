@@ -1,0 +1,164 @@
+//! Where the messages of a replay come from: a bag, or a run in this process.
+
+use crate::lockstep::Observed;
+use outrider_bags::{BagReader, Order};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+/// The most places of a bag that cannot be read and are told one by one.
+const DAMAGE_TOLD: usize = 20;
+
+/// A message of a bag.
+#[derive(Clone, Debug)]
+pub struct Record<'a> {
+    /// Its topic, with a leading slash.
+    pub topic: &'a str,
+    /// `pkg/msg/Type`.
+    pub type_name: &'a str,
+    /// The definition that the bag holds.
+    pub definition: &'a str,
+    /// How many of its topic are kept for late comers; 0 for none.
+    pub kept: usize,
+    /// When it was recorded, ns.
+    pub log_time_ns: u64,
+    /// Its encoding.
+    pub bytes: Arc<Vec<u8>>,
+}
+
+/// Anything that can be read over and over, in the order of recording.
+pub trait Source {
+    /// Hands over every message until told to stop. What could not be read comes back, one sentence each.
+    fn read(&self, see: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Vec<String>;
+}
+
+impl Source for BagReader {
+    fn read(&self, see: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Vec<String> {
+        let kept: Vec<usize> = self
+            .channels()
+            .iter()
+            .map(|c| c.metadata.get("offered_qos_profiles").map_or(0, |yaml| kept(yaml)))
+            .collect();
+        let (mut damage, mut more) = (Vec::new(), 0);
+        for message in self.messages(Order::LogTime) {
+            let message = match message {
+                Ok(message) => message,
+                Err(error) if damage.len() < DAMAGE_TOLD => {
+                    damage.push(error.to_string());
+                    continue;
+                }
+                Err(_) => {
+                    more += 1;
+                    continue;
+                }
+            };
+            let Some(channel) = self.channel(message.channel) else { continue };
+            let record = Record {
+                topic: &channel.topic,
+                type_name: &channel.type_name,
+                definition: &channel.definition,
+                kept: kept.get(message.channel).copied().unwrap_or(0),
+                log_time_ns: message.log_time_ns,
+                bytes: Arc::new(message.data),
+            };
+            if see(record).is_break() {
+                break;
+            }
+        }
+        if more > 0 {
+            damage.push(format!("and {more} more places"));
+        }
+        damage
+    }
+}
+
+/// How many messages an offered QoS keeps for late comers. Durability is written out, or as a number where 1 is transient local.
+fn kept(yaml: &str) -> usize {
+    let value = |key: &str| {
+        yaml.lines().find_map(|line| line.trim().trim_start_matches("- ").strip_prefix(key)).map(str::trim)
+    };
+    match value("durability:") {
+        Some("transient_local" | "1") => value("depth:").and_then(|d| d.parse().ok()).unwrap_or(1).max(1),
+        _ => 0,
+    }
+}
+
+struct Held {
+    topic: String,
+    type_name: &'static str,
+    kept: usize,
+    log_time_ns: u64,
+    bytes: Arc<Vec<u8>>,
+}
+
+/// A run in this process, held in memory as a bag would have it.
+#[derive(Default)]
+pub struct Evidence {
+    held: Vec<Held>,
+}
+
+impl Evidence {
+    /// Takes in a message as it is published.
+    pub fn see(&mut self, observed: &Observed) {
+        let qos = observed.topic.qos;
+        self.held.push(Held {
+            topic: observed.topic.absolute_name(),
+            type_name: observed.topic.type_name,
+            kept: if qos.transient_local { qos.depth as usize } else { 0 },
+            log_time_ns: observed.now.ros.nanos().unsigned_abs(),
+            bytes: Arc::new(observed.bytes.to_vec()),
+        });
+    }
+
+    /// Lets go of every message that this is false for, given its topic, its number among those of its topic (from 1) and its bytes.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, u64, &[u8]) -> bool) {
+        let mut counts = std::collections::BTreeMap::<String, u64>::new();
+        self.held.retain(|held| {
+            let count = counts.entry(held.topic.clone()).or_default();
+            *count += 1;
+            keep(&held.topic, *count, &held.bytes)
+        });
+    }
+
+    /// Digest over topics and bytes of all messages in their order: what two runs with one seed have in common.
+    pub fn digest(&self) -> u64 {
+        let mut digest = outrider_runtime::OutputDigest::default();
+        for held in &self.held {
+            digest.add(0, held.topic.as_bytes());
+            digest.add(1, &held.bytes);
+        }
+        digest.finish().1
+    }
+}
+
+impl Source for Evidence {
+    fn read(&self, see: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>) -> Vec<String> {
+        for held in &self.held {
+            let record = Record {
+                topic: &held.topic,
+                type_name: held.type_name,
+                definition: outrider_msgs::definition_of(held.type_name).unwrap_or_default(),
+                kept: held.kept,
+                log_time_ns: held.log_time_ns,
+                bytes: held.bytes.clone(),
+            };
+            if see(record).is_break() {
+                break;
+            }
+        }
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use outrider_runtime::Qos;
+
+    #[test]
+    fn latched_topics_are_told_by_their_quality_of_service() {
+        assert_eq!(super::kept(&Qos::LATCHED.to_rosbag2_yaml()), 1);
+        assert_eq!(super::kept(&Qos::RECORD.to_rosbag2_yaml()), 1000);
+        assert_eq!(super::kept(&Qos::SENSOR.to_rosbag2_yaml()), 0);
+        assert_eq!(super::kept("- history: 1\n  depth: 3\n  reliability: 1\n  durability: 1\n"), 3);
+        assert_eq!(super::kept(""), 0);
+    }
+}
