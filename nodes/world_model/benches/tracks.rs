@@ -109,7 +109,9 @@ fn main() {
     for cycle in 0..CYCLES {
         let (set, scan) =
             (set(cycle), Scan { stamp: Stamp::from_nanos(cycle as i64 * 100_000_000), ..scan(cycle) });
-        time(&mut updates, cycle, || tracker.observe(black_box(&set), Pose2::IDENTITY, Point2::default()));
+        time(&mut updates, cycle, || {
+            tracker.observe(black_box(&set), Pose2::IDENTITY, Point2::default()).unwrap()
+        });
         time(&mut looks, cycle, || {
             tracker.look(black_box(&scan), &straight, Pose2::IDENTITY, Pose2::IDENTITY)
         });

@@ -155,7 +155,7 @@ impl WorldModelNode {
                 imu: SourceMonitor::new("/imu", &s.imu),
                 transform: SourceMonitor::new("/tf", &s.transform).allowing_repeats(),
                 map: SourceMonitor::ageless("/map", &s.map).allowing_repeats(),
-                detections: SourceMonitor::new("/detections", &s.detections),
+                detections: SourceMonitor::new("/detections", &s.detections).allowing_disorder(),
             },
             ego: EgoEstimator::new(config.ego.clone(), speed_max_mps),
             transforms: TransformBuffer::new(config.sources.transform.max_age_s),
@@ -320,8 +320,7 @@ impl WorldModelNode {
             };
             odom_from_known.then(known_from_set)
         };
-        self.tracker.observe(set, odom_from_set, at.odom_from_base.position());
-        Ok(())
+        self.tracker.observe(set, odom_from_set, at.odom_from_base.position())
     }
 
     fn take_scan(&mut self, now: Now, received: Instant, scan: &Scan) -> bool {

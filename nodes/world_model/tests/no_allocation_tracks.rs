@@ -65,7 +65,7 @@ fn a_known_crowd_is_followed_without_the_heap() {
         let taken = allocations(|| {
             beams(&scan, sweep, body, reach, &[], &mut straight);
             tracker.look(&scan, &straight, Pose2::IDENTITY, Pose2::IDENTITY);
-            tracker.observe(&set, Pose2::IDENTITY, Point2::default());
+            tracker.observe(&set, Pose2::IDENTITY, Point2::default()).unwrap();
             tracker.age(set.stamp);
         });
         // Buffers are taken once.

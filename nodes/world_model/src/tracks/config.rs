@@ -48,6 +48,9 @@ pub struct TracksConfig {
     /// False alarms of the detector on each m² of one picture.
     #[garde(custom(within(1e-6, 10.0)))]
     pub clutter_per_m2: f64,
+    /// A set of detections that is older than the newest by no more than this is taken in at its own time, in s.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub late_max_s: f64,
     /// Pictures that go by without showing an unconfirmed track again delete it after this long, in s.
     #[garde(custom(within(0.01, 60.0)))]
     pub tentative_ttl_s: f64,

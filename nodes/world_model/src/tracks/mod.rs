@@ -8,6 +8,7 @@
 //! - `models`, [`reliability`]: what a version of a learned model states, what that is worth, and how it has done.
 //! - `object`: one object, from its first detection to the disc that it can have reached.
 //! - `associate`: gate and groups over all objects.
+//! - `past`: the last sets, for those that come late.
 //! - [`clusters`], `sight`: what the scan says about who can be seen, and who is still there.
 //! - [`Tracker`] (here): birth, confirmation and death.
 
@@ -20,10 +21,12 @@ mod joint;
 mod models;
 mod motion;
 mod object;
+mod past;
 pub mod reliability;
 mod sight;
 
 pub use config::{CalibrationConfig, MotionConfig, TracksConfig};
+pub use past::LATE_SETS_LIMIT;
 
 use crate::beams::Beam;
 use associate::Associator;
@@ -35,7 +38,8 @@ use object::{Object, Seen};
 use outrider_foundation::data::{
     DETECTION_LIMIT, Detection, DetectionSet, Scan, TRACK_LIMIT, Track, TrackState,
 };
-use outrider_foundation::{Point2, Pose2, Stamp};
+use outrider_foundation::{Point2, Pose2, Span, Stamp};
+use past::{Moment, Past, Unplaced};
 use std::sync::Arc;
 
 /// Detections less certain than this, in m, say nothing about this robot's surroundings.
@@ -66,12 +70,24 @@ pub struct TrackCounters {
     pub detections_beyond_limit: u64,
     /// Detections that could not be used: not finite, or too uncertain.
     pub detections_unusable: u64,
-    /// Sets that were not newer than the one before.
-    pub sets_out_of_order: u64,
+    /// Sets that came after newer ones and were taken in at their own time,
+    pub sets_late: u64,
+    /// those that came too late for that,
+    pub sets_too_late: u64,
+    /// and those that had come already.
+    pub sets_repeated: u64,
     /// Ambiguous groups told apart by joint probabilities,
     pub groups_joint: u64,
     /// and those too large for it, by assignment.
     pub groups_assigned: u64,
+}
+
+impl TrackCounters {
+    /// What had happened to tracks by an earlier time, with what has happened to sets since.
+    fn with_tracks_of(self, earlier: &Self) -> Self {
+        let Self { begun, unconfirmed, expired, died, dropped, reset, unsound, .. } = *earlier;
+        Self { begun, unconfirmed, expired, died, dropped, reset, unsound, ..self }
+    }
 }
 
 /// All tracks.
@@ -84,11 +100,10 @@ pub struct Tracker {
     models: Models,
     clusters: Clusters,
     associator: Associator,
-    /// Stamp of the newest set.
-    newest: Option<Stamp>,
-    /// Buffers: usable detections of the set in hand, and what one object is told.
-    seen: Vec<Seen>,
+    past: Past,
+    /// Buffers: what one object is told, and what the scans said of everybody.
     told: Vec<(f64, Measurement)>,
+    sights: Vec<(u64, bool, bool)>,
 }
 
 impl Tracker {
@@ -102,9 +117,9 @@ impl Tracker {
             counters: TrackCounters::default(),
             clusters: Clusters::default(),
             associator: Associator::new(),
-            newest: None,
-            seen: Vec::with_capacity(DETECTION_LIMIT),
+            past: Past::new(),
             told: Vec::with_capacity(DETECTION_LIMIT),
+            sights: Vec::with_capacity(TRACK_LIMIT),
         }
     }
 
@@ -127,7 +142,9 @@ impl Tracker {
             ("tracks_unsound", c.unsound),
             ("detections_beyond_limit", c.detections_beyond_limit),
             ("detections_unusable", c.detections_unusable),
-            ("detection_sets_out_of_order", c.sets_out_of_order),
+            ("detection_sets_late", c.sets_late),
+            ("detection_sets_too_late", c.sets_too_late),
+            ("detection_sets_repeated", c.sets_repeated),
             ("track_groups_joint", c.groups_joint),
             ("track_groups_assigned", c.groups_assigned),
             ("scan_clusters", self.clusters.list().len() as u64),
@@ -141,29 +158,93 @@ impl Tracker {
     pub fn reset(&mut self) {
         self.counters.reset += self.objects.len() as u64;
         self.objects.clear();
-        self.newest = None;
+        self.past.clear();
     }
 
-    /// Takes a set in, made when the robot was at `robot`; `odom_from_set` takes its positions to the tracks' frame.
-    /// Sets must come in the order of their stamps; one that does not is left out and counted.
-    pub fn observe(&mut self, set: &DetectionSet, odom_from_set: Pose2, robot: Point2) {
-        if self.newest.is_some_and(|newest| set.stamp <= newest) {
-            self.counters.sets_out_of_order += 1;
-            return;
-        }
-        self.newest = Some(set.stamp);
+    /// Takes a set in, made when the robot was at `robot`; `odom_from_set` takes its positions to the tracks' frame. One that
+    /// comes after newer ones, up to [`LATE_SETS_LIMIT`] of them, is taken in at its own time.
+    ///
+    /// # Errors
+    /// Says why a set is not taken, which is counted too: it came too late, or for the second time.
+    pub fn observe(&mut self, set: &DetectionSet, odom_from_set: Pose2, robot: Point2) -> Result<(), String> {
         let model = self.models.hear(set);
-        self.measure(set, odom_from_set);
-        // After a leap in time nobody is met who had been gone long before.
-        self.expire(set.stamp);
-        for object in &mut self.objects {
-            object.advance(set.stamp, &self.config);
+        let place = match self.past.place_of(set.stamp, &model, Span::from_s(self.config.late_max_s)) {
+            Ok(place) => place,
+            Err(Unplaced::Repeat) => {
+                self.counters.sets_repeated += 1;
+                return Err(format!("stamp {:.3} s repeats", set.stamp.as_s()));
+            }
+            Err(Unplaced::TooLate) => {
+                self.counters.sets_too_late += 1;
+                let late_s = self.past.newest().map_or(0.0, |newest| newest.since(set.stamp).as_s());
+                return Err(format!("{late_s:.3} s older than the newest: too late to be taken in"));
+            }
+        };
+        let mut moment = self.past.blank();
+        (moment.stamp, moment.robot, moment.model) = (set.stamp, robot, Some(model));
+        self.measure(set, odom_from_set, &mut moment);
+        let overtaken = self.past.count() - place;
+        if overtaken == 0 {
+            self.take_in(&mut moment, true);
+            self.past.insert(place, moment);
+        } else {
+            self.go_back(place, moment);
         }
-        self.associator.run(&self.objects, &self.seen, &self.config);
-        self.update(set.stamp, &model);
-        self.begin(set.stamp, &model);
-        self.bury();
-        self.limit(robot);
+        self.past.forget();
+        Ok(())
+    }
+
+    /// Takes a late set in: everybody as they stood before the set that came after it, then that set and those after it anew.
+    /// Outcomes for the statistics are of the late one only, the others have been told.
+    fn go_back(&mut self, place: usize, late: Moment) {
+        self.sights.clear();
+        self.sights.extend(self.objects.iter().map(|o| (o.id, o.hidden, o.met)));
+        self.past.insert(place, late);
+        let happened = self.counters;
+        if let Some(next) = self.past.take(place + 1) {
+            self.objects.clear();
+            self.objects.extend(next.objects.iter().cloned());
+            self.counters = happened.with_tracks_of(&next.counters);
+            self.past.put(place + 1, next);
+        }
+        self.counters.sets_late += 1;
+        for at in place..self.past.count() {
+            let Some(mut moment) = self.past.take(at) else { continue };
+            if at > place {
+                for object in &mut self.objects {
+                    (object.hidden, object.met) =
+                        moment.sight_of(object.id).unwrap_or((object.hidden, object.met));
+                }
+            }
+            self.take_in(&mut moment, at == place);
+            self.past.put(at, moment);
+        }
+        for object in &mut self.objects {
+            if let Ok(i) = self.sights.binary_search_by_key(&object.id, |s| s.0)
+                && let Some((_, hidden, met)) = self.sights.get(i)
+            {
+                (object.hidden, object.met) = (*hidden, *met);
+            }
+        }
+    }
+
+    /// One step: everybody is brought to the set's time and told what is their own. `first` when it is not repeated for a late
+    /// set.
+    fn take_in(&mut self, moment: &mut Moment, first: bool) {
+        moment.objects.clear();
+        moment.objects.extend(self.objects.iter().cloned());
+        moment.counters = self.counters;
+        let Some(model) = moment.model.clone() else { return };
+        // After a leap in time nobody is met who had been gone long before.
+        self.expire(moment.stamp, Some(moment.stamp));
+        for object in &mut self.objects {
+            object.advance(moment.stamp, &self.config);
+        }
+        self.associator.run(&self.objects, &moment.seen, &self.config);
+        self.update(moment, &model, first);
+        self.begin(moment, &model);
+        self.bury(first);
+        self.limit(moment.robot);
     }
 
     /// Takes from a scan who is hidden behind something, and who is there whether a detector sees it or not. `beams` are the
@@ -182,7 +263,7 @@ impl Tracker {
 
     /// Brings states up to a time and deletes what has not been seen for too long.
     pub fn age(&mut self, now: Stamp) {
-        self.expire(now);
+        self.expire(now, self.past.newest());
     }
 
     /// Position at a time (in `odom`) and radius of every confirmed track.
@@ -197,20 +278,21 @@ impl Tracker {
     }
 
     /// Usable detections, in the tracks' frame.
-    fn measure(&mut self, set: &DetectionSet, odom_from_set: Pose2) {
+    fn measure(&mut self, set: &DetectionSet, odom_from_set: Pose2, into: &mut Moment) {
         let beyond = set.detections.len().saturating_sub(DETECTION_LIMIT);
         self.counters.detections_beyond_limit += beyond as u64;
         let (s, c) = libm::sincos(odom_from_set.yaw_rad);
         let turn = Matrix2::new(c, -s, s, c);
-        let floor = self.config.detection_sigma_floor_m * self.config.detection_sigma_floor_m;
-        self.seen.clear();
+        into.seen.clear();
+        into.born.clear();
         for detection in set.detections.iter().take(DETECTION_LIMIT) {
             let Some(own) = spread_of(detection) else {
                 self.counters.detections_unusable += 1;
                 continue;
             };
-            let covariance = turn * own * turn.transpose() + Matrix2::new(floor, 0.0, 0.0, floor);
-            self.seen.push(Seen {
+            let covariance = floored(turn * own * turn.transpose(), self.config.detection_sigma_floor_m);
+            into.born.push(0);
+            into.seen.push(Seen {
                 measurement: Measurement { position: odom_from_set.apply(detection.position), covariance },
                 radius_m: detection.radius_m,
                 existence: self.models.existence(detection),
@@ -220,15 +302,15 @@ impl Tracker {
     }
 
     /// Tells every object what is its own.
-    fn update(&mut self, stamp: Stamp, model: &Arc<Model>) {
+    fn update(&mut self, moment: &Moment, model: &Arc<Model>, first: bool) {
+        let (stamp, all) = (moment.stamp, &moment.seen);
         let mut hits = self.associator.hits();
         for (index, object) in self.objects.iter_mut().enumerate() {
             let count = hits.iter().take_while(|hit| hit.track == index).count();
             let (own, rest) = hits.split_at_checked(count).unwrap_or_default();
             hits = rest;
             self.told.clear();
-            self.told
-                .extend(own.iter().filter_map(|h| Some((h.share, self.seen.get(h.detection)?.measurement))));
+            self.told.extend(own.iter().filter_map(|h| Some((h.share, all.get(h.detection)?.measurement))));
             let share: f64 = own.iter().map(|hit| hit.share).sum();
             object.weigh(share, &self.config);
             if self.told.is_empty() {
@@ -238,9 +320,9 @@ impl Tracker {
             object.filter.limit_speed(self.config.speed_max_mps);
             let likeliest = own.iter().max_by(|a, b| a.share.total_cmp(&b.share));
             let (Some(hit), true) = (likeliest, share > CLAIMED) else { continue };
-            let Some(seen) = self.seen.get(hit.detection) else { continue };
+            let Some(seen) = all.get(hit.detection) else { continue };
             object.hit(stamp, seen, model, &self.config);
-            if object.state != TrackState::Confirmed {
+            if object.state != TrackState::Confirmed || !first {
                 continue;
             }
             if let Some(stated) = object.born.take() {
@@ -256,23 +338,48 @@ impl Tracker {
         }
     }
 
-    /// Begins a track for every detection that belongs to none.
-    fn begin(&mut self, stamp: Stamp, model: &Arc<Model>) {
-        for (index, seen) in self.seen.iter().enumerate() {
-            if self.associator.claimed(index) >= CLAIMED || seen.existence < self.config.birth_existence_min {
+    /// Begins a track for every detection that belongs to none. Who began here before begins under the same id; who began earlier
+    /// now, because of a late set, keeps the id that was known.
+    fn begin(&mut self, moment: &mut Moment, model: &Arc<Model>) {
+        for (index, (seen, born)) in moment.seen.iter().zip(&mut moment.born).enumerate() {
+            if self.associator.claimed(index) >= CLAIMED {
+                self.keep_id(index, *born);
                 continue;
             }
-            self.objects.push(Object::new(self.next_id, stamp, seen, model, &self.config));
-            self.next_id = self.next_id.saturating_add(1);
+            if seen.existence < self.config.birth_existence_min {
+                continue;
+            }
+            if *born == 0 {
+                *born = self.next_id;
+                self.next_id = self.next_id.saturating_add(1);
+            }
+            self.objects.push(Object::new(*born, moment.stamp, seen, model, &self.config));
             self.counters.begun += 1;
+        }
+        if !self.objects.is_sorted_by_key(|o| o.id) {
+            self.objects.sort_unstable_by_key(|o| o.id);
+        }
+    }
+
+    /// Gives the owner of a detection the id that the detection gave rise to before, where that is older and nobody's now.
+    fn keep_id(&mut self, detection: usize, known: u64) {
+        if known == 0 || self.objects.iter().any(|o| o.id == known) {
+            return;
+        }
+        let owner = self.associator.hits().iter().filter(|hit| hit.detection == detection);
+        let owner = owner.max_by(|a, b| a.share.total_cmp(&b.share)).map(|hit| hit.track);
+        if let Some(object) = owner.and_then(|track| self.objects.get_mut(track))
+            && object.id > known
+        {
+            object.id = known;
         }
     }
 
     /// Follows the ages; deletes what has not been seen for too long. Detectors are late: an unconfirmed track waits for
     /// pictures, not for the clock, unless none come.
-    fn expire(&mut self, now: Stamp) {
+    fn expire(&mut self, now: Stamp, newest: Option<Stamp>) {
         let (config, counters, models) = (&self.config, &mut self.counters, &mut self.models);
-        let newest = self.newest.unwrap_or(now);
+        let newest = newest.unwrap_or(now);
         self.objects.retain_mut(|object| {
             object.grow_old(now, config);
             let age_s = now.since(object.seen).as_s();
@@ -292,7 +399,7 @@ impl Tracker {
     }
 
     /// Deletes what does not exist any more by all that was seen, and what has become senseless.
-    fn bury(&mut self) {
+    fn bury(&mut self, first: bool) {
         let (config, counters, models) = (&self.config, &mut self.counters, &mut self.models);
         self.objects.retain(|object| {
             if !object.filter.is_sound() {
@@ -303,7 +410,7 @@ impl Tracker {
             match object.state {
                 TrackState::Tentative if !alive => {
                     counters.unconfirmed += 1;
-                    if let Some(stated) = object.born {
+                    if let (Some(stated), true) = (object.born, first) {
                         models.existence_outcome(&object.model, stated, false);
                     }
                     false
@@ -330,6 +437,14 @@ impl Tracker {
         self.objects.sort_unstable_by_key(|o| o.id);
         self.counters.dropped += beyond as u64;
     }
+}
+
+/// A covariance whose least axis is no shorter than `sigma_m`.
+fn floored(p: Matrix2<f64>, sigma_m: f64) -> Matrix2<f64> {
+    let (mean, half) = (0.5 * (p.m11 + p.m22), 0.5 * (p.m11 - p.m22));
+    let least = mean - (half * half + p.m12 * p.m12).sqrt();
+    let lift = (sigma_m * sigma_m - least).max(0.0);
+    p + Matrix2::new(lift, 0.0, 0.0, lift)
 }
 
 /// The covariance of a detection that can be used; `None` for one that cannot.

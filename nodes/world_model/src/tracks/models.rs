@@ -23,6 +23,11 @@ pub(crate) struct Model {
 }
 
 impl Model {
+    /// Whether it is a version of the same model.
+    pub fn is_of(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
     fn made(&self, set: &DetectionSet) -> bool {
         self.id == set.model_id
             && self.version == set.model_version
