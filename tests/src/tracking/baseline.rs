@@ -1,19 +1,19 @@
 //! The plain tracker that the other one is held against: a Kalman filter of constant velocity for each axis, the nearest
-//! detection within the gate, confirmed by three hits, deleted after a second without.
+//! detection within the gate, confirmed by three hits, deleted after a second
+//! without.
 
 use super::Follower;
 use super::score::Estimate;
 use outrider_foundation::data::{DetectionSet, Scan};
 use outrider_foundation::{Point2, Stamp};
 
-const GATE: f64 = 9.21;
+/// The same as the world model's.
+const GATE: f64 = 16.0;
 const PSD_M2PS3: f64 = 0.5;
 const SPEED_SIGMA_MPS: f64 = 1.0;
 const CONFIRM_HITS: u32 = 3;
 const UNCONFIRMED_S: f64 = 0.35;
 const LOST_S: f64 = 1.0;
-/// Added to every detection, as the world model's tracker does, m².
-const FLOOR_M2: f64 = 0.05 * 0.05;
 
 /// Position and velocity along one axis, with their covariance.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +71,7 @@ impl Follower for Nearest {
         for (o, object) in self.objects.iter().enumerate() {
             for (d, detection) in set.detections.iter().enumerate() {
                 let [x, y] = object.axes;
-                let r = detection.covariance[0] + FLOOR_M2;
+                let r = detection.covariance[0];
                 let (dx, dy) = (detection.position.x_m - x.x, detection.position.y_m - y.x);
                 let distance_sq = dx * dx / (x.p[0] + r) + dy * dy / (y.p[0] + r);
                 if distance_sq <= GATE {
@@ -93,14 +93,14 @@ impl Follower for Nearest {
             }
             (*of, *dt) = (true, true);
             let [x, y] = object.axes;
-            let r = detection.covariance[0] + FLOOR_M2;
+            let r = detection.covariance[0];
             object.axes = [x.updated(detection.position.x_m, r), y.updated(detection.position.y_m, r)];
             object.seen = set.stamp;
             object.hits += 1;
         }
         for (detection, _) in set.detections.iter().zip(&taken_d).filter(|(_, taken)| !**taken) {
             self.last_id += 1;
-            let r = detection.covariance[0] + FLOOR_M2;
+            let r = detection.covariance[0];
             let axis = |x| Axis { x, v: 0.0, p: [r, 0.0, SPEED_SIGMA_MPS * SPEED_SIGMA_MPS] };
             let axes = [axis(detection.position.x_m), axis(detection.position.y_m)];
             self.objects.push(Object { id: self.last_id, axes, time: set.stamp, seen: set.stamp, hits: 1 });
@@ -111,7 +111,11 @@ impl Follower for Nearest {
         let newest = self.newest;
         self.objects.retain(|o| {
             let confirmed = o.hits >= CONFIRM_HITS;
-            newest.since(o.seen).as_s() <= if confirmed { LOST_S } else { UNCONFIRMED_S }
+            if confirmed {
+                now.since(o.seen).as_s() <= LOST_S
+            } else {
+                newest.since(o.seen).as_s() <= UNCONFIRMED_S
+            }
         });
         let told = self.objects.iter().filter(|o| o.hits >= CONFIRM_HITS).map(|o| {
             let [x, y] = o.axes.map(|a| a.after(now.since(o.time).as_s()));

@@ -1,12 +1,12 @@
 //! People in a square hall about the robot, and a detector that sees them as one would.
 
+use super::walkers::{HALF_M, Walker};
 use outrider_foundation::data::{Detection, DetectionSet, Scan};
 use outrider_foundation::rng::Rng;
-use outrider_foundation::{Point2, Pose2, Stamp, Twist2};
+use outrider_foundation::{Point2, Stamp};
+use outrider_world_model::tracks::MotionConfig;
 use std::f64::consts::{PI, TAU};
 
-/// From the robot to every wall, m.
-const HALF_M: f64 = 8.0;
 /// Time from one picture to the next, ns.
 const STEP_NS: i64 = 100_000_000;
 const RADIUS_M: f64 = 0.25;
@@ -15,9 +15,20 @@ const BEAMS: usize = 720;
 const MOTION: u32 = 1;
 const PICTURE: u32 = 2;
 
+/// How the crowd moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Motion {
+    /// As people do: they set off, stop and turn as they like, within what legs can.
+    People,
+    /// By the very equations that the tracker has; only then may its covariances be held against it.
+    Model,
+}
+
 /// What is varied.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Setting {
+    /// How they move.
+    pub motion: Motion,
     /// People in 256 m².
     pub people: usize,
     /// Probability that somebody in view is not detected.
@@ -30,87 +41,61 @@ pub struct Setting {
 
 impl Setting {
     /// About which one factor at a time is varied.
-    pub const MIDDLE: Self = Self { people: 15, miss: 0.1, false_alarms: 0.5, latency_s: 0.08 };
-}
-
-/// Somebody.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Person {
-    /// Where, and which way.
-    pub pose: Pose2,
-    /// How.
-    pub twist: Twist2,
-    /// Until this step.
-    until: i64,
-}
-
-impl Person {
-    /// Velocity in the hall's frame.
-    pub fn velocity(&self) -> Point2 {
-        let (s, c) = libm::sincos(self.pose.yaw_rad);
-        Point2::new(self.twist.v_mps * c, self.twist.v_mps * s)
-    }
+    pub const MIDDLE: Self =
+        Self { motion: Motion::People, people: 15, miss: 0.1, false_alarms: 0.5, latency_s: 0.08 };
 }
 
 /// Everybody.
 #[derive(Clone, Debug)]
 pub struct Crowd {
     setting: Setting,
+    motion: MotionConfig,
     seed: u64,
-    step: i64,
-    people: Vec<Person>,
+    step: u64,
+    people: Vec<Walker>,
+    numbers: u64,
 }
 
 impl Crowd {
-    /// At time zero.
-    pub fn new(setting: Setting, seed: u64) -> Self {
+    /// At time zero. `motion` is how [`Motion::Model`] moves.
+    pub fn new(setting: Setting, motion: &MotionConfig, seed: u64) -> Self {
+        let mut crowd =
+            Self { setting, motion: motion.clone(), seed, step: 0, people: Vec::new(), numbers: 0 };
         let mut rng = Rng::new(seed, MOTION, 0);
-        let mut somewhere = || (2.0 * rng.uniform() - 1.0) * (HALF_M - 1.0);
-        let people = (0..setting.people).map(|_| Person {
-            pose: Pose2::new(somewhere(), somewhere(), somewhere()),
-            twist: Twist2::ZERO,
-            until: 0,
-        });
-        Self { setting, seed, step: 0, people: people.collect() }
+        crowd.people = (0..setting.people).map(|_| crowd.somebody(&mut rng)).collect();
+        crowd
+    }
+
+    fn somebody(&mut self, rng: &mut Rng) -> Walker {
+        self.numbers += 1;
+        match self.setting.motion {
+            Motion::People => Walker::person(self.numbers, rng),
+            Motion::Model => Walker::model(self.numbers, &self.motion, rng),
+        }
     }
 
     /// Time.
     pub fn stamp(&self) -> Stamp {
-        Stamp::from_nanos(self.step * STEP_NS)
+        Stamp::from_nanos(self.step as i64 * STEP_NS)
     }
 
-    /// Everybody in view of the detector's range; hidden or not, they are there.
-    pub fn truth(&self) -> Vec<(Point2, Point2)> {
-        self.people.iter().map(|p| (p.pose.position(), p.velocity())).collect()
+    /// Everybody in the hall; hidden or not, they are there.
+    pub fn truth(&self) -> &[Walker] {
+        &self.people
     }
 
-    /// Goes one picture on.
+    /// Goes one picture on. Who has left the hall is followed by somebody else elsewhere.
     pub fn step(&mut self) {
         self.step += 1;
-        let step = self.step;
-        for (i, person) in self.people.iter_mut().enumerate() {
-            let mut rng = Rng::new(self.seed, MOTION, (step as u64) << 16 | (i as u64 + 1));
-            let ahead = person.pose.advance(Twist2::new(0.8, 0.0), 1.0);
-            let outside = ahead.x_m.abs().max(ahead.y_m.abs()) > HALF_M;
-            if outside && person.twist.v_mps > 0.0 {
-                // A wall: turns away from it, towards the side of the middle.
-                let to_middle = libm::atan2(-person.pose.y_m, -person.pose.x_m);
-                let side = libm::sin(to_middle - person.pose.yaw_rad);
-                person.twist.w_radps = if side >= 0.0 { 1.5 } else { -1.5 };
-                person.until = step + 5;
-            } else if step >= person.until {
-                let walks = 0.5 + 1.0 * rng.uniform();
-                let turns = (0.4 + 0.8 * rng.uniform()) * if rng.uniform() < 0.5 { 1.0 } else { -1.0 };
-                let (v, w, lasts_s) = match rng.uniform() {
-                    p if p < 0.25 => (0.0, 0.0, 3.0),
-                    p if p < 0.5 => (walks, turns, 1.5),
-                    _ => (walks, 0.0, 4.0),
-                };
-                person.twist = Twist2::new(v, w);
-                person.until = step + (10.0 * lasts_s * (0.5 + rng.uniform())) as i64;
+        let mut people = std::mem::take(&mut self.people);
+        for (i, person) in people.iter_mut().enumerate() {
+            let mut rng = Rng::new(self.seed, MOTION, self.step << 16 | (i as u64 + 1));
+            person.go_on(self.step, STEP_NS as f64 * 1e-9, &self.motion, &mut rng);
+            if person.is_outside() {
+                *person = self.somebody(&mut rng);
             }
-            person.pose = person.pose.advance(person.twist, STEP_NS as f64 * 1e-9);
         }
+        self.people = people;
     }
 
     /// What a lidar at the origin sees.
@@ -126,7 +111,7 @@ impl Crowd {
         };
         let per_beam = scan.angle_increment_rad;
         for p in &self.people {
-            let (x, y) = (p.pose.x_m, p.pose.y_m);
+            let (x, y) = (p.position.x_m, p.position.y_m);
             let distance_m = libm::hypot(x, y).max(RADIUS_M);
             let half = libm::asin((RADIUS_M / distance_m).min(1.0)) / per_beam;
             let middle = (libm::atan2(y, x) + PI) / per_beam;
@@ -143,10 +128,10 @@ impl Crowd {
 
     /// What the detector makes of it.
     pub fn picture(&self) -> DetectionSet {
-        let mut rng = Rng::new(self.seed, PICTURE, self.step as u64);
+        let mut rng = Rng::new(self.seed, PICTURE, self.step);
         let mut detections = Vec::new();
         for (i, person) in self.people.iter().enumerate() {
-            let seen = self.detection(person.pose.position(), 0.95, &mut rng);
+            let seen = self.detection(person.position, 0.95, &mut rng);
             if rng.uniform() >= self.setting.miss && !self.is_hidden(i) {
                 detections.push(seen);
             }
@@ -160,7 +145,7 @@ impl Crowd {
         }
         DetectionSet {
             stamp: self.stamp(),
-            sequence: self.step as u64 + 1,
+            sequence: self.step + 1,
             model_id: "crowd".into(),
             model_version: "1".into(),
             class_labels: vec!["person".into(), "other".into()],
@@ -183,9 +168,9 @@ impl Crowd {
     /// Whether the line from the robot to the middle of somebody meets somebody else.
     fn is_hidden(&self, index: usize) -> bool {
         let Some(person) = self.people.get(index) else { return false };
-        let to = person.pose.position();
-        let blocks = |other: &Person| {
-            let p = other.pose.position();
+        let to = person.position;
+        let blocks = |other: &Walker| {
+            let p = other.position;
             outrider_foundation::geometry::segment_distance_sq(Point2::default(), to, p) < RADIUS_M * RADIUS_M
         };
         self.people.iter().enumerate().any(|(i, other)| i != index && blocks(other))

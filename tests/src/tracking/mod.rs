@@ -3,18 +3,22 @@
 //! - `crowd`: people who walk, turn and stand, and a detector that misses, invents and is late.
 //! - `baseline`: nearest neighbour and a Kalman filter of constant velocity.
 //! - `score`: MOTA, GOSPA, changes of identity, normalised errors.
-//! - [`table`]: the rows, and both trackers on each.
+//! - `walkers`: how one of them moves.
+//! - `table`: what is printed.
 
 pub mod baseline;
 pub mod crowd;
 pub mod score;
+mod table;
+pub mod walkers;
 
-use crowd::{Crowd, Setting};
+use crowd::{Crowd, Motion, Setting};
 use outrider_foundation::data::{DetectionSet, Scan, TrackState};
 use outrider_foundation::{Point2, Pose2, Stamp};
 use outrider_world_model::TracksConfig;
 use outrider_world_model::tracks::Tracker;
 use score::{Estimate, Score, Scorer};
+pub use table::markdown;
 
 /// Who follows objects.
 pub trait Follower {
@@ -62,30 +66,39 @@ pub struct Line {
     pub baseline: Score,
 }
 
-/// One factor at a time about the middle: density, misses, false alarms, latency.
-pub fn settings() -> Vec<Setting> {
-    let middle = Setting::MIDDLE;
-    let mut all = vec![middle];
-    all.extend([5, 30, 45].map(|people| Setting { people, ..middle }));
-    all.extend([0.0, 0.2, 0.4].map(|miss| Setting { miss, ..middle }));
-    all.extend([0.0, 2.0, 5.0].map(|false_alarms| Setting { false_alarms, ..middle }));
-    all.extend([0.0, 0.15, 0.3].map(|latency_s| Setting { latency_s, ..middle }));
+/// Every density with every share of misses, count of false alarms and latency.
+pub fn settings(motion: Motion) -> Vec<Setting> {
+    let mut all = Vec::new();
+    for people in [5, 15, 30] {
+        for miss in [0.0, 0.2, 0.4] {
+            for false_alarms in [0.0, 2.0] {
+                for latency_s in [0.0, 0.1, 0.3] {
+                    all.push(Setting { motion, people, miss, false_alarms, latency_s });
+                }
+            }
+        }
+    }
     all
 }
 
 /// Both trackers in one setting, over seeds from 1.
 pub fn line(setting: Setting, config: &TracksConfig, seeds: u64, seconds: u32) -> Line {
     let (mut ours, mut plain) = (Scorer::default(), Scorer::default());
+    let mut config = config.clone();
+    if setting.motion == Motion::Model {
+        // The equations know no greatest speed.
+        config.speed_max_mps = 50.0;
+    }
     for seed in 1..=seeds {
-        run(setting, seed, seconds, &mut Tracker::new(config.clone()), &mut ours);
-        run(setting, seed, seconds, &mut baseline::Nearest::default(), &mut plain);
+        let crowd = || Crowd::new(setting, &config.motion, seed);
+        run(crowd(), setting, seconds, &mut Tracker::new(config.clone()), &mut ours);
+        run(crowd(), setting, seconds, &mut baseline::Nearest::default(), &mut plain);
     }
     Line { setting, tracker: ours.score(), baseline: plain.score() }
 }
 
 /// Ten pictures and scans a second; told is what is believed now, with all that has arrived by now.
-fn run(setting: Setting, seed: u64, seconds: u32, follower: &mut dyn Follower, scorer: &mut Scorer) {
-    let mut crowd = Crowd::new(setting, seed);
+fn run(mut crowd: Crowd, setting: Setting, seconds: u32, follower: &mut dyn Follower, scorer: &mut Scorer) {
     scorer.begin();
     let mut waiting: Vec<(i64, DetectionSet)> = Vec::new();
     for step in 0..i64::from(seconds) * 10 {
@@ -97,35 +110,10 @@ fn run(setting: Setting, seed: u64, seconds: u32, follower: &mut dyn Follower, s
         }
         // The first seconds are for getting to know each other.
         if step >= 30 {
-            scorer.take(&crowd.truth(), &follower.estimates(now));
+            scorer.take(crowd.truth(), &follower.estimates(now));
         } else {
             follower.estimates(now);
         }
         crowd.step();
     }
-}
-
-/// The table, in Markdown.
-pub fn markdown(lines: &[Line]) -> String {
-    let mut text = String::from(
-        "| people | missed | false alarms | latency | tracker | MOTA | GOSPA | id switches | NEES | within 95 % |\n|---|---|---|---|---|---|---|---|---|---|\n",
-    );
-    for line in lines {
-        for (name, s) in [("world model", &line.tracker), ("nearest neighbour", &line.baseline)] {
-            let c = line.setting;
-            text += &format!(
-                "| {} | {:.0} % | {} | {:.0} ms | {name} | {:.1} % | {:.3} m | {} | {:.2} | {:.1} % |\n",
-                c.people,
-                100.0 * c.miss,
-                c.false_alarms,
-                1e3 * c.latency_s,
-                100.0 * s.mota,
-                s.gospa_m,
-                s.switches,
-                s.nees,
-                100.0 * s.within
-            );
-        }
-    }
-    text
 }

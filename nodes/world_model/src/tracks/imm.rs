@@ -44,12 +44,13 @@ pub(crate) struct Imm {
 }
 
 impl Imm {
-    /// At a measured position, at rest within `speed_sigma_mps`.
-    pub fn new(measurement: &Measurement, speed_sigma_mps: f64, config: &MotionConfig) -> Self {
+    /// At a measured position, nothing else known.
+    pub fn new(measurement: &Measurement, config: &MotionConfig) -> Self {
         let at = Vector2::new(measurement.position.x_m, measurement.position.y_m);
         let sum: f64 = config.first.iter().sum();
         let belief = |mode: Mode| {
-            let speed_mps = if mode == Mode::Still { config.still_speed_mps } else { speed_sigma_mps };
+            let speed_mps =
+                if mode == Mode::Still { config.still_speed_mps } else { config.set_off_speed_mps };
             Belief::new(at, &measurement.covariance, speed_mps, config.turn_rate_sigma_radps)
         };
         Self { beliefs: Mode::ALL.map(belief), probabilities: config.first.map(|p| p / sum) }
@@ -77,10 +78,18 @@ impl Imm {
         let change = changes(dt_s, config);
         let mut mixed = self.beliefs;
         let mut probabilities = [0.0; MODES];
+        let set_off = config.set_off_speed_mps * config.set_off_speed_mps;
         for (j, (into, total)) in mixed.iter_mut().zip(&mut probabilities).enumerate() {
-            let weights = std::array::from_fn(|i| at(&change, i, j) * at1(&self.probabilities, i));
+            let weights: [f64; MODES] =
+                std::array::from_fn(|i| at(&change, i, j) * at1(&self.probabilities, i));
             *total = weights.iter().sum::<f64>();
             *into = moments(&self.beliefs, &weights, *total);
+            // Who has stood sets off with any velocity.
+            if j != 0 {
+                let share = at1(&weights, 0) / *total;
+                into.covariance.m33 += share * set_off;
+                into.covariance.m44 += share * set_off;
+            }
         }
         for (belief, mode) in mixed.iter_mut().zip(Mode::ALL) {
             *belief = belief.after(mode, dt_s, config);
@@ -299,7 +308,7 @@ mod tests {
             let (x, y) = path(t);
             measurement(x + 0.05 * rng.normal(), y + 0.05 * rng.normal())
         };
-        let mut imm = Imm::new(&seen(0.0), 1.0, &config);
+        let mut imm = Imm::new(&seen(0.0), &config);
         for i in 1..60 {
             imm.advance(0.1, &config);
             imm.update(&[(1.0, seen(0.1 * f64::from(i)))]);
@@ -329,7 +338,7 @@ mod tests {
         for run in 0..100u64 {
             let mut rng = Rng::new(run, 0, 0);
             let mut truth = Vector4::new(0.0, 0.0, 0.8 * rng.normal(), 0.8 * rng.normal());
-            let mut imm = Imm::new(&measurement(0.1 * rng.normal(), 0.1 * rng.normal()), 1.0, &config);
+            let mut imm = Imm::new(&measurement(0.1 * rng.normal(), 0.1 * rng.normal()), &config);
             for step in 0..40 {
                 for axis in 0..2 {
                     let (a, b) = (rng.normal(), rng.normal());
@@ -355,7 +364,7 @@ mod tests {
     #[test]
     fn two_halves_of_a_doubt_lie_between() {
         let config = config();
-        let mut imm = Imm::new(&measurement(0.0, 0.0), 1.0, &config);
+        let mut imm = Imm::new(&measurement(0.0, 0.0), &config);
         imm.advance(0.1, &config);
         let before = imm.position();
         let mut both = imm;
@@ -371,7 +380,7 @@ mod tests {
 
     #[test]
     fn singular_measurements_do_nothing() {
-        let mut imm = Imm::new(&measurement(1.0, 2.0), 1.0, &config());
+        let mut imm = Imm::new(&measurement(1.0, 2.0), &config());
         let bad = Measurement { position: Point2::default(), covariance: Matrix2::new(-1.0, 0.0, 0.0, 1.0) };
         let before = imm.position();
         assert_eq!(imm.innovation(&bad), None);

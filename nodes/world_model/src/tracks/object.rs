@@ -52,7 +52,7 @@ pub(crate) struct Seen {
 impl Object {
     /// From its first detection.
     pub fn new(id: u64, at: Stamp, seen: &Seen, model: &Arc<Model>, config: &TracksConfig) -> Self {
-        let filter = Imm::new(&seen.measurement, 0.5 * config.speed_max_mps, &config.motion);
+        let filter = Imm::new(&seen.measurement, &config.motion);
         let classes = seen.classes.unwrap_or(Classes::even(model.labels.len()));
         let mut object = Self {
             id,
@@ -168,7 +168,7 @@ impl Object {
         let (position, radius_m) = self.reach(at, config);
         let sigma_m = radius_m / REACH_SIGMAS;
         let covariance = Matrix2::new(sigma_m * sigma_m, 0.0, 0.0, sigma_m * sigma_m);
-        Imm::new(&Measurement { position, covariance }, 0.5 * config.speed_max_mps, &config.motion)
+        Imm::new(&Measurement { position, covariance }, &config.motion)
     }
 
     /// The filter at a time; a time before the filter's is the filter's.
