@@ -62,18 +62,30 @@ fn a_known_crowd_is_followed_without_the_heap() {
     let mut counted = 0;
     for step in 0..60 {
         let (set, scan) = (set(step), scan(step));
+        // Another detector, later by two and a half pictures.
+        let late = step.checked_sub(3).map(|of| DetectionSet {
+            stamp: Stamp::from_nanos(i64::from(of) * 100_000_000 + 50_000_000),
+            model_id: "slow".into(),
+            ..self::set(of)
+        });
         let taken = allocations(|| {
             beams(&scan, sweep, body, reach, &[], &mut straight);
             tracker.look(&scan, &straight, Pose2::IDENTITY, Pose2::IDENTITY);
             tracker.observe(&set, Pose2::IDENTITY, Point2::default()).unwrap();
+            if let Some(late) = &late {
+                tracker.observe(late, Pose2::IDENTITY, Point2::default()).unwrap();
+            }
             tracker.age(set.stamp);
         });
         // Buffers are taken once.
-        if step >= 5 {
+        if step >= 15 {
             counted += taken;
         }
     }
     let c = tracker.counters();
-    assert!(c.groups_assigned > 0 && c.groups_joint > 0 && c.unconfirmed > 0, "every path was gone: {c:?}");
+    assert!(
+        c.groups_assigned > 0 && c.groups_joint > 0 && c.unconfirmed > 0 && c.sets_late > 50,
+        "every path was gone: {c:?}"
+    );
     assert_eq!(counted, 0);
 }

@@ -77,7 +77,7 @@ impl Walker {
             }
             left -= share;
         }
-        let sigma = if way == Way::Still { config.still_speed_mps } else { config.set_off_speed_mps };
+        let sigma = if way == Way::Still { config.still_speed_mps } else { config.first_speed_mps };
         let velocity = Point2::new(sigma * rng.normal(), sigma * rng.normal());
         let turn_radps = config.turn_rate_sigma_radps * rng.normal();
         Self { number, position, velocity, gait: Gait::Model { way, turn_radps } }

@@ -114,6 +114,9 @@ pub struct MotionConfig {
     /// Standard deviation, by axis, of the velocity that somebody who stands sets off with, in m/s.
     #[garde(custom(within(1e-3, 10.0)))]
     pub set_off_speed_mps: f64,
+    /// And of the velocity of somebody who is met for the first time and does not stand, in m/s.
+    #[garde(custom(within(1e-3, 10.0)))]
+    pub first_speed_mps: f64,
     /// Mean time that a way to move lasts, in s: standing, straight, turning.
     #[garde(inner(custom(within(0.05, 600.0))))]
     pub dwell_s: [f64; 3],

@@ -49,8 +49,7 @@ impl Imm {
         let at = Vector2::new(measurement.position.x_m, measurement.position.y_m);
         let sum: f64 = config.first.iter().sum();
         let belief = |mode: Mode| {
-            let speed_mps =
-                if mode == Mode::Still { config.still_speed_mps } else { config.set_off_speed_mps };
+            let speed_mps = if mode == Mode::Still { config.still_speed_mps } else { config.first_speed_mps };
             Belief::new(at, &measurement.covariance, speed_mps, config.turn_rate_sigma_radps)
         };
         Self { beliefs: Mode::ALL.map(belief), probabilities: config.first.map(|p| p / sum) }

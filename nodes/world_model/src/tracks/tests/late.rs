@@ -30,7 +30,8 @@ fn late_by_300_ms_is_as_in_time() {
             late.observe(&picture(i - 6), Pose2::IDENTITY, Point2::default()).unwrap();
         }
     }
-    [&mut in_order, &mut late].map(|t| t.age(stamp(2000)));
+    in_order.age(stamp(2000));
+    late.age(stamp(2000));
     let (a, b) = (all(&in_order, 2000), all(&late, 2000));
     assert_eq!(late.counters().sets_late, 20, "{:?}", late.counters());
     assert!(a.len() >= 2 && a.len() == b.len(), "{} {}", a.len(), b.len());
