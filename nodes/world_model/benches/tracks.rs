@@ -54,7 +54,7 @@ fn set(cycle: u64) -> DetectionSet {
     let mut rng = Rng::new(1, 0, cycle);
     let t = cycle as f64 * 0.1;
     let mut person = |i: usize| {
-        let (s, c) = libm::sincos(0.4 * t * if i % 2 == 0 { 1.0 } else { -1.0 } + i as f64);
+        let (s, c) = libm::sincos(0.4 * t * if i.is_multiple_of(2) { 1.0 } else { -1.0 } + i as f64);
         let centre = (6.0 * libm::cos((i / 2) as f64 * 0.628), 6.0 * libm::sin((i / 2) as f64 * 0.628));
         Detection {
             position: Point2::new(

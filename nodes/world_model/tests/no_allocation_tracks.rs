@@ -22,8 +22,8 @@ fn set(step: u32) -> DetectionSet {
         existence: 0.9,
         class_probabilities: vec![0.2, 0.8],
     };
-    let mut detections: Vec<_> = (0..PEOPLE).filter(|i| (i + step) % 7 != 0).map(person).collect();
-    if step % 3 == 0 {
+    let mut detections: Vec<_> = (0..PEOPLE).filter(|i| !(i + step).is_multiple_of(7)).map(person).collect();
+    if step.is_multiple_of(3) {
         detections.push(Detection { position: Point2::new(-5.0 - f64::from(step), -5.0), ..person(0) });
     }
     DetectionSet {

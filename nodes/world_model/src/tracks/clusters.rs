@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn the_seam_joins_and_what_is_not_hit_divides() {
-        let list = find(|d| (d < 10 || d >= 350).then_some(2.0));
+        let list = find(|d| (!(10..350).contains(&d)).then_some(2.0));
         assert_eq!((list.len(), list[0].hits), (1, 20));
         assert!((list[0].centre.y_m + 2.0 * libm::sin(0.5f64.to_radians())).abs() < 0.02);
         assert!(list[0].first.y_m < 0.0 && list[0].last.y_m > 0.0);
