@@ -3,8 +3,8 @@
 use crate::clearance::FAR_M;
 use crate::cloud::Seen;
 use crate::rigid::Rigid;
-use crate::zones::sides;
 use outrider_foundation::data::{Track, TrackState};
+use outrider_foundation::geometry::sides;
 use outrider_foundation::{Footprint, Point2, Pose2, Twist2};
 
 /// Courses with a smaller curvature are straight, 1/m.
@@ -27,12 +27,11 @@ pub(crate) fn free_path_m(twist: Twist2, footprint: &Footprint, seen: &Seen<'_>)
     }
     let course = Course::new(v_mps.signum(), w_radps / v_mps, footprint);
     let mut least_m = FAR_M;
-    for block in seen.cloud.blocks() {
-        let centre = seen.base_from_points.apply(block.centre);
-        if !course.may_meet(centre, block.radius_m, least_m) {
+    for (block, (centre, radius_m)) in seen.cloud.blocks().iter().zip(seen.cloud.discs()) {
+        if !course.may_meet(seen.base_from_points.apply(centre), radius_m, least_m) {
             continue;
         }
-        for p in block.lanes.points().map(|p| seen.base_from_points.apply(p)) {
+        for p in block.points().map(|p| seen.base_from_points.apply(p)) {
             if course.may_meet(p, 0.0, least_m) {
                 least_m = least_m.min(course.way_m(p));
             }

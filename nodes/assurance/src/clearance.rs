@@ -5,7 +5,7 @@ use crate::config::Margins;
 use crate::monitor::{Reading, Rule};
 use crate::motion::MotionPoint;
 use crate::sweep::{Closest, Outline, Sweep};
-use outrider_foundation::{Footprint, Point2, Pose2, Twist2};
+use outrider_foundation::{Footprint, Point2};
 
 /// Distances beyond are of no interest, m. Also what is said when nothing is near.
 pub(crate) const FAR_M: f64 = 10.0;
@@ -72,18 +72,19 @@ pub(crate) fn judge(
     keep: Keep,
 ) -> Cleared {
     let outline = Outline::new(footprint);
-    let at_start = [MotionPoint { t_s: 0.0, pose: Pose2::IDENTITY, twist: Twist2::ZERO }];
+    let at_start = [MotionPoint::START];
     let nothing = Closest::nothing(FAR_M, keep.margin_m);
     let sweeps = (Sweep::new(&outline, seen, &at_start), Sweep::new(&outline, seen, motion));
-    let (Some(mut start), Some(mut sweep)) = sweeps else {
+    let (Some(start), Some(sweep)) = sweeps else {
         let reading = Reading::invalid(rule, f64::NAN, keep.margin_m);
         return Cleared { reading, closest: nothing, allowed_m: keep.margin_m };
     };
-    let nearest = start.closest(Closest::nothing(FAR_M, 0.0), 0.0, None, |_| 0.0);
+    // What is farther away than this allows as much as if nothing were there.
+    let enough_m = keep.margin_m + keep.creep_m;
+    let nearest = start.closest(Closest::nothing(enough_m, 0.0), 0.0, |_| 0.0);
     let allowed_m = keep.allowed_m(nearest.distance_m);
     let from_start_m = |p: Point2| outline.distance_m(seen.base_from_points.apply(p));
-    let closest =
-        sweep.closest(nothing, allowed_m, nearest.at, |p| allowed_m.min(from_start_m(p) - UNCHANGED_M));
+    let closest = sweep.closest(nothing, allowed_m, |p| allowed_m.min(from_start_m(p) - UNCHANGED_M));
     let reading = Reading::new(rule, closest.excess_m, closest.distance_m, closest.required_m);
     Cleared { reading, closest, allowed_m }
 }
@@ -95,6 +96,7 @@ mod tests {
     use crate::motion::{Phase, reckon};
     use crate::tests::convex_outline;
     use outrider_foundation::robot::{Robot, example};
+    use outrider_foundation::{Pose2, Twist2};
     use proptest::prelude::*;
 
     const KEEP: Keep = Keep { margin_m: 0.05, floor_m: 0.01, creep_m: 0.002 };
@@ -151,9 +153,8 @@ mod tests {
             (margin_m, floor, creep_m) in (0.005..1.0f64, 0.0..1.0f64, 0.0..0.01f64),
         ) {
             let keep = Keep { margin_m, floor_m: margin_m * floor, creep_m };
-            let motion: Vec<_> = poses.iter().map(|(x, y, yaw)| MotionPoint {
-                t_s: 0.0, pose: Pose2::new(*x, *y, *yaw), twist: Twist2::ZERO
-            }).collect();
+            let at = |(x, y, yaw): &_| MotionPoint::new(0.0, Pose2::new(*x, *y, *yaw), Twist2::ZERO);
+            let motion: Vec<_> = poses.iter().map(at).collect();
             let base_from_points = Pose2::new(x, y, yaw);
             let points: Vec<Point2> = near.iter().chain(&far).copied().collect();
             let elsewhere: Vec<Point2> = points.iter().map(|p| base_from_points.inverse().apply(*p)).collect();
@@ -183,7 +184,7 @@ mod tests {
         let cloud = cloud(&[Point2::new(2.0, 0.0)]);
         let seen = Seen::new(&cloud, Pose2::IDENTITY);
         let pose = Pose2::new(f64::NAN, 0.0, 0.0);
-        let motion = [MotionPoint { t_s: 0.0, pose, twist: Twist2::ZERO }];
+        let motion = [MotionPoint::new(0.0, pose, Twist2::ZERO)];
         let reading = from_points(Rule::TailClearance, &motion, &robot.footprint, &seen, KEEP);
         assert_eq!(reading.verdict, outrider_foundation::data::Verdict::Invalid);
     }

@@ -15,14 +15,11 @@ pub(crate) struct Lanes {
 }
 
 impl Lanes {
-    /// `a_from_b.apply` for every point.
-    pub fn seen_from(&self, a_from_b: &Rigid) -> Self {
-        let Rigid { x_m, y_m, sin, cos } = *a_from_b;
-        let mut seen = *self;
-        for (x, y) in seen.x_m.iter_mut().zip(&mut seen.y_m) {
-            (*x, *y) = (x_m + cos * *x - sin * *y, y_m + sin * *x + cos * *y);
-        }
-        seen
+    /// One in the middle.
+    pub fn middle(&self) -> Point2 {
+        let [_, _, _, _, x_m, ..] = self.x_m;
+        let [_, _, _, _, y_m, ..] = self.y_m;
+        Point2 { x_m, y_m }
     }
 
     pub fn points(&self) -> impl Iterator<Item = Point2> + '_ {
@@ -30,37 +27,22 @@ impl Lanes {
     }
 }
 
-/// Neighbouring points, and a disc around them.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Block {
-    /// The last block of a scan repeats its last point.
-    pub lanes: Lanes,
-    pub centre: Point2,
-    pub radius_m: f64,
-}
-
-impl Block {
-    /// `None` for no points.
-    fn new(points: &[Point2]) -> Option<Self> {
-        let last = points.last()?;
-        let mut lanes = Lanes { x_m: [last.x_m; LANES], y_m: [last.y_m; LANES] };
-        let (mut low, mut high) = (*last, *last);
-        for ((p, x), y) in points.iter().zip(&mut lanes.x_m).zip(&mut lanes.y_m) {
-            (*x, *y) = (p.x_m, p.y_m);
-            low = Point2::new(low.x_m.min(p.x_m), low.y_m.min(p.y_m));
-            high = Point2::new(high.x_m.max(p.x_m), high.y_m.max(p.y_m));
-        }
-        let centre = Point2::new(0.5 * (low.x_m + high.x_m), 0.5 * (low.y_m + high.y_m));
-        let radius_m = lanes.points().map(|p| p.distance_m(centre)).fold(0.0, f64::max);
-        Some(Self { lanes, centre, radius_m })
-    }
+/// Discs around the blocks, one array for each coordinate.
+#[derive(Clone, Debug, Default)]
+struct Discs {
+    x_m: Vec<f64>,
+    y_m: Vec<f64>,
+    radius_m: Vec<f64>,
 }
 
 /// Points with their blocks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Cloud {
     points: Vec<Point2>,
-    blocks: Vec<Block>,
+    /// Of neighbours. The last block of a scan repeats its last point.
+    blocks: Vec<Lanes>,
+    /// Around each of them.
+    discs: Discs,
 }
 
 impl Cloud {
@@ -69,15 +51,39 @@ impl Cloud {
         self.points.clear();
         self.points.extend(points);
         self.blocks.clear();
-        self.blocks.extend(self.points.chunks(LANES).filter_map(Block::new));
+        let Discs { x_m, y_m, radius_m } = &mut self.discs;
+        for part in [&mut *x_m, y_m, radius_m] {
+            part.clear();
+        }
+        for points in self.points.chunks(LANES) {
+            let Some(last) = points.last() else { continue };
+            let mut lanes = Lanes { x_m: [last.x_m; LANES], y_m: [last.y_m; LANES] };
+            let (mut low, mut high) = (*last, *last);
+            for ((p, x), y) in points.iter().zip(&mut lanes.x_m).zip(&mut lanes.y_m) {
+                (*x, *y) = (p.x_m, p.y_m);
+                low = Point2::new(low.x_m.min(p.x_m), low.y_m.min(p.y_m));
+                high = Point2::new(high.x_m.max(p.x_m), high.y_m.max(p.y_m));
+            }
+            let centre = Point2::new(0.5 * (low.x_m + high.x_m), 0.5 * (low.y_m + high.y_m));
+            x_m.push(centre.x_m);
+            y_m.push(centre.y_m);
+            radius_m.push(lanes.points().map(|p| p.distance_m(centre)).fold(0.0, f64::max));
+            self.blocks.push(lanes);
+        }
     }
 
     pub fn points(&self) -> &[Point2] {
         &self.points
     }
 
-    pub fn blocks(&self) -> &[Block] {
+    pub fn blocks(&self) -> &[Lanes] {
         &self.blocks
+    }
+
+    /// For each block the centre and the radius of a disc around it.
+    pub fn discs(&self) -> impl Iterator<Item = (Point2, f64)> + '_ {
+        let Discs { x_m, y_m, radius_m } = &self.discs;
+        x_m.iter().zip(y_m).zip(radius_m).map(|((x, y), r)| (Point2::new(*x, *y), *r))
     }
 }
 
@@ -110,23 +116,12 @@ mod tests {
             let mut cloud = Cloud::default();
             cloud.replace([Point2::new(50.0, 0.0)].into_iter());
             cloud.replace(points.iter().copied());
-            let held: Vec<Point2> = cloud.blocks().iter().flat_map(|b| b.lanes.points()).collect();
+            let held: Vec<Point2> = cloud.blocks().iter().flat_map(Lanes::points).collect();
             prop_assert_eq!(held.get(..points.len()).unwrap(), points.as_slice());
             prop_assert!(held.iter().skip(points.len()).all(|p| Some(p) == points.last()));
-            for block in cloud.blocks() {
-                prop_assert!(block.lanes.points().all(|p| p.distance_m(block.centre) <= block.radius_m));
-            }
-        }
-
-        #[test]
-        fn lanes_are_seen_as_points_are(x in -9.0..9.0f64, y in -9.0..9.0f64, yaw in -3.0..3.0f64) {
-            let mut cloud = Cloud::default();
-            cloud.replace((0..8).map(|i| Point2::new(x + f64::from(i), y * f64::from(i))));
-            let pose = Pose2::new(y, x, yaw);
-            let seen = Seen::new(&cloud, pose);
-            let lanes = cloud.blocks()[0].lanes.seen_from(&seen.base_from_points);
-            for (got, p) in lanes.points().zip(cloud.points()) {
-                prop_assert!(got.distance_m(pose.apply(*p)) < 1e-12);
+            prop_assert_eq!(cloud.discs().count(), cloud.blocks().len());
+            for (block, (centre, radius_m)) in cloud.blocks().iter().zip(cloud.discs()) {
+                prop_assert!(block.points().all(|p| p.distance_m(centre) <= radius_m));
             }
         }
     }

@@ -180,11 +180,8 @@ impl Bench<'_> {
         let Some(points) = self.known.points_at(command.stamp) else {
             return Reading::invalid(rule, f64::NAN, keep.margin_m);
         };
-        let tail: Vec<_> = command
-            .braking_tail
-            .iter()
-            .map(|p| MotionPoint { t_s: p.t_s, pose: p.pose, twist: p.twist })
-            .collect();
+        let tail: Vec<_> =
+            command.braking_tail.iter().map(|p| MotionPoint::new(p.t_s, p.pose, p.twist)).collect();
         clearance::from_points(rule, &tail, &self.robot.footprint, &points, keep)
     }
 

@@ -26,8 +26,20 @@ pub(crate) struct MotionPoint {
     pub t_s: f64,
     /// `base_from_future_base`.
     pub pose: Pose2,
+    /// The same.
+    pub base_from_future: Rigid,
     /// Velocity there.
     pub twist: Twist2,
+}
+
+impl MotionPoint {
+    /// At rest where the motion begins.
+    pub const START: Self =
+        Self { t_s: 0.0, pose: Pose2::IDENTITY, base_from_future: Rigid::IDENTITY, twist: Twist2::ZERO };
+
+    pub fn new(t_s: f64, pose: Pose2, twist: Twist2) -> Self {
+        Self { t_s, pose, base_from_future: Rigid::new(pose), twist }
+    }
 }
 
 /// A velocity that is aimed at for a time.
@@ -40,8 +52,7 @@ pub(crate) struct Phase {
 /// The motion from `start` through `phases` and then down to standstill, begun at the identity pose, with the last pose
 /// included. `None` when it does not end, or a number is not finite.
 pub(crate) fn reckon(start: Twist2, phases: &[Phase], limits: &DriveLimits) -> Option<Vec<MotionPoint>> {
-    let mut at = MotionPoint { t_s: 0.0, pose: Pose2::IDENTITY, twist: start };
-    let mut start_from_base = Rigid::new(at.pose);
+    let mut at = MotionPoint { twist: start, ..MotionPoint::START };
     let mut motion = Vec::with_capacity(POSES);
     motion.push(at);
     let mut phases = phases.iter();
@@ -66,13 +77,13 @@ pub(crate) fn reckon(start: Twist2, phases: &[Phase], limits: &DriveLimits) -> O
         left_s -= dt_s;
         let next = towards(at.twist, target, limits, dt_s);
         let mean = Twist2::new(0.5 * (at.twist.v_mps + next.v_mps), 0.5 * (at.twist.w_radps + next.w_radps));
-        start_from_base = start_from_base.then(&Rigid::arc(mean, dt_s));
+        let base_from_future = at.base_from_future.then(&Rigid::arc(mean, dt_s));
         let pose = Pose2 {
-            x_m: start_from_base.x_m,
-            y_m: start_from_base.y_m,
+            x_m: base_from_future.x_m,
+            y_m: base_from_future.y_m,
             yaw_rad: wrap_angle(at.pose.yaw_rad + mean.w_radps * dt_s),
         };
-        at = MotionPoint { t_s: at.t_s + dt_s, pose, twist: next };
+        at = MotionPoint { t_s: at.t_s + dt_s, pose, base_from_future, twist: next };
         moved_m += mean.v_mps.abs() * dt_s;
         turned_rad += mean.w_radps.abs() * dt_s;
         if moved_m >= KEEP_M || turned_rad >= KEEP_RAD {

@@ -10,6 +10,7 @@
 use crate::clearance::{FAR_M, UNCHANGED_M};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::{MotionPoint, is_zero};
+use crate::rigid::Rigid;
 use crate::tracks::TrackRules;
 use outrider_foundation::data::{Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2};
@@ -39,6 +40,8 @@ pub(crate) fn judge(
     // The last pose is taken at rest, but until then the robot moves.
     let moving = || motion.iter().skip(1).filter(|m| m.t_s <= config.horizon_s);
     let last_s = moving().map(|m| m.t_s).fold(0.0, f64::max);
+    let creeps = motion.iter().all(|m| m.twist.v_mps.abs() <= CREEP_MPS);
+    let gain_m = if creeps { -UNCHANGED_M } else { UNCHANGED_M };
     for track in tracks.iter().filter(|t| matches!(t.state, TrackState::Confirmed | TrackState::Coasting)) {
         let reach = Reach::new(track, rules);
         // Most are too far away to look closer.
@@ -47,16 +50,14 @@ pub(crate) fn judge(
         if beyond_m >= worst.robustness {
             continue;
         }
-        let at_rest_m = |t_s| reach.distance_m(t_s, Pose2::IDENTITY, footprint, f64::INFINITY);
-        let creeps = motion.iter().all(|m| m.twist.v_mps.abs() <= CREEP_MPS);
-        let gain_m = if creeps { -UNCHANGED_M } else { UNCHANGED_M };
-        let may_leave = at_rest_m(rules.reaction_s) <= 0.0 && reach.stands(footprint, rules.reaction_s);
+        let at_rest_m = |t_s| reach.distance_m(t_s, &Rigid::IDENTITY, footprint, f64::INFINITY);
+        let may_leave = || at_rest_m(rules.reaction_s) <= 0.0 && reach.stands(footprint, rules.reaction_s);
         for at in moving() {
-            let moving_m = reach.distance_m(at.t_s, at.pose, footprint, worst.robustness);
+            let moving_m = reach.distance_m(at.t_s, &at.base_from_future, footprint, worst.robustness);
             if moving_m >= worst.robustness {
                 continue;
             }
-            let required_m = if may_leave { (at_rest_m(at.t_s) + gain_m).min(0.0) } else { 0.0 };
+            let required_m = if may_leave() { (at_rest_m(at.t_s) + gain_m).min(0.0) } else { 0.0 };
             let reading = Reading::new(Rule::Reach, moving_m - required_m, moving_m, required_m);
             if !reading.robustness.is_finite() {
                 return reading.part(Part::Track(track.id));
@@ -120,16 +121,17 @@ impl Reach {
 
     /// From the outline at a pose, no more than the true distance; or any number from `enough_m` up when it is at least
     /// that far.
-    fn distance_m(&self, t_s: f64, pose: Pose2, footprint: &Footprint, enough_m: f64) -> f64 {
+    fn distance_m(&self, t_s: f64, start_from_base: &Rigid, footprint: &Footprint, enough_m: f64) -> f64 {
         let discs = [self.cone(t_s), self.ball(t_s)];
+        let place = Point2::new(start_from_base.x_m, start_from_base.y_m);
         let rough_m = |(centre, radius_m): &(Point2, f64)| {
-            centre.distance_m(pose.position()) - footprint.circumscribed_m() - radius_m
+            centre.distance_m(place) - footprint.circumscribed_m() - radius_m
         };
         let rough_m = discs.iter().map(rough_m).fold(f64::NEG_INFINITY, f64::max);
         if rough_m >= enough_m {
             return rough_m;
         }
-        let base_from_start = pose.inverse();
+        let base_from_start = start_from_base.inverse();
         let distance_m = |(centre, radius_m): &(Point2, f64)| {
             footprint.signed_distance_m(base_from_start.apply(*centre)) - radius_m
         };

@@ -6,7 +6,7 @@ use outrider_foundation::{Point2, Pose2, Twist2};
 const STRAIGHT_RAD: f64 = 1e-4;
 
 /// Named `a_from_b`, it takes coordinates in frame b to frame a, as [`Pose2`] does.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Rigid {
     pub x_m: f64,
     pub y_m: f64,
@@ -15,6 +15,9 @@ pub(crate) struct Rigid {
 }
 
 impl Rigid {
+    /// Changes nothing.
+    pub const IDENTITY: Self = Self { x_m: 0.0, y_m: 0.0, sin: 0.0, cos: 1.0 };
+
     pub fn new(a_from_b: Pose2) -> Self {
         let (sin, cos) = libm::sincos(a_from_b.yaw_rad);
         Self { x_m: a_from_b.x_m, y_m: a_from_b.y_m, sin, cos }

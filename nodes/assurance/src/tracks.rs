@@ -48,16 +48,18 @@ pub(crate) fn judge(
     let mut met = None;
     let bounds = rules.bounds.iter().copied().chain(std::iter::repeat(Bound::default()));
     for (track, bound) in tracks.iter().zip(bounds).filter(|(t, _)| t.state != TrackState::Tentative) {
+        let disc = Disc::new(track, bound, rules.config);
         // The first pose is where the robot is; a robot at rest has no other.
         for at in motion.iter().skip(1) {
-            let (centre, radius_m) = disc_at(track, rules.age_s + at.t_s, bound, rules.config);
+            let (centre, radius_m) = disc.at(rules.age_s + at.t_s);
             let centre = rules.base_from_tracks.apply(centre);
             // Most are too far away to look closer.
             let beyond_m = centre.distance_m(at.pose.position()) - footprint.circumscribed_m() - radius_m;
             if beyond_m - margin_m >= worst.robustness {
                 continue;
             }
-            let moving_m = footprint.signed_distance_m(at.pose.inverse().apply(centre)) - radius_m;
+            let there = at.base_from_future.inverse().apply(centre);
+            let moving_m = footprint.signed_distance_m(there) - radius_m;
             let resting_m = footprint.signed_distance_m(centre) - radius_m;
             let required_m = margin_m.min(resting_m - UNCHANGED_M);
             let reading = Reading::new(Rule::Tracks, moving_m - required_m, moving_m, required_m);
@@ -73,19 +75,33 @@ pub(crate) fn judge(
     (worst, met)
 }
 
-/// Where an object is expected `t_s` after the stamp of its track: centre and radius, uncertainty included. That is what is
-/// stated or what predictions have been wrong by, the greater. Beyond the caps it is left to the scan, and to the
-/// properties that slow the robot down (`prediction_bound`, `detector_nis`).
-fn disc_at(track: &Track, t_s: f64, bound: Bound, config: &crate::config::Tracks) -> (Point2, f64) {
-    if track.state == TrackState::Reachable {
-        let growth_m = config.unseen_growth_mps * t_s.max(0.0);
-        return (track.position, track.radius_m + track.reachable_m + growth_m);
+/// Where an object is expected.
+struct Disc<'a> {
+    track: &'a Track,
+    bound: Bound,
+    config: &'a crate::config::Tracks,
+    now_sigma_m: f64,
+}
+
+impl<'a> Disc<'a> {
+    fn new(track: &'a Track, bound: Bound, config: &'a crate::config::Tracks) -> Self {
+        let [xx, xy, _, _, _, yy, ..] = track.covariance;
+        Self { track, bound, config, now_sigma_m: worst_axis_sigma(xx, xy, yy) }
     }
-    let [xx, xy, _, _, _, yy, ..] = track.covariance;
-    let now_sigma_m = worst_axis_sigma(xx, xy, yy);
-    let (centre, sigma_m) = predicted(track, t_s, now_sigma_m);
-    let stated_m = config.sigma_gain * sigma_m.min(config.sigma_cap_m);
-    (centre, track.radius_m + stated_m.max(bound.at_m(t_s).min(config.conformal.cap_m)))
+
+    /// `t_s` after the stamp of the track: centre and radius, uncertainty included. That is what is stated or what
+    /// predictions have been wrong by, the greater. Beyond the caps it is left to the scan, and to the properties that slow
+    /// the robot down (`prediction_bound`, `detector_nis`).
+    fn at(&self, t_s: f64) -> (Point2, f64) {
+        let Self { track, bound, config, now_sigma_m } = self;
+        if track.state == TrackState::Reachable {
+            let growth_m = config.unseen_growth_mps * t_s.max(0.0);
+            return (track.position, track.radius_m + track.reachable_m + growth_m);
+        }
+        let (centre, sigma_m) = predicted(track, t_s, *now_sigma_m);
+        let stated_m = config.sigma_gain * sigma_m.min(config.sigma_cap_m);
+        (centre, track.radius_m + stated_m.max(bound.at_m(t_s).min(config.conformal.cap_m)))
+    }
 }
 
 /// The predicted centre and its standard deviation, interpolated; beyond the prediction at constant velocity.
@@ -97,18 +113,17 @@ pub(crate) fn predicted(track: &Track, t_s: f64, now_sigma_m: f64) -> (Point2, f
     if step_s.is_nan() || step_s <= 0.0 || t_s <= 0.0 {
         return (go_on(track.position, t_s), now_sigma_m);
     }
-    let steps = (t_s / step_s).floor();
-    // The first prediction lies one step ahead; index −1 is the track itself.
-    let sample = |index: f64| {
-        if index < 1.0 {
-            return Some((track.position, now_sigma_m));
-        }
-        let i = index as usize - 1;
-        Some((*track.prediction.get(i)?, *track.prediction_sigma_m.get(i)?))
+    let ahead = t_s / step_s;
+    // Rounded down.
+    let steps = ahead as usize;
+    // The first prediction lies one step ahead; before it there is the track itself.
+    let sample = |index: usize| match index.checked_sub(1) {
+        None => Some((track.position, now_sigma_m)),
+        Some(i) => Some((*track.prediction.get(i)?, *track.prediction_sigma_m.get(i)?)),
     };
-    match (sample(steps), sample(steps + 1.0)) {
+    match (sample(steps), sample(steps.saturating_add(1))) {
         (Some((a, sa)), Some((b, sb))) => {
-            let share = t_s / step_s - steps;
+            let share = ahead - steps as f64;
             let mix = |p: f64, q: f64| p + share * (q - p);
             (Point2::new(mix(a.x_m, b.x_m), mix(a.y_m, b.y_m)), mix(sa, sb))
         }
@@ -139,7 +154,7 @@ mod tests {
         let track = Track { radius_m: 0.25, covariance: [1e-6; 16], ..Track::default() };
         let radius_m = |second_m: f64, t_s| {
             let bound = Bound { half_second_m: 0.5 * second_m, second_m };
-            disc_at(&track, t_s, bound, &config).1
+            Disc::new(&track, bound, &config).at(t_s).1
         };
         assert!((radius_m(0.0, 1.0) - 0.25).abs() < 0.01, "next to nothing is stated");
         assert!((radius_m(0.3, 1.0) - 0.55).abs() < 1e-9 && (radius_m(0.6, 1.0) - 0.85).abs() < 1e-9);
@@ -150,7 +165,7 @@ mod tests {
             covariance: std::array::from_fn(|i| if i % 5 == 0 { 0.04 } else { 0.0 }),
             ..track.clone()
         };
-        let stated_m = disc_at(&doubtful, 0.0, Bound::default(), &config).1;
+        let stated_m = Disc::new(&doubtful, Bound::default(), &config).at(0.0).1;
         assert!((stated_m - 0.65).abs() < 1e-9, "who states more is kept clear of more: {stated_m}");
     }
 

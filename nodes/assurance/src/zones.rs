@@ -3,7 +3,7 @@
 
 use crate::AssuranceError;
 use garde::Validate;
-use outrider_foundation::geometry::segment_distance_sq;
+use outrider_foundation::geometry::{segment_distance_sq, sides};
 use outrider_foundation::validate::within;
 use outrider_foundation::{Footprint, Point2, Pose2};
 use serde::{Deserialize, Serialize};
@@ -244,10 +244,6 @@ fn clip(polygon: &[Point2], window: &[Point2]) -> Vec<Point2> {
         left = kept;
     }
     left
-}
-
-pub(crate) fn sides(corners: &[Point2]) -> impl Iterator<Item = (Point2, Point2)> + '_ {
-    corners.iter().copied().zip(corners.iter().copied().cycle().skip(1))
 }
 
 fn area_m2(corners: &[Point2]) -> f64 {

@@ -171,7 +171,7 @@ impl Footprint {
         }
         let mut inscribed_m = f64::INFINITY;
         let mut circumscribed_m: f64 = 0.0;
-        for (i, (a, b)) in edges(&corners).enumerate() {
+        for (i, (a, b)) in sides(&corners).enumerate() {
             let distance_m = edge_offset_m(a, b, Point2::default());
             let next = corners.iter().cycle().nth(i + 2).copied().unwrap_or(b);
             if distance_m <= 0.0 || edge_offset_m(a, b, next) <= 0.0 {
@@ -215,17 +215,20 @@ impl Footprint {
     /// Signed distance from a point in the base frame to the outline: negative inside.
     pub fn signed_distance_m(&self, p: Point2) -> f64 {
         // Roots only where they are needed: for almost every point it is one.
-        if edges(&self.corners).all(|(a, b)| left_of(a, b, p) >= 0.0) {
-            return -edges(&self.corners).map(|(a, b)| edge_offset_m(a, b, p)).fold(f64::INFINITY, f64::min);
+        if sides(&self.corners).all(|(a, b)| left_of(a, b, p) >= 0.0) {
+            return -sides(&self.corners).map(|(a, b)| edge_offset_m(a, b, p)).fold(f64::INFINITY, f64::min);
         }
-        let squares = edges(&self.corners).map(|(a, b)| segment_distance_sq(a, b, p));
+        let squares = sides(&self.corners).map(|(a, b)| segment_distance_sq(a, b, p));
         // What is no number stays none, for whoever judges the distance.
         squares.fold(f64::INFINITY, |least, sq| if sq < least || sq.is_nan() { sq } else { least }).sqrt()
     }
 }
 
-fn edges(corners: &[Point2]) -> impl Iterator<Item = (Point2, Point2)> + '_ {
-    corners.iter().copied().zip(corners.iter().copied().cycle().skip(1))
+/// The sides of a closed polygon, each from a corner to the next.
+pub fn sides(corners: &[Point2]) -> impl Iterator<Item = (Point2, Point2)> + '_ {
+    // Not `cycle`: this is where everybody's distances are reckoned, and it takes twice the time.
+    let last = corners.last().copied().zip(corners.first().copied());
+    corners.array_windows::<2>().map(|[a, b]| (*a, *b)).chain(last)
 }
 
 /// Distance of `p` to the left of the line from `a` to `b`, times their distance.

@@ -179,8 +179,12 @@ fn step<N: Node>(node: &mut N, now: Now, inputs: Vec<N::Input>, times: &mut Time
 
 fn main() {
     println!("{BEAMS} beams, {TRACKS} tracks, {TAIL} poses");
-    drive("hall", hall_m);
-    drive("corridor", corridor_m);
+    let only = std::env::args().nth(1).filter(|name| !name.starts_with('-'));
+    for (place, range_m) in [("hall", hall_m as fn(f64) -> f64), ("corridor", corridor_m)] {
+        if only.as_deref().is_none_or(|only| only == place) {
+            drive(place, range_m);
+        }
+    }
 }
 
 /// An even cycle without a scan.
@@ -197,7 +201,7 @@ fn drive(place: &str, range_m: fn(f64) -> f64) {
     let mut now = Now { mono: Instant::from_nanos(1_000_000_000), ros: Stamp::from_nanos(5_000_000_000) };
     let mut pose = Pose2::new(-3.0, 2.0, 0.0);
     let (mut to_gate, mut to_assurance, mut driven) = (vec![], vec![], Twist2::ZERO);
-    let [mut of_gate, mut of_command, mut of_all, mut of_scan, mut of_others, mut unused] =
+    let [mut of_gate, mut of_permit, mut of_command, mut of_all, mut of_scan, mut of_others, mut unused] =
         std::array::from_fn(|_| Times::default());
     let (mut forwarded, mut nominal) = (0_u64, 0_u64);
     for cycle in 0..CYCLES {
@@ -214,6 +218,7 @@ fn drive(place: &str, range_m: fn(f64) -> f64) {
             to_gate.push(ToGate::Operator(request));
         }
         let mut times = Times::default();
+        let permits = to_gate.iter().any(|input| matches!(input, ToGate::Permit(_)));
         for output in step(&mut gate, now, std::mem::take(&mut to_gate), &mut times) {
             match output {
                 OfGate::Challenge(challenge) => to_assurance.push(ToAssurance::Challenge(challenge)),
@@ -225,7 +230,7 @@ fn drive(place: &str, range_m: fn(f64) -> f64) {
                 OfGate::Velocity(_) | OfGate::Reply(_) => {}
             }
         }
-        into(times, &mut of_gate);
+        into(times, if permits { &mut of_permit } else { &mut of_gate });
         let odometry =
             Odometry { stamp: now.ros, odom_from_base: pose, twist: driven, ..Odometry::default() };
         let mut times = Times::default();
@@ -271,7 +276,9 @@ fn drive(place: &str, range_m: fn(f64) -> f64) {
     }
     println!("\n{place}: {nominal} states in NOMINAL, {forwarded} periods with a command in force");
     println!("| step | times | p50, µs | p99, µs | greatest, µs |\n|---|---|---|---|---|");
-    of_gate.print("gate, a period");
+    Times([of_gate.0.as_slice(), &of_permit.0].concat()).print("gate, all periods");
+    of_gate.print("gate, a period without a command");
+    of_permit.print("gate, a period with a command and its permit");
     of_command.print("assurance, a command judged and permitted");
     of_all.print("assurance, the same with odometry, and all properties due");
     of_scan.print("assurance, a scan taken");
