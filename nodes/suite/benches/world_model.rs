@@ -216,7 +216,7 @@ fn whole(robot: &Robot) -> Row {
     let mut out = Outbox::new(64);
     for cycle in 0..CYCLES {
         let at = stamp(cycle);
-        let mono = Instant::from_nanos(at.nanos() as u64);
+        let mono = Instant::from_nanos(at.nanos());
         let now = Now { mono, ros: at };
         let (s, c) = libm::sincos(0.05 * cycle as f64 * 0.1);
         let pose = Pose2::new(1.5 * c, 1.5 * s, 0.0);
