@@ -122,7 +122,7 @@ impl Associator {
         self.pairs.clear();
         for (track, object) in objects.iter().enumerate().take(TRACK_LIMIT) {
             let foreseen = object.filter.position();
-            let known = object.existence * object.detection_probability(config);
+            let known = object.existence * object.reported(config);
             for (detection, seen) in seen.iter().enumerate().take(DETECTION_LIMIT) {
                 let innovation = super::imm::innovation_of(&foreseen, &seen.measurement);
                 let Some(innovation) = innovation.filter(|i| i.distance_sq <= config.gate_chi2) else {

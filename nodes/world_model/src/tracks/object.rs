@@ -91,6 +91,12 @@ impl Object {
         if self.hidden { p.min(config.hidden_detection_probability) } else { p }
     }
 
+    /// The same for a detection that is there: who is lost may come out anywhere within reach, whatever hides the middle of it.
+    pub fn reported(&self, config: &TracksConfig) -> f64 {
+        let lost = self.state == TrackState::Reachable;
+        if lost { config.detection_probability } else { self.detection_probability(config) }
+    }
+
     /// The same where it speaks against the object that it was not reported: what the scan shows is there is only overlooked.
     fn expected(&self, config: &TracksConfig) -> f64 {
         let p = self.detection_probability(config);
