@@ -236,8 +236,11 @@ mod tests {
     #[test]
     fn scores_by_hand() {
         let mut rng = Rng::new(1, 1, 1);
-        let mut at =
-            |number, x_m| Walker { position: Point2::new(x_m, 0.0), ..Walker::person(number, &mut rng) };
+        let mut at = |number, x_m| {
+            let mut walker = Walker::person(number, &mut rng);
+            walker.position = Point2::new(x_m, 0.0);
+            walker
+        };
         let truth = [at(1, 0.0), at(2, 5.0)];
         let mut scorer = Scorer::default();
         scorer.begin();
