@@ -6,7 +6,7 @@ RUNS ?= runs
 FUZZ_S ?= 60
 BENCH_OUT ?= /tmp
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps bench-bags bench-hand-over seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps bench-world-model bench-bags bench-hand-over seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ bench-stl: setup ## Measured: one update of a temporal-logic monitor, against r2
 
 bench-steps: setup ## Measured: a step of assurance and of the gate
 	@. .ros/env.sh && cargo bench --locked -p outrider_suite --bench steps
+
+bench-world-model: setup ## Measured: the world model, part by part, beside what it may cost
+	@. .ros/env.sh && cargo bench --locked -p outrider_suite --bench world_model
 
 bench-bags: setup ## Measured: messages of 1 KB through the bag writer and through PyPI's mcap and rosbags, in turn; to BENCH_OUT
 	@. .ros/env.sh && python bags/benches/peers.py --out $(BENCH_OUT)

@@ -14,8 +14,10 @@ pub struct Beam {
     pub origin: Point2,
     /// Where it was free to.
     pub end: Point2,
-    /// Whether something stands at `end`.
+    /// Whether something stands at `end` that is no tracked object.
     pub marks: bool,
+    /// Whether something stands at `end` at all.
+    pub hits: bool,
 }
 
 /// A disc whose hits belong to a tracked object.
@@ -112,12 +114,15 @@ fn measure(range_m: f32, scan: &Scan, reach: Reach) -> Option<(f64, bool)> {
 pub fn beams(scan: &Scan, sweep: Sweep, body: Body<'_>, reach: Reach, tracked: &[Disc], out: &mut Vec<Beam>) {
     out.clear();
     let count = scan.ranges_m.len();
-    let turn_rad = wrap_angle(sweep.last.yaw_rad - sweep.first.yaw_rad);
     let per_beam = 1.0 / count.saturating_sub(1).max(1) as f64;
+    let (base, lidar) = Turns::of(scan, &sweep, body.base_from_lidar, per_beam);
     // Beyond this range from the lidar a hit cannot be the body.
     let lidar_m = body.base_from_lidar.position().distance_m(Point2::default());
     let body_m = lidar_m + body.footprint.circumscribed_m() + body.margin_m;
-    for (i, range_m) in scan.ranges_m.iter().take(BEAM_LIMIT).enumerate() {
+    let mount = body.base_from_lidar.position();
+    for (((i, range_m), (bs, bc)), (s, c)) in
+        scan.ranges_m.iter().take(BEAM_LIMIT).enumerate().zip(base).zip(lidar)
+    {
         let Some((length_m, hit)) = measure(*range_m, scan, reach) else {
             continue;
         };
@@ -130,17 +135,56 @@ pub fn beams(scan: &Scan, sweep: Sweep, body: Body<'_>, reach: Reach, tracked: &
             continue;
         }
         let fraction = i as f64 * per_beam;
-        let yaw_rad = sweep.first.yaw_rad + fraction * turn_rad;
-        let frame_from_base = Pose2::new(
-            sweep.first.x_m + fraction * (sweep.last.x_m - sweep.first.x_m),
-            sweep.first.y_m + fraction * (sweep.last.y_m - sweep.first.y_m),
-            yaw_rad,
+        let base_x_m = sweep.first.x_m + fraction * (sweep.last.x_m - sweep.first.x_m);
+        let base_y_m = sweep.first.y_m + fraction * (sweep.last.y_m - sweep.first.y_m);
+        let origin = Point2::new(
+            base_x_m + bc * mount.x_m - bs * mount.y_m,
+            base_y_m + bs * mount.x_m + bc * mount.y_m,
         );
-        let origin = frame_from_base.apply(body.base_from_lidar.position());
-        let (s, c) = libm::sincos(yaw_rad + body.base_from_lidar.yaw_rad + scan.angle_rad(i));
         let end = Point2::new(origin.x_m + length_m * c, origin.y_m + length_m * s);
         let of_track = hit && tracked.iter().any(|disc| within(end, *disc));
-        out.push(Beam { origin, end, marks: hit && !of_track });
+        out.push(Beam { origin, end, marks: hit && !of_track, hits: hit });
+    }
+}
+
+/// Sine and cosine of angles in equal steps, by turning on from the last one; computed anew every so often, so that the error
+/// stays below 1e-14.
+struct Turns {
+    first_rad: f64,
+    step_rad: f64,
+    step: (f64, f64),
+    now: (f64, f64),
+    index: usize,
+}
+
+/// Computed anew after so many.
+const TURNS_ANEW: usize = 64;
+
+impl Turns {
+    fn new(first_rad: f64, step_rad: f64) -> Self {
+        Self { first_rad, step_rad, step: libm::sincos(step_rad), now: (0.0, 1.0), index: 0 }
+    }
+
+    /// Of the base and of the beams, in the grid's frame.
+    fn of(scan: &Scan, sweep: &Sweep, base_from_lidar: Pose2, per_beam: f64) -> (Self, Self) {
+        let turn_rad = wrap_angle(sweep.last.yaw_rad - sweep.first.yaw_rad) * per_beam;
+        let beam_rad = sweep.first.yaw_rad + base_from_lidar.yaw_rad + scan.angle_min_rad;
+        (Self::new(sweep.first.yaw_rad, turn_rad), Self::new(beam_rad, turn_rad + scan.angle_increment_rad))
+    }
+}
+
+impl Iterator for Turns {
+    type Item = (f64, f64);
+
+    fn next(&mut self) -> Option<(f64, f64)> {
+        if self.index.is_multiple_of(TURNS_ANEW) {
+            self.now = libm::sincos(self.first_rad + self.index as f64 * self.step_rad);
+        } else {
+            let ((s, c), (ds, dc)) = (self.now, self.step);
+            self.now = (s * dc + c * ds, c * dc - s * ds);
+        }
+        self.index += 1;
+        Some(self.now)
     }
 }
 
@@ -261,6 +305,16 @@ mod tests {
         let out = run(&s, Sweep { first: Pose2::IDENTITY, last: moved }, &[]);
         let x: Vec<f64> = out.iter().map(|b| b.origin.x_m).collect();
         assert!((x[1] - 0.15).abs() < 1e-12 && (x[2] - 0.2).abs() < 1e-12, "{x:?}");
+    }
+
+    #[test]
+    fn turning_on_is_as_good_as_computing_anew() {
+        for (first_rad, step_rad) in [(-3.1, 0.0087), (1.0, -0.3), (0.0, 0.0)] {
+            for (i, (s, c)) in Turns::new(first_rad, step_rad).take(2000).enumerate() {
+                let (es, ec) = libm::sincos(first_rad + i as f64 * step_rad);
+                assert!((s - es).abs() < 1e-12 && (c - ec).abs() < 1e-12, "{i}");
+            }
+        }
     }
 
     #[test]

@@ -2,13 +2,12 @@
 
 use crate::error::WorldModelError;
 use crate::inflation::RADIUS_LIMIT_CELLS;
+use crate::tracks::TracksConfig;
 use garde::Validate;
 use outrider_foundation::Robot;
 use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 
-/// The most predicted positions of one track.
-pub const PREDICTION_LIMIT: usize = 64;
 /// Log-odds are kept in a signed byte in units of one over this.
 pub const LOG_ODDS_SCALE: f64 = 32.0;
 
@@ -350,57 +349,6 @@ pub struct MapConfig {
     pub merge_margin_m: f64,
 }
 
-/// Moving objects.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
-#[serde(deny_unknown_fields)]
-pub struct TracksConfig {
-    /// Greatest squared Mahalanobis distance of a detection that may belong to a track; 9.21 is 99 % of χ² with 2 degrees.
-    #[garde(custom(within(1.0, 50.0)))]
-    pub gate_chi2: f64,
-    /// Power spectral density of the objects' acceleration, in m²/s³.
-    #[garde(custom(within(1e-3, 100.0)))]
-    pub acceleration_psd_m2ps3: f64,
-    /// Standard deviation added to every detection, in m.
-    #[garde(custom(within(1e-3, 5.0)))]
-    pub detection_sigma_floor_m: f64,
-    /// No object is faster, in m/s.
-    #[garde(custom(within(0.1, 50.0)))]
-    pub speed_max_mps: f64,
-    /// Detections less probable than this start no track.
-    #[garde(custom(within(0.0, 1.0)))]
-    pub birth_existence_min: f64,
-    /// Detections until a track is confirmed.
-    #[garde(range(min = 1, max = 100))]
-    pub confirm_hits: u32,
-    /// Without a detection for this long an unconfirmed track is deleted, in s.
-    #[garde(custom(within(0.01, 60.0)))]
-    pub tentative_ttl_s: f64,
-    /// Without a detection for this long a track is coasting, in s.
-    #[garde(custom(within(0.01, 60.0)))]
-    pub coast_after_s: f64,
-    /// Without a detection for this long only the disc it can have reached is known, in s.
-    #[garde(custom(within(0.01, 60.0)))]
-    pub time_to_live_s: f64,
-    /// Without a detection for this long it is deleted, and counted, in s.
-    #[garde(custom(within(0.01, 600.0)))]
-    pub delete_after_s: f64,
-    /// The disc that a lost object can have reached grows no larger than this, in m.
-    #[garde(custom(within(0.1, 100.0)))]
-    pub reachable_max_m: f64,
-    /// Probability that the detector reports an object that is there.
-    #[garde(custom(within(0.01, 0.99)))]
-    pub detection_probability: f64,
-    /// Weight of a new detection's class against what was believed.
-    #[garde(custom(within(0.01, 1.0)))]
-    pub class_gain: f64,
-    /// How far ahead tracks are predicted, in s.
-    #[garde(custom(within(0.1, 30.0)))]
-    pub prediction_horizon_s: f64,
-    /// Time from one predicted position to the next, in s.
-    #[garde(custom(within(0.01, 5.0)))]
-    pub prediction_step_s: f64,
-}
-
 impl InflationConfig {
     /// The finest grid on which the radius can be told, in m.
     pub fn finest_m(&self) -> f64 {
@@ -419,7 +367,7 @@ impl Config {
             WorldModelError::Config(lines.join("; "))
         })?;
         self.check_grid(robot)?;
-        self.check_tracks()
+        self.tracks.check()
     }
 
     fn check_grid(&self, robot: &Robot) -> Result<(), WorldModelError> {
@@ -446,28 +394,10 @@ impl Config {
         at_least("costmap.log_odds.miss", odds.miss, miss_min, "more than half of max - occupied")?;
         at_least("costmap.log_odds.max", odds.max, odds.occupied, "costmap.log_odds.occupied")
     }
-
-    fn check_tracks(&self) -> Result<(), WorldModelError> {
-        let t = &self.tracks;
-        at_least("tracks.time_to_live_s", t.time_to_live_s, t.coast_after_s, "tracks.coast_after_s")?;
-        at_least("tracks.delete_after_s", t.delete_after_s, t.time_to_live_s, "tracks.time_to_live_s")?;
-        at_least(
-            "tracks.prediction_horizon_s",
-            t.prediction_horizon_s,
-            t.prediction_step_s,
-            "tracks.prediction_step_s",
-        )?;
-        let least_s = t.prediction_horizon_s / PREDICTION_LIMIT as f64;
-        at_least(
-            "tracks.prediction_step_s",
-            t.prediction_step_s,
-            least_s,
-            "1/64 of tracks.prediction_horizon_s",
-        )
-    }
 }
 
-fn at_least(key: &'static str, value: f64, min: f64, what: &str) -> Result<(), WorldModelError> {
+/// A value that must not lie below another one.
+pub(crate) fn at_least(key: &'static str, value: f64, min: f64, what: &str) -> Result<(), WorldModelError> {
     if value >= min {
         Ok(())
     } else {

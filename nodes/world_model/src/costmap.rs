@@ -150,7 +150,7 @@ mod tests {
     }
 
     fn hit(from_x_m: f64, x_m: f64) -> Beam {
-        Beam { origin: Point2::new(from_x_m, 0.01), end: Point2::new(x_m, 0.01), marks: true }
+        Beam { origin: Point2::new(from_x_m, 0.01), end: Point2::new(x_m, 0.01), marks: true, hits: true }
     }
 
     #[test]

@@ -5,15 +5,15 @@
 //!
 //! - `source`: whether a source of data may be relied upon (age, rate, faults).
 //! - `history`, `ego`: where the robot was at a given time, in `odom` and, when localised, in `map`.
-//! - `beams`, `obstacles`: what a scan says about the cells round the robot.
+//! - [`beams`], `obstacles`: what a scan says about the cells round the robot.
 //! - [`distance`], `inflation`: kernels over whole grids.
 //! - `static_map`, `costmap`, `global`: the local rolling grid and the global one.
-//! - `kalman`, `tracker`: moving objects.
+//! - [`tracks`]: moving objects.
 //! - `node`: ties them to the [`Node`](outrider_foundation::Node) trait.
 //!
 //! This crate never knows a clock, ROS, files, or another core.
 
-mod beams;
+pub mod beams;
 mod config;
 mod costmap;
 pub mod distance;
@@ -21,23 +21,23 @@ mod ego;
 mod error;
 mod global;
 mod history;
-mod inflation;
-mod kalman;
+pub mod inflation;
 mod localizer;
 pub mod matching;
 mod node;
-mod obstacles;
+pub mod obstacles;
 mod source;
 mod static_map;
-mod tracker;
+pub mod tracks;
 mod transforms;
 
 pub use config::{
     Config, CostmapConfig, EgoConfig, FilterConfig, InflationConfig, InitialPose, LogOddsConfig, MapConfig,
-    MapSourceConfig, MatchingConfig, OwnMatching, SlipConfig, SourceConfig, SourcesConfig, TracksConfig,
+    MapSourceConfig, MatchingConfig, OwnMatching, SlipConfig, SourceConfig, SourcesConfig,
 };
 pub use ego::{LocalisationCounters, LocalisedBy, Lost, ReckonerCounters};
 pub use error::WorldModelError;
 pub use localizer::{Against, Build, Localizer, ScanReport};
 pub use node::{Input, Output, SCANS_PER_STEP_LIMIT, WorldModelNode};
+pub use tracks::TracksConfig;
 pub use transforms::{FRAME_NAME_LIMIT, TRANSFORM_LIMIT, TransformBuffer};

@@ -10,7 +10,7 @@ use crate::error::WorldModelError;
 use crate::global::GlobalMap;
 use crate::source::SourceMonitor;
 use crate::static_map::StaticMap;
-use crate::tracker::Tracker;
+use crate::tracks::Tracker;
 use crate::transforms::TransformBuffer;
 use outrider_foundation::data::{
     DetectionSet, EgoState, Imu, OccupancyMap, Odometry, Scan, TransformStamped, WorldModel,
@@ -155,7 +155,7 @@ impl WorldModelNode {
                 imu: SourceMonitor::new("/imu", &s.imu),
                 transform: SourceMonitor::new("/tf", &s.transform).allowing_repeats(),
                 map: SourceMonitor::ageless("/map", &s.map).allowing_repeats(),
-                detections: SourceMonitor::new("/detections", &s.detections),
+                detections: SourceMonitor::new("/detections", &s.detections).allowing_disorder(),
             },
             ego: EgoEstimator::new(config.ego.clone(), speed_max_mps),
             transforms: TransformBuffer::new(config.sources.transform.max_age_s),
@@ -186,8 +186,8 @@ impl WorldModelNode {
 
     /// Counters by name, for `/diagnostics`.
     pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
-        let (c, t) = (&self.counters, self.tracker.counters());
-        let mut list: Vec<(&'static str, u64)> = vec![
+        let c = &self.counters;
+        let list: Vec<(&'static str, u64)> = vec![
             ("world_models", self.sequence),
             ("global_grids", self.global_sequence),
             ("scans_integrated", c.scans_integrated),
@@ -202,16 +202,8 @@ impl WorldModelNode {
             ("imu_without_place", c.imu_without_place),
             ("rejected_of_unknown_topic", c.rejected_of_unknown_topic),
         ];
-        list.extend([
-            ("tracks_begun", t.begun),
-            ("tracks_unconfirmed", t.unconfirmed),
-            ("tracks_expired", t.expired),
-            ("tracks_dropped_farthest", t.dropped),
-            ("tracks_reset", t.reset),
-            ("detections_beyond_limit", t.detections_beyond_limit),
-            ("detections_unusable", t.detections_unusable),
-        ]);
-        let mut told: Vec<_> = list.into_iter().map(|(name, count)| (name, count.to_string())).collect();
+        let counts = list.into_iter().map(|(name, count)| (name, count.to_string()));
+        let mut told: Vec<_> = counts.chain(self.tracker.diagnostics()).collect();
         self.diagnose_ego(&mut told);
         told
     }
@@ -328,8 +320,7 @@ impl WorldModelNode {
             };
             odom_from_known.then(known_from_set)
         };
-        self.tracker.observe(set, odom_from_set, at.odom_from_base.position());
-        Ok(())
+        self.tracker.observe(set, odom_from_set, at.odom_from_base.position())
     }
 
     fn take_scan(&mut self, now: Now, received: Instant, scan: &Scan) -> bool {
@@ -365,6 +356,9 @@ impl WorldModelNode {
         let reach = Reach { mark_max_m: grid.mark_max_m, clear_max_m: grid.clear_max_m };
         beams(scan, sweep, body, reach, &self.discs, &mut self.beams);
         self.costmap.integrate(&self.beams, &ego, scan.stamp);
+        let odom_from_frame = ego.odom_from_base.then(ego.pose.inverse());
+        let lidar_from_odom = ego.odom_from_base.then(self.robot.base_from_lidar).inverse();
+        self.tracker.look(scan, &self.beams, odom_from_frame, lidar_from_odom);
         Ok(())
     }
 

@@ -238,7 +238,7 @@ mod tests {
     }
 
     fn beam(x: f64, y: f64, marks: bool) -> Beam {
-        Beam { origin: Point2::new(0.05, 0.05), end: Point2::new(x, y), marks }
+        Beam { origin: Point2::new(0.05, 0.05), end: Point2::new(x, y), marks, hits: marks }
     }
 
     fn at(layer: &ObstacleLayer, x: f64, y: f64) -> Option<bool> {
@@ -348,7 +348,7 @@ mod tests {
         #[test]
         fn no_beam_is_too_wild(x in any::<f64>(), y in any::<f64>(), ox in any::<f64>(), oy in any::<f64>()) {
             let mut layer = layer();
-            layer.integrate(&[Beam { origin: Point2::new(ox, oy), end: Point2::new(x, y), marks: true }, beam(x, y, true)]);
+            layer.integrate(&[Beam { origin: Point2::new(ox, oy), end: Point2::new(x, y), marks: true, hits: true }, beam(x, y, true)]);
             layer.recentre(Point2::new(x, y));
         }
     }

@@ -16,6 +16,7 @@ pub struct SourceMonitor {
     max_age_s: f64,
     future_tolerance: Span,
     repeats_allowed: bool,
+    disorder_allowed: bool,
     newest: Option<(Stamp, Instant)>,
     arrivals: VecDeque<Instant>,
     received: u64,
@@ -32,6 +33,7 @@ impl SourceMonitor {
             max_age_s: config.max_age_s,
             future_tolerance: Span::from_s(config.future_tolerance_s),
             repeats_allowed: false,
+            disorder_allowed: false,
             newest: None,
             arrivals: VecDeque::with_capacity(RATE_WINDOW),
             received: 0,
@@ -49,6 +51,11 @@ impl SourceMonitor {
     /// A stamp equal to the last one is taken too.
     pub fn allowing_repeats(self) -> Self {
         Self { repeats_allowed: true, ..self }
+    }
+
+    /// Stamps may be in any order: whoever takes the data in judges that.
+    pub fn allowing_disorder(self) -> Self {
+        Self { repeats_allowed: true, disorder_allowed: true, ..self }
     }
 
     /// Messages taken so far.
@@ -71,7 +78,7 @@ impl SourceMonitor {
             return Err(format!("stamp lies {:.3} s in the future", ahead.as_s()));
         }
         match self.newest {
-            Some((newest, _)) if stamp < newest => {
+            Some((newest, _)) if stamp < newest && !self.disorder_allowed => {
                 Err(format!("stamp runs backwards by {:.3} s", newest.since(stamp).as_s()))
             }
             Some((newest, _)) if stamp == newest && !self.repeats_allowed => {
@@ -84,7 +91,8 @@ impl SourceMonitor {
     /// Counts a message that was taken.
     pub fn accept(&mut self, stamp: Stamp, received: Instant) {
         self.received = self.received.saturating_add(1);
-        self.newest = Some((stamp, received));
+        let newest = self.newest.map_or(stamp, |(newest, _)| newest.max(stamp));
+        self.newest = Some((newest, received));
         self.fault = None;
         if self.arrivals.len() >= RATE_WINDOW {
             self.arrivals.pop_front();

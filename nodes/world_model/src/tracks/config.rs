@@ -1,0 +1,183 @@
+//! `tracks` of `config/world_model.yaml`.
+
+use crate::config::at_least;
+use crate::error::WorldModelError;
+use garde::Validate;
+use outrider_foundation::validate::within;
+use serde::{Deserialize, Serialize};
+
+/// The most predicted positions of one track.
+pub const PREDICTION_LIMIT: usize = 64;
+/// The most calibrations, and the most points of one.
+pub const CALIBRATION_LIMIT: usize = 64;
+
+/// Moving objects.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct TracksConfig {
+    /// Greatest squared Mahalanobis distance of a detection that may belong to a track; 9.21 is 99 % of χ² with 2 degrees.
+    #[garde(custom(within(1.0, 50.0)))]
+    pub gate_chi2: f64,
+    /// How objects move.
+    #[garde(dive)]
+    pub motion: MotionConfig,
+    /// Standard deviation added to every detection, in m.
+    #[garde(custom(within(1e-3, 5.0)))]
+    pub detection_sigma_floor_m: f64,
+    /// No object is faster, in m/s.
+    #[garde(custom(within(0.1, 50.0)))]
+    pub speed_max_mps: f64,
+    /// No object accelerates more, in m/s²: bounds what a lost one can have reached.
+    #[garde(custom(within(0.1, 50.0)))]
+    pub acceleration_max_mps2: f64,
+    /// Detections less probable than this start no track.
+    #[garde(custom(within(0.0, 1.0)))]
+    pub birth_existence_min: f64,
+    /// Detections until a track is confirmed,
+    #[garde(range(min = 1, max = 100))]
+    pub confirm_hits: u32,
+    /// and the probability that it exists.
+    #[garde(custom(within(0.5, 0.999)))]
+    pub confirm_existence: f64,
+    /// A track less probable than this is deleted, and counted; a confirmed one not before its time to live is over.
+    #[garde(custom(within(1e-6, 0.5)))]
+    pub death_existence: f64,
+    /// Mean time that an object stays where it can be seen, in s.
+    #[garde(custom(within(1.0, 36000.0)))]
+    pub lifetime_s: f64,
+    /// False alarms of the detector on each m² of one picture.
+    #[garde(custom(within(1e-6, 10.0)))]
+    pub clutter_per_m2: f64,
+    /// A set of detections that is older than the newest by no more than this is taken in at its own time, in s.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub late_max_s: f64,
+    /// Pictures that go by without showing an unconfirmed track again delete it after this long, in s.
+    #[garde(custom(within(0.01, 60.0)))]
+    pub tentative_ttl_s: f64,
+    /// Without a detection for this long a track is coasting, in s.
+    #[garde(custom(within(0.01, 60.0)))]
+    pub coast_after_s: f64,
+    /// Without a detection for this long only the disc it can have reached is known, in s.
+    #[garde(custom(within(0.01, 60.0)))]
+    pub time_to_live_s: f64,
+    /// Without a detection for this long it is deleted, and counted, in s.
+    #[garde(custom(within(0.01, 600.0)))]
+    pub delete_after_s: f64,
+    /// The disc that a lost object can have reached grows no larger than this, in m.
+    #[garde(custom(within(0.1, 100.0)))]
+    pub reachable_max_m: f64,
+    /// Probability that the detector reports an object that is there and in view.
+    #[garde(custom(within(0.01, 0.99)))]
+    pub detection_probability: f64,
+    /// And one that the scan shows to be hidden behind something.
+    #[garde(custom(within(0.0, 0.99)))]
+    pub hidden_detection_probability: f64,
+    /// Weight of a new detection's class against what was believed.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub class_gain: f64,
+    /// How far ahead tracks are predicted, in s.
+    #[garde(custom(within(0.1, 30.0)))]
+    pub prediction_horizon_s: f64,
+    /// Time from one predicted position to the next, in s.
+    #[garde(custom(within(0.01, 5.0)))]
+    pub prediction_step_s: f64,
+    /// What the stated probabilities of a model's version are worth; a version that is not named is taken at its word.
+    #[garde(length(max = CALIBRATION_LIMIT), dive)]
+    pub calibrations: Vec<CalibrationConfig>,
+}
+
+/// How objects move.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct MotionConfig {
+    /// Power spectral density of the acceleration while going straight, in m²/s³.
+    #[garde(custom(within(1e-3, 100.0)))]
+    pub acceleration_psd_m2ps3: f64,
+    /// And while turning.
+    #[garde(custom(within(1e-3, 100.0)))]
+    pub turn_acceleration_psd_m2ps3: f64,
+    /// Standard deviation of anybody's turn rate, in rad/s.
+    #[garde(custom(within(1e-3, 10.0)))]
+    pub turn_rate_sigma_radps: f64,
+    /// Growth of the variance of the turn rate while turning, in rad²/s³.
+    #[garde(custom(within(1e-3, 100.0)))]
+    pub turn_rate_psd_rad2ps3: f64,
+    /// Time over which a turn rate is forgotten while not turning, in s.
+    #[garde(custom(within(0.01, 100.0)))]
+    pub turn_forget_s: f64,
+    /// Standard deviation of the velocity of somebody who stands, in m/s.
+    #[garde(custom(within(1e-3, 1.0)))]
+    pub still_speed_mps: f64,
+    /// Time constant of coming to a stand, in s.
+    #[garde(custom(within(0.01, 10.0)))]
+    pub still_settle_s: f64,
+    /// Standard deviation, by axis, of the velocity that somebody who stands sets off with, in m/s.
+    #[garde(custom(within(1e-3, 10.0)))]
+    pub set_off_speed_mps: f64,
+    /// And of the velocity of somebody who is met for the first time and does not stand, in m/s.
+    #[garde(custom(within(1e-3, 10.0)))]
+    pub first_speed_mps: f64,
+    /// Mean time that a way to move lasts, in s: standing, straight, turning.
+    #[garde(inner(custom(within(0.05, 600.0))))]
+    pub dwell_s: [f64; 3],
+    /// Probability of each at first.
+    #[garde(inner(custom(within(0.01, 1.0))))]
+    pub first: [f64; 3],
+}
+
+/// What one version of a model states, and what that is worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct CalibrationConfig {
+    /// Which model.
+    #[garde(length(max = 256))]
+    pub model_id: String,
+    /// Which version.
+    #[garde(length(max = 256))]
+    pub model_version: String,
+    /// Which class; `existence` for the probability that something is there at all.
+    #[garde(length(max = 256))]
+    pub class: String,
+    /// The log-odds stated are divided by this (temperature scaling, Guo 2017); 1 leaves them as they are.
+    #[serde(default)]
+    #[garde(inner(custom(within(0.05, 20.0))))]
+    pub temperature: Option<f64>,
+    /// Or: points [stated, true] of a rising line (isotonic regression, Zadrozny and Elkan 2002).
+    #[serde(default)]
+    #[garde(length(max = CALIBRATION_LIMIT))]
+    pub isotonic: Vec<[f64; 2]>,
+}
+
+impl TracksConfig {
+    /// Checks the values against each other.
+    ///
+    /// # Errors
+    /// Names the key, its value and what is allowed.
+    pub(crate) fn check(&self) -> Result<(), WorldModelError> {
+        at_least("tracks.time_to_live_s", self.time_to_live_s, self.coast_after_s, "tracks.coast_after_s")?;
+        at_least("tracks.delete_after_s", self.delete_after_s, self.time_to_live_s, "tracks.time_to_live_s")?;
+        let (horizon_s, step_s) = (self.prediction_horizon_s, self.prediction_step_s);
+        at_least("tracks.prediction_horizon_s", horizon_s, step_s, "tracks.prediction_step_s")?;
+        let least_s = horizon_s / PREDICTION_LIMIT as f64;
+        at_least("tracks.prediction_step_s", step_s, least_s, "1/64 of tracks.prediction_horizon_s")?;
+        self.calibrations.iter().try_for_each(CalibrationConfig::check)
+    }
+}
+
+impl CalibrationConfig {
+    fn check(&self) -> Result<(), WorldModelError> {
+        let name = format!("tracks.calibrations: {} {} {}", self.model_id, self.model_version, self.class);
+        if self.temperature.is_some() != self.isotonic.is_empty() {
+            return Err(WorldModelError::Config(format!("{name}: either temperature or isotonic is needed")));
+        }
+        let within = |p: &f64| (0.0..=1.0).contains(p);
+        if let Some(bad) = self.isotonic.iter().find(|point| !point.iter().all(within)) {
+            return Err(WorldModelError::Config(format!("{name}: {bad:?} is not within [0, 1]")));
+        }
+        let rises = self.isotonic.windows(2).all(|w| match w {
+            [[a, p], [b, q]] => a < b && p <= q,
+            _ => true,
+        });
+        if rises { Ok(()) } else { Err(WorldModelError::Config(format!("{name}: isotonic does not rise"))) }
+    }
+}

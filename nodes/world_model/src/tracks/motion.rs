@@ -1,0 +1,277 @@
+//! Three ways in which an object moves, over one state: position, velocity, turn rate.
+//!
+//! Nearly constant velocity and coordinated turn with unknown rate after Bar-Shalom, Li and Kirubarajan, "Estimation with
+//! Applications to Tracking and Navigation", 2001, sections 6.2.2 and 11.7.1; near-static is an Ornstein–Uhlenbeck
+//! velocity. All transitions are exact in time but the turn's, whose noise is that of constant velocity.
+
+use super::config::MotionConfig;
+use nalgebra::{Matrix2, SMatrix, SVector, Vector2};
+
+/// Numbers in the state: x, y, vx, vy in m and m/s, turn rate in rad/s.
+pub(crate) const DIMENSIONS: usize = 5;
+/// How many ways to move there are.
+pub(crate) const MODES: usize = 3;
+
+pub(crate) type State = SVector<f64, DIMENSIONS>;
+pub(crate) type Spread = SMatrix<f64, DIMENSIONS, DIMENSIONS>;
+
+/// Turn rates below are straight, in rad/s: the series is exact to the last digit there.
+const STRAIGHT_RADPS: f64 = 1e-4;
+
+/// A way to move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Stands, or sways about where it is.
+    Still,
+    /// Constant velocity.
+    Straight,
+    /// Constant speed and turn rate.
+    Turn,
+}
+
+impl Mode {
+    /// In the order of their probabilities.
+    pub const ALL: [Self; MODES] = [Self::Still, Self::Straight, Self::Turn];
+}
+
+/// A Gaussian belief.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Belief {
+    pub mean: State,
+    pub covariance: Spread,
+}
+
+impl Belief {
+    /// At a measured position, at rest within the given standard deviations.
+    pub fn new(position: Vector2<f64>, covariance: &Matrix2<f64>, speed_mps: f64, turn_radps: f64) -> Self {
+        let mut p = Spread::zeros();
+        p.fixed_view_mut::<2, 2>(0, 0).copy_from(covariance);
+        (p.m33, p.m44, p.m55) = (speed_mps * speed_mps, speed_mps * speed_mps, turn_radps * turn_radps);
+        Self { mean: State::new(position.x, position.y, 0.0, 0.0, 0.0), covariance: p }
+    }
+
+    /// Position and its covariance.
+    pub fn position(&self) -> (Vector2<f64>, Matrix2<f64>) {
+        let p = &self.covariance;
+        (Vector2::new(self.mean.x, self.mean.y), Matrix2::new(p.m11, p.m12, p.m21, p.m22))
+    }
+
+    /// Slows the mean down to this speed.
+    pub fn limit_speed(&mut self, speed_max_mps: f64) {
+        let speed_sq = self.mean.z * self.mean.z + self.mean.w * self.mean.w;
+        if speed_sq > speed_max_mps * speed_max_mps {
+            let scale = speed_max_mps / speed_sq.sqrt();
+            self.mean.z *= scale;
+            self.mean.w *= scale;
+        }
+    }
+
+    /// The belief `dt_s` later (never earlier).
+    pub fn after(&self, mode: Mode, dt_s: f64, config: &MotionConfig) -> Self {
+        let t = dt_s.max(0.0);
+        let step = Step::of(mode, self, t, config);
+        let f = &step.transition;
+        let mut covariance = f * self.covariance * f.transpose();
+        step.noise.add_to(&mut covariance);
+        let mut mean = f * self.mean;
+        // The last column of the turn's Jacobian moves the covariance, not the mean.
+        if mode == Mode::Turn {
+            mean = step.mean;
+        }
+        Self { mean, covariance: 0.5 * (covariance + covariance.transpose()) }
+    }
+
+    /// Position and its covariance `dt_s` later, without the rest: what a prediction shows.
+    pub fn position_after(
+        &self,
+        mode: Mode,
+        dt_s: f64,
+        config: &MotionConfig,
+    ) -> (Vector2<f64>, Matrix2<f64>) {
+        let t = dt_s.max(0.0);
+        let step = Step::of(mode, self, t, config);
+        let rows = step.transition.fixed_rows::<2>(0).into_owned();
+        let spread = rows * self.covariance * rows.transpose();
+        let noise = Matrix2::new(step.noise.pp, 0.0, 0.0, step.noise.pp);
+        let mean = if mode == Mode::Turn { step.mean } else { step.transition * self.mean };
+        (Vector2::new(mean.x, mean.y), 0.5 * (spread + spread.transpose()) + noise)
+    }
+}
+
+/// Noise per axis (position, both, velocity) and of the turn rate.
+#[derive(Clone, Copy, Debug)]
+struct Noise {
+    pp: f64,
+    pv: f64,
+    vv: f64,
+    ww: f64,
+}
+
+impl Noise {
+    fn add_to(&self, p: &mut Spread) {
+        p.m11 += self.pp;
+        p.m22 += self.pp;
+        (p.m13, p.m31) = (p.m13 + self.pv, p.m31 + self.pv);
+        (p.m24, p.m42) = (p.m24 + self.pv, p.m42 + self.pv);
+        p.m33 += self.vv;
+        p.m44 += self.vv;
+        p.m55 += self.ww;
+    }
+}
+
+/// One step in time.
+struct Step {
+    transition: Spread,
+    /// Only for [`Mode::Turn`].
+    mean: State,
+    noise: Noise,
+}
+
+impl Step {
+    fn of(mode: Mode, from: &Belief, t: f64, config: &MotionConfig) -> Self {
+        match mode {
+            Mode::Still => Self::still(t, config),
+            Mode::Straight => Self::straight(t, config),
+            Mode::Turn => Self::turn(from, t, config),
+        }
+    }
+
+    /// Velocity decays to the swaying of somebody who stands, the turn rate to what is known of anybody's.
+    fn still(t: f64, config: &MotionConfig) -> Self {
+        let tau = config.still_settle_s;
+        let decay = libm::exp(-t / tau);
+        let s = config.still_speed_mps * config.still_speed_mps;
+        let mut transition = Spread::identity();
+        let carry = tau * (1.0 - decay);
+        (transition.m13, transition.m24) = (carry, carry);
+        (transition.m33, transition.m44) = (decay, decay);
+        let turn = Self::forget_turn(&mut transition, t, config);
+        let pp = 2.0 * s * tau * (t - 2.0 * carry + 0.5 * tau * (1.0 - decay * decay));
+        let pv = s * tau * (1.0 - decay) * (1.0 - decay);
+        Self {
+            transition,
+            mean: State::zeros(),
+            noise: Noise { pp: pp.max(0.0), pv, vv: s * (1.0 - decay * decay), ww: turn },
+        }
+    }
+
+    fn straight(t: f64, config: &MotionConfig) -> Self {
+        let mut transition = Spread::identity();
+        (transition.m13, transition.m24) = (t, t);
+        let turn = Self::forget_turn(&mut transition, t, config);
+        Self { transition, mean: State::zeros(), noise: Self::white(t, config.acceleration_psd_m2ps3, turn) }
+    }
+
+    fn turn(from: &Belief, t: f64, config: &MotionConfig) -> Self {
+        let (vx, vy, w) = (from.mean.z, from.mean.w, from.mean[4]);
+        let (sin, cos) = libm::sincos(w * t);
+        // sin(wt)/w, (1 − cos(wt))/w and their derivatives by w.
+        let (s, c, ds, dc) = if w.abs() < STRAIGHT_RADPS {
+            (t, 0.5 * w * t * t, -w * t * t * t / 3.0, 0.5 * t * t)
+        } else {
+            let (s, c) = (sin / w, (1.0 - cos) / w);
+            (s, c, (t * cos - s) / w, (t * sin - c) / w)
+        };
+        let mut transition = Spread::identity();
+        (transition.m13, transition.m14) = (s, -c);
+        (transition.m23, transition.m24) = (c, s);
+        (transition.m33, transition.m34) = (cos, -sin);
+        (transition.m43, transition.m44) = (sin, cos);
+        transition.m15 = ds * vx - dc * vy;
+        transition.m25 = dc * vx + ds * vy;
+        transition.m35 = -t * (sin * vx + cos * vy);
+        transition.m45 = t * (cos * vx - sin * vy);
+        let m = &from.mean;
+        let mean = State::new(
+            m.x + s * vx - c * vy,
+            m.y + c * vx + s * vy,
+            cos * vx - sin * vy,
+            sin * vx + cos * vy,
+            w,
+        );
+        let noise = Self::white(t, config.turn_acceleration_psd_m2ps3, config.turn_rate_psd_rad2ps3 * t);
+        Self { transition, mean, noise }
+    }
+
+    /// White acceleration.
+    fn white(t: f64, psd: f64, ww: f64) -> Noise {
+        Noise { pp: psd * t * t * t / 3.0, pv: 0.5 * psd * t * t, vv: psd * t, ww }
+    }
+
+    /// Where the turn rate has no part it falls back to what is known of anybody's. Returns its noise.
+    fn forget_turn(transition: &mut Spread, t: f64, config: &MotionConfig) -> f64 {
+        let decay = libm::exp(-t / config.turn_forget_s);
+        transition.m55 = decay;
+        config.turn_rate_sigma_radps * config.turn_rate_sigma_radps * (1.0 - decay * decay)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::tests::shipped;
+
+    fn walker(w: f64) -> Belief {
+        let mut b = Belief::new(Vector2::new(1.0, 2.0), &Matrix2::new(0.02, 0.0, 0.0, 0.01), 0.4, 0.3);
+        (b.mean.z, b.mean.w, b.mean[4]) = (1.0, -0.5, w);
+        b
+    }
+
+    /// One step and many small ones lead to the same: the transitions are a semigroup. The turn's covariance is linearised,
+    /// so only its mean is.
+    #[test]
+    fn one_step_is_many_small_ones() {
+        let config = shipped().tracks.motion;
+        for mode in Mode::ALL {
+            let one = walker(0.8).after(mode, 1.0, &config);
+            let many = (0..20).fold(walker(0.8), |b, _| b.after(mode, 0.05, &config));
+            assert!((one.mean - many.mean).norm() < 1e-9, "{mode:?}");
+            if mode != Mode::Turn {
+                assert!((one.covariance - many.covariance).norm() < 1e-9, "{mode:?}");
+            }
+        }
+    }
+
+    /// The Jacobian is the derivative of the mean, on either side of the series.
+    #[test]
+    fn the_turn_is_differentiated_rightly() {
+        let config = shipped().tracks.motion;
+        for w in [0.0, 5e-5, 2e-4, 0.7, -1.3] {
+            let base = walker(w);
+            let step = Step::turn(&base, 0.7, &config);
+            for i in 0..DIMENSIONS {
+                let h = 1e-5;
+                let moved = |sign: f64| {
+                    let mut b = base;
+                    b.mean[i] += sign * h;
+                    Step::turn(&b, 0.7, &config).mean
+                };
+                let column = (moved(1.0) - moved(-1.0)) / (2.0 * h);
+                let given = step.transition.column(i);
+                assert!((column - given).norm() < 1e-5, "w {w}, column {i}: {column} {given}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_turn_runs_on_a_circle_and_standing_ends_a_walk() {
+        let config = shipped().tracks.motion;
+        let mut b = walker(std::f64::consts::FRAC_PI_2);
+        (b.mean.z, b.mean.w) = (1.0, 0.0);
+        let quarter = b.after(Mode::Turn, 1.0, &config).mean;
+        let radius = 2.0 / std::f64::consts::PI;
+        assert!((quarter.x - 1.0 - radius).abs() < 1e-12 && (quarter.y - 2.0 - radius).abs() < 1e-12);
+        let stood = walker(0.0).after(Mode::Still, 3.0, &config);
+        assert!(stood.mean.z.abs() < 0.01 && (stood.mean.x - 1.0) < config.still_settle_s + 1e-9);
+    }
+
+    #[test]
+    fn the_short_way_to_a_position_is_the_long_one() {
+        let config = shipped().tracks.motion;
+        for mode in Mode::ALL {
+            let (mean, covariance) = walker(0.4).position_after(mode, 1.3, &config);
+            let (whole, spread) = walker(0.4).after(mode, 1.3, &config).position();
+            assert!((mean - whole).norm() < 1e-12 && (covariance - spread).norm() < 1e-12, "{mode:?}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! One object: what is believed of it, and how that is told.
+
+use super::config::TracksConfig;
+use super::imm::{Imm, Measurement, worst_sigma_m};
+use super::models::{Classes, Model};
+use nalgebra::{Matrix2, Matrix4};
+use outrider_foundation::data::{Track, TrackState};
+use outrider_foundation::{Point2, Pose2, Span, Stamp};
+use std::sync::Arc;
+
+/// No object is more certain than this to exist, and none less.
+const EXISTENCE_MAX: f64 = 0.999;
+const EXISTENCE_MIN: f64 = 1e-6;
+/// The disc that a lost object can have reached starts at this many standard deviations.
+const REACH_SIGMAS: f64 = 3.0;
+
+/// An object.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub id: u64,
+    pub state: TrackState,
+    pub filter: Imm,
+    /// Time that the filter stands at.
+    pub time: Stamp,
+    /// When it was last detected,
+    pub seen: Stamp,
+    /// and what was believed then.
+    anchor: Imm,
+    pub hits: u32,
+    pub existence: f64,
+    pub radius_m: f64,
+    pub model: Arc<Model>,
+    pub classes: Classes,
+    /// Stated existence of its first detection, until it is known what came of it.
+    pub born: Option<f64>,
+    /// The last scan shows that something stands before it.
+    pub hidden: bool,
+    /// The last scan shows something of its size where it should be.
+    pub met: bool,
+}
+
+/// What a detection says, in the tracks' frame.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub measurement: Measurement,
+    pub radius_m: f64,
+    /// Calibrated.
+    pub existence: f64,
+    pub classes: Option<Classes>,
+}
+
+impl Object {
+    /// From its first detection.
+    pub fn new(id: u64, at: Stamp, seen: &Seen, model: &Arc<Model>, config: &TracksConfig) -> Self {
+        let filter = Imm::new(&seen.measurement, &config.motion);
+        let classes = seen.classes.unwrap_or(Classes::even(model.labels.len()));
+        let mut object = Self {
+            id,
+            state: TrackState::Tentative,
+            anchor: filter,
+            filter,
+            time: at,
+            seen: at,
+            hits: 1,
+            existence: seen.existence.clamp(EXISTENCE_MIN, EXISTENCE_MAX),
+            radius_m: seen.radius_m,
+            model: Arc::clone(model),
+            classes,
+            born: Some(seen.existence),
+            hidden: false,
+            met: false,
+        };
+        object.confirm(config);
+        object
+    }
+
+    /// Brings filter and existence to a time, never back.
+    pub fn advance(&mut self, to: Stamp, config: &TracksConfig) {
+        let dt_s = to.since(self.time).as_s().max(0.0);
+        self.filter.advance(dt_s, &config.motion);
+        self.time = self.time.max(to);
+        self.existence = (self.existence * libm::exp(-dt_s / config.lifetime_s)).max(EXISTENCE_MIN);
+        if self.state == TrackState::Reachable {
+            self.filter = self.lost(to, config);
+        }
+    }
+
+    /// Probability that the detector reports it where it is.
+    pub fn detection_probability(&self, config: &TracksConfig) -> f64 {
+        let p = config.detection_probability;
+        if self.hidden { p.min(config.hidden_detection_probability) } else { p }
+    }
+
+    /// The same for a detection that is there: who is lost may come out anywhere within reach, whatever hides the middle of it.
+    pub fn reported(&self, config: &TracksConfig) -> f64 {
+        let lost = self.state == TrackState::Reachable;
+        if lost { config.detection_probability } else { self.detection_probability(config) }
+    }
+
+    /// The same where it speaks against the object that it was not reported: what the scan shows is there is only overlooked.
+    fn expected(&self, config: &TracksConfig) -> f64 {
+        let p = self.detection_probability(config);
+        if self.met { p.min(config.hidden_detection_probability) } else { p }
+    }
+
+    /// One less the probability that it exists and is reported.
+    pub fn missed(&self, config: &TracksConfig) -> f64 {
+        1.0 - self.existence * self.expected(config)
+    }
+
+    /// Existence once it is known which detections are its own, with `share` in all (integrated probabilistic data
+    /// association: Musicki, Evans and Stankovic 1994).
+    pub fn weigh(&mut self, share: f64, config: &TracksConfig) {
+        let missed = self.existence * (1.0 - self.expected(config)) / self.missed(config);
+        let existence = share + (1.0 - share).max(0.0) * missed;
+        self.existence = existence.clamp(EXISTENCE_MIN, EXISTENCE_MAX);
+    }
+
+    /// Has been detected; the filter has been told already.
+    pub fn hit(&mut self, at: Stamp, seen: &Seen, model: &Arc<Model>, config: &TracksConfig) {
+        self.seen = at;
+        self.anchor = self.filter;
+        self.hits = self.hits.saturating_add(1);
+        // A larger object is believed at once, a smaller one by and by.
+        self.radius_m = seen.radius_m.max(0.9 * self.radius_m + 0.1 * seen.radius_m);
+        if !Arc::ptr_eq(&self.model, model) {
+            // Another model: its classes mean something else.
+            self.model = Arc::clone(model);
+            self.classes = Classes::even(model.labels.len());
+        }
+        if let Some(classes) = &seen.classes {
+            self.classes.approach(classes, config.class_gain);
+        }
+        self.confirm(config);
+    }
+
+    fn confirm(&mut self, config: &TracksConfig) {
+        let confirmed = self.hits >= config.confirm_hits && self.existence >= config.confirm_existence;
+        if confirmed || self.state != TrackState::Tentative {
+            self.state = TrackState::Confirmed;
+        }
+    }
+
+    /// Follows the age: from seen lately to only within reach. Tentative ones stay so.
+    pub fn grow_old(&mut self, now: Stamp, config: &TracksConfig) {
+        if self.state == TrackState::Tentative {
+            return;
+        }
+        self.state = match now.since(self.seen).as_s() {
+            age_s if age_s > config.time_to_live_s => TrackState::Reachable,
+            age_s if age_s > config.coast_after_s => TrackState::Coasting,
+            _ => TrackState::Confirmed,
+        };
+    }
+
+    /// The disc that its centre cannot have left since it was last detected, by bounded speed and by bounded acceleration:
+    /// both hold, the smaller is told. Up to the configured bound.
+    pub fn reach(&self, at: Stamp, config: &TracksConfig) -> (Point2, f64) {
+        let t = at.since(self.seen).as_s().max(0.0);
+        let (mean, p) = self.anchor.motion();
+        let here = worst_sigma_m(&p.fixed_view::<2, 2>(0, 0).into_owned());
+        let speed = worst_sigma_m(&p.fixed_view::<2, 2>(2, 2).into_owned());
+        let from_m = REACH_SIGMAS * here;
+        let by_speed_m = from_m + config.speed_max_mps * t;
+        let by_acceleration_m = from_m + (REACH_SIGMAS * speed + 0.5 * config.acceleration_max_mps2 * t) * t;
+        let (carried_s, radius_m) =
+            if by_acceleration_m < by_speed_m { (t, by_acceleration_m) } else { (0.0, by_speed_m) };
+        let centre = Point2::new(mean.x + carried_s * mean.z, mean.y + carried_s * mean.w);
+        (centre, radius_m.min(config.reachable_max_m))
+    }
+
+    /// What is known of an object that has been out of sight for long: somewhere within reach.
+    fn lost(&self, at: Stamp, config: &TracksConfig) -> Imm {
+        let (position, radius_m) = self.reach(at, config);
+        let sigma_m = radius_m / REACH_SIGMAS;
+        let covariance = Matrix2::new(sigma_m * sigma_m, 0.0, 0.0, sigma_m * sigma_m);
+        Imm::new(&Measurement { position, covariance }, &config.motion)
+    }
+
+    /// The filter at a time; a time before the filter's is the filter's.
+    fn at(&self, at: Stamp, config: &TracksConfig) -> Imm {
+        if self.state == TrackState::Reachable {
+            return self.lost(at, config);
+        }
+        let mut filter = self.filter;
+        filter.advance(at.since(self.time).as_s(), &config.motion);
+        filter
+    }
+
+    /// Where it is expected.
+    pub fn position(&self, at: Stamp, config: &TracksConfig) -> Point2 {
+        self.filter.position_after(at.since(self.time).as_s().max(0.0), &config.motion).0
+    }
+
+    /// As it is told, in the frame that `frame_from_odom` leads to.
+    pub fn track(&self, at: Stamp, frame_from_odom: Pose2, config: &TracksConfig) -> Track {
+        let reachable = self.state == TrackState::Reachable;
+        let now = self.at(at, config);
+        let steps = (config.prediction_horizon_s / config.prediction_step_s + 1e-9).floor() as usize;
+        let mut prediction = Vec::with_capacity(steps);
+        let mut prediction_sigma_m = Vec::with_capacity(steps);
+        for step in 1..=steps {
+            let ahead_s = step as f64 * config.prediction_step_s;
+            let (position, sigma_m) = if reachable {
+                let (centre, radius_m) = self.reach(at + Span::from_s(ahead_s), config);
+                (centre, radius_m / REACH_SIGMAS)
+            } else {
+                let (mean, spread) = now.position_after(ahead_s, &config.motion);
+                (mean, worst_sigma_m(&spread))
+            };
+            prediction.push(frame_from_odom.apply(position));
+            prediction_sigma_m.push(sigma_m);
+        }
+        let (mean, covariance) = now.motion();
+        let likeliest = self.classes.likeliest();
+        let named = likeliest.and_then(|(i, p)| self.model.labels.get(i).map(|l| (l.clone(), p)));
+        let (class_label, class_probability) = named.unwrap_or_default();
+        let turn_only = Pose2 { x_m: 0.0, y_m: 0.0, ..frame_from_odom };
+        Track {
+            id: self.id,
+            state: self.state,
+            class_label,
+            class_probability,
+            position: frame_from_odom.apply(Point2::new(mean.x, mean.y)),
+            velocity: turn_only.apply(Point2::new(mean.z, mean.w)),
+            covariance: turned(&covariance, frame_from_odom.yaw_rad),
+            radius_m: self.radius_m,
+            existence: self.existence,
+            age_s: at.since(self.seen).as_s().max(0.0),
+            reachable_m: if reachable { self.reach(at, config).1 } else { 0.0 },
+            model_id: self.model.id.clone(),
+            model_version: self.model.version.clone(),
+            prediction_step_s: config.prediction_step_s,
+            prediction,
+            prediction_sigma_m,
+        }
+    }
+}
+
+/// The covariance in a frame that is turned, row-major.
+fn turned(covariance: &Matrix4<f64>, yaw_rad: f64) -> [f64; 16] {
+    let (s, c) = libm::sincos(yaw_rad);
+    let r = Matrix4::new(c, -s, 0.0, 0.0, s, c, 0.0, 0.0, 0.0, 0.0, c, -s, 0.0, 0.0, s, c);
+    let mut rows = [0.0; 16];
+    // nalgebra iterates by columns; the transpose makes them rows.
+    for (to, from) in rows.iter_mut().zip((r * covariance * r.transpose()).transpose().iter()) {
+        *to = *from;
+    }
+    rows
+}

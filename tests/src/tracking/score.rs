@@ -1,0 +1,269 @@
+//! MOTA (Bernardin and Stiefelhagen 2008), GOSPA (Rahmathullah, García-Fernández and Svensson 2017) with p = 2, c = 1 m and
+//! α = 2, changes of identity, and normalised estimation error squared: its mean, and the share within 95 % of χ².
+
+use super::walkers::Walker;
+use nalgebra::{Matrix4, Vector4};
+use outrider_foundation::Point2;
+use outrider_world_model::tracks::assign::Assignment;
+use std::collections::BTreeMap;
+
+/// Estimates farther from the truth than this are of nobody, m; the c of GOSPA.
+pub const CUT_OFF_M: f64 = 1.0;
+/// The most people and the most estimates.
+const LIMIT: usize = 256;
+/// Cost of somebody who is not met, above that of any estimate that is near enough,
+const MISSED: f64 = 1e3;
+/// and what it is worth to be met by the same one as before: more than any nearness, and more than one who is missed.
+const KEPT: f64 = 1e4;
+/// Numbers in an error: x, y, vx, vy.
+const NUMBERS: f64 = 4.0;
+/// Errors of one and the same track count once in so many pictures: those between are much like them.
+const APART: u64 = 20;
+
+/// What a tracker says of one object.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Whose.
+    pub id: u64,
+    /// Where.
+    pub position: Point2,
+    /// How fast.
+    pub velocity: Point2,
+    /// Of x, y, vx, vy, row-major.
+    pub covariance: [f64; 16],
+}
+
+/// How well it did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Score {
+    /// Multiple object tracking accuracy.
+    pub mota: f64,
+    /// Mean over all times, m.
+    pub gospa_m: f64,
+    /// Times that somebody was given another id.
+    pub switches: u64,
+    /// Normalised errors squared of x, y, vx, vy, of all who are met,
+    pub nees: Nees,
+    /// and of those who are met beyond doubt: nobody else, and no other estimate, within 1 m for two seconds. Of the others it
+    /// tells how well they are told apart rather than whether the filter's covariances are true.
+    pub nees_apart: Nees,
+}
+
+/// Normalised estimation errors squared: four on average when covariances are true.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Nees {
+    /// Mean.
+    pub mean: f64,
+    /// Of so many errors, 2 s apart.
+    pub count: u64,
+}
+
+impl Nees {
+    fn push(&mut self, nees: f64) {
+        self.count += 1;
+        self.mean += (nees - self.mean) / self.count as f64;
+    }
+
+    /// Where the mean lies with 95 % when covariances are true: that of a χ² with four degrees of freedom for every error, by
+    /// its normal approximation, which is good from some hundreds on.
+    pub fn band(&self) -> (f64, f64) {
+        let half = 1.96 * (2.0 * NUMBERS / self.count.max(1) as f64).sqrt();
+        (NUMBERS - half, NUMBERS + half)
+    }
+
+    /// Whether it lies there.
+    pub fn is_within(&self) -> bool {
+        let (least, most) = self.band();
+        (least..=most).contains(&self.mean)
+    }
+}
+
+/// Sums up.
+#[derive(Debug)]
+pub struct Scorer {
+    assignment: Assignment,
+    /// Last id of everybody.
+    ids: BTreeMap<u64, u64>,
+    people: u64,
+    missed: u64,
+    invented: u64,
+    switches: u64,
+    times: u64,
+    gospa_m: f64,
+    nees: Nees,
+    nees_apart: Nees,
+    /// For how many pictures somebody has been apart.
+    apart: BTreeMap<u64, u64>,
+}
+
+impl Default for Scorer {
+    fn default() -> Self {
+        Self {
+            assignment: Assignment::new(LIMIT, LIMIT),
+            ids: BTreeMap::new(),
+            people: 0,
+            missed: 0,
+            invented: 0,
+            switches: 0,
+            times: 0,
+            gospa_m: 0.0,
+            nees: Nees::default(),
+            nees_apart: Nees::default(),
+            apart: BTreeMap::new(),
+        }
+    }
+}
+
+impl Scorer {
+    /// A new run: nobody is known.
+    pub fn begin(&mut self) {
+        self.ids.clear();
+        self.apart.clear();
+    }
+
+    /// Takes one time: everybody, and what is believed.
+    pub fn take(&mut self, truth: &[Walker], estimates: &[Estimate]) {
+        self.count(truth, estimates);
+        let half = 0.5 * CUT_OFF_M * CUT_OFF_M;
+        self.assignment.begin(truth.len(), estimates.len());
+        for (row, person) in truth.iter().enumerate() {
+            self.assignment.miss(row, half);
+            for (column, estimate) in estimates.iter().enumerate() {
+                let d = estimate.position.distance_m(person.position);
+                if d < CUT_OFF_M {
+                    self.assignment.allow(row, column, d * d - half);
+                }
+            }
+        }
+        let met: Vec<_> = pairs(&mut self.assignment, truth, estimates).collect();
+        let sum: f64 = met.iter().map(|(p, e)| e.position.distance_m(p.position).powi(2)).sum();
+        let unmet = truth.len() + estimates.len() - 2 * met.len();
+        self.gospa_m += (sum + half * unmet as f64).sqrt();
+        for person in truth {
+            let count = self.apart.entry(person.number).or_default();
+            *count = if is_apart(person, truth, estimates) { *count + 1 } else { 0 };
+        }
+        if self.times.is_multiple_of(APART) {
+            for (person, estimate) in met {
+                let nees = nees(person, estimate);
+                self.nees.push(nees);
+                if self.apart.get(&person.number).is_some_and(|count| *count >= APART) {
+                    self.nees_apart.push(nees);
+                }
+            }
+        }
+        self.times += 1;
+    }
+
+    /// Who was met by an estimate before stays met by it while it is near; the others are met anew (Bernardin and Stiefelhagen).
+    fn count(&mut self, truth: &[Walker], estimates: &[Estimate]) {
+        self.assignment.begin(truth.len(), estimates.len());
+        for (row, person) in truth.iter().enumerate() {
+            self.assignment.miss(row, MISSED);
+            let known = self.ids.get(&person.number);
+            for (column, estimate) in estimates.iter().enumerate() {
+                let d = estimate.position.distance_m(person.position);
+                if d < CUT_OFF_M {
+                    let kept = if known == Some(&estimate.id) { KEPT } else { 0.0 };
+                    self.assignment.allow(row, column, d * d - kept);
+                }
+            }
+        }
+        let mut met = 0;
+        for (person, estimate) in pairs(&mut self.assignment, truth, estimates) {
+            met += 1;
+            let before = self.ids.insert(person.number, estimate.id);
+            self.switches += u64::from(before.is_some_and(|id| id != estimate.id));
+        }
+        self.people += truth.len() as u64;
+        self.missed += truth.len() as u64 - met;
+        self.invented += estimates.len() as u64 - met;
+    }
+
+    /// All of it.
+    pub fn score(&self) -> Score {
+        let people = self.people.max(1) as f64;
+        Score {
+            mota: 1.0 - (self.missed + self.invented + self.switches) as f64 / people,
+            gospa_m: self.gospa_m / self.times.max(1) as f64,
+            switches: self.switches,
+            nees: self.nees,
+            nees_apart: self.nees_apart,
+        }
+    }
+}
+
+/// Error of position and velocity by its stated covariance.
+fn nees(person: &Walker, estimate: &Estimate) -> f64 {
+    let error = Vector4::new(
+        estimate.position.x_m - person.position.x_m,
+        estimate.position.y_m - person.position.y_m,
+        estimate.velocity.x_m - person.velocity.x_m,
+        estimate.velocity.y_m - person.velocity.y_m,
+    );
+    let inverse = Matrix4::from_row_slice(&estimate.covariance).try_inverse();
+    inverse.map_or(f64::INFINITY, |inverse| error.dot(&(inverse * error)))
+}
+
+/// Whether nobody else and no second estimate is near somebody.
+fn is_apart(person: &Walker, truth: &[Walker], estimates: &[Estimate]) -> bool {
+    let near = |at: Point2| at.distance_m(person.position) < CUT_OFF_M;
+    truth.iter().filter(|other| near(other.position)).count() == 1
+        && estimates.iter().filter(|estimate| near(estimate.position)).count() == 1
+}
+
+/// Who was assigned to whom.
+fn pairs<'a>(
+    assignment: &'a mut Assignment,
+    truth: &'a [Walker],
+    estimates: &'a [Estimate],
+) -> impl Iterator<Item = (&'a Walker, &'a Estimate)> {
+    let of = |column: Option<usize>| column.and_then(|c| estimates.get(c));
+    truth.iter().zip(assignment.solve()).filter_map(move |(person, column)| Some((person, of(column)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_foundation::rng::Rng;
+
+    fn estimate(id: u64, x_m: f64) -> Estimate {
+        let covariance = std::array::from_fn(|i| if i % 5 == 0 { 0.01 } else { 0.0 });
+        Estimate { id, position: Point2::new(x_m, 0.0), velocity: Point2::default(), covariance }
+    }
+
+    /// By hand: one met at 0.1 m, one missed, one invented; then the met one is given another id.
+    #[test]
+    fn scores_by_hand() {
+        let mut rng = Rng::new(1, 1, 1);
+        let mut at = |number, x_m| {
+            let mut walker = Walker::person(number, &mut rng);
+            walker.position = Point2::new(x_m, 0.0);
+            walker
+        };
+        let truth = [at(1, 0.0), at(2, 5.0)];
+        let mut scorer = Scorer::default();
+        scorer.begin();
+        scorer.take(&truth, &[estimate(1, 0.1), estimate(2, 9.0)]);
+        let score = scorer.score();
+        assert!((score.mota - 0.0).abs() < 1e-12 && (score.nees.mean - 1.0).abs() < 1e-9);
+        assert!((score.gospa_m - (0.01f64 + 1.0).sqrt()).abs() < 1e-12);
+        scorer.take(&truth, &[estimate(7, 0.1), estimate(8, 5.0)]);
+        assert_eq!(scorer.score().switches, 1);
+        assert!((scorer.score().mota - 0.25).abs() < 1e-12);
+    }
+
+    /// The band is that of χ²: 95 % of means of honest errors lie in it.
+    #[test]
+    fn honest_errors_lie_in_the_band() {
+        let mut rng = Rng::new(7, 0, 0);
+        let mut inside = 0;
+        for _ in 0..400 {
+            let count = 200;
+            let mut one = || (0..4).map(|_| rng.normal().powi(2)).sum::<f64>();
+            let mean = (0..count).map(|_| one()).sum::<f64>() / count as f64;
+            inside += u32::from(Nees { mean, count }.is_within());
+        }
+        assert!((366..=394).contains(&inside), "{inside} of 400");
+    }
+}

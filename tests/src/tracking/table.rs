@@ -1,0 +1,54 @@
+//! The table, in Markdown.
+
+use super::Line;
+use super::score::Nees;
+
+/// One row for every setting, the world model's tracker before the plain one; and below it how often the first was better.
+pub fn markdown(lines: &[Line]) -> String {
+    let mut text = String::from(
+        "| people | missed | false alarms | latency | MOTA | GOSPA | id switches | NEES apart (95 % band) | NEES all | plain: MOTA | GOSPA | id switches | NEES apart |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+    );
+    for line in lines {
+        let (c, ours, plain) = (line.setting, &line.tracker, &line.baseline);
+        text += &format!(
+            "| {} | {:.0} % | {} | {:.0} ms | {:.1} % | {:.3} m | {} | {} | {:.2} | {:.1} % | {:.3} m | {} | {} |\n",
+            c.people,
+            100.0 * c.miss,
+            c.false_alarms,
+            1e3 * c.latency_s,
+            100.0 * ours.mota,
+            ours.gospa_m,
+            ours.switches,
+            banded(ours.nees_apart),
+            ours.nees.mean,
+            100.0 * plain.mota,
+            plain.gospa_m,
+            plain.switches,
+            marked(plain.nees_apart),
+        );
+    }
+    text + "\n" + &summary(lines)
+}
+
+fn marked(nees: Nees) -> String {
+    format!("{:.2} {}", nees.mean, if nees.is_within() { "in" } else { "out" })
+}
+
+fn banded(nees: Nees) -> String {
+    let (least, most) = nees.band();
+    format!("{} ({least:.2} to {most:.2})", marked(nees))
+}
+
+fn summary(lines: &[Line]) -> String {
+    let count = |holds: &dyn Fn(&Line) -> bool| lines.iter().filter(|l| holds(l)).count();
+    format!(
+        "Of {} rows, better than the plain tracker: MOTA {}, GOSPA {}, id switches {} (and {} equal). NEES of those apart within its band: {}, the plain tracker's {}.\n",
+        lines.len(),
+        count(&|l| l.tracker.mota > l.baseline.mota),
+        count(&|l| l.tracker.gospa_m < l.baseline.gospa_m),
+        count(&|l| l.tracker.switches < l.baseline.switches),
+        count(&|l| l.tracker.switches == l.baseline.switches),
+        count(&|l| l.tracker.nees_apart.is_within()),
+        count(&|l| l.baseline.nees_apart.is_within()),
+    )
+}
