@@ -8,9 +8,11 @@ from rclpy.serialization import deserialize_message, serialize_message
 from rogue import BEST_EFFORT, HELD, LATCHED, RELIABLE, Relay, held, stamp_now
 from rows_wire import between, rogue_of
 from sensor_msgs.msg import LaserScan
-from trial import MAY_STOP, REFUSES_TO_ARM, RIDES_THROUGH, STOPS, Row
+from trial import MAY_STOP, REFUSES_TO_ARM, STOPS, Row
 
 GROUP = "data"
+# So long scans may fail to fit the map (lost_after_scans), and the map's message takes to come in.
+MISFIT_S = 1.25
 SENSORS = {"scan": (LaserScan, 20.0), "odom": (Odometry, 50.0)}
 
 
@@ -82,10 +84,21 @@ def nan_command_beside(trial):
 def map_swap(trial):
     """The same map without anything on it."""
     message = rogue_of(trial).hear(OccupancyGrid, "/map", LATCHED)
+    trial.true_map = message.data
     message.data = [0] * len(message.data)
-    message.header.stamp = stamp_now()
+
+    def make():
+        message.header.stamp = stamp_now()
+        return message
+
+    trial.map = message
     trial.struck_now()
-    trial.enough = rogue_of(trial).say(OccupancyGrid, "/map", lambda: message, 1.0, LATCHED)
+    trial.enough = rogue_of(trial).say(OccupancyGrid, "/map", make, 1.0, LATCHED)
+
+
+def map_restored(trial):
+    """Whoever notices gives the robot its map again: the false one is latched and stays with it otherwise."""
+    trial.map.data = trial.true_map
 
 
 def wrong_quality(trial):
@@ -139,8 +152,9 @@ ROWS = [
         reason="assurance: scan", **beside("scan", other_frame),
     ),
     Row(
-        "map_swapped", GROUP, RIDES_THROUGH, "Another publisher sends a map without any obstacle",
-        strike=map_swap, lift=lambda trial: trial.enough.set(),
+        "map_swapped", GROUP, STOPS, "Another publisher sends a map without any obstacle",
+        reason="assurance: localised", strike=map_swap, lift=map_restored, detect_s=MISFIT_S,
+        note="after a second of scans that do not fit the robot knows that it is lost; with its own map it drives on",
     ),
     Row(
         "quality_of_service_mismatch", GROUP, REFUSES_TO_ARM,

@@ -15,7 +15,8 @@ use std::sync::Arc;
 pub const WINDOW_NS: u64 = 10_000_000_000;
 /// A step waits so long for a message that it consumed and that was recorded later.
 const PATIENCE_NS: u64 = 5_000_000_000;
-/// A message that is lacking within the end of a recording may have been under way when everything was shut down.
+/// A message that is lacking within the end of a recording, and of what its run recorded, may have been under way when
+/// everything was shut down. Log times alone do not tell: journals can be recorded all together, long after the steps.
 const END_NS: u64 = 1_000_000_000;
 /// The most bytes of messages that are held; beyond it the oldest are let go.
 pub const HELD_LIMIT: usize = 512 << 20;
@@ -305,7 +306,10 @@ impl Feed {
                     "a message of {topic} that tick {} consumed is not in the bag (digest {:016x})",
                     tick.tick, input.digest
                 );
-                if self.end_ns.is_some_and(|end| at.saturating_add(END_NS) >= end) {
+                let last_ns = entry.waiting.back().map_or(tick.monotonic, |(last, _)| last.monotonic);
+                if self.end_ns.is_some_and(|end| at.saturating_add(END_NS) >= end)
+                    && last_ns.abs_diff(tick.monotonic) <= END_NS
+                {
                     entry.given_up = true;
                     entry.waiting.clear();
                     entry.summary.at_end = because;
@@ -344,6 +348,72 @@ impl Run {
         match self.info {
             None => format!("{}/info", self.summary.node),
             Some(_) => "a message that the first of them consumed".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::replay::source::Record;
+    use outrider_msgs::outrider_msgs::TickInput;
+    use std::borrow::Cow;
+
+    const NODE: &str = "world_model";
+    /// Between two steps.
+    const PERIOD_NS: u64 = 10_000_000;
+
+    fn add(feed: &mut Feed, topic: &str, type_name: &str, bytes: &[u8], log_time_ns: u64) {
+        let record = Record { topic, type_name, definition: "", kept: 0, log_time_ns, bytes: Cow::Borrowed(bytes) };
+        feed.add(record).unwrap();
+    }
+
+    /// What is said of a run of 800 steps that each took a scan in; the scan of one step is not in the bag. The journals were
+    /// recorded with the steps, or, as those of a latched topic are for one who comes late, all in the last tenth of a second.
+    fn summary_without_scan(of_step: u64, journals_late: bool) -> RunSummary {
+        let mut feed = Feed::new(Interest::default());
+        let info = NodeInfo {
+            node: NODE.into(),
+            boot_id: 1,
+            inputs: vec!["/scan".into()],
+            ..NodeInfo::default()
+        };
+        add(&mut feed, "/world_model/info", NodeInfo::TYPE_NAME, &outrider_msgs::encode(&info).unwrap(), 0);
+        let steps = 800;
+        for tick in 1..=steps {
+            let (now_ns, scan) = (tick * PERIOD_NS, tick.to_le_bytes());
+            if tick != of_step {
+                add(&mut feed, "/scan", "sensor_msgs/msg/LaserScan", &scan, now_ns);
+            }
+            let input = TickInput { input: 0, digest: payload_digest(&scan), ..TickInput::default() };
+            let record = Tick {
+                node: NODE.into(),
+                boot_id: 1,
+                tick,
+                monotonic: now_ns as i64,
+                inputs: vec![input],
+                ..Tick::default()
+            };
+            let recorded_ns = if journals_late { steps * PERIOD_NS } else { now_ns };
+            add(&mut feed, "/world_model/journal", Tick::TYPE_NAME, &outrider_msgs::encode(&record).unwrap(), recorded_ns);
+        }
+        feed.finish();
+        feed.summaries().remove(0)
+    }
+
+    #[test]
+    fn a_message_that_is_lacking_in_the_last_second_was_under_way_at_the_end() {
+        let told = summary_without_scan(760, false);
+        assert_eq!((told.ready, told.stopped.as_str()), (759, ""), "{told:?}");
+        assert!(told.at_end.contains("/scan that tick 760 consumed"), "{told:?}");
+    }
+
+    #[test]
+    fn a_message_that_is_lacking_before_the_last_second_stops_the_replay() {
+        for (step, journals_late) in [(1, false), (1, true), (690, false), (690, true)] {
+            let told = summary_without_scan(step, journals_late);
+            assert_eq!((told.ready, told.at_end.as_str()), (step - 1, ""), "{told:?}");
+            assert!(told.stopped.contains(&format!("/scan that tick {step} consumed")), "{told:?}");
         }
     }
 }
