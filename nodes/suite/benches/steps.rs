@@ -187,7 +187,12 @@ fn main() {
     }
 }
 
-/// An even cycle without a scan.
+/// Two of five periods bring a command, one every 25 ms as from the planner (`command_period_s`).
+const fn has_command(cycle: u64) -> bool {
+    matches!(cycle % 5, 1 | 3)
+}
+
+/// One with a command and without a scan.
 const fn is_all(cycle: u64) -> bool {
     cycle % 10 == 6
 }
@@ -250,7 +255,7 @@ fn drive(place: &str, range_m: fn(f64) -> f64) {
                 into(times, &mut of_others);
             }
         }
-        if cycle % 2 == 0 {
+        if has_command(cycle) {
             let mut times = Times::default();
             let command = command(now.ros, cycle + 1, driven);
             to_assurance.push(ToAssurance::Command(command.clone()));
@@ -258,7 +263,7 @@ fn drive(place: &str, range_m: fn(f64) -> f64) {
                 match output {
                     OfAssurance::Permit(permit) => to_gate.push(ToGate::Permit(permit)),
                     OfAssurance::Recovery(recovery) => to_gate.push(ToGate::Command(recovery)),
-                    OfAssurance::State(state) if cycle == CYCLES - 2 && state.mode != Mode::Nominal => {
+                    OfAssurance::State(state) if cycle >= CYCLES - 5 && state.mode != Mode::Nominal => {
                         let bad =
                             state.monitors.iter().filter(|m| m.robustness.is_nan() || m.robustness < 0.0);
                         panic!("not NOMINAL: {:?}", bad.collect::<Vec<_>>());

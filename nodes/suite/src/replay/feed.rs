@@ -364,7 +364,8 @@ mod tests {
     const PERIOD_NS: u64 = 10_000_000;
 
     fn add(feed: &mut Feed, topic: &str, type_name: &str, bytes: &[u8], log_time_ns: u64) {
-        let record = Record { topic, type_name, definition: "", kept: 0, log_time_ns, bytes: Cow::Borrowed(bytes) };
+        let record =
+            Record { topic, type_name, definition: "", kept: 0, log_time_ns, bytes: Cow::Borrowed(bytes) };
         feed.add(record).unwrap();
     }
 
@@ -372,12 +373,8 @@ mod tests {
     /// recorded with the steps, or, as those of a latched topic are for one who comes late, all in the last tenth of a second.
     fn summary_without_scan(of_step: u64, journals_late: bool) -> RunSummary {
         let mut feed = Feed::new(Interest::default());
-        let info = NodeInfo {
-            node: NODE.into(),
-            boot_id: 1,
-            inputs: vec!["/scan".into()],
-            ..NodeInfo::default()
-        };
+        let info =
+            NodeInfo { node: NODE.into(), boot_id: 1, inputs: vec!["/scan".into()], ..NodeInfo::default() };
         add(&mut feed, "/world_model/info", NodeInfo::TYPE_NAME, &outrider_msgs::encode(&info).unwrap(), 0);
         let steps = 800;
         for tick in 1..=steps {
@@ -395,7 +392,13 @@ mod tests {
                 ..Tick::default()
             };
             let recorded_ns = if journals_late { steps * PERIOD_NS } else { now_ns };
-            add(&mut feed, "/world_model/journal", Tick::TYPE_NAME, &outrider_msgs::encode(&record).unwrap(), recorded_ns);
+            add(
+                &mut feed,
+                "/world_model/journal",
+                Tick::TYPE_NAME,
+                &outrider_msgs::encode(&record).unwrap(),
+                recorded_ns,
+            );
         }
         feed.finish();
         feed.summaries().remove(0)
