@@ -241,7 +241,7 @@ fn hand_over(setting: &Setting, pipeline: &mut Pipeline) -> Timed {
     let metadata = BTreeMap::from([("offered_qos_profiles".to_owned(), QOS.to_owned())]);
     let definition = "float32[] data";
     let topics: Vec<_> = (0..TOPICS)
-        .map(|i| pipeline.add_channel(&format!("/t{i}"), "a/msg/B", definition, &metadata, 0).unwrap())
+        .map(|i| pipeline.add_channel(&format!("/t{i}"), "a/msg/B", definition.into(), &metadata, 0).unwrap())
         .collect();
     let (payloads, mut copy) = (payloads(), vec![1_u8; SIZE]);
     let mut timed = Timed::default();

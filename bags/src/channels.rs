@@ -1,5 +1,6 @@
 //! The topics of a bag that is being written: what every file of it declares.
 
+use crate::definition::{Definition, SchemaEncoding};
 use crate::error::BagError;
 use crate::metadata_yaml::TopicSummary;
 use crate::{CHANNEL_LIMIT, MESSAGE_LIMIT};
@@ -22,6 +23,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(crate) struct ChannelText {
     pub topic: String,
     pub type_name: String,
+    pub encoding: SchemaEncoding,
     pub definition: Arc<str>,
     pub metadata: BTreeMap<String, String>,
     pub schema: u16,
@@ -46,7 +48,7 @@ impl ChannelText {
 #[derive(Debug, Default)]
 pub(crate) struct ChannelList {
     channels: Vec<Arc<ChannelText>>,
-    schemas: BTreeMap<(String, Arc<str>), u16>,
+    schemas: BTreeMap<(String, SchemaEncoding, Arc<str>), u16>,
 }
 
 impl ChannelList {
@@ -59,20 +61,20 @@ impl ChannelList {
         path: &Path,
         topic: &str,
         type_name: &str,
-        definition: &str,
+        definition: Definition<'_>,
         metadata: &BTreeMap<String, String>,
         keep: usize,
     ) -> Result<u16, BagError> {
         check_names(topic, type_name, metadata.get(QOS_KEY).map_or("", String::as_str))?;
-        check_size(path, "a definition", definition.len(), MESSAGE_LIMIT)?;
+        check_size(path, "a definition", definition.text.len(), MESSAGE_LIMIT)?;
         // Zero is no schema in MCAP. There are no more schemas than channels, nor more of those than their limit.
         let next = u16::try_from(self.schemas.len() + 1).unwrap_or(u16::MAX);
-        let definition: Arc<str> = definition.into();
-        let key = (type_name.to_owned(), definition.clone());
+        let (encoding, definition) = (definition.encoding, Arc::<str>::from(definition.text));
+        let key = (type_name.to_owned(), encoding, definition.clone());
         let schema = self.schemas.get(&key).copied().unwrap_or(next);
         let (topic, type_name) = (topic.to_owned(), type_name.to_owned());
         let metadata = metadata.clone();
-        let channel = ChannelText { topic, type_name, definition, metadata, schema, keep };
+        let channel = ChannelText { topic, type_name, encoding, definition, metadata, schema, keep };
         let known = self.channels.iter().position(|other| **other == channel);
         if known.is_none() {
             check_size(path, "the list of topics", self.channels.len() + 1, CHANNEL_LIMIT)?;

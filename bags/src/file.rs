@@ -83,7 +83,7 @@ impl McapFile {
         }
         let (mut schema, mut bytes) = (Vec::new(), Vec::new());
         if !self.schemas.contains(&channel.schema) {
-            format::schema(&mut schema, channel.schema, &channel.type_name, &channel.definition);
+            format::schema(&mut schema, channel);
         }
         format::channel(&mut bytes, id, channel.schema, &channel.topic, &channel.metadata);
         self.append(&[schema.as_slice(), bytes.as_slice()].concat())?;

@@ -1,6 +1,7 @@
 //! The records of an MCAP file as bytes. All integers are little endian; a record is an opcode, a length of eight bytes
 //! and its content.
 
+use crate::channels::ChannelText;
 use std::collections::BTreeMap;
 
 /// Begins and ends a file.
@@ -105,13 +106,13 @@ pub(crate) fn header(out: &mut Vec<u8>) {
     });
 }
 
-/// A schema in `ros2msg`.
-pub(crate) fn schema(out: &mut Vec<u8>, id: u16, type_name: &str, definition: &str) {
+/// The schema of a channel.
+pub(crate) fn schema(out: &mut Vec<u8>, channel: &ChannelText) {
     record(out, code::SCHEMA, |out| {
-        out.u16(id);
-        out.text(type_name);
-        out.text("ros2msg");
-        out.text(definition);
+        out.u16(channel.schema);
+        out.text(&channel.type_name);
+        out.text(channel.encoding.name());
+        out.text(&channel.definition);
     });
 }
 

@@ -3,7 +3,7 @@
 //! truncated file comes back. Knows no message types: bytes in, bytes out.
 //!
 //! What rosbag2 (Jazzy) wants of such a file: profile `ros2`; on every channel the message encoding `cdr` and a
-//! schema named `pkg/msg/Type` of encoding `ros2msg`; for a folder a `metadata.yaml` (version 9) beside the file.
+//! schema named `pkg/msg/Type` of encoding `ros2msg` or `ros2idl`; for a folder a `metadata.yaml` (version 9) beside the file.
 
 #![allow(
     clippy::disallowed_types,
@@ -14,6 +14,7 @@
 mod batch;
 mod channels;
 mod chunk;
+mod definition;
 mod error;
 mod file;
 mod folder;
@@ -41,6 +42,7 @@ mod verify;
 mod volume;
 mod writer;
 
+pub use definition::{Definition, SchemaEncoding};
 pub use error::{BagError, Damage};
 pub use messages::{BagMessage, Messages, Order};
 pub use pipeline::{

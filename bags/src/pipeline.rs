@@ -13,6 +13,7 @@
 use crate::MESSAGE_LIMIT;
 use crate::batch::Batch;
 use crate::channels::{ChannelList, SharedChannels, lock};
+use crate::definition::Definition;
 use crate::error::BagError;
 use crate::folder::Folder;
 use crate::stages::{Request, Stages};
@@ -211,7 +212,7 @@ impl Pipeline {
         &mut self,
         topic: &str,
         type_name: &str,
-        definition: &str,
+        definition: Definition<'_>,
         metadata: &BTreeMap<String, String>,
         keep: usize,
     ) -> Result<ChannelId, BagError> {

@@ -77,7 +77,7 @@ fn qos() -> BTreeMap<String, String> {
 }
 
 fn string_channel(pipeline: &mut Pipeline, topic: &str, keep: usize) -> ChannelId {
-    pipeline.add_channel(topic, "std_msgs/msg/String", "string data", &qos(), keep).unwrap()
+    pipeline.add_channel(topic, "std_msgs/msg/String", "string data".into(), &qos(), keep).unwrap()
 }
 
 fn data(i: u32) -> Vec<u8> {
@@ -494,7 +494,7 @@ fn a_bag_is_not_begun_over_another_and_bad_names_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let bag = dir.path().join("run");
     let mut first = Pipeline::start(&bag, options(1000)).unwrap();
-    let error = first.add_channel("no slash", "a/msg/B", "", &qos(), 0).unwrap_err().to_string();
+    let error = first.add_channel("no slash", "a/msg/B", "".into(), &qos(), 0).unwrap_err().to_string();
     assert!(error.contains("no slash"), "{error}");
     let error = Pipeline::start(&bag, options(1000)).err().unwrap().to_string();
     assert!(error.contains("run_0.mcap"), "{error}");

@@ -1,5 +1,6 @@
 //! Opening a bag, whole or damaged.
 
+use crate::definition::{Definition, SchemaEncoding};
 use crate::error::{BagError, Damage};
 use crate::index::{FileIndex, index_file};
 use crate::messages::{Messages, Order};
@@ -63,11 +64,17 @@ impl Channel {
                 self.message_encoding
             ));
         }
-        if self.schema_encoding != "ros2msg" {
+        if SchemaEncoding::of_name(&self.schema_encoding).is_none() {
             let found = &self.schema_encoding;
-            return Some(format!("{topic}: the schema is written as `{found}`, only ros2msg is understood"));
+            return Some(format!("{topic}: the schema is written as `{found}`, which ROS 2 does not know"));
         }
         None
+    }
+
+    /// The definition of its type, where it is one of ROS 2; as it is written to another bag.
+    pub fn definition(&self) -> Option<Definition<'_>> {
+        let encoding = SchemaEncoding::of_name(&self.schema_encoding)?;
+        Some(Definition { encoding, text: &self.definition })
     }
 }
 

@@ -64,7 +64,8 @@ pub fn recover(
             result.damage.push(reason);
         } else {
             let (topic, type_name) = (&channel.topic, &channel.type_name);
-            match writer.add_channel_with(topic, type_name, &channel.definition, &channel.metadata) {
+            let definition = channel.definition().unwrap_or_default();
+            match writer.add_channel_with(topic, type_name, definition, &channel.metadata) {
                 Ok(id) => drop(ids.insert(index, id)),
                 Err(refused) => tolerate(refused, &mut result)?,
             }

@@ -369,17 +369,31 @@ fn recovery_leaves_out_what_a_bag_cannot_hold() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.mcap");
     let mut writer = mcap::Writer::new(fs::File::create(&path).unwrap()).unwrap();
-    let schema = writer.add_schema("std_msgs/msg/Bool", "ros2msg", b"bool data").unwrap();
-    for (topic, encoding) in [("/good", "cdr"), ("\u{14}bad", "cdr"), ("/text", "json")] {
+    let mut schema = |encoding, text: &str| writer.add_schema("a/msg/B", encoding, text.as_bytes()).unwrap();
+    let plain = schema("ros2msg", "bool data");
+    let (idl, foreign) = (schema("ros2idl", "module a { };"), schema("jsonschema", "{}"));
+    let channels = [
+        (plain, "/good", "cdr"),
+        (idl, "/idl", "cdr"),
+        (foreign, "/foreign", "cdr"),
+        (plain, "\u{14}bad", "cdr"),
+        (plain, "/text", "json"),
+    ];
+    for (schema, topic, encoding) in channels {
         let id = writer.add_channel(schema, topic, encoding, &BTreeMap::new()).unwrap();
         let header =
             mcap::records::MessageHeader { channel_id: id, sequence: 1, log_time: 1, publish_time: 1 };
         writer.write_to_known_channel(&header, &[0, 1, 0, 0, 1]).unwrap();
     }
     writer.finish().unwrap();
-    let result = recover(&path, dir.path().join("new.mcap"), &WriterOptions::default()).unwrap();
-    assert_eq!((result.messages, result.left_out), (1, 2));
-    assert!(result.damage[0].starts_with("topic `"), "{:?}", result.damage);
+    let new = dir.path().join("new.mcap");
+    let result = recover(&path, &new, &WriterOptions::default()).unwrap();
+    assert_eq!((result.messages, result.left_out), (2, 3));
+    assert!(result.damage.iter().any(|d| d.starts_with("topic `")), "{:?}", result.damage);
+    assert!(result.damage.iter().any(|d| d.contains("`jsonschema`, which ROS 2")), "{:?}", result.damage);
+    let reader = BagReader::open(&new).unwrap();
+    let schemas = reader.channels().iter().map(|c| (c.topic.as_str(), c.schema_encoding.as_str()));
+    assert_eq!(schemas.collect::<Vec<_>>(), [("/good", "ros2msg"), ("/idl", "ros2idl")]);
 }
 
 /// A chunk record with any claims.

@@ -3,6 +3,7 @@
 use crate::MESSAGE_LIMIT;
 use crate::batch::{Batch, ChunkMaker};
 use crate::channels::{ChannelList, QOS_KEY, check_size, merged_topics};
+use crate::definition::Definition;
 use crate::error::BagError;
 use crate::file::McapFile;
 use crate::metadata_yaml::{BagSummary, FileSummary, render};
@@ -124,7 +125,7 @@ impl BagWriter {
         qos_yaml: &str,
     ) -> Result<ChannelId, BagError> {
         let metadata = BTreeMap::from([(QOS_KEY.to_owned(), qos_yaml.to_owned())]);
-        self.add_channel_with(topic, type_name, definition, &metadata)
+        self.add_channel_with(topic, type_name, definition.into(), &metadata)
     }
 
     /// As [`Self::add_channel`], with all of the channel's metadata (`offered_qos_profiles`, `topic_type_hash`, …).
@@ -135,7 +136,7 @@ impl BagWriter {
         &mut self,
         topic: &str,
         type_name: &str,
-        definition: &str,
+        definition: Definition<'_>,
         metadata: &BTreeMap<String, String>,
     ) -> Result<ChannelId, BagError> {
         let id = self.channels.add(&self.path, topic, type_name, definition, metadata, 0)?;

@@ -52,7 +52,7 @@ fn a_hand_over_allocates_nothing() {
     let topics: Vec<_> = (0..4)
         .map(|i| {
             let (topic, keep) = (format!("/t{i}"), i % 2);
-            pipeline.add_channel(&topic, "a/msg/B", "uint8[] data", &BTreeMap::new(), keep).unwrap()
+            pipeline.add_channel(&topic, "a/msg/B", "uint8[] data".into(), &BTreeMap::new(), keep).unwrap()
         })
         .collect();
     let message = [7; 1000];

@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         println!("kept from before the stretch, logged at its start: {}", list.join(", "));
     }
     if done.left_out > 0 {
-        println!("{} messages left out: not CDR with a ros2msg schema", done.left_out);
+        println!("{} messages left out: not CDR with a schema of ROS 2", done.left_out);
     }
     for ((node, _), tick) in done.first_ticks.iter().filter(|(_, tick)| **tick > 1) {
         println!(
@@ -121,11 +121,10 @@ impl Cutter<'_> {
         let entries = entries.into_iter().map(|(k, v)| (k.to_owned(), v));
         self.writer.write_metadata(CUT, entries.collect())?;
         for (index, channel) in reader.channels().iter().enumerate() {
-            let whole = channel.message_encoding == "cdr" && channel.schema_encoding == "ros2msg";
-            if whole && self.wanted(&channel.topic) {
+            let definition = channel.definition().filter(|_| channel.message_encoding == "cdr");
+            if let Some(definition) = definition.filter(|_| self.wanted(&channel.topic)) {
                 let (topic, type_name) = (&channel.topic, &channel.type_name);
-                let id =
-                    self.writer.add_channel_with(topic, type_name, &channel.definition, &channel.metadata)?;
+                let id = self.writer.add_channel_with(topic, type_name, definition, &channel.metadata)?;
                 self.ids.insert(index, id);
             }
         }

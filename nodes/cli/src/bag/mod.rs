@@ -99,7 +99,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
                 .with_context(|| format!("cannot recover {}", src.display()))?;
             println!("{} messages written to {}", done.messages, dst.display());
             if done.left_out > 0 {
-                println!("{} messages left out: not CDR with a ros2msg schema", done.left_out);
+                println!("{} messages left out: not CDR with a schema of ROS 2", done.left_out);
             }
             for damage in done.damage.iter().take(DAMAGE_SHOWN) {
                 println!("damage: {damage}");

@@ -2,7 +2,7 @@
 
 use super::yaml::Description;
 use anyhow::Context;
-use outrider_bags::{BagMessage, BagReader, Channel, FileFacts, Verified, verify_file};
+use outrider_bags::{BagMessage, BagReader, Channel, FileFacts, SchemaEncoding, Verified, verify_file};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
 use outrider_msgs::{Message, Schema, decode};
 use outrider_runtime::payload_digest;
@@ -198,11 +198,18 @@ impl Check<'_> {
         let topic = Some(channel.topic.as_str());
         let key = (channel.topic.clone(), channel.type_name.clone());
         let mut find = |reason| self.verdict.find("channel", self.path, Some(offset), topic, reason);
-        if channel.message_encoding != "cdr" || channel.schema_encoding != "ros2msg" {
+        let encoding = SchemaEncoding::of_name(&channel.schema_encoding);
+        let Some(encoding) = encoding.filter(|_| channel.message_encoding == "cdr") else {
             find(format!(
-                "encoded as `{}` with a schema as `{}`: not `cdr` and `ros2msg`, its messages are not looked into",
+                "encoded as `{}` with a schema as `{}`: not as ROS 2 does it, its messages are not looked into",
                 channel.message_encoding, channel.schema_encoding
             ));
+            return;
+        };
+        if encoding == SchemaEncoding::Ros2Idl {
+            let topic = &channel.topic;
+            self.verdict.notes.push(format!("{topic}: defined in IDL, its messages are not looked into"));
+            self.tracks.entry(key).or_insert(Track { schema: None, last_ns: 0 });
             return;
         }
         if self.tracks.contains_key(&key) {

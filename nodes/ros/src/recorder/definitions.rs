@@ -1,6 +1,8 @@
-//! Definitions of message types as `ros2msg` schemas have them, from the `.msg` files of the workspaces that are sourced.
+//! Definitions of message types as schemas have them, from the `.msg` files of the workspaces that are sourced; where one is
+//! lacking, from the `.idl` files, as rosbag2 does it.
 
 use crate::prefixes::prefixes;
+use outrider_bags::SchemaEncoding;
 use std::collections::{BTreeMap, VecDeque};
 
 /// The most types that one may contain.
@@ -13,16 +15,28 @@ const PRIMITIVES: [&str; 17] = [
     "int64", "uint64", "string", "wstring", "time", "duration",
 ];
 
+/// A language with the text of a type and of all that it contains.
+pub(super) type Found = (SchemaEncoding, String);
+
 /// The definition of a type with all that it contains; else what is missing.
-pub(super) fn definition(type_name: &str) -> Result<String, String> {
+pub(super) fn definition(type_name: &str) -> Result<Found, String> {
     if let Some(text) = outrider_msgs::definition_of(type_name) {
-        return Ok(text.to_owned());
+        return Ok((SchemaEncoding::Ros2Msg, text.to_owned()));
     }
-    gather(type_name, installed)
+    gather_any(type_name, installed)
+}
+
+/// In `.msg` if that is all there, else in `.idl`.
+fn gather_any(
+    root: &str,
+    read: impl Fn(SchemaEncoding, &str) -> Option<String>,
+) -> Result<Found, String> {
+    let of = |encoding| gather(encoding, root, |name| read(encoding, name)).map(|text| (encoding, text));
+    of(SchemaEncoding::Ros2Msg).or_else(|why| of(SchemaEncoding::Ros2Idl).map_err(|_| why))
 }
 
 /// The text of one type's file, if a package that is installed has it.
-fn installed(type_name: &str) -> Option<String> {
+fn installed(encoding: SchemaEncoding, type_name: &str) -> Option<String> {
     let (package, kind, name) = parts(type_name)?;
     prefixes().find_map(|prefix| {
         let folder = prefix.join("share").join(package).join(kind);
@@ -31,6 +45,9 @@ fn installed(type_name: &str) -> Option<String> {
             let small = std::fs::metadata(&path).is_ok_and(|meta| meta.len() <= FILE_LIMIT);
             small.then(|| std::fs::read_to_string(&path).ok()).flatten()
         };
+        if encoding == SchemaEncoding::Ros2Idl {
+            return whole("idl", name);
+        }
         whole("msg", name).or_else(|| match kind {
             "srv" => section(&whole("srv", strip(name, &["_Request", "_Response"])?)?, suffix_index(name)),
             "action" => action_part(name, |base| whole("action", base)),
@@ -90,20 +107,28 @@ fn parts(type_name: &str) -> Option<(&str, &str, &str)> {
     (parts.next().is_none() && [found.0, found.1, found.2].into_iter().all(plain)).then_some(found)
 }
 
-/// Root first, then every type it contains once, each after a line of `=`.
-fn gather(root: &str, read: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+/// Root first, then every type it contains once, each after a line of `=`; in IDL the root has such a line too.
+fn gather(
+    encoding: SchemaEncoding,
+    root: &str,
+    read: impl Fn(&str) -> Option<String>,
+) -> Result<String, String> {
     let mut out = String::new();
     let mut waiting = VecDeque::from([root.to_owned()]);
     let mut seen: BTreeMap<String, ()> = BTreeMap::from([(root.to_owned(), ())]);
     while let Some(type_name) = waiting.pop_front() {
         let text = read(&type_name).ok_or_else(|| format!("no definition of {type_name} is installed"))?;
-        if type_name != root {
-            let (package, _, name) = parts(&type_name).ok_or_else(|| format!("`{type_name}` is no type"))?;
-            out.push_str(&format!("{}\nMSG: {package}/{name}\n", "=".repeat(80)));
+        let (package, _, name) = parts(&type_name).ok_or_else(|| format!("`{type_name}` is no type"))?;
+        let (heading, others) = match encoding {
+            SchemaEncoding::Ros2Msg => (format!("MSG: {package}/{name}"), contained(&type_name, &text)),
+            SchemaEncoding::Ros2Idl => (format!("IDL: {type_name}"), included(&text)),
+        };
+        if type_name != root || encoding == SchemaEncoding::Ros2Idl {
+            out.push_str(&format!("{}\n{heading}\n", "=".repeat(80)));
         }
         out.push_str(text.trim_end());
         out.push('\n');
-        for contained in contained(&type_name, &text) {
+        for contained in others {
             if seen.len() >= DEPENDENCY_LIMIT {
                 return Err(format!("{root} contains more than {DEPENDENCY_LIMIT} types"));
             }
@@ -133,6 +158,16 @@ fn contained(type_name: &str, text: &str) -> Vec<String> {
     full.collect()
 }
 
+/// Full names of the types whose files an IDL file includes.
+fn included(text: &str) -> Vec<String> {
+    let names = text.lines().filter_map(|line| {
+        let path = line.trim().strip_prefix("#include")?.trim();
+        let inner = path.strip_prefix(['"', '<'])?.strip_suffix(['"', '>'])?;
+        inner.strip_suffix(".idl").map(str::to_owned)
+    });
+    names.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +186,43 @@ mod tests {
         Some(text.to_owned())
     }
 
+    fn of_msg(root: &str, read: impl Fn(&str) -> Option<String>) -> Result<String, String> {
+        gather(SchemaEncoding::Ros2Msg, root, read)
+    }
+
+    #[test]
+    fn what_is_not_all_there_as_msg_is_taken_as_idl() {
+        let idl = |name: &str| match name {
+            "a/msg/Root" => Some("#include \"a/msg/Only.idl\"\nmodule a { };\n".to_owned()),
+            "a/msg/Only" => Some("  #include <c/msg/D.idl>\nmodule a { };\n\n".to_owned()),
+            "c/msg/D" => Some("module c { };\n".to_owned()),
+            _ => None,
+        };
+        let both = |encoding, name: &str| match (encoding, name) {
+            (SchemaEncoding::Ros2Msg, "a/msg/Root") => Some("a/Only only\n".to_owned()),
+            (SchemaEncoding::Ros2Msg, _) => None,
+            (SchemaEncoding::Ros2Idl, name) => idl(name),
+        };
+        let (encoding, text) = gather_any("a/msg/Root", both).unwrap();
+        assert_eq!(encoding, SchemaEncoding::Ros2Idl);
+        let line = "=".repeat(80);
+        let part = |name: &str| format!("{line}\nIDL: {name}\n{}\n", idl(name).unwrap().trim_end());
+        assert_eq!(text, ["a/msg/Root", "a/msg/Only", "c/msg/D"].map(part).concat());
+        let error = gather_any("a/msg/Other", both).unwrap_err();
+        assert_eq!(error, "no definition of a/msg/Other is installed");
+    }
+
+    #[test]
+    fn messages_have_an_idl_file_too_where_ros_is_sourced() {
+        if installed(SchemaEncoding::Ros2Idl, "std_msgs/msg/Header").is_some() {
+            let found =
+                gather(SchemaEncoding::Ros2Idl, "std_msgs/msg/Header", |n| installed(SchemaEncoding::Ros2Idl, n));
+            let text = found.unwrap();
+            assert!(text.starts_with(&"=".repeat(80)), "{text}");
+            assert!(text.contains("\nIDL: builtin_interfaces/msg/Time\n"), "{text}");
+        }
+    }
+
     #[test]
     fn a_definition_has_every_type_once() {
         let line = "=".repeat(80);
@@ -162,11 +234,11 @@ mod tests {
             read("a/msg/B").unwrap(),
             read("c/msg/D").unwrap(),
         );
-        assert_eq!(gather("a/msg/Root", read).unwrap(), expected);
+        assert_eq!(of_msg("a/msg/Root", read).unwrap(), expected);
         let missing = |name: &str| if name == "c/msg/D" { None } else { read(name) };
-        assert_eq!(gather("a/msg/Root", missing).unwrap_err(), "no definition of c/msg/D is installed");
+        assert_eq!(of_msg("a/msg/Root", missing).unwrap_err(), "no definition of c/msg/D is installed");
         assert_eq!(
-            gather("../../etc/passwd", read).unwrap_err(),
+            of_msg("../../etc/passwd", read).unwrap_err(),
             "no definition of ../../etc/passwd is installed"
         );
         assert!(parts("../msg/passwd").is_none());
@@ -175,7 +247,7 @@ mod tests {
     #[test]
     fn it_says_what_the_crate_of_messages_says() {
         // Where ROS is sourced; the files of the crate are of the same release.
-        if let Ok(text) = gather("sensor_msgs/msg/LaserScan", installed) {
+        if let Ok(text) = of_msg("sensor_msgs/msg/LaserScan", |name| installed(SchemaEncoding::Ros2Msg, name)) {
             let ours = outrider_msgs::definition_of("sensor_msgs/msg/LaserScan").unwrap();
             let headings = |text: &str| -> Vec<String> {
                 let mut all: Vec<_> =

@@ -17,7 +17,7 @@ use crate::shell::{advertise, publish, resolved};
 use crate::transport::start_ros;
 use config::{Choice, RecorderConfig};
 use numbers::Numbers;
-use outrider_bags::{ChannelId, Pipeline, PipelineOptions, PipelineStatus};
+use outrider_bags::{ChannelId, Definition, Pipeline, PipelineOptions, PipelineStatus};
 use outrider_foundation::{RobotDescription, Span, Stamp};
 use outrider_msgs::Message as _;
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
@@ -242,17 +242,18 @@ impl Recorder {
                 return Ok(());
             }
         };
-        let definition = definitions::definition(type_name).unwrap_or_else(|why| {
+        let (encoding, text) = definitions::definition(type_name).unwrap_or_else(|why| {
             tracing::warn!("recorder: {name} ({type_name}) is recorded without a definition: {why}");
             self.undefined.insert(type_name.to_owned(), why);
-            String::new()
+            definitions::Found::default()
         });
+        let definition = Definition { encoding, text: &text };
         let metadata = BTreeMap::from([
             ("offered_qos_profiles".to_owned(), qos.to_rosbag2_yaml()),
             ("topic_type_hash".to_owned(), type_hash),
         ]);
         let keep = if latched { self.repeat_latched } else { 0 };
-        let channel = self.pipeline.add_channel(name, type_name, &definition, &metadata, keep)?;
+        let channel = self.pipeline.add_channel(name, type_name, definition, &metadata, keep)?;
         debug_assert_eq!(index, self.recorded.len());
         self.recorded.push(Recorded {
             topic: name.to_owned(),
