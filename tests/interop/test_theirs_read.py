@@ -135,6 +135,29 @@ def test_rosbags_writer(tmp_path, mode, version):
     same(file, plain(messages))
 
 
+IDL = "module somebody_msgs { module msg { struct Name { string data; }; }; };"
+
+
+def test_definitions_in_idl_stay_with_the_messages(tmp_path):
+    """A type that no typestore knows: what our programs write from such a bag is decoded again by rosbags."""
+    folder, kind = tmp_path / "bag", "somebody_msgs/msg/Name"
+    definition = f"{'=' * 80}\nIDL: {kind}\n{IDL}\n"
+    string = STORE.types["std_msgs/msg/String"]
+    expected = [("/name", 10 + i, bytes(STORE.serialize_cdr(string(f"n{i}"), string.__msgtype__))) for i in range(9)]
+    with Writer(folder, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        connection = writer.add_connection("/name", kind, msgdef=definition, rihs01="RIHS01_" + "0" * 64)
+        for _, time, raw in expected:
+            writer.write(connection, time, raw)
+    assert same(folder, expected).complaints == []
+    for command in (["recover"], ["cut", "--from", "0"]):
+        new = tmp_path / command[0]
+        common.run(common.bin_dir() / "outrider", "bag", command[0], folder, new, *command[1:])
+        assert same(new, expected).head["channels"][0]["schema_encoding"] == "ros2idl"
+        assert common.by_rosbags(new) == expected
+    done = common.run(common.bin_dir() / "outrider", "bag", "verify", folder)
+    assert "/name: defined in IDL, its messages are not looked into" in done.stdout
+
+
 def test_a_compressed_file_that_is_cut_is_read_as_far_as_it_goes(tmp_path):
     folder = tmp_path / "bag"
     messages = plain(write_rosbags(folder, CompressionMode.FILE))
@@ -221,14 +244,14 @@ def test_a_foreign_encoding_is_named(tmp_path):
         for topic, encoding in [("/log", "protobuf"), ("/json", "json")]:
             channel = writer.register_channel(topic, encoding, schema)
             writer.add_message(channel, log_time=1, data=b"{}", publish_time=1)
-        idl = writer.register_schema("a/msg/B", "ros2idl", b"module a {}")
-        writer.add_message(writer.register_channel("/idl", "cdr", idl), log_time=1, data=b"\0\1\0\0", publish_time=1)
+        other = writer.register_schema("a/msg/B", "jsonschema", b"{}")
+        writer.add_message(writer.register_channel("/b", "cdr", other), log_time=1, data=b"\0\1\0\0", publish_time=1)
         writer.finish()
     ours = common.Ours(path)
     assert [c["foreign"] for c in ours.head["channels"]] == [
         "/log: messages are encoded as `protobuf`, only cdr is understood",
         "/json: messages are encoded as `json`, only cdr is understood",
-        "/idl: the schema is written as `ros2idl`, only ros2msg is understood",
+        "/b: the schema is written as `jsonschema`, which ROS 2 does not know",
     ]
     assert len(ours.messages) == 3
 
