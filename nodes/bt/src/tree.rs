@@ -231,7 +231,7 @@ impl<C> Tree<C> {
             return Ok(());
         }
         match self.scripts[script as usize].run(&mut self.boards) {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) => Err(self.explain(id, &error)),
         }
     }

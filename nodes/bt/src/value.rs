@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The largest integer that a double holds with all its neighbours.
-const EXACT: u64 = (1 << 53) - 1;
+pub(crate) const EXACT: u64 = (1 << 53) - 1;
 
 /// What an integer was when it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,7 +280,8 @@ impl Value {
 }
 
 /// A real number that an integer of 64 bits holds.
-fn whole(value: f64) -> bool {
+#[inline]
+pub(crate) fn whole(value: f64) -> bool {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
     (-LIMIT..LIMIT).contains(&value) && value.fract() == 0.0
 }

@@ -17,14 +17,14 @@ impl<C> Tree<C> {
             Op::Script => {
                 self.refresh_script(id)?;
                 // An empty script does nothing.
-                if let Some(script) = self.scripts.get(self.nodes[id as usize].script as usize) {
+                if let Some(script) = self.scripts.get_mut(self.nodes[id as usize].script as usize) {
                     script.run(&mut self.boards)?;
                 }
                 Ok(Status::Success)
             }
             Op::ScriptCondition => {
                 self.refresh_script(id)?;
-                let script = self.scripts.get(self.nodes[id as usize].script as usize);
+                let script = self.scripts.get_mut(self.nodes[id as usize].script as usize);
                 let script = script.ok_or_else(|| fault("the script is empty"))?;
                 Ok(if script.holds(&mut self.boards)? { Status::Success } else { Status::Failure })
             }

@@ -198,7 +198,7 @@ impl<C> Tree<C> {
         self.refresh_script(id)?;
         let otherwise = self.input(id, 1)?.as_status()?;
         if !self.at(id).memory.started {
-            let script = self.scripts.get(self.nodes[id as usize].script as usize);
+            let script = self.scripts.get_mut(self.nodes[id as usize].script as usize);
             let script = script.ok_or_else(|| fault("the script is empty"))?;
             if !script.holds(&mut self.boards)? {
                 return Ok(otherwise);

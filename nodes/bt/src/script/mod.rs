@@ -2,11 +2,13 @@
 
 mod eval;
 mod lexer;
+mod numeric;
 mod parser;
 
 use crate::blackboard::{Blackboards, BoardId, KeyRef};
 use crate::error::BtError;
 use crate::value::Value;
+use numeric::Numeric;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,6 +17,9 @@ pub const SCRIPT_LIMIT: usize = 64 * 1024;
 
 /// Deepest nesting of an expression.
 pub const EXPRESSION_DEPTH_LIMIT: usize = 128;
+
+/// Most operations in a row, as in a long sum, each of which works on the result of the one before.
+pub const EXPRESSION_HEIGHT_LIMIT: usize = 1000;
 
 /// Names that scripts know as numbers.
 pub type Enums = BTreeMap<String, i64>;
@@ -108,14 +113,24 @@ impl Source {
     pub(crate) fn bind(self, boards: &mut Blackboards, board: BoardId, enums: &Enums) -> Script {
         #[expect(clippy::cast_precision_loss, reason = "enumerations are small numbers")]
         let value = |name: &String| enums.get(name).map(|value| *value as f64);
+        let names: Vec<_> = self.names.iter().map(|name| (boards.key(board, name), value(name))).collect();
+        let statement = |root| Statement { root, numeric: Numeric::compile(&self.exprs, root, &names) };
         Script {
-            names: self.names.iter().map(|name| (boards.key(board, name), value(name))).collect(),
+            statements: self.statements.into_iter().map(statement).collect(),
+            names,
             text: self.text,
             exprs: self.exprs,
-            statements: self.statements,
             enums: if enums.is_empty() { None } else { Some(Arc::new(enums.clone())) },
         }
     }
+}
+
+/// One of a script's statements.
+#[derive(Clone, Debug)]
+struct Statement {
+    root: ExprId,
+    /// The same as straight-line code, for as long as it meets numbers only.
+    numeric: Option<Numeric>,
 }
 
 /// A script that can be run.
@@ -123,7 +138,7 @@ impl Source {
 pub(crate) struct Script {
     text: Arc<str>,
     exprs: Vec<Expr>,
-    statements: Vec<ExprId>,
+    statements: Vec<Statement>,
     /// Handles of the names, and the numbers of those that are enumerations.
     names: Vec<(KeyRef, Option<f64>)>,
     enums: Option<Arc<Enums>>,

@@ -1,0 +1,329 @@
+//! Statements over numbers, as straight-line code that takes nothing from the heap and looks nothing up.
+//!
+//! A statement without text whose one assignment, if any, is its outermost operation becomes steps over real numbers. It
+//! changes nothing before it has its result, and gives up where it meets what is no plain number: an entry that is not there or
+//! holds text, an integer that a double does not hold, a truth value that is neither 0 nor 1. The evaluator in `eval` then
+//! takes the statement from its start, so that the rules, and the errors, are written there only.
+
+use super::eval::{arithmetic, bits, ordered};
+use super::{Assign, Binary, Compare, Expr, ExprId, Unary};
+use crate::blackboard::{Blackboards, EntryId, KeyRef};
+use crate::value::{Value, whole};
+
+/// Most numbers of one statement: constants, entries and results.
+const CELL_LIMIT: usize = 256;
+
+/// What a step does.
+#[derive(Clone, Copy, Debug)]
+enum Do {
+    Binary(Binary),
+    Compare(Compare),
+    Unary(Unary),
+    /// `to` is `a`, or `b` when `to` held zero.
+    Select,
+}
+
+/// One operation: cells `a` and `b` into cell `to`.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    what: Do,
+    a: u8,
+    b: u8,
+    to: u8,
+}
+
+/// An entry that is read.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    key: KeyRef,
+    /// As of [`Numeric::generation`].
+    entry: EntryId,
+}
+
+/// A statement over numbers.
+#[derive(Clone, Debug)]
+pub(super) struct Numeric {
+    /// The entries first, then constants and results.
+    cells: Box<[f64]>,
+    loads: Box<[Load]>,
+    steps: Box<[Step]>,
+    result: u8,
+    target: Option<(Assign, Load)>,
+    /// For which entries of the blackboards the loads hold; 0 for none.
+    generation: u64,
+}
+
+impl Numeric {
+    /// The code of a statement, if it is one that has any.
+    pub fn compile(exprs: &[Expr], statement: ExprId, names: &[(KeyRef, Option<f64>)]) -> Option<Self> {
+        let mut compiler = Compiler { exprs, names, loads: Vec::new(), cells: Vec::new(), steps: Vec::new() };
+        let (root, target) = match exprs.get(statement as usize)? {
+            Expr::Assign(op, target, value) => match exprs.get(*target as usize)? {
+                Expr::Name(name) => (*value, Some((*op, compiler.key(*name)?))),
+                _ => return None,
+            },
+            _ => (statement, None),
+        };
+        compiler.find_loads(root)?;
+        compiler.cells = vec![0.0; compiler.loads.len()];
+        let result = compiler.expr(root)?;
+        let load = |key| Load { key, entry: 0 };
+        Some(Self {
+            cells: compiler.cells.into(),
+            loads: compiler.loads.into_iter().map(load).collect(),
+            steps: compiler.steps.into(),
+            result,
+            target: target.map(|(op, key)| (op, load(key))),
+            generation: 0,
+        })
+    }
+
+    /// It writes nothing.
+    pub const fn is_pure(&self) -> bool {
+        self.target.is_none()
+    }
+
+    /// The statement's value; `None`, and nothing has happened, when it is not one of plain numbers this time.
+    #[inline]
+    pub fn run(&mut self, boards: &mut Blackboards) -> Option<f64> {
+        if self.generation != boards.generation() {
+            self.find_entries(boards)?;
+        }
+        for (cell, load) in self.cells.iter_mut().zip(&self.loads) {
+            *cell = plain(boards.entry_value(load.entry))?;
+        }
+        for step in &self.steps {
+            // Cells are counted by the compiler, which makes no step without its cells.
+            let (a, b) = (self.cells[step.a as usize], self.cells[step.b as usize]);
+            self.cells[step.to as usize] = match step.what {
+                Do::Binary(op) => binary(op, a, b)?,
+                Do::Compare(op) => f64::from(u8::from(ordered(op, a, b))),
+                Do::Unary(op) => unary(op, a)?,
+                Do::Select if self.cells[step.to as usize] != 0.0 => a,
+                Do::Select => b,
+            };
+        }
+        let result = self.cells[self.result as usize];
+        match self.target {
+            None => Some(result),
+            Some((op, load)) => write(op, result, load.entry, boards),
+        }
+    }
+
+    /// Looks the entries up again after one has come or gone.
+    #[cold]
+    fn find_entries(&mut self, boards: &mut Blackboards) -> Option<()> {
+        let target = self.target.as_mut().map(|(_, load)| load);
+        for load in self.loads.iter_mut().chain(target) {
+            load.entry = boards.entry_of(load.key)?;
+        }
+        self.generation = boards.generation();
+        Some(())
+    }
+}
+
+/// A number that a double holds.
+#[inline]
+fn plain(value: &Value) -> Option<f64> {
+    match value {
+        Value::Real(number) => Some(*number),
+        Value::Int(number, _) => exact(*number),
+        _ => None,
+    }
+}
+
+#[inline]
+#[expect(clippy::cast_precision_loss, reason = "within what a double holds exactly")]
+fn exact(number: i64) -> Option<f64> {
+    (number.unsigned_abs() <= crate::value::EXACT).then_some(number as f64)
+}
+
+fn truth(number: f64) -> Option<bool> {
+    // A number other than these is a truth value or not by its type, which is lost here.
+    if number == 1.0 { Some(true) } else { (number == 0.0).then_some(false) }
+}
+
+#[inline]
+fn binary(op: Binary, a: f64, b: f64) -> Option<f64> {
+    let number = |holds: bool| Some(f64::from(u8::from(holds)));
+    match op {
+        Binary::Plus | Binary::Minus | Binary::Times | Binary::Divide => Some(arithmetic(op, a, b)),
+        Binary::And => {
+            let (a, b) = (truth(a)?, truth(b)?);
+            number(a && b)
+        }
+        Binary::Or => {
+            let (a, b) = (truth(a)?, truth(b)?);
+            number(a || b)
+        }
+        Binary::BitAnd | Binary::BitOr | Binary::BitXor if whole(a) && whole(b) =>
+        {
+            #[expect(clippy::cast_possible_truncation, reason = "checked beside it")]
+            Some(bits(op, a as i64, b as i64))
+        }
+        _ => None,
+    }
+}
+
+#[inline]
+fn unary(op: Unary, number: f64) -> Option<f64> {
+    match op {
+        Unary::Negate => Some(-number),
+        Unary::Not => Some(f64::from(u8::from(number == 0.0))),
+        Unary::Complement => None,
+    }
+}
+
+/// Writes an entry that holds a number already, and keeps its type; gives the number.
+#[inline]
+fn write(op: Assign, by: f64, entry: EntryId, boards: &mut Blackboards) -> Option<f64> {
+    let entry = boards.entry_mut(entry);
+    let old = plain(&entry.value)?;
+    let new = match op {
+        Assign::Create | Assign::Existing => by,
+        Assign::Plus => old + by,
+        Assign::Minus => old - by,
+        Assign::Times => old * by,
+        Assign::Divide => old / by,
+    };
+    match &mut entry.value {
+        Value::Real(number) => *number = new,
+        #[expect(clippy::cast_possible_truncation, reason = "checked beside it")]
+        Value::Int(number, _) if whole(new) => *number = new as i64,
+        _ => return None,
+    }
+    entry.sequence += 1;
+    Some(new)
+}
+
+struct Compiler<'a> {
+    exprs: &'a [Expr],
+    names: &'a [(KeyRef, Option<f64>)],
+    loads: Vec<KeyRef>,
+    cells: Vec<f64>,
+    steps: Vec<Step>,
+}
+
+impl Compiler<'_> {
+    fn key(&self, name: u32) -> Option<KeyRef> {
+        self.names.get(name as usize).map(|(key, _)| *key)
+    }
+
+    /// Notes the entries below an expression. They are read before the first step, which is allowed because nothing is written
+    /// before the last one.
+    fn find_loads(&mut self, id: ExprId) -> Option<()> {
+        match self.exprs.get(id as usize)? {
+            Expr::Name(name) => {
+                let (key, number) = *self.names.get(*name as usize)?;
+                if number.is_none() && !self.loads.contains(&key) {
+                    self.loads.push(key);
+                }
+                if self.loads.len() > CELL_LIMIT {
+                    return None;
+                }
+            }
+            Expr::Literal(_) => {}
+            Expr::Unary(Unary::Complement, _) | Expr::Binary(Binary::Concat, ..) => return None,
+            Expr::Unary(_, operand) => self.find_loads(*operand)?,
+            Expr::Binary(_, left, right) => {
+                self.find_loads(*left)?;
+                self.find_loads(*right)?;
+            }
+            Expr::Chain(first, links) => {
+                self.find_loads(*first)?;
+                for (_, operand) in links {
+                    self.find_loads(*operand)?;
+                }
+            }
+            Expr::If(condition, then, otherwise) => {
+                self.find_loads(*condition)?;
+                self.find_loads(*then)?;
+                self.find_loads(*otherwise)?;
+            }
+            Expr::Assign(..) => return None,
+        }
+        Some(())
+    }
+
+    fn cell(&mut self, number: f64) -> Option<u8> {
+        let index = self.cells.len();
+        self.cells.push(number);
+        if index < CELL_LIMIT { u8::try_from(index).ok() } else { None }
+    }
+
+    /// The number of a cell that no step writes and no entry fills.
+    fn constant(&self, cell: u8) -> Option<f64> {
+        let is_result = self.steps.iter().any(|step| step.to == cell);
+        let is_fixed = !is_result && usize::from(cell) >= self.loads.len();
+        if is_fixed { self.cells.get(usize::from(cell)).copied() } else { None }
+    }
+
+    /// Compiles an expression; gives its cell.
+    fn expr(&mut self, id: ExprId) -> Option<u8> {
+        match self.exprs.get(id as usize)? {
+            Expr::Literal(value) => self.cell(plain(value)?),
+            Expr::Name(name) => {
+                let (key, number) = *self.names.get(*name as usize)?;
+                match number {
+                    Some(number) => self.cell(number),
+                    None => {
+                        let at = self.loads.iter().position(|known| *known == key)?;
+                        u8::try_from(at).ok()
+                    }
+                }
+            }
+            Expr::Unary(op, operand) => {
+                let a = self.expr(*operand)?;
+                self.step(Do::Unary(*op), a, a)
+            }
+            Expr::Binary(op, left, right) => {
+                let (a, b) = (self.expr(*left)?, self.expr(*right)?);
+                self.step(Do::Binary(*op), a, b)
+            }
+            Expr::Chain(first, links) => {
+                let mut a = self.expr(*first)?;
+                let mut all = None;
+                for (op, operand) in links {
+                    let b = self.expr(*operand)?;
+                    let holds = self.step(Do::Compare(*op), a, b)?;
+                    all = Some(match all {
+                        None => holds,
+                        Some(before) => self.step(Do::Binary(Binary::And), before, holds)?,
+                    });
+                    a = b;
+                }
+                all
+            }
+            Expr::If(condition, then, otherwise) => {
+                let condition = self.expr(*condition)?;
+                let (then, otherwise) = (self.expr(*then)?, self.expr(*otherwise)?);
+                if let Some(number) = self.constant(condition) {
+                    return Some(if number != 0.0 { then } else { otherwise });
+                }
+                // The choice overwrites the condition, which must be a result of its own.
+                let held = self.cell(0.0)?;
+                let nothing = self.cell(0.0)?;
+                self.steps.push(Step { what: Do::Binary(Binary::Plus), a: condition, b: nothing, to: held });
+                self.steps.push(Step { what: Do::Select, a: then, b: otherwise, to: held });
+                Some(held)
+            }
+            Expr::Assign(..) => None,
+        }
+    }
+
+    /// Adds a step, or its result when its operands are constants.
+    fn step(&mut self, what: Do, a: u8, b: u8) -> Option<u8> {
+        if let Some((a, b)) = self.constant(a).zip(self.constant(b)) {
+            let number = match what {
+                Do::Binary(op) => binary(op, a, b)?,
+                Do::Compare(op) => f64::from(u8::from(ordered(op, a, b))),
+                Do::Unary(op) => unary(op, a)?,
+                Do::Select => return None,
+            };
+            return self.cell(number);
+        }
+        let to = self.cell(0.0)?;
+        self.steps.push(Step { what, a, b, to });
+        Some(to)
+    }
+}
