@@ -2,11 +2,11 @@
 
 use crate::error::{Fault, fault};
 use crate::kind::Kind;
-use crate::node::{NodeId, Op};
+use crate::node::{NONE, NodeId, Op};
 use crate::port::Source;
 use crate::script::Source as Code;
 use crate::status::Status;
-use crate::tree::{Context, Tree};
+use crate::tree::{Cause, Context, Tree};
 use crate::value::Value;
 use outrider_foundation::{Instant, Span};
 use std::collections::VecDeque;
@@ -17,6 +17,7 @@ pub(crate) fn later(now: Instant, ms: u32) -> Instant {
 }
 
 impl<C> Tree<C> {
+    #[inline(never)]
     pub(crate) fn tick_decorator(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let child = self.child(id, 0);
         match self.at(id).op {
@@ -34,28 +35,36 @@ impl<C> Tree<C> {
                 }
                 self.execute_and_reset(child, cx)
             }
-            op => {
-                self.running(id);
-                let status = self.execute(child, cx)?;
-                if status.is_completed() {
-                    self.reset(child, cx)?;
-                }
-                Ok(match (op, status) {
-                    (Op::Inverter, Status::Success) => Status::Failure,
-                    (Op::Inverter, Status::Failure) => Status::Success,
-                    (Op::Force(forced), status) if status.is_completed() => forced,
-                    (Op::KeepRunning, Status::Success | Status::Skipped) => Status::Running,
-                    _ => status,
-                })
-            }
+            op => self.tick_simple(id, op, cx),
         }
     }
 
+    /// Those that only change the status of their child.
+    #[inline(never)]
+    pub(crate) fn tick_simple(
+        &mut self,
+        id: NodeId,
+        op: Op,
+        cx: &mut Context<'_, C>,
+    ) -> Result<Status, Fault> {
+        let child = self.child(id, 0);
+        self.running(id);
+        let status = self.execute_and_reset(child, cx)?;
+        Ok(match (op, status) {
+            (Op::Inverter, Status::Success) => Status::Failure,
+            (Op::Inverter, Status::Failure) => Status::Success,
+            (Op::Force(forced), Status::Success | Status::Failure) => forced,
+            (Op::KeepRunning, Status::Success | Status::Skipped) => Status::Running,
+            _ => status,
+        })
+    }
+
     /// Ticks a child, and makes it idle when it has finished.
+    #[inline]
     fn execute_and_reset(&mut self, child: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let status = self.execute(child, cx)?;
         if status.is_completed() {
-            self.reset(child, cx)?;
+            self.put(child, Status::Idle, Cause::Reset);
         }
         Ok(status)
     }
@@ -214,11 +223,13 @@ impl<C> Tree<C> {
     }
 
     /// Compiles the script of a node's first port again when it comes from the blackboard and has changed.
+    #[inline]
     pub(crate) fn refresh_script(&mut self, id: NodeId) -> Result<(), Fault> {
-        let port = self.port(id, 0);
-        if matches!(port.source, Source::Literal { .. }) {
-            return Ok(());
-        }
+        if self.at(id).extra == NONE { Ok(()) } else { self.read_script(id) }
+    }
+
+    #[inline(never)]
+    fn read_script(&mut self, id: NodeId) -> Result<(), Fault> {
         let port = self.at(id).first_port as usize;
         let text = self.ports[port].text(&mut self.boards)?;
         let script = self.at(id).script as usize;

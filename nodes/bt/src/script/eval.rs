@@ -1,6 +1,6 @@
 //! Expressions → values.
 
-use super::{Assign, Binary, Compare, Expr, ExprId, Script, Unary};
+use super::{Assign, Binary, Compare, Expr, ExprId, Script, Statement, Unary};
 use crate::blackboard::{Blackboards, KeyRef};
 use crate::error::{Fault, fault};
 use crate::kind::Kind;
@@ -33,23 +33,24 @@ impl Script {
     /// As [`Self::run`], and when the result is no truth value.
     #[inline]
     pub fn holds(&mut self, boards: &mut Blackboards) -> Result<bool, Fault> {
+        if let [Statement { numeric: Some(numeric), .. }] = self.statements.as_mut_slice()
+            && numeric.is_pure()
+            && let Some(number) = numeric.run(boards)
+            && (number == 0.0 || number == 1.0)
+        {
+            return Ok(number == 1.0);
+        }
+        self.condition(boards)
+    }
+
+    /// As a condition, whatever its statements are.
+    fn condition(&mut self, boards: &mut Blackboards) -> Result<bool, Fault> {
         // The parser gives a script at least one statement.
         let last = self.statements.len() - 1;
         for at in 0..last {
             self.statement(at, boards)?;
         }
-        let pure = self.statements[last].numeric.as_mut().filter(|numeric| numeric.is_pure());
-        match pure.and_then(|numeric| numeric.run(boards)) {
-            Some(number) if number == 0.0 => Ok(false),
-            Some(number) if number == 1.0 => Ok(true),
-            _ => self.condition(boards),
-        }
-    }
-
-    /// The last statement by the evaluator.
-    fn condition(&self, boards: &mut Blackboards) -> Result<bool, Fault> {
-        let root = self.statements[self.statements.len() - 1].root;
-        let holds = self.eval(root, boards).and_then(|value| value.as_bool());
+        let holds = self.eval(self.statements[last].root, boards).and_then(|value| value.as_bool());
         holds.map_err(|error| self.explain(&error))
     }
 

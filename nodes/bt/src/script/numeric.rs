@@ -10,17 +10,59 @@ use super::{Assign, Binary, Compare, Expr, ExprId, Unary};
 use crate::blackboard::{Blackboards, EntryId, KeyRef};
 use crate::value::{Value, whole};
 
-/// Most numbers of one statement: constants, entries and results.
-const CELL_LIMIT: usize = 256;
+/// Most numbers of one statement: constants, entries and results. A power of two, so that a mask keeps an index inside.
+const CELL_LIMIT: usize = 32;
 
-/// What a step does.
+/// A cell's place.
+#[inline]
+const fn at(cell: u8) -> usize {
+    cell as usize % CELL_LIMIT
+}
+
+/// What a step does: operators with two operands, comparisons, and those with one, side by side so that one jump finds it.
 #[derive(Clone, Copy, Debug)]
 enum Do {
-    Binary(Binary),
-    Compare(Compare),
-    Unary(Unary),
+    Plus,
+    Minus,
+    Times,
+    Divide,
+    And,
+    Or,
+    /// Of results that are 0 or 1 in any case.
+    Both,
+    /// Of results that are 0 or 1 in any case.
+    Either,
+    Bits(Binary),
+    Equal,
+    NotEqual,
+    Less,
+    Greater,
+    LessEqual,
+    GreaterEqual,
+    Negate,
+    Not,
     /// `to` is `a`, or `b` when `to` held zero.
     Select,
+}
+
+impl Do {
+    /// Gives 0 or 1 and nothing else.
+    const fn is_truth(self) -> bool {
+        matches!(
+            self,
+            Self::And
+                | Self::Or
+                | Self::Both
+                | Self::Either
+                | Self::Equal
+                | Self::NotEqual
+                | Self::Less
+                | Self::Greater
+                | Self::LessEqual
+                | Self::GreaterEqual
+                | Self::Not
+        )
+    }
 }
 
 /// One operation: cells `a` and `b` into cell `to`.
@@ -44,7 +86,7 @@ struct Load {
 #[derive(Clone, Debug)]
 pub(super) struct Numeric {
     /// The entries first, then constants and results.
-    cells: Box<[f64]>,
+    cells: [f64; CELL_LIMIT],
     loads: Box<[Load]>,
     steps: Box<[Step]>,
     result: u8,
@@ -68,8 +110,12 @@ impl Numeric {
         compiler.cells = vec![0.0; compiler.loads.len()];
         let result = compiler.expr(root)?;
         let load = |key| Load { key, entry: 0 };
+        let mut cells = [0.0; CELL_LIMIT];
+        for (cell, number) in cells.iter_mut().zip(&compiler.cells) {
+            *cell = *number;
+        }
         Some(Self {
-            cells: compiler.cells.into(),
+            cells,
             loads: compiler.loads.into_iter().map(load).collect(),
             steps: compiler.steps.into(),
             result,
@@ -89,21 +135,14 @@ impl Numeric {
         if self.generation != boards.generation() {
             self.find_entries(boards)?;
         }
-        for (cell, load) in self.cells.iter_mut().zip(&self.loads) {
+        let cells = &mut self.cells;
+        for (cell, load) in cells.iter_mut().zip(&self.loads) {
             *cell = plain(boards.entry_value(load.entry))?;
         }
-        for step in &self.steps {
-            // Cells are counted by the compiler, which makes no step without its cells.
-            let (a, b) = (self.cells[step.a as usize], self.cells[step.b as usize]);
-            self.cells[step.to as usize] = match step.what {
-                Do::Binary(op) => binary(op, a, b)?,
-                Do::Compare(op) => f64::from(u8::from(ordered(op, a, b))),
-                Do::Unary(op) => unary(op, a)?,
-                Do::Select if self.cells[step.to as usize] != 0.0 => a,
-                Do::Select => b,
-            };
+        if !self.steps.is_empty() {
+            run(&self.steps, cells)?;
         }
-        let result = self.cells[self.result as usize];
+        let result = cells[at(self.result)];
         match self.target {
             None => Some(result),
             Some((op, load)) => write(op, result, load.entry, boards),
@@ -120,6 +159,20 @@ impl Numeric {
         self.generation = boards.generation();
         Some(())
     }
+}
+
+/// Does one step after the other.
+#[inline(never)]
+fn run(steps: &[Step], cells: &mut [f64; CELL_LIMIT]) -> Option<()> {
+    for step in steps {
+        let (a, b) = (cells[at(step.a)], cells[at(step.b)]);
+        cells[at(step.to)] = match step.what {
+            Do::Select if cells[at(step.to)] != 0.0 => a,
+            Do::Select => b,
+            what => reckon(what, a, b)?,
+        };
+    }
+    Some(())
 }
 
 /// A number that a double holds.
@@ -143,34 +196,59 @@ fn truth(number: f64) -> Option<bool> {
     if number == 1.0 { Some(true) } else { (number == 0.0).then_some(false) }
 }
 
+/// The result of an operation on two numbers; those with one operand take the first.
 #[inline]
-fn binary(op: Binary, a: f64, b: f64) -> Option<f64> {
-    let number = |holds: bool| Some(f64::from(u8::from(holds)));
-    match op {
-        Binary::Plus | Binary::Minus | Binary::Times | Binary::Divide => Some(arithmetic(op, a, b)),
-        Binary::And => {
+fn reckon(what: Do, a: f64, b: f64) -> Option<f64> {
+    let number = |holds: bool| if holds { 1.0 } else { 0.0 };
+    Some(match what {
+        Do::Plus => arithmetic(Binary::Plus, a, b),
+        Do::Minus => arithmetic(Binary::Minus, a, b),
+        Do::Times => arithmetic(Binary::Times, a, b),
+        Do::Divide => arithmetic(Binary::Divide, a, b),
+        Do::And => {
             let (a, b) = (truth(a)?, truth(b)?);
             number(a && b)
         }
-        Binary::Or => {
+        Do::Or => {
             let (a, b) = (truth(a)?, truth(b)?);
             number(a || b)
         }
-        Binary::BitAnd | Binary::BitOr | Binary::BitXor if whole(a) && whole(b) =>
-        {
-            #[expect(clippy::cast_possible_truncation, reason = "checked beside it")]
-            Some(bits(op, a as i64, b as i64))
-        }
-        _ => None,
-    }
+        Do::Both => a * b,
+        Do::Either => number(a + b > 0.5),
+        Do::Bits(op) => bits(op, whole(a)?, whole(b)?),
+        Do::Equal => number(ordered(Compare::Equal, a, b)),
+        Do::NotEqual => number(ordered(Compare::NotEqual, a, b)),
+        Do::Less => number(ordered(Compare::Less, a, b)),
+        Do::Greater => number(ordered(Compare::Greater, a, b)),
+        Do::LessEqual => number(ordered(Compare::LessEqual, a, b)),
+        Do::GreaterEqual => number(ordered(Compare::GreaterEqual, a, b)),
+        Do::Negate => -a,
+        Do::Not => number(a == 0.0),
+        Do::Select => return None,
+    })
 }
 
-#[inline]
-fn unary(op: Unary, number: f64) -> Option<f64> {
+fn of_two(op: Binary) -> Option<Do> {
+    Some(match op {
+        Binary::Plus => Do::Plus,
+        Binary::Minus => Do::Minus,
+        Binary::Times => Do::Times,
+        Binary::Divide => Do::Divide,
+        Binary::And => Do::And,
+        Binary::Or => Do::Or,
+        Binary::BitAnd | Binary::BitOr | Binary::BitXor => Do::Bits(op),
+        Binary::Concat => return None,
+    })
+}
+
+fn comparison(op: Compare) -> Do {
     match op {
-        Unary::Negate => Some(-number),
-        Unary::Not => Some(f64::from(u8::from(number == 0.0))),
-        Unary::Complement => None,
+        Compare::Equal => Do::Equal,
+        Compare::NotEqual => Do::NotEqual,
+        Compare::Less => Do::Less,
+        Compare::Greater => Do::Greater,
+        Compare::LessEqual => Do::LessEqual,
+        Compare::GreaterEqual => Do::GreaterEqual,
     }
 }
 
@@ -188,8 +266,7 @@ fn write(op: Assign, by: f64, entry: EntryId, boards: &mut Blackboards) -> Optio
     };
     match &mut entry.value {
         Value::Real(number) => *number = new,
-        #[expect(clippy::cast_possible_truncation, reason = "checked beside it")]
-        Value::Int(number, _) if whole(new) => *number = new as i64,
+        Value::Int(number, _) => *number = whole(new)?,
         _ => return None,
     }
     entry.sequence += 1;
@@ -223,7 +300,6 @@ impl Compiler<'_> {
                 }
             }
             Expr::Literal(_) => {}
-            Expr::Unary(Unary::Complement, _) | Expr::Binary(Binary::Concat, ..) => return None,
             Expr::Unary(_, operand) => self.find_loads(*operand)?,
             Expr::Binary(_, left, right) => {
                 self.find_loads(*left)?;
@@ -258,6 +334,12 @@ impl Compiler<'_> {
         if is_fixed { self.cells.get(usize::from(cell)).copied() } else { None }
     }
 
+    /// The cell's number is 0 or 1 in any case.
+    fn is_truth(&self, cell: u8) -> bool {
+        let results = self.steps.iter().filter(|step| step.to == cell);
+        results.map(|step| step.what).any(Do::is_truth)
+    }
+
     /// Compiles an expression; gives its cell.
     fn expr(&mut self, id: ExprId) -> Option<u8> {
         match self.exprs.get(id as usize)? {
@@ -274,21 +356,31 @@ impl Compiler<'_> {
             }
             Expr::Unary(op, operand) => {
                 let a = self.expr(*operand)?;
-                self.step(Do::Unary(*op), a, a)
+                match op {
+                    Unary::Negate => self.step(Do::Negate, a, a),
+                    Unary::Not => self.step(Do::Not, a, a),
+                    Unary::Complement => None,
+                }
             }
             Expr::Binary(op, left, right) => {
                 let (a, b) = (self.expr(*left)?, self.expr(*right)?);
-                self.step(Do::Binary(*op), a, b)
+                let sure = self.is_truth(a) && self.is_truth(b);
+                let what = match of_two(*op)? {
+                    Do::And if sure => Do::Both,
+                    Do::Or if sure => Do::Either,
+                    what => what,
+                };
+                self.step(what, a, b)
             }
             Expr::Chain(first, links) => {
                 let mut a = self.expr(*first)?;
                 let mut all = None;
                 for (op, operand) in links {
                     let b = self.expr(*operand)?;
-                    let holds = self.step(Do::Compare(*op), a, b)?;
+                    let holds = self.step(comparison(*op), a, b)?;
                     all = Some(match all {
                         None => holds,
-                        Some(before) => self.step(Do::Binary(Binary::And), before, holds)?,
+                        Some(before) => self.step(Do::Both, before, holds)?,
                     });
                     a = b;
                 }
@@ -303,7 +395,7 @@ impl Compiler<'_> {
                 // The choice overwrites the condition, which must be a result of its own.
                 let held = self.cell(0.0)?;
                 let nothing = self.cell(0.0)?;
-                self.steps.push(Step { what: Do::Binary(Binary::Plus), a: condition, b: nothing, to: held });
+                self.steps.push(Step { what: Do::Plus, a: condition, b: nothing, to: held });
                 self.steps.push(Step { what: Do::Select, a: then, b: otherwise, to: held });
                 Some(held)
             }
@@ -314,12 +406,7 @@ impl Compiler<'_> {
     /// Adds a step, or its result when its operands are constants.
     fn step(&mut self, what: Do, a: u8, b: u8) -> Option<u8> {
         if let Some((a, b)) = self.constant(a).zip(self.constant(b)) {
-            let number = match what {
-                Do::Binary(op) => binary(op, a, b)?,
-                Do::Compare(op) => f64::from(u8::from(ordered(op, a, b))),
-                Do::Unary(op) => unary(op, a)?,
-                Do::Select => return None,
-            };
+            let number = reckon(what, a, b)?;
             return self.cell(number);
         }
         let to = self.cell(0.0)?;
