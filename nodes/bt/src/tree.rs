@@ -268,6 +268,7 @@ impl<C> Tree<C> {
     }
 
     /// Runs a script, if it is one.
+    #[inline]
     fn run(&mut self, id: NodeId, script: u32) -> Result<(), Fault> {
         if script == NONE {
             return Ok(());

@@ -1,6 +1,6 @@
 //! Expressions → values.
 
-use super::{Assign, Binary, Compare, Expr, ExprId, Script, Statement, Unary};
+use super::{Assign, Binary, Code, Compare, Expr, ExprId, Script, Statement, Unary};
 use crate::blackboard::{Blackboards, KeyRef};
 use crate::error::{Fault, fault};
 use crate::kind::Kind;
@@ -19,10 +19,11 @@ impl Script {
     ///
     /// # Errors
     /// With the script, when an entry is missing or values do not fit.
-    #[inline]
     pub fn run(&mut self, boards: &mut Blackboards) -> Result<(), Fault> {
-        for at in 0..self.statements.len() {
-            self.statement(at, boards)?;
+        for statement in &mut self.statements {
+            if statement.numeric.as_mut().and_then(|numeric| numeric.run(boards)).is_none() {
+                self.code.evaluate(statement.root, boards)?;
+            }
         }
         Ok(())
     }
@@ -31,7 +32,6 @@ impl Script {
     ///
     /// # Errors
     /// As [`Self::run`], and when the result is no truth value.
-    #[inline]
     pub fn holds(&mut self, boards: &mut Blackboards) -> Result<bool, Fault> {
         if let [Statement { numeric: Some(numeric), .. }] = self.statements.as_mut_slice()
             && numeric.is_pure()
@@ -43,32 +43,20 @@ impl Script {
         self.condition(boards)
     }
 
-    /// As a condition, whatever its statements are.
-    fn condition(&mut self, boards: &mut Blackboards) -> Result<bool, Fault> {
-        // The parser gives a script at least one statement.
-        let last = self.statements.len() - 1;
-        for at in 0..last {
-            self.statement(at, boards)?;
+    /// As a condition, by the evaluator.
+    fn condition(&self, boards: &mut Blackboards) -> Result<bool, Fault> {
+        let mut last = Value::Empty;
+        for statement in &self.statements {
+            last = self.code.evaluate(statement.root, boards)?;
         }
-        let holds = self.eval(self.statements[last].root, boards).and_then(|value| value.as_bool());
-        holds.map_err(|error| self.explain(&error))
+        last.as_bool().map_err(|error| self.code.explain(&error))
     }
+}
 
-    #[inline]
-    fn statement(&mut self, at: usize, boards: &mut Blackboards) -> Result<(), Fault> {
-        let statement = &mut self.statements[at];
-        match statement.numeric.as_mut().and_then(|numeric| numeric.run(boards)) {
-            Some(_) => Ok(()),
-            None => self.evaluate(at, boards),
-        }
-    }
-
-    /// A statement by the evaluator.
-    fn evaluate(&self, at: usize, boards: &mut Blackboards) -> Result<(), Fault> {
-        match self.eval(self.statements[at].root, boards) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(self.explain(&error)),
-        }
+impl Code {
+    /// A statement's value.
+    fn evaluate(&self, statement: ExprId, boards: &mut Blackboards) -> Result<Value, Fault> {
+        self.eval(statement, boards).map_err(|error| self.explain(&error))
     }
 
     #[cold]

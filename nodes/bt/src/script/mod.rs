@@ -115,13 +115,9 @@ impl Source {
         let value = |name: &String| enums.get(name).map(|value| *value as f64);
         let names: Vec<_> = self.names.iter().map(|name| (boards.key(board, name), value(name))).collect();
         let statement = |root| Statement { root, numeric: Numeric::compile(&self.exprs, root, &names) };
-        Script {
-            statements: self.statements.into_iter().map(statement).collect(),
-            names,
-            text: self.text,
-            exprs: self.exprs,
-            enums: if enums.is_empty() { None } else { Some(Arc::new(enums.clone())) },
-        }
+        let statements = self.statements.into_iter().map(statement).collect();
+        let enums = if enums.is_empty() { None } else { Some(Arc::new(enums.clone())) };
+        Script { statements, code: Code { text: self.text, exprs: self.exprs, names, enums } }
     }
 }
 
@@ -133,20 +129,26 @@ struct Statement {
     numeric: Option<Numeric>,
 }
 
-/// A script that can be run.
+/// What the statements of a script are made of.
 #[derive(Clone, Debug)]
-pub(crate) struct Script {
+struct Code {
     text: Arc<str>,
     exprs: Vec<Expr>,
-    statements: Vec<Statement>,
     /// Handles of the names, and the numbers of those that are enumerations.
     names: Vec<(KeyRef, Option<f64>)>,
     enums: Option<Arc<Enums>>,
 }
 
+/// A script that can be run.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    statements: Vec<Statement>,
+    code: Code,
+}
+
 impl Script {
     /// What was written.
     pub fn text(&self) -> &Arc<str> {
-        &self.text
+        &self.code.text
     }
 }

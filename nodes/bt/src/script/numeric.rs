@@ -130,14 +130,14 @@ impl Numeric {
     }
 
     /// The statement's value; `None`, and nothing has happened, when it is not one of plain numbers this time.
-    #[inline]
+    #[inline(always)]
     pub fn run(&mut self, boards: &mut Blackboards) -> Option<f64> {
         if self.generation != boards.generation() {
             self.find_entries(boards)?;
         }
         let cells = &mut self.cells;
-        for (cell, load) in cells.iter_mut().zip(&self.loads) {
-            *cell = plain(boards.entry_value(load.entry))?;
+        for (place, load) in self.loads.iter().enumerate() {
+            cells[place % CELL_LIMIT] = plain(boards.entry_value(load.entry))?;
         }
         if !self.steps.is_empty() {
             run(&self.steps, cells)?;
@@ -197,7 +197,7 @@ fn truth(number: f64) -> Option<bool> {
 }
 
 /// The result of an operation on two numbers; those with one operand take the first.
-#[inline]
+#[inline(always)]
 fn reckon(what: Do, a: f64, b: f64) -> Option<f64> {
     let number = |holds: bool| if holds { 1.0 } else { 0.0 };
     Some(match what {
