@@ -262,9 +262,12 @@ impl<C> Tree<C> {
         Ok(None)
     }
 
+    #[inline]
     fn holds(&mut self, id: NodeId, script: u32) -> Result<bool, Fault> {
-        let holds = self.scripts[script as usize].holds(&mut self.boards);
-        holds.map_err(|error| self.explain(id, &error))
+        match self.scripts[script as usize].decide(&mut self.boards) {
+            Ok(status) => Ok(status == Status::Success),
+            Err(error) => Err(self.explain(id, &error)),
+        }
     }
 
     /// Runs a script, if it is one.

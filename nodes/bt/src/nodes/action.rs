@@ -40,7 +40,7 @@ impl<C> Tree<C> {
             return Ok(Status::Success);
         }
         let script = script.ok_or_else(|| fault("the script is empty"))?;
-        Ok(if script.holds(&mut self.boards)? { Status::Success } else { Status::Failure })
+        script.decide(&mut self.boards)
     }
 
     fn sleep(&mut self, id: NodeId, cx: &Context<'_, C>) -> Result<Status, Fault> {

@@ -209,7 +209,7 @@ impl<C> Tree<C> {
         if !self.at(id).memory.started {
             let script = self.scripts.get_mut(self.nodes[id as usize].script as usize);
             let script = script.ok_or_else(|| fault("the script is empty"))?;
-            if !script.holds(&mut self.boards)? {
+            if script.decide(&mut self.boards)? != Status::Success {
                 return Ok(otherwise);
             }
             self.memory(id).started = true;

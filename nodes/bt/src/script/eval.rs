@@ -4,6 +4,7 @@ use super::{Assign, Binary, Code, Compare, Expr, ExprId, Script, Statement, Unar
 use crate::blackboard::{Blackboards, KeyRef};
 use crate::error::{Fault, fault};
 use crate::kind::Kind;
+use crate::status::Status;
 use crate::value::Value;
 use std::sync::Arc;
 
@@ -28,33 +29,42 @@ impl Script {
         Ok(())
     }
 
-    /// Runs it as a condition: its last statement decides.
+    /// Runs it as a condition: success when its last statement is true, failure when it is not.
     ///
     /// # Errors
     /// As [`Self::run`], and when the result is no truth value.
-    pub fn holds(&mut self, boards: &mut Blackboards) -> Result<bool, Fault> {
+    pub fn decide(&mut self, boards: &mut Blackboards) -> Result<Status, Fault> {
         if let [Statement { numeric: Some(numeric), .. }] = self.statements.as_mut_slice()
             && numeric.is_pure()
             && let Some(number) = numeric.run(boards)
-            && (number == 0.0 || number == 1.0)
         {
-            return Ok(number == 1.0);
+            if number == 1.0 {
+                return Ok(Status::Success);
+            } else if number == 0.0 {
+                return Ok(Status::Failure);
+            }
         }
         self.condition(boards)
     }
 
     /// As a condition, by the evaluator.
-    fn condition(&self, boards: &mut Blackboards) -> Result<bool, Fault> {
+    #[inline(never)]
+    fn condition(&self, boards: &mut Blackboards) -> Result<Status, Fault> {
         let mut last = Value::Empty;
         for statement in &self.statements {
             last = self.code.evaluate(statement.root, boards)?;
         }
-        last.as_bool().map_err(|error| self.code.explain(&error))
+        match last.as_bool() {
+            Ok(true) => Ok(Status::Success),
+            Ok(false) => Ok(Status::Failure),
+            Err(error) => Err(self.code.explain(&error)),
+        }
     }
 }
 
 impl Code {
     /// A statement's value.
+    #[inline(never)]
     fn evaluate(&self, statement: ExprId, boards: &mut Blackboards) -> Result<Value, Fault> {
         self.eval(statement, boards).map_err(|error| self.explain(&error))
     }

@@ -8,7 +8,7 @@
 use super::eval::{arithmetic, bits, ordered};
 use super::{Assign, Binary, Compare, Expr, ExprId, Unary};
 use crate::blackboard::{Blackboards, EntryId, KeyRef};
-use crate::value::{Value, whole};
+use crate::value::{EXACT, Value, whole};
 
 /// Most numbers of one statement: constants, entries and results. A power of two, so that a mask keeps an index inside.
 const CELL_LIMIT: usize = 32;
@@ -186,9 +186,10 @@ fn plain(value: &Value) -> Option<f64> {
 }
 
 #[inline]
-#[expect(clippy::cast_precision_loss, reason = "within what a double holds exactly")]
+#[expect(clippy::cast_precision_loss, clippy::cast_sign_loss, reason = "within what a double holds exactly")]
 fn exact(number: i64) -> Option<f64> {
-    (number.unsigned_abs() <= crate::value::EXACT).then_some(number as f64)
+    let shifted = number.wrapping_add_unsigned(EXACT) as u64;
+    (shifted <= 2 * EXACT).then_some(number as f64)
 }
 
 fn truth(number: f64) -> Option<bool> {
