@@ -18,7 +18,10 @@ pub fn manifest() -> Manifest {
          goal that was sent, which is the goal again when no pose is given.",
         "<SetGoals poses=\"1.0,2.0,0.0; 4.0,2.0,1.57\"/>",
     )
-    .ports([Port::input("poses", Kind::Text, "x, y in m and heading in rad, with commas; semicolons between poses").or("")])
+    .ports([
+        Port::input("then_sent", Kind::Bool, "the goal that was sent comes after them").or("false"),
+        Port::input("poses", Kind::Text, "x, y in m and heading in rad, with commas; semicolons between poses").or(""),
+    ])
 }
 
 /// Makes one.
@@ -55,7 +58,10 @@ fn poses(text: &str) -> Result<Vec<Pose2>, Fault> {
 
 impl Leaf<Navigator> for SetGoals {
     fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
-        let poses = if io.has("poses") { poses(&io.text("poses")?)? } else { Vec::new() };
+        let mut poses = if io.has("poses") { poses(&io.text("poses")?)? } else { Vec::new() };
+        if io.boolean("then_sent")? {
+            poses.extend(navigator.sent_goal());
+        }
         Ok(if navigator.set_goals(&poses) { Status::Success } else { Status::Failure })
     }
 }
