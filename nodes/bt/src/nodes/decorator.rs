@@ -21,8 +21,8 @@ impl<C> Tree<C> {
     pub(crate) fn tick_decorator(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let child = self.child(id, 0);
         match self.at(id).op {
-            Op::Repeat => self.tick_repeat(id, child, cx),
-            Op::Retry => self.tick_retry(id, child, cx),
+            Op::Repeat => self.tick_again(id, child, Status::Success, cx),
+            Op::Retry => self.tick_again(id, child, Status::Failure, cx),
             Op::Delay => self.tick_delay(id, child, cx),
             Op::Timeout => self.tick_timeout(id, child, cx),
             Op::RunOnce => self.tick_run_once(id, child, cx),
@@ -73,72 +73,46 @@ impl<C> Tree<C> {
         self.at(id).memory.count < limit || limit == -1
     }
 
-    fn tick_repeat(&mut self, id: NodeId, child: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
-        let limit: i32 = self.input(id, 0)?.as_number()?;
+    /// Repeat (`again` is success) and RetryUntilSuccessful (`again` is failure): the child once more after that status.
+    fn tick_again(
+        &mut self,
+        id: NodeId,
+        child: NodeId,
+        again: Status,
+        cx: &mut Context<'_, C>,
+    ) -> Result<Status, Fault> {
+        let mut limit: i32 = self.input(id, 0)?.as_number()?;
         self.running(id);
         while self.goes_on(id, limit) {
             let was_idle = self.status_of(child) == Status::Idle;
-            match self.execute(child, cx)? {
+            let status = self.execute(child, cx)?;
+            match status {
                 Status::Running => return Ok(Status::Running),
-                Status::Success => {
+                // The count stays.
+                Status::Skipped => {}
+                status if status == again => {
                     let memory = self.memory(id);
                     memory.count = memory.count.saturating_add(1);
+                    // Only a retry sees that its child has changed the limit.
+                    if again == Status::Failure
+                        && let Ok(fresh) = self.input(id, 0).and_then(|value| value.as_number())
+                    {
+                        limit = fresh;
+                    }
                     self.reset(child, cx)?;
                     if was_idle && self.goes_on(id, limit) {
                         self.wake = true;
                         return Ok(Status::Running);
                     }
+                    continue;
                 }
-                Status::Skipped => {
-                    // The count stays.
-                    self.reset(child, cx)?;
-                    return Ok(Status::Skipped);
-                }
-                status => {
-                    self.memory(id).count = 0;
-                    self.reset(child, cx)?;
-                    return Ok(status);
-                }
+                _ => self.memory(id).count = 0,
             }
+            self.reset(child, cx)?;
+            return Ok(status);
         }
         self.memory(id).count = 0;
-        Ok(Status::Success)
-    }
-
-    fn tick_retry(&mut self, id: NodeId, child: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
-        let mut limit: i32 = self.input(id, 0)?.as_number()?;
-        self.running(id);
-        while self.goes_on(id, limit) {
-            let was_idle = self.status_of(child) == Status::Idle;
-            match self.execute(child, cx)? {
-                Status::Running => return Ok(Status::Running),
-                Status::Failure => {
-                    let memory = self.memory(id);
-                    memory.count = memory.count.saturating_add(1);
-                    // The child may have changed it.
-                    if let Ok(fresh) = self.input(id, 0).and_then(|value| value.as_number()) {
-                        limit = fresh;
-                    }
-                    let again = self.goes_on(id, limit);
-                    self.reset(child, cx)?;
-                    if was_idle && again {
-                        self.wake = true;
-                        return Ok(Status::Running);
-                    }
-                }
-                Status::Skipped => {
-                    self.reset(child, cx)?;
-                    return Ok(Status::Skipped);
-                }
-                status => {
-                    self.memory(id).count = 0;
-                    self.reset(child, cx)?;
-                    return Ok(status);
-                }
-            }
-        }
-        self.memory(id).count = 0;
-        Ok(Status::Failure)
+        Ok(again)
     }
 
     fn tick_delay(&mut self, id: NodeId, child: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
