@@ -11,7 +11,7 @@ use crate::blackboard::{Blackboards, EntryId, KeyRef};
 use crate::value::{EXACT, Value, whole};
 
 /// Most numbers of one statement: constants, entries and results. A power of two, so that a mask keeps an index inside.
-const CELL_LIMIT: usize = 16;
+const CELL_LIMIT: usize = 32;
 
 /// A cell's place.
 #[inline]
