@@ -114,7 +114,21 @@ fn py_trees() -> Option<Vec<String>> {
     Some(text.split_whitespace().map(str::to_owned).collect())
 }
 
+/// One tree alone, for a profiler: `-- Scripts 50`.
+fn single(shape: &str, nodes: &str) -> Option<()> {
+    let shape = shapes::ALL.into_iter().find(|known| format!("{known:?}") == shape)?;
+    let (count, (p50, p99)) = own(shape, nodes.parse().ok()?);
+    println!("{shape:?}, {count} nodes: {p50:.0} / {p99:.0} ns");
+    Some(())
+}
+
 fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    if let [shape, nodes] = words.as_slice()
+        && single(shape, nodes).is_some()
+    {
+        return;
+    }
     let python = py_trees().unwrap_or_default();
     println!("| tree | nodes | p50 | p99 | bonsai-bt p50 / p99 | py_trees p50 |");
     println!("|---|---|---|---|---|---|");

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub type BoardId = u32;
 
 /// Which entry, of all blackboards.
-type EntryId = u32;
+pub(crate) type EntryId = u32;
 
 /// One value with its type.
 #[derive(Clone, Debug)]
@@ -108,7 +108,26 @@ impl Blackboards {
         &self.entries[id as usize]
     }
 
-    fn entry_mut(&mut self, id: EntryId) -> &mut Entry {
+    /// Counts the entries that came and went: ids hold until it changes.
+    #[inline]
+    pub(crate) const fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Which entry a name means.
+    pub(crate) fn entry_of(&mut self, key: KeyRef) -> Option<EntryId> {
+        self.resolve(key).map(|(entry, _)| entry)
+    }
+
+    /// An entry's value.
+    #[inline]
+    pub(crate) fn entry_value(&self, id: EntryId) -> &Value {
+        &self.entries[id as usize].value
+    }
+
+    /// An entry, to be changed by who keeps the rules.
+    #[inline]
+    pub(crate) fn entry_mut(&mut self, id: EntryId) -> &mut Entry {
         &mut self.entries[id as usize]
     }
 

@@ -38,11 +38,17 @@ The code counts, here too:
 Where time or halting is not determined there, it is here: a Delay of 0 ms ticks its child at once; a Timeout halts its child in
 the tick after its time; halting a whole tree runs `_onHalted` of the nodes that ran, once.
 
+## Groot2
+
+Groot2 edits these files, with the palette that `outrider tree model` prints. Its live view is not served: it asks for ZeroMQ,
+for which there is a C library or a crate that brings an asynchronous runtime with it, and neither belongs beside a planner
+that answers for every command. What the tree does is in the planner's decisions: status and active node of every command.
+
 ## Limits
 
 A file has at most 4 MiB and 100 000 elements, nested 256 deep; a tree has at most 10 000 nodes, nested 512 deep with its
-subtrees, from at most 64 files; a script has at most 64 KiB, nested 128 deep. Document types, and entities of one's own with
-them, are refused. A tick takes nothing from the heap unless a script makes new text, a loop reads its queue from text, a
+subtrees, from at most 64 files; a script has at most 64 KiB, nested 128 deep, with at most 1000 operations that work on each
+other's results. Document types, and entities of one's own with them, are refused. A tick takes nothing from the heap unless a script makes new text, a loop reads its queue from text, a
 switch compares a fraction or a number with text, or a node writes an entry for the first time.
 
 ## Nodes

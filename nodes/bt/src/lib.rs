@@ -29,7 +29,9 @@ pub use kind::{CustomKind, Kind};
 pub use node::{NodeId, NodeInfo};
 pub use port::{Direction, Io, Port, Words};
 pub use registry::{Class, Decorator, Leaf, MakeDecorator, MakeLeaf, Manifest, Registry, Step};
-pub use script::{EXPRESSION_DEPTH_LIMIT, Enums, SCRIPT_LIMIT, Source as ScriptSource};
+pub use script::{
+    EXPRESSION_DEPTH_LIMIT, EXPRESSION_HEIGHT_LIMIT, Enums, SCRIPT_LIMIT, Source as ScriptSource,
+};
 pub use status::Status;
 pub use tree::{Cause, Transition, Tree, WAKE_LIMIT};
 pub use value::{Custom, IntKind, Value};

@@ -61,24 +61,15 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// One child, which is reset after the node's tick when it has finished.
-    pub const fn is_decorator(self) -> bool {
+    /// One child, which is reset after the node's tick when it has finished. The other decorators do so themselves.
+    pub const fn resets_child(self) -> bool {
         matches!(
             self,
-            Self::Inverter
-                | Self::Force(_)
-                | Self::Repeat
-                | Self::Retry
-                | Self::KeepRunning
-                | Self::Delay
-                | Self::Timeout
-                | Self::RunOnce
-                | Self::Precondition
-                | Self::Updated(_)
-                | Self::Loop(_)
-                | Self::SubTree
+            Self::Updated(_)
                 | Self::Rate
                 | Self::SingleTrigger
+                | Self::Precondition
+                | Self::RunOnce
                 | Self::Custom(_)
         )
     }
@@ -110,18 +101,19 @@ pub(crate) struct Memory {
 pub(crate) struct Node {
     pub status: Status,
     pub op: Op,
-    pub decorator: bool,
+    /// Its child is reset after its tick when it has finished.
+    pub resets: bool,
     /// Its children lie together in the tree's list of children.
     pub first_child: u32,
     pub children: u32,
     /// Its ports lie together in the tree's list of ports.
     pub first_port: u32,
-    pub ports: u32,
+    pub end_port: u32,
     /// Index of its conditions, or none.
     pub conditions: u32,
     /// Index of the script of its port, or none.
     pub script: u32,
-    /// Index of its queue or its entry's key, or none.
+    /// Index of its queue or its entry's key, or none; of a script, zero when its text is in an entry.
     pub extra: u32,
     pub memory: Memory,
 }
@@ -152,6 +144,10 @@ pub(crate) struct Conditions {
     pub before: [u32; 4],
     /// `_onHalted`, `_onFailure`, `_onSuccess`, `_post`.
     pub after: [u32; 4],
+    /// There is a script before the tick.
+    pub any_before: bool,
+    /// There is a script after it, other than `_onHalted`.
+    pub any_after: bool,
 }
 
 impl Conditions {

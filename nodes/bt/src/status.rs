@@ -1,7 +1,8 @@
 //! What a node says when it is ticked.
 
-/// Status of a node.
+/// Status of a node. As wide as a pointer, so that a status or a fault travels in two registers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u64)]
 pub enum Status {
     /// Not active.
     #[default]

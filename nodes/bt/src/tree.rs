@@ -45,6 +45,16 @@ pub(crate) struct Journal {
     pub dropped: u64,
 }
 
+impl Journal {
+    fn note(&mut self, transition: Transition) {
+        if self.kept.len() < self.limit {
+            self.kept.push(transition);
+        } else {
+            self.dropped = self.dropped.saturating_add(1);
+        }
+    }
+}
+
 /// A behaviour tree whose leaves work on a context `C`.
 pub struct Tree<C> {
     pub(crate) nodes: Vec<Node>,
@@ -110,12 +120,6 @@ impl<C> Tree<C> {
         self.children[(self.at(id).first_child + place) as usize]
     }
 
-    /// A port by its place in the manifest.
-    #[inline]
-    pub(crate) fn port(&self, id: NodeId, place: u32) -> &Binding {
-        &self.ports[(self.at(id).first_port + place) as usize]
-    }
-
     /// A port's value.
     #[inline]
     pub(crate) fn input(&mut self, id: NodeId, place: u32) -> Result<Value, Fault> {
@@ -129,15 +133,7 @@ impl<C> Tree<C> {
         let node = &mut self.nodes[id as usize];
         let from = std::mem::replace(&mut node.status, status);
         if from != status && self.journal.limit > 0 {
-            self.note(Transition { node: id, from, to: status, cause });
-        }
-    }
-
-    fn note(&mut self, transition: Transition) {
-        if self.journal.kept.len() < self.journal.limit {
-            self.journal.kept.push(transition);
-        } else {
-            self.journal.dropped = self.journal.dropped.saturating_add(1);
+            self.journal.note(Transition { node: id, from, to: status, cause });
         }
     }
 
@@ -147,26 +143,75 @@ impl<C> Tree<C> {
     }
 
     /// Ticks a node with what is around it: preconditions, scripts after it, its status.
+    #[inline]
     pub(crate) fn execute(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
-        let conditions = self.at(id).conditions;
-        let (status, cause) = if conditions == NONE {
-            (self.tick_node(id, cx)?, Cause::Tick)
-        } else {
-            let (status, cause) = match self.before(id, conditions, cx)? {
-                Some(status) => (status, Cause::Precondition),
-                None => (self.tick_node(id, cx)?, Cause::Tick),
-            };
-            if status.is_completed() {
-                self.after(id, conditions, status)?;
+        let node = self.at(id);
+        match (node.op, node.conditions) {
+            // Most nodes of a tree are leaves, and most of these are bare.
+            (Op::Leaf(leaf), NONE) => self.execute_leaf(id, leaf, cx),
+            (op, NONE) => self.execute_bare(id, op, cx),
+            (op, conditions) => self.execute_around(id, op, conditions, cx),
+        }
+    }
+
+    #[inline(never)]
+    fn execute_leaf(&mut self, id: NodeId, leaf: u32, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
+        match self.tick_leaf(id, leaf, cx) {
+            Ok(status) if status.is_active() => {
+                self.put(id, status, Cause::Tick);
+                Ok(status)
             }
-            (status, cause)
+            Ok(Status::Skipped) => Ok(Status::Skipped),
+            Ok(_) => Err(self.became_idle(id)),
+            Err(error) => Err(self.explain(id, &error)),
+        }
+    }
+
+    #[inline(never)]
+    fn execute_bare(&mut self, id: NodeId, op: Op, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
+        match self.tick_op(id, op, cx) {
+            Ok(status) => self.settle(id, status, Cause::Tick),
+            Err(error) => Err(self.explain(id, &error)),
+        }
+    }
+
+    /// Ticks a node that has scripts around it.
+    #[inline(never)]
+    fn execute_around(
+        &mut self,
+        id: NodeId,
+        op: Op,
+        conditions: u32,
+        cx: &mut Context<'_, C>,
+    ) -> Result<Status, Fault> {
+        let decided = match self.conditions[conditions as usize].any_before {
+            true => self.before(id, conditions, cx)?,
+            false => None,
         };
+        let (status, cause) = match (decided, op) {
+            (Some(status), _) => (Ok(status), Cause::Precondition),
+            (None, Op::Leaf(leaf)) => (self.tick_leaf(id, leaf, cx), Cause::Tick),
+            (None, op) => (self.tick_op_far(id, op, cx), Cause::Tick),
+        };
+        let status = match status {
+            Ok(status) => status,
+            Err(error) => return Err(self.explain(id, &error)),
+        };
+        if status.is_completed() && self.conditions[conditions as usize].any_after {
+            self.after(id, conditions, status)?;
+        }
+        self.settle(id, status, cause)
+    }
+
+    /// What a node's tick leaves behind.
+    #[inline(always)]
+    fn settle(&mut self, id: NodeId, status: Status, cause: Cause) -> Result<Status, Fault> {
         match status {
             Status::Skipped => {}
-            Status::Idle => return Err(self.explain(id, &fault("a node must not become idle by its tick"))),
+            Status::Idle => return Err(self.became_idle(id)),
             status => self.put(id, status, cause),
         }
-        if self.at(id).decorator {
+        if self.at(id).resets {
             let child = self.child(id, 0);
             if self.status_of(child).is_completed() {
                 self.put(child, Status::Idle, Cause::Reset);
@@ -175,12 +220,9 @@ impl<C> Tree<C> {
         Ok(status)
     }
 
-    #[inline]
-    fn tick_node(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
-        match self.tick_op(id, cx) {
-            Ok(status) => Ok(status),
-            Err(error) => Err(self.explain(id, &error)),
-        }
+    #[cold]
+    fn became_idle(&self, id: NodeId) -> Fault {
+        self.explain(id, &fault("a node must not become idle by its tick"))
     }
 
     #[cold]
@@ -220,18 +262,22 @@ impl<C> Tree<C> {
         Ok(None)
     }
 
+    #[inline]
     fn holds(&mut self, id: NodeId, script: u32) -> Result<bool, Fault> {
-        let holds = self.scripts[script as usize].holds(&mut self.boards);
-        holds.map_err(|error| self.explain(id, &error))
+        match self.scripts[script as usize].decide(&mut self.boards) {
+            Ok(status) => Ok(status == Status::Success),
+            Err(error) => Err(self.explain(id, &error)),
+        }
     }
 
     /// Runs a script, if it is one.
+    #[inline]
     fn run(&mut self, id: NodeId, script: u32) -> Result<(), Fault> {
         if script == NONE {
             return Ok(());
         }
         match self.scripts[script as usize].run(&mut self.boards) {
-            Ok(_) => Ok(()),
+            Ok(()) => Ok(()),
             Err(error) => Err(self.explain(id, &error)),
         }
     }
@@ -242,11 +288,18 @@ impl<C> Tree<C> {
         self.run(id, always)
     }
 
-    fn tick_op(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
-        match self.at(id).op {
-            Op::Sequence { asynch } => self.tick_in_order(id, Status::Success, asynch, false, cx),
-            Op::Fallback { asynch } => self.tick_in_order(id, Status::Failure, asynch, false, cx),
-            Op::SequenceWithMemory => self.tick_in_order(id, Status::Success, true, true, cx),
+    #[inline(never)]
+    fn tick_op_far(&mut self, id: NodeId, op: Op, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
+        self.tick_op(id, op, cx)
+    }
+
+    /// One jump to what a kind of node does.
+    #[inline(always)]
+    fn tick_op(&mut self, id: NodeId, op: Op, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
+        match op {
+            Op::Sequence { .. } | Op::Fallback { .. } | Op::SequenceWithMemory => {
+                self.tick_in_order(id, op, cx)
+            }
             Op::ReactiveSequence => self.tick_reactive(id, Status::Success, cx),
             Op::ReactiveFallback => self.tick_reactive(id, Status::Failure, cx),
             Op::Parallel => self.tick_parallel(id, cx),
@@ -263,21 +316,20 @@ impl<C> Tree<C> {
             Op::Rate => self.tick_rate(id, cx),
             Op::SingleTrigger => self.tick_single_trigger(id, cx),
             Op::Leaf(leaf) => self.tick_leaf(id, leaf, cx),
+            Op::Inverter | Op::Force(_) | Op::KeepRunning => self.tick_simple(id, op, cx),
             Op::Custom(decorator) => self.tick_custom(id, decorator, cx),
-            Op::Always(_)
-            | Op::Script
-            | Op::ScriptCondition
-            | Op::SetBlackboard
-            | Op::UnsetBlackboard
-            | Op::Sleep
-            | Op::WasEntryUpdated => self.tick_action(id, cx),
+            Op::Script | Op::ScriptCondition => self.tick_script(id, op),
+            Op::Always(_) | Op::SetBlackboard | Op::UnsetBlackboard | Op::Sleep | Op::WasEntryUpdated => {
+                self.tick_action(id, cx)
+            }
             _ => self.tick_decorator(id, cx),
         }
     }
 
+    #[inline(always)]
     fn tick_leaf(&mut self, id: NodeId, leaf: u32, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let node = &self.nodes[id as usize];
-        let bindings = &self.ports[node.first_port as usize..(node.first_port + node.ports) as usize];
+        let bindings = &self.ports[node.first_port as usize..node.end_port as usize];
         let mut io = Io { now: cx.now, status: node.status, node: id, bindings, boards: &mut self.boards };
         let status = self.leaves[leaf as usize].tick(&mut io, cx.user)?;
         if status == Status::Running {
@@ -286,6 +338,7 @@ impl<C> Tree<C> {
         Ok(status)
     }
 
+    #[inline(never)]
     fn tick_custom(&mut self, id: NodeId, index: u32, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let child = self.child(id, 0);
         let child_status = self.status_of(child);
@@ -307,7 +360,7 @@ impl<C> Tree<C> {
         call: impl FnOnce(&mut dyn Decorator<C>, &mut Io<'_>, &mut C) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let node = &self.nodes[id as usize];
-        let bindings = &self.ports[node.first_port as usize..(node.first_port + node.ports) as usize];
+        let bindings = &self.ports[node.first_port as usize..node.end_port as usize];
         let mut io = Io { now: cx.now, status: node.status, node: id, bindings, boards: &mut self.boards };
         call(&mut *self.decorators[index as usize], &mut io, cx.user)
     }
@@ -342,8 +395,33 @@ impl<C> Tree<C> {
 
     /// Halts and resets all children, in order.
     pub(crate) fn reset_children(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<(), Fault> {
-        for place in 0..self.count(id) {
-            let child = self.child(id, place);
+        let node = self.at(id);
+        let (first, end) = (node.first_child as usize, (node.first_child + node.children) as usize);
+        let mut running = None;
+        for (at, child) in self.children[first..end].iter().enumerate() {
+            let node = &mut self.nodes[*child as usize];
+            match node.status {
+                Status::Idle => {}
+                // Halting works on the whole tree.
+                Status::Running => {
+                    running = Some(first + at);
+                    break;
+                }
+                from => {
+                    node.status = Status::Idle;
+                    if self.journal.limit > 0 {
+                        self.journal.note(Transition {
+                            node: *child,
+                            from,
+                            to: Status::Idle,
+                            cause: Cause::Reset,
+                        });
+                    }
+                }
+            }
+        }
+        for at in running.unwrap_or(end)..end {
+            let child = self.children[at];
             self.reset(child, cx)?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// The largest integer that a double holds with all its neighbours.
-const EXACT: u64 = (1 << 53) - 1;
+pub(crate) const EXACT: u64 = (1 << 53) - 1;
 
 /// What an integer was when it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,11 +181,10 @@ impl Value {
     /// When it is none, or does not fit.
     #[inline]
     pub fn as_i64(&self) -> Result<i64, Fault> {
-        #[expect(clippy::cast_possible_truncation, reason = "checked beside it")]
         match self {
             Self::Int(value, _) => Ok(*value),
             Self::UInt(value) => i64::try_from(*value).map_err(|_| self.no("integer")),
-            Self::Real(value) if whole(*value) => Ok(*value as i64),
+            Self::Real(value) => whole(*value).ok_or_else(|| self.no("integer")),
             Self::Text(value) => text::integer_prefix(value).ok_or_else(|| self.no("integer")),
             _ => Err(self.no("integer")),
         }
@@ -279,10 +278,18 @@ impl Value {
     }
 }
 
-/// A real number that an integer of 64 bits holds.
-fn whole(value: f64) -> bool {
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (-LIMIT..LIMIT).contains(&value) && value.fract() == 0.0
+/// The integer of 64 bits that a real number is, if it is one.
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::float_cmp,
+    reason = "there and back is the question; without a call to a library, as `fract` makes one"
+)]
+pub(crate) fn whole(value: f64) -> Option<i64> {
+    let integer = value as i64;
+    // The greatest integer is no double: only what is beyond it becomes it.
+    (integer as f64 == value && integer != i64::MAX).then_some(integer)
 }
 
 #[cfg(test)]

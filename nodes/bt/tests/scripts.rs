@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Bench, registry_with_enums};
-use outrider_bt::{BtError, EXPRESSION_DEPTH_LIMIT, SCRIPT_LIMIT, ScriptSource};
+use outrider_bt::{BtError, EXPRESSION_DEPTH_LIMIT, EXPRESSION_HEIGHT_LIMIT, SCRIPT_LIMIT, ScriptSource};
 
 /// Runs a script; the entry `x` afterwards.
 fn number(script: &str) -> f64 {
@@ -219,4 +219,12 @@ fn a_script_has_a_greatest_length_and_depth() {
     assert!(ScriptSource::parse(&deep(EXPRESSION_DEPTH_LIMIT / 2)).is_ok());
     let error = ScriptSource::parse(&deep(EXPRESSION_DEPTH_LIMIT * 100)).unwrap_err().to_string();
     assert!(error.contains("nested deeper than 128"), "{error}");
+}
+
+#[test]
+fn a_sum_has_a_greatest_number_of_terms() {
+    let sum = |terms: usize| format!("x := {}1", "1+".repeat(terms - 1));
+    assert_eq!(number(&sum(EXPRESSION_HEIGHT_LIMIT - 1)), (EXPRESSION_HEIGHT_LIMIT - 1) as f64);
+    let error = ScriptSource::parse(&sum(30_000)).unwrap_err().to_string();
+    assert!(error.contains("more than 1000 operations in a row"), "{error}");
 }

@@ -10,7 +10,9 @@
 mod config;
 mod error;
 pub mod follow;
+mod goals;
 pub mod leaves;
+mod maneuver;
 mod navigator;
 mod node;
 pub mod path;
@@ -21,5 +23,7 @@ pub use config::{
     Config, FollowConfig, GoalConfig, ModeConfig, SafetyConfig, SearchConfig, TimingConfig, YieldConfig,
 };
 pub use error::PlannerError;
+pub use goals::GOAL_LIMIT;
+pub use maneuver::Maneuver;
 pub use navigator::Navigator;
 pub use node::{Input, Output, PlannerNode};

@@ -2,6 +2,8 @@
 
 use crate::config::Config;
 use crate::follow::{Follower, Outlook, Steering, Turning, turning};
+use crate::goals::{GOAL_LIMIT, Goals};
+use crate::maneuver::{Maneuver, UnderWay};
 use crate::path::Path;
 use crate::safety::{Choice, Guard, Moving, Situation, Wish};
 use crate::search::{Disc, Router};
@@ -73,10 +75,15 @@ pub struct Navigator {
     global: Option<CostGrid>,
     pose: Pose2,
     age_s: f64,
-    goal: Option<ActiveGoal>,
+    goals: Option<Goals>,
     path: Option<Path>,
     planned_at: Option<Instant>,
     following: bool,
+    maneuver: Option<UnderWay>,
+    /// What is left of the maneuver that was asked for in this tick.
+    maneuver_left: Option<f64>,
+    /// So much of the path's end was cut off, m.
+    cut_m: f64,
     /// Why there is no path, or why it cannot be followed; empty when all is well.
     trouble: String,
     plan_changed: bool,
@@ -103,10 +110,13 @@ impl Navigator {
             global: None,
             pose: Pose2::IDENTITY,
             age_s: 0.0,
-            goal: None,
+            goals: None,
             path: None,
             planned_at: None,
             following: false,
+            maneuver: None,
+            maneuver_left: None,
+            cut_m: 0.0,
             trouble: String::new(),
             plan_changed: false,
             progress: None,
@@ -141,7 +151,8 @@ impl Navigator {
 
     /// Sets or clears the goal; whatever belongs to the last one is forgotten.
     pub fn set_goal(&mut self, goal: Option<ActiveGoal>) {
-        self.goal = goal;
+        self.goals = goal.map(Goals::new);
+        self.maneuver = None;
         self.drop_path();
         self.planned_at = None;
         self.progress = None;
@@ -149,9 +160,46 @@ impl Navigator {
         self.follower.restart(false);
     }
 
-    /// The goal.
-    pub const fn goal(&self) -> Option<ActiveGoal> {
-        self.goal
+    /// The goal that the drive ends at.
+    pub fn goal(&self) -> Option<ActiveGoal> {
+        self.goals.as_ref().map(Goals::last)
+    }
+
+    /// Drives to other poses before or instead of the goal that was sent, in its frame; the last one becomes the goal.
+    /// No poses: the goal that was sent. False when there is no goal, or there are more than [`GOAL_LIMIT`].
+    pub fn set_goals(&mut self, poses: &[Pose2]) -> bool {
+        let Some(goals) = self.goals.as_mut().filter(|_| poses.len() <= GOAL_LIMIT) else { return false };
+        let sent = goals.sent();
+        if !goals.set(poses) {
+            let _ = goals.set(&[sent]);
+        }
+        self.forget_path();
+        true
+    }
+
+    /// The pose that was sent as the goal, whatever the tree makes of it.
+    pub fn sent_goal(&self) -> Option<Pose2> {
+        self.goals.as_ref().map(Goals::sent)
+    }
+
+    /// Poses that are left to be driven to.
+    pub fn goals_left(&self) -> usize {
+        self.goals.as_ref().map_or(0, Goals::left)
+    }
+
+    /// Forgets the poses on the way that the robot has come near to.
+    pub fn pass_goals(&mut self, radius_m: f64) {
+        let here = self.pose.position();
+        if self.goals.as_mut().is_some_and(|goals| goals.pass(here, radius_m) > 0) {
+            self.forget_path();
+        }
+    }
+
+    /// Forgets the path: the next one is planned from nothing.
+    pub fn forget_path(&mut self) {
+        self.drop_path();
+        self.planned_at = None;
+        self.progress = None;
     }
 
     /// Why things do not go on; empty when they do.
@@ -196,30 +244,30 @@ impl Navigator {
         let limit_s = self.config.timing.extrapolation_limit_s;
         self.age_s = now.ros.since(world.stamp).as_s().clamp(0.0, limit_s);
         self.pose = world.ego.pose.advance(world.ego.twist, self.age_s);
-        if let Some(goal) = &mut self.goal {
-            let ego = &world.ego;
-            let converted = match (goal.frame, ego.frame) {
-                (FrameId::Base, FrameId::Map | FrameId::Odom) => Some(self.pose.then(goal.pose)),
+        if let Some(goals) = &mut self.goals {
+            let (ego, pose) = (&world.ego, self.pose);
+            match (goals.last().frame, ego.frame) {
+                (FrameId::Base, FrameId::Map | FrameId::Odom) => {
+                    goals.convert(ego.frame, |goal| pose.then(goal));
+                }
                 (FrameId::Odom, FrameId::Map) => {
                     let map_from_odom = ego.pose.then(ego.odom_from_base.inverse());
-                    Some(map_from_odom.then(goal.pose))
+                    goals.convert(ego.frame, |goal| map_from_odom.then(goal));
                 }
-                _ => None,
-            };
-            if let Some(pose) = converted {
-                (goal.pose, goal.frame) = (pose, ego.frame);
+                _ => {}
             }
         }
         if let Some(path) = &self.path {
             self.follower.locate(path, self.pose);
         }
         self.following = false;
+        self.maneuver_left = None;
     }
 
     /// The goal is given in a frame that the robot's pose is not known in.
     pub fn goal_out_of_reach(&self) -> bool {
         let frame = self.world.as_ref().map(|w| w.ego.frame);
-        self.goal.is_some_and(|goal| Some(goal.frame) != frame)
+        self.goal().is_some_and(|goal| Some(goal.frame) != frame)
     }
 
     fn measured(&self) -> Twist2 {
@@ -228,8 +276,11 @@ impl Navigator {
 
     /// The robot stands at the goal.
     pub fn goal_reached(&self) -> bool {
-        let (Some(goal), config) = (self.goal, &self.config.goal) else { return false };
-        let measured = self.measured();
+        let (Some(goals), config) = (&self.goals, &self.config.goal) else { return false };
+        let (goal, measured) = (goals.last(), self.measured());
+        if goals.left() > 1 {
+            return false;
+        }
         let turn_rad = wrap_angle(goal.pose.yaw_rad - self.pose.yaw_rad);
         goal.pose.position().distance_m(self.pose.position()) <= config.xy_tolerance_m
             && turn_rad.abs() <= config.yaw_tolerance_rad
@@ -273,7 +324,8 @@ impl Navigator {
 
     /// Plans a path; false, with the reason in [`Self::trouble`], when there is none. A valid path is kept unless the new one is clearly better.
     pub fn compute_path(&mut self, now: Instant) -> bool {
-        let (Some(goal), Some(world)) = (self.goal, &self.world) else { return false };
+        let (Some(goals), Some(world)) = (&self.goals, &self.world) else { return false };
+        let goal = goals.next();
         let frame = world.ego.frame;
         let moving = Moving::all(&world.tracks, self.age_s);
         // At least what giving way will ask for, or the robot would stop before a detour of its own.
@@ -281,11 +333,11 @@ impl Navigator {
         let margin_m = self.inscribed_m + yielding.comfort_margin_m + yielding.sigma_cap_m + DISC_SLACK_M;
         let discs = self.standing_discs(&moving, margin_m);
         match self.global.as_ref().filter(|grid| grid.frame == frame) {
-            Some(map) => self.router.prepare(map, Some(&world.local), &discs, goal.pose.position()),
-            None => self.router.prepare(&world.local, None, &discs, goal.pose.position()),
+            Some(map) => self.router.prepare(map, Some(&world.local), &discs, goal.position()),
+            None => self.router.prepare(&world.local, None, &discs, goal.position()),
         }
         self.searches = self.searches.saturating_add(1);
-        let route = match self.router.plan(frame, self.pose.position(), goal.pose) {
+        let route = match self.router.plan(frame, self.pose.position(), goal) {
             Ok(route) => route,
             Err(error) => {
                 self.trouble = error.to_string();
@@ -303,6 +355,7 @@ impl Navigator {
         });
         if !keep {
             self.path = Some(route.path);
+            self.cut_m = 0.0;
             self.plan_changed = true;
             self.follower.restart(true);
             if let Some(path) = &self.path {
@@ -318,6 +371,9 @@ impl Navigator {
             return Status::Success;
         }
         let Some(path) = &self.path else { return Status::Failure };
+        if self.cut_m > 0.0 && self.stands_at(path.end()) {
+            return Status::Success;
+        }
         if !path.complete && path.length_m() - self.follower.progress_m() < SHORT_END_M {
             self.trouble = "goal is blocked".to_string();
             return Status::Failure;
@@ -337,6 +393,49 @@ impl Navigator {
         Status::Running
     }
 
+    /// The robot stands where a path ends that was cut.
+    fn stands_at(&self, end: Pose2) -> bool {
+        let (config, measured) = (&self.config.goal, self.measured());
+        end.position().distance_m(self.pose.position()) <= config.xy_tolerance_m
+            && measured.v_mps.abs() <= config.stopped_mps
+    }
+
+    /// Cuts the path so that it ends this far before the goal; false without a path.
+    pub fn cut_path(&mut self, distance_m: f64) -> bool {
+        let Some(path) = &mut self.path else { return false };
+        if distance_m > self.cut_m {
+            path.shorten(distance_m - self.cut_m);
+            self.cut_m = distance_m;
+            self.plan_changed = true;
+        }
+        true
+    }
+
+    /// Begins a maneuver, or goes on with the one that is under way, in this tick; succeeds at its end.
+    pub fn maneuver(&mut self, what: Maneuver, starts: bool) -> Status {
+        let (pose, known) = (self.pose, self.maneuver.filter(|_| !starts));
+        let mut maneuver = known.unwrap_or(UnderWay::new(what, pose));
+        let left = maneuver.left(pose);
+        if UnderWay::is_over(left) {
+            self.maneuver = None;
+            return Status::Success;
+        }
+        self.maneuver = Some(maneuver);
+        self.maneuver_left = Some(left);
+        Status::Running
+    }
+
+    /// The maneuver is over, or given up.
+    pub fn end_maneuver(&mut self) {
+        self.maneuver = None;
+        self.maneuver_left = None;
+    }
+
+    /// Rate at which the robot turns on the spot, rad/s.
+    pub const fn spin_radps(&self) -> f64 {
+        self.config.follow.rotate_radps
+    }
+
     /// The path is no longer followed.
     pub fn stop_following(&mut self) {
         self.progress = None;
@@ -354,9 +453,14 @@ impl Navigator {
         self.pose
     }
 
-    /// The tree asked for the path to be followed.
-    pub const fn is_following(&self) -> bool {
-        self.following
+    /// The tree asked for the path to be followed, or for a maneuver.
+    pub const fn is_driving(&self) -> bool {
+        self.following || self.maneuver_left.is_some()
+    }
+
+    /// The measured speed, m/s.
+    pub fn speed_mps(&self) -> f64 {
+        self.measured().v_mps.abs()
     }
 
     /// A stop that rests on no knowledge of the world, from the last velocity known.
@@ -378,6 +482,23 @@ impl Navigator {
             grid: &world.local,
             moving: &moving,
         };
+        if let (Some(maneuver), Some(left), None) = (self.maneuver, self.maneuver_left, &hold) {
+            let follow = &self.config.follow;
+            let slowing = |most: f64, share: f64| most * share;
+            let wish = maneuver.wish(
+                left,
+                slowing(self.guard.limits().decel_mps2, follow.decel_share),
+                slowing(self.guard.limits().alpha_radps2, follow.rotate_decel_share),
+            );
+            let most = Twist2::new(drive.v_max_mps, drive.w_max_radps);
+            let choice = self.guard.choose(&situation, UnderWay::limited(wish, most));
+            let constraint = choice.blocked_by.clone();
+            let reason = match constraint.as_str() {
+                "" => maneuver.reason(left),
+                blocked => format!("{}: {blocked}", choice.chosen),
+            };
+            return Proposal { trajectory: choice.tail.clone(), choice, reason, constraint };
+        }
         let path = self.path.as_ref().filter(|_| hold.is_none());
         let Some(path) = path else {
             let choice = self.guard.choose(&situation, Wish::default());

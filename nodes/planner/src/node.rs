@@ -313,7 +313,7 @@ impl PlannerNode {
                 self.tree_status = TreeStatus::Running;
                 if self.mode == Some(Mode::EStop) {
                     Some("emergency stop".to_string())
-                } else if self.navigator.is_following() {
+                } else if self.navigator.is_driving() {
                     None
                 } else {
                     Some(format!("waiting: {}", self.navigator.trouble()))

@@ -51,6 +51,14 @@ impl Path {
         self.arc_m.last().copied().unwrap_or(0.0)
     }
 
+    /// Takes so much away from its end; the first pose stays.
+    pub fn shorten(&mut self, by_m: f64) {
+        let end_m = (self.length_m() - by_m).max(0.0);
+        let keep = self.arc_m.partition_point(|s| *s <= end_m).max(1);
+        self.poses.truncate(keep);
+        self.arc_m.truncate(keep);
+    }
+
     /// The last pose.
     pub fn end(&self) -> Pose2 {
         self.poses.last().copied().unwrap_or_default()

@@ -28,7 +28,10 @@ fn every_tree_of_the_repository_is_without_a_fault() {
 #[test]
 fn the_page_of_all_nodes_is_that_of_the_registry() {
     let page = std::fs::read_to_string(root().join("docs/trees.md")).unwrap();
-    assert_eq!(page, leaves::documentation());
+    let written = leaves::documentation();
+    let differs = page.lines().zip(written.lines()).find(|(old, new)| old != new);
+    assert_eq!(differs, None, "docs/trees.md: the first line that differs");
+    assert_eq!(page.len(), written.len(), "docs/trees.md");
     for manifest in leaves::registry().manifests() {
         assert!(
             !manifest.doc.is_empty() && manifest.example.contains(&*manifest.id)

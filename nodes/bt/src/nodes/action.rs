@@ -11,23 +11,10 @@ use crate::tree::{Context, Tree};
 use crate::value::Value;
 
 impl<C> Tree<C> {
+    #[inline(never)]
     pub(crate) fn tick_action(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         match self.at(id).op {
             Op::Always(status) => Ok(status),
-            Op::Script => {
-                self.refresh_script(id)?;
-                // An empty script does nothing.
-                if let Some(script) = self.scripts.get(self.nodes[id as usize].script as usize) {
-                    script.run(&mut self.boards)?;
-                }
-                Ok(Status::Success)
-            }
-            Op::ScriptCondition => {
-                self.refresh_script(id)?;
-                let script = self.scripts.get(self.nodes[id as usize].script as usize);
-                let script = script.ok_or_else(|| fault("the script is empty"))?;
-                Ok(if script.holds(&mut self.boards)? { Status::Success } else { Status::Failure })
-            }
             Op::SetBlackboard => self.set_blackboard(id),
             Op::UnsetBlackboard => {
                 let port = self.at(id).first_port as usize;
@@ -39,6 +26,21 @@ impl<C> Tree<C> {
             Op::Sleep => self.sleep(id, cx),
             _ => Ok(if self.was_updated(id) { Status::Success } else { Status::Failure }),
         }
+    }
+
+    #[inline(never)]
+    pub(crate) fn tick_script(&mut self, id: NodeId, op: Op) -> Result<Status, Fault> {
+        self.refresh_script(id)?;
+        let script = self.scripts.get_mut(self.nodes[id as usize].script as usize);
+        if op == Op::Script {
+            // An empty script does nothing.
+            if let Some(script) = script {
+                script.run(&mut self.boards)?;
+            }
+            return Ok(Status::Success);
+        }
+        let script = script.ok_or_else(|| fault("the script is empty"))?;
+        script.decide(&mut self.boards)
     }
 
     fn sleep(&mut self, id: NodeId, cx: &Context<'_, C>) -> Result<Status, Fault> {

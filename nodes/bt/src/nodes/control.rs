@@ -1,7 +1,7 @@
 //! Sequences, fallbacks and branches.
 
 use crate::error::{Fault, fault};
-use crate::node::NodeId;
+use crate::node::{NodeId, Op};
 use crate::port::Source;
 use crate::script::Enums;
 use crate::status::Status;
@@ -10,51 +10,64 @@ use crate::tree::{Context, Tree};
 use crate::value::Value;
 
 impl<C> Tree<C> {
-    /// Sequence (`on` is success) and Fallback (`on` is failure): goes on to the next child on `on`. Else it begins anew with
-    /// the first child when ticked again, or, if it `remembers`, with the one that ended it.
+    /// Sequence and Fallback: to the next child on success, or on failure. Else it begins anew with the first child when
+    /// ticked again, or, if it remembers, with the one that ended it.
+    #[inline(never)]
     pub(crate) fn tick_in_order(
         &mut self,
         id: NodeId,
-        on: Status,
-        asynch: bool,
-        remembers: bool,
+        op: Op,
         cx: &mut Context<'_, C>,
     ) -> Result<Status, Fault> {
-        let count = self.count(id);
-        if !self.status_of(id).is_active() {
-            self.memory(id).skipped = 0;
+        let (on, asynch, remembers) = match op {
+            Op::Fallback { asynch } => (Status::Failure, asynch, false),
+            Op::Sequence { asynch } => (Status::Success, asynch, false),
+            _ => (Status::Success, true, true),
+        };
+        let node = self.at_mut(id);
+        let (first, count, mut place) = (node.first_child as usize, node.children, node.memory.index);
+        if !node.status.is_active() {
+            node.memory.skipped = 0;
         }
         self.running(id);
-        while self.at(id).memory.index < count {
-            let child = self.child(id, self.at(id).memory.index);
-            let was_idle = self.status_of(child) == Status::Idle;
-            match self.execute(child, cx)? {
-                Status::Running => return Ok(Status::Running),
-                Status::Skipped => {
-                    self.memory(id).index += 1;
-                    self.memory(id).skipped += 1;
-                }
-                status if status == on => {
-                    self.memory(id).index += 1;
-                    if asynch && was_idle && self.at(id).memory.index < count {
+        while place < count {
+            let child = self.children[first + place as usize];
+            let was_idle = asynch && self.status_of(child) == Status::Idle;
+            let status = self.execute(child, cx);
+            match status {
+                Ok(status) if status == on => {
+                    place += 1;
+                    if was_idle && place < count {
+                        self.memory(id).index = place;
                         self.wake = true;
                         return Ok(Status::Running);
                     }
                 }
-                status if remembers => {
-                    for place in self.at(id).memory.index..count {
+                Ok(Status::Skipped) => {
+                    place += 1;
+                    self.memory(id).skipped += 1;
+                }
+                Ok(Status::Running) | Err(_) => {
+                    self.memory(id).index = place;
+                    return status;
+                }
+                _ if remembers => {
+                    self.memory(id).index = place;
+                    for place in place..count {
                         let rest = self.child(id, place);
                         self.reset(rest, cx)?;
                     }
-                    return Ok(status);
+                    return status;
                 }
-                status => {
+                _ => {
+                    self.memory(id).index = place;
                     self.reset_children(id, cx)?;
                     self.memory(id).index = 0;
-                    return Ok(status);
+                    return status;
                 }
             }
         }
+        self.memory(id).index = place;
         self.all_passed(id, on, cx)
     }
 
@@ -68,6 +81,7 @@ impl<C> Tree<C> {
     }
 
     /// ReactiveSequence (`on` is success) and ReactiveFallback (`on` is failure).
+    #[inline(never)]
     pub(crate) fn tick_reactive(
         &mut self,
         id: NodeId,
@@ -101,6 +115,7 @@ impl<C> Tree<C> {
         Ok(if all_skipped { Status::Skipped } else { on })
     }
 
+    #[inline(never)]
     pub(crate) fn tick_if(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let count = self.count(id);
         if !(2..=3).contains(&count) {
@@ -126,6 +141,7 @@ impl<C> Tree<C> {
         Ok(status)
     }
 
+    #[inline(never)]
     pub(crate) fn tick_while(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let count = self.count(id);
         if !(2..=3).contains(&count) {
@@ -159,6 +175,7 @@ impl<C> Tree<C> {
         Ok(status)
     }
 
+    #[inline(never)]
     pub(crate) fn tick_switch(
         &mut self,
         id: NodeId,
@@ -206,6 +223,7 @@ impl<C> Tree<C> {
         (0..cases).find(equals).unwrap_or(cases)
     }
 
+    #[inline(never)]
     pub(crate) fn tick_try(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let count = self.count(id);
         if count < 2 {

@@ -2,11 +2,11 @@
 
 use crate::error::{Fault, fault};
 use crate::kind::Kind;
-use crate::node::{NodeId, Op};
+use crate::node::{NONE, NodeId, Op};
 use crate::port::Source;
 use crate::script::Source as Code;
 use crate::status::Status;
-use crate::tree::{Context, Tree};
+use crate::tree::{Cause, Context, Tree};
 use crate::value::Value;
 use outrider_foundation::{Instant, Span};
 use std::collections::VecDeque;
@@ -17,11 +17,12 @@ pub(crate) fn later(now: Instant, ms: u32) -> Instant {
 }
 
 impl<C> Tree<C> {
+    #[inline(never)]
     pub(crate) fn tick_decorator(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let child = self.child(id, 0);
         match self.at(id).op {
-            Op::Repeat => self.tick_repeat(id, child, cx),
-            Op::Retry => self.tick_retry(id, child, cx),
+            Op::Repeat => self.tick_again(id, child, Status::Success, cx),
+            Op::Retry => self.tick_again(id, child, Status::Failure, cx),
             Op::Delay => self.tick_delay(id, child, cx),
             Op::Timeout => self.tick_timeout(id, child, cx),
             Op::RunOnce => self.tick_run_once(id, child, cx),
@@ -34,28 +35,36 @@ impl<C> Tree<C> {
                 }
                 self.execute_and_reset(child, cx)
             }
-            op => {
-                self.running(id);
-                let status = self.execute(child, cx)?;
-                if status.is_completed() {
-                    self.reset(child, cx)?;
-                }
-                Ok(match (op, status) {
-                    (Op::Inverter, Status::Success) => Status::Failure,
-                    (Op::Inverter, Status::Failure) => Status::Success,
-                    (Op::Force(forced), status) if status.is_completed() => forced,
-                    (Op::KeepRunning, Status::Success | Status::Skipped) => Status::Running,
-                    _ => status,
-                })
-            }
+            op => self.tick_simple(id, op, cx),
         }
     }
 
+    /// Those that only change the status of their child.
+    #[inline(never)]
+    pub(crate) fn tick_simple(
+        &mut self,
+        id: NodeId,
+        op: Op,
+        cx: &mut Context<'_, C>,
+    ) -> Result<Status, Fault> {
+        let child = self.child(id, 0);
+        self.running(id);
+        let status = self.execute_and_reset(child, cx)?;
+        Ok(match (op, status) {
+            (Op::Inverter, Status::Success) => Status::Failure,
+            (Op::Inverter, Status::Failure) => Status::Success,
+            (Op::Force(forced), Status::Success | Status::Failure) => forced,
+            (Op::KeepRunning, Status::Success | Status::Skipped) => Status::Running,
+            _ => status,
+        })
+    }
+
     /// Ticks a child, and makes it idle when it has finished.
+    #[inline]
     fn execute_and_reset(&mut self, child: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let status = self.execute(child, cx)?;
         if status.is_completed() {
-            self.reset(child, cx)?;
+            self.put(child, Status::Idle, Cause::Reset);
         }
         Ok(status)
     }
@@ -64,72 +73,46 @@ impl<C> Tree<C> {
         self.at(id).memory.count < limit || limit == -1
     }
 
-    fn tick_repeat(&mut self, id: NodeId, child: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
-        let limit: i32 = self.input(id, 0)?.as_number()?;
+    /// Repeat (`again` is success) and RetryUntilSuccessful (`again` is failure): the child once more after that status.
+    fn tick_again(
+        &mut self,
+        id: NodeId,
+        child: NodeId,
+        again: Status,
+        cx: &mut Context<'_, C>,
+    ) -> Result<Status, Fault> {
+        let mut limit: i32 = self.input(id, 0)?.as_number()?;
         self.running(id);
         while self.goes_on(id, limit) {
             let was_idle = self.status_of(child) == Status::Idle;
-            match self.execute(child, cx)? {
+            let status = self.execute(child, cx)?;
+            match status {
                 Status::Running => return Ok(Status::Running),
-                Status::Success => {
+                // The count stays.
+                Status::Skipped => {}
+                status if status == again => {
                     let memory = self.memory(id);
                     memory.count = memory.count.saturating_add(1);
+                    // Only a retry sees that its child has changed the limit.
+                    if again == Status::Failure
+                        && let Ok(fresh) = self.input(id, 0).and_then(|value| value.as_number())
+                    {
+                        limit = fresh;
+                    }
                     self.reset(child, cx)?;
                     if was_idle && self.goes_on(id, limit) {
                         self.wake = true;
                         return Ok(Status::Running);
                     }
+                    continue;
                 }
-                Status::Skipped => {
-                    // The count stays.
-                    self.reset(child, cx)?;
-                    return Ok(Status::Skipped);
-                }
-                status => {
-                    self.memory(id).count = 0;
-                    self.reset(child, cx)?;
-                    return Ok(status);
-                }
+                _ => self.memory(id).count = 0,
             }
+            self.reset(child, cx)?;
+            return Ok(status);
         }
         self.memory(id).count = 0;
-        Ok(Status::Success)
-    }
-
-    fn tick_retry(&mut self, id: NodeId, child: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
-        let mut limit: i32 = self.input(id, 0)?.as_number()?;
-        self.running(id);
-        while self.goes_on(id, limit) {
-            let was_idle = self.status_of(child) == Status::Idle;
-            match self.execute(child, cx)? {
-                Status::Running => return Ok(Status::Running),
-                Status::Failure => {
-                    let memory = self.memory(id);
-                    memory.count = memory.count.saturating_add(1);
-                    // The child may have changed it.
-                    if let Ok(fresh) = self.input(id, 0).and_then(|value| value.as_number()) {
-                        limit = fresh;
-                    }
-                    let again = self.goes_on(id, limit);
-                    self.reset(child, cx)?;
-                    if was_idle && again {
-                        self.wake = true;
-                        return Ok(Status::Running);
-                    }
-                }
-                Status::Skipped => {
-                    self.reset(child, cx)?;
-                    return Ok(Status::Skipped);
-                }
-                status => {
-                    self.memory(id).count = 0;
-                    self.reset(child, cx)?;
-                    return Ok(status);
-                }
-            }
-        }
-        self.memory(id).count = 0;
-        Ok(Status::Failure)
+        Ok(again)
     }
 
     fn tick_delay(&mut self, id: NodeId, child: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
@@ -198,9 +181,9 @@ impl<C> Tree<C> {
         self.refresh_script(id)?;
         let otherwise = self.input(id, 1)?.as_status()?;
         if !self.at(id).memory.started {
-            let script = self.scripts.get(self.nodes[id as usize].script as usize);
+            let script = self.scripts.get_mut(self.nodes[id as usize].script as usize);
             let script = script.ok_or_else(|| fault("the script is empty"))?;
-            if !script.holds(&mut self.boards)? {
+            if script.decide(&mut self.boards)? != Status::Success {
                 return Ok(otherwise);
             }
             self.memory(id).started = true;
@@ -214,11 +197,13 @@ impl<C> Tree<C> {
     }
 
     /// Compiles the script of a node's first port again when it comes from the blackboard and has changed.
+    #[inline]
     pub(crate) fn refresh_script(&mut self, id: NodeId) -> Result<(), Fault> {
-        let port = self.port(id, 0);
-        if matches!(port.source, Source::Literal { .. }) {
-            return Ok(());
-        }
+        if self.at(id).extra == NONE { Ok(()) } else { self.read_script(id) }
+    }
+
+    #[inline(never)]
+    fn read_script(&mut self, id: NodeId) -> Result<(), Fault> {
         let port = self.at(id).first_port as usize;
         let text = self.ports[port].text(&mut self.boards)?;
         let script = self.at(id).script as usize;

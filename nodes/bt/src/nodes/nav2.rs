@@ -8,6 +8,7 @@ use crate::tree::{Context, Tree};
 use crate::value::Value;
 
 impl<C> Tree<C> {
+    #[inline(never)]
     pub(crate) fn tick_pipeline(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let count = self.count(id);
         let mut skipped = 0;
@@ -34,6 +35,7 @@ impl<C> Tree<C> {
         Ok(if skipped == count { Status::Skipped } else { Status::Success })
     }
 
+    #[inline(never)]
     pub(crate) fn tick_recovery(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let retries: i32 = self.input(id, 0).and_then(|value| value.as_number()).unwrap_or(1);
         if self.count(id) != 2 {
@@ -79,6 +81,7 @@ impl<C> Tree<C> {
         Ok(Status::Failure)
     }
 
+    #[inline(never)]
     pub(crate) fn tick_round_robin(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let wraps = self.input(id, 0).and_then(|value| value.as_bool()).unwrap_or(true);
         let count = self.count(id);
@@ -114,6 +117,7 @@ impl<C> Tree<C> {
         Ok(if skipped == count { Status::Skipped } else { Status::Failure })
     }
 
+    #[inline(never)]
     pub(crate) fn tick_nonblocking(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let mut all = true;
         for place in 0..self.count(id) {
@@ -135,6 +139,7 @@ impl<C> Tree<C> {
         Ok(Status::Success)
     }
 
+    #[inline(never)]
     pub(crate) fn tick_persistent(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let count = i32::try_from(self.count(id)).unwrap_or(i32::MAX);
         let mut place: i32 = self.input(id, 0)?.as_number()?;
@@ -168,6 +173,7 @@ impl<C> Tree<C> {
         Ok(Status::Success)
     }
 
+    #[inline(never)]
     pub(crate) fn tick_rate(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         if !self.status_of(id).is_active() {
             let memory = self.memory(id);
@@ -190,6 +196,7 @@ impl<C> Tree<C> {
         Ok(status)
     }
 
+    #[inline(never)]
     pub(crate) fn tick_single_trigger(
         &mut self,
         id: NodeId,

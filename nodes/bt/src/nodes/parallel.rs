@@ -29,6 +29,7 @@ impl<C> Tree<C> {
         memory.count = 0;
     }
 
+    #[inline(never)]
     pub(crate) fn tick_parallel(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let count = self.count(id);
         let success_count: i32 = self.input(id, 0)?.as_number()?;
@@ -72,6 +73,7 @@ impl<C> Tree<C> {
         Ok(if skipped == count { Status::Skipped } else { Status::Running })
     }
 
+    #[inline(never)]
     pub(crate) fn tick_parallel_all(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let count = self.count(id);
         let to_fail = threshold(count, self.input(id, 0)?.as_number()?);

@@ -1,9 +1,10 @@
 //! Expressions → values.
 
-use super::{Assign, Binary, Compare, Expr, ExprId, Script, Unary};
+use super::{Assign, Binary, Code, Compare, Expr, ExprId, Script, Statement, Unary};
 use crate::blackboard::{Blackboards, KeyRef};
 use crate::error::{Fault, fault};
 use crate::kind::Kind;
+use crate::status::Status;
 use crate::value::Value;
 use std::sync::Arc;
 
@@ -15,27 +16,57 @@ fn truth(value: bool) -> Value {
 }
 
 impl Script {
-    /// Runs every statement; gives the value of the last one.
+    /// Runs every statement.
     ///
     /// # Errors
     /// With the script, when an entry is missing or values do not fit.
-    #[inline]
-    pub fn run(&self, boards: &mut Blackboards) -> Result<Value, Fault> {
-        let mut last = Value::Empty;
-        for statement in &self.statements {
-            last = self.eval(*statement, boards).map_err(|error| self.explain(&error))?;
+    pub fn run(&mut self, boards: &mut Blackboards) -> Result<(), Fault> {
+        for statement in &mut self.statements {
+            if statement.numeric.as_mut().and_then(|numeric| numeric.run(boards)).is_none() {
+                self.code.evaluate(statement.root, boards)?;
+            }
         }
-        Ok(last)
+        Ok(())
     }
 
-    /// Runs it as a condition.
+    /// Runs it as a condition: success when its last statement is true, failure when it is not.
     ///
     /// # Errors
     /// As [`Self::run`], and when the result is no truth value.
-    #[inline]
-    pub fn holds(&self, boards: &mut Blackboards) -> Result<bool, Fault> {
-        let value = self.run(boards)?;
-        value.as_bool().map_err(|error| self.explain(&error))
+    pub fn decide(&mut self, boards: &mut Blackboards) -> Result<Status, Fault> {
+        if let [Statement { numeric: Some(numeric), .. }] = self.statements.as_mut_slice()
+            && numeric.is_pure()
+            && let Some(number) = numeric.run(boards)
+        {
+            if number == 1.0 {
+                return Ok(Status::Success);
+            } else if number == 0.0 {
+                return Ok(Status::Failure);
+            }
+        }
+        self.condition(boards)
+    }
+
+    /// As a condition, by the evaluator.
+    #[inline(never)]
+    fn condition(&self, boards: &mut Blackboards) -> Result<Status, Fault> {
+        let mut last = Value::Empty;
+        for statement in &self.statements {
+            last = self.code.evaluate(statement.root, boards)?;
+        }
+        match last.as_bool() {
+            Ok(true) => Ok(Status::Success),
+            Ok(false) => Ok(Status::Failure),
+            Err(error) => Err(self.code.explain(&error)),
+        }
+    }
+}
+
+impl Code {
+    /// A statement's value.
+    #[inline(never)]
+    fn evaluate(&self, statement: ExprId, boards: &mut Blackboards) -> Result<Value, Fault> {
+        self.eval(statement, boards).map_err(|error| self.explain(&error))
     }
 
     #[cold]
@@ -107,19 +138,7 @@ impl Script {
                 Compare::GreaterEqual => a >= b,
             });
         }
-        let (a, b) = (self.number(left)?, self.number(right)?);
-        // Written as what makes it fail, so that a number that is none compares as in BehaviorTree.CPP.
-        Ok(match op {
-            Compare::Equal => (a - b).abs() <= EPSILON,
-            Compare::NotEqual => {
-                let same = (a - b).abs() <= EPSILON;
-                !same
-            }
-            Compare::Less => a < b || unordered(a, b),
-            Compare::Greater => a > b || unordered(a, b),
-            Compare::LessEqual => a <= b || unordered(a, b),
-            Compare::GreaterEqual => a >= b || unordered(a, b),
-        })
+        Ok(ordered(op, self.number(left)?, self.number(right)?))
     }
 
     /// A number, also from text: `true`, `false`, an enumeration, or the number that it begins with.
@@ -195,6 +214,44 @@ fn missing(boards: &Blackboards, key: KeyRef) -> Fault {
     fault(format!("there is no entry `{}`", boards.name(key)))
 }
 
+/// Compares numbers. Written as what makes it fail, so that a number that is none compares as in BehaviorTree.CPP.
+#[inline]
+pub(super) fn ordered(op: Compare, a: f64, b: f64) -> bool {
+    match op {
+        Compare::Equal => (a - b).abs() <= EPSILON,
+        Compare::NotEqual => {
+            let same = (a - b).abs() <= EPSILON;
+            !same
+        }
+        Compare::Less => a < b || unordered(a, b),
+        Compare::Greater => a > b || unordered(a, b),
+        Compare::LessEqual => a <= b || unordered(a, b),
+        Compare::GreaterEqual => a >= b || unordered(a, b),
+    }
+}
+
+/// Reckons; what is none of the four is a division.
+#[inline]
+pub(super) fn arithmetic(op: Binary, a: f64, b: f64) -> f64 {
+    match op {
+        Binary::Plus => a + b,
+        Binary::Minus => a - b,
+        Binary::Times => a * b,
+        _ => a / b,
+    }
+}
+
+/// Results are doubles, as in BehaviorTree.CPP; what is neither of the first two is an exclusive or.
+#[inline]
+#[expect(clippy::cast_precision_loss, reason = "as in BehaviorTree.CPP")]
+pub(super) fn bits(op: Binary, a: i64, b: i64) -> f64 {
+    (match op {
+        Binary::BitAnd => a & b,
+        Binary::BitOr => a | b,
+        _ => a ^ b,
+    }) as f64
+}
+
 fn unordered(a: f64, b: f64) -> bool {
     a.is_nan() || b.is_nan()
 }
@@ -268,10 +325,7 @@ fn binary(op: Binary, left: &Value, right: &Value) -> Result<Value, Fault> {
     }
     let (a, b) = (left.as_f64()?, right.as_f64()?);
     Ok(match op {
-        Binary::Plus => Value::Real(a + b),
-        Binary::Minus => Value::Real(a - b),
-        Binary::Times => Value::Real(a * b),
-        Binary::Divide => Value::Real(a / b),
+        Binary::Plus | Binary::Minus | Binary::Times | Binary::Divide => Value::Real(arithmetic(op, a, b)),
         Binary::And => {
             let (a, b) = (left.as_bool()?, right.as_bool()?);
             truth(a && b)
@@ -283,13 +337,7 @@ fn binary(op: Binary, left: &Value, right: &Value) -> Result<Value, Fault> {
         // Two numbers that are joined give nothing at all.
         Binary::Concat => Value::Empty,
         Binary::BitAnd | Binary::BitOr | Binary::BitXor => {
-            let (a, b) = (left.as_i64()?, right.as_i64()?);
-            #[expect(clippy::cast_precision_loss, reason = "results are doubles, as in BehaviorTree.CPP")]
-            Value::Real(match op {
-                Binary::BitAnd => a & b,
-                Binary::BitOr => a | b,
-                _ => a ^ b,
-            } as f64)
+            Value::Real(bits(op, left.as_i64()?, right.as_i64()?))
         }
     })
 }

@@ -2,11 +2,13 @@
 
 mod eval;
 mod lexer;
+mod numeric;
 mod parser;
 
 use crate::blackboard::{Blackboards, BoardId, KeyRef};
 use crate::error::BtError;
 use crate::value::Value;
+use numeric::Numeric;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -15,6 +17,9 @@ pub const SCRIPT_LIMIT: usize = 64 * 1024;
 
 /// Deepest nesting of an expression.
 pub const EXPRESSION_DEPTH_LIMIT: usize = 128;
+
+/// Most operations in a row, as in a long sum, each of which works on the result of the one before.
+pub const EXPRESSION_HEIGHT_LIMIT: usize = 1000;
 
 /// Names that scripts know as numbers.
 pub type Enums = BTreeMap<String, i64>;
@@ -108,30 +113,42 @@ impl Source {
     pub(crate) fn bind(self, boards: &mut Blackboards, board: BoardId, enums: &Enums) -> Script {
         #[expect(clippy::cast_precision_loss, reason = "enumerations are small numbers")]
         let value = |name: &String| enums.get(name).map(|value| *value as f64);
-        Script {
-            names: self.names.iter().map(|name| (boards.key(board, name), value(name))).collect(),
-            text: self.text,
-            exprs: self.exprs,
-            statements: self.statements,
-            enums: if enums.is_empty() { None } else { Some(Arc::new(enums.clone())) },
-        }
+        let names: Vec<_> = self.names.iter().map(|name| (boards.key(board, name), value(name))).collect();
+        let statement = |root| Statement { root, numeric: Numeric::compile(&self.exprs, root, &names) };
+        let statements = self.statements.into_iter().map(statement).collect();
+        let enums = if enums.is_empty() { None } else { Some(Arc::new(enums.clone())) };
+        Script { statements, code: Code { text: self.text, exprs: self.exprs, names, enums } }
     }
 }
 
-/// A script that can be run.
+/// One of a script's statements.
 #[derive(Clone, Debug)]
-pub(crate) struct Script {
+struct Statement {
+    root: ExprId,
+    /// The same as straight-line code, for as long as it meets numbers only.
+    numeric: Option<Numeric>,
+}
+
+/// What the statements of a script are made of.
+#[derive(Clone, Debug)]
+struct Code {
     text: Arc<str>,
     exprs: Vec<Expr>,
-    statements: Vec<ExprId>,
     /// Handles of the names, and the numbers of those that are enumerations.
     names: Vec<(KeyRef, Option<f64>)>,
     enums: Option<Arc<Enums>>,
 }
 
+/// A script that can be run.
+#[derive(Clone, Debug)]
+pub(crate) struct Script {
+    statements: Vec<Statement>,
+    code: Code,
+}
+
 impl Script {
     /// What was written.
     pub fn text(&self) -> &Arc<str> {
-        &self.text
+        &self.code.text
     }
 }

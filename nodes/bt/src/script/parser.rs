@@ -1,7 +1,10 @@
 //! Tokens → expressions, by binding powers.
 
 use super::lexer::{Kind, Token, tokens};
-use super::{Assign, Binary, Compare, EXPRESSION_DEPTH_LIMIT, Expr, ExprId, SCRIPT_LIMIT, Source, Unary};
+use super::{
+    Assign, Binary, Compare, EXPRESSION_DEPTH_LIMIT, EXPRESSION_HEIGHT_LIMIT, Expr, ExprId, SCRIPT_LIMIT,
+    Source, Unary,
+};
 use crate::error::BtError;
 use crate::text;
 use crate::value::Value;
@@ -23,7 +26,14 @@ pub(super) fn parse(text: &str) -> Result<Source, BtError> {
     if text.len() > SCRIPT_LIMIT {
         return Err(error(SCRIPT_LIMIT, "the script is longer than 64 KiB"));
     }
-    let mut parser = Parser { tokens: tokens(text), next: 0, depth: 0, exprs: Vec::new(), names: Vec::new() };
+    let mut parser = Parser {
+        tokens: tokens(text),
+        next: 0,
+        depth: 0,
+        exprs: Vec::new(),
+        heights: Vec::new(),
+        names: Vec::new(),
+    };
     let mut statements = Vec::new();
     while parser.peek().kind != Kind::End {
         statements.push(parser.expression(0).map_err(|(at, message)| error(at, &message))?);
@@ -42,6 +52,8 @@ struct Parser<'a> {
     next: usize,
     depth: usize,
     exprs: Vec<Expr>,
+    /// How deep every expression is: a long sum is deep without brackets.
+    heights: Vec<usize>,
     names: Vec<String>,
 }
 
@@ -76,10 +88,28 @@ impl<'a> Parser<'a> {
         Err((token.at, format!("expected `{mark}`, found `{}`", token.text)))
     }
 
-    fn push(&mut self, expr: Expr) -> ExprId {
+    fn push(&mut self, expr: Expr) -> Result<ExprId, Wrong> {
+        let height = |id: &ExprId| self.heights.get(*id as usize).copied().unwrap_or(0);
+        let below = match &expr {
+            Expr::Literal(_) | Expr::Name(_) => 0,
+            Expr::Unary(_, a) => height(a),
+            Expr::Binary(_, a, b) | Expr::Assign(_, a, b) => height(a).max(height(b)),
+            Expr::Chain(first, links) => {
+                links.iter().map(|(_, id)| height(id)).fold(height(first), usize::max)
+            }
+            Expr::If(a, b, c) => height(a).max(height(b)).max(height(c)),
+        };
+        if below >= EXPRESSION_HEIGHT_LIMIT {
+            let limit = EXPRESSION_HEIGHT_LIMIT;
+            return Err((
+                self.peek().at,
+                format!("the expression has more than {limit} operations in a row"),
+            ));
+        }
+        self.heights.push(below + 1);
         self.exprs.push(expr);
         // A script is shorter than 2^32 bytes and every expression takes one.
-        u32::try_from(self.exprs.len() - 1).unwrap_or(u32::MAX)
+        Ok(u32::try_from(self.exprs.len() - 1).unwrap_or(u32::MAX))
     }
 
     fn expression(&mut self, least: u8) -> Result<ExprId, Wrong> {
@@ -101,14 +131,14 @@ impl<'a> Parser<'a> {
             if let Some(op) = assignment(mark).filter(|_| ASSIGNMENT >= least) {
                 self.advance();
                 let right = self.expression(0)?;
-                return Ok(self.push(Expr::Assign(op, left, right)));
+                return self.push(Expr::Assign(op, left, right));
             }
             if mark == "?" && TERNARY >= least {
                 self.advance();
                 let then = self.expression(0)?;
                 self.expect(":")?;
                 let otherwise = self.expression(TERNARY)?;
-                return Ok(self.push(Expr::If(left, then, otherwise)));
+                return self.push(Expr::If(left, then, otherwise));
             }
             if comparison(mark).is_some() && COMPARISON >= least {
                 left = self.chain(left)?;
@@ -118,7 +148,7 @@ impl<'a> Parser<'a> {
                 Some((power, op)) => {
                     self.advance();
                     let right = self.expression(power + 1)?;
-                    left = self.push(Expr::Binary(op, left, right));
+                    left = self.push(Expr::Binary(op, left, right))?;
                 }
                 None => return Ok(left),
             }
@@ -131,7 +161,7 @@ impl<'a> Parser<'a> {
             self.advance();
             links.push((op, self.expression(COMPARISON + 1)?));
         }
-        Ok(self.push(Expr::Chain(first, links)))
+        self.push(Expr::Chain(first, links))
     }
 
     fn prefix(&mut self) -> Result<ExprId, Wrong> {
@@ -151,12 +181,12 @@ impl<'a> Parser<'a> {
                     self.names.push(token.text.to_owned());
                     self.names.len() - 1
                 });
-                return Ok(self.push(Expr::Name(u32::try_from(index).unwrap_or(u32::MAX))));
+                return self.push(Expr::Name(u32::try_from(index).unwrap_or(u32::MAX)));
             }
             Kind::End => return Err((token.at, "expected an operand, found the end".to_owned())),
             Kind::Bad => return Err((token.at, format!("invalid token `{}`", token.text))),
         };
-        Ok(self.push(Expr::Literal(literal)))
+        self.push(Expr::Literal(literal))
     }
 
     fn marked(&mut self, token: Token<'a>) -> Result<ExprId, Wrong> {
@@ -172,7 +202,7 @@ impl<'a> Parser<'a> {
             other => return Err((token.at, format!("expected an operand, found `{other}`"))),
         };
         let operand = self.expression(PREFIX)?;
-        Ok(self.push(Expr::Unary(op, operand)))
+        self.push(Expr::Unary(op, operand))
     }
 }
 

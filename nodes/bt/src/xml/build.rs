@@ -152,11 +152,11 @@ impl<'a, C> Builder<'a, C> {
         self.tree.nodes.push(Node {
             status: Status::Idle,
             op: Op::SubTree,
-            decorator: false,
+            resets: false,
             first_child: 0,
             children: 0,
             first_port,
-            ports: index(self.tree.ports.len()) - first_port,
+            end_port: index(self.tree.ports.len()),
             conditions,
             script: NONE,
             extra: NONE,
@@ -166,7 +166,7 @@ impl<'a, C> Builder<'a, C> {
         self.children.push(Vec::new());
         let op = self.operation(id, make, spot).map_err(|wrong| error(format!("<{kind}>: {wrong}")))?;
         if let Some(node) = self.tree.nodes.last_mut() {
-            (node.op, node.decorator) = (op, op.is_decorator());
+            (node.op, node.resets) = (op, op.resets_child());
         }
         let below = Spot { depth: spot.depth + 1, ..spot };
         if is_subtree {
@@ -253,7 +253,8 @@ impl<'a, C> Builder<'a, C> {
     }
 
     fn conditions(&mut self, element: &Element, spot: Spot<'_>) -> Result<u32, BtError> {
-        let mut found = Conditions { before: [NONE; 4], after: [NONE; 4] };
+        let mut found =
+            Conditions { before: [NONE; 4], after: [NONE; 4], any_before: false, any_after: false };
         let mut any = false;
         let names = Conditions::BEFORE.iter().chain(&Conditions::AFTER);
         for (name, slot) in names.zip(found.before.iter_mut().chain(&mut found.after)) {
@@ -265,6 +266,8 @@ impl<'a, C> Builder<'a, C> {
         if !any {
             return Ok(NONE);
         }
+        found.any_before = found.before.iter().any(|script| *script != NONE);
+        found.any_after = found.after.iter().skip(1).any(|script| *script != NONE);
         self.tree.conditions.push(found);
         Ok(index(self.tree.conditions.len() - 1))
     }
@@ -272,7 +275,7 @@ impl<'a, C> Builder<'a, C> {
     /// What the engine does for a node, with what that needs.
     fn operation(&mut self, id: NodeId, make: &Make<C>, spot: Spot<'_>) -> Result<Op, BtError> {
         let node = self.tree.at(id);
-        let (first, ports) = (node.first_port as usize, node.ports as usize);
+        let (first, end) = (node.first_port as usize, node.end_port as usize);
         match make {
             Make::Engine(op) => {
                 self.prepare(id, *op, spot)?;
@@ -281,13 +284,13 @@ impl<'a, C> Builder<'a, C> {
             _ if !self.complete => Ok(Op::Always(Status::Success)),
             Make::Nothing => Err(BtError::Value("it is described in the file but not known here".to_owned())),
             Make::Leaf(make) => {
-                let mut io = io(id, &self.tree.ports[first..first + ports], &mut self.tree.boards);
+                let mut io = io(id, &self.tree.ports[first..end], &mut self.tree.boards);
                 let leaf = make(&mut io).map_err(|error| *error)?;
                 self.tree.leaves.push(leaf);
                 Ok(Op::Leaf(index(self.tree.leaves.len() - 1)))
             }
             Make::Decorator(make) => {
-                let mut io = io(id, &self.tree.ports[first..first + ports], &mut self.tree.boards);
+                let mut io = io(id, &self.tree.ports[first..end], &mut self.tree.boards);
                 let decorator = make(&mut io).map_err(|error| *error)?;
                 self.tree.decorators.push(decorator);
                 Ok(Op::Custom(index(self.tree.decorators.len() - 1)))
@@ -300,6 +303,9 @@ impl<'a, C> Builder<'a, C> {
         let first = self.tree.at(id).first_port as usize;
         match op {
             Op::Script | Op::ScriptCondition | Op::Precondition => {
+                if !matches!(self.tree.ports[first].source, Source::Literal { .. }) {
+                    self.tree.at_mut(id).extra = 0;
+                }
                 let code = self.tree.ports[first].text(&mut self.tree.boards).map_err(|error| *error)?;
                 if !code.is_empty() {
                     let script = self.script(&code, spot.board)?;

@@ -1,6 +1,6 @@
-use super::{NONE, PATH, PATH_KIND, POSE, Token};
+use super::{PATH, POSE};
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status, Value};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
 
 /// Nav2's code of its planner's result.
 const NO_VALID_PATH: u16 = 208;
@@ -31,13 +31,6 @@ pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
 
 impl Leaf<Navigator> for ComputePathToPose {
     fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
-        if !navigator.compute_path(io.now) {
-            io.output("error_code_id", NO_VALID_PATH)?;
-            return Ok(Status::Failure);
-        }
-        let (searches, _) = navigator.search_counts();
-        io.output("path", Value::other(Token { kind: &PATH_KIND, number: searches }))?;
-        io.output("error_code_id", NONE)?;
-        Ok(Status::Success)
+        super::compute_path(io, navigator, NO_VALID_PATH)
     }
 }

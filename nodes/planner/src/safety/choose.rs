@@ -114,6 +114,11 @@ impl Guard {
         self.config.margin_m
     }
 
+    /// The robot's limits.
+    pub const fn limits(&self) -> &DriveLimits {
+        &self.limits
+    }
+
     /// The outline as discs.
     pub const fn cover(&self) -> &FootprintCover {
         &self.cover

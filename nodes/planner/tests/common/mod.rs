@@ -23,7 +23,11 @@ pub fn config() -> Config {
 }
 
 pub fn planner() -> PlannerNode {
-    PlannerNode::new(config(), &robot(), TREE, 7).unwrap()
+    planner_with(TREE)
+}
+
+pub fn planner_with(tree: &str) -> PlannerNode {
+    PlannerNode::new(config(), &robot(), tree, 7).unwrap()
 }
 
 /// Boxes `[x0, y0, x1, y1]` on a grid, with a distance field by brute force and Nav2's inflation.

@@ -1,0 +1,52 @@
+use crate::navigator::Navigator;
+use outrider_bt::{Class, Decorator, Fault, Io, Kind, Manifest, Port, Status, Step};
+use outrider_foundation::Instant;
+
+/// Ticks the child the more often the faster the robot is.
+struct SpeedController {
+    since: Option<Instant>,
+}
+
+/// What trees may say of it.
+pub fn manifest() -> Manifest {
+    Manifest::new(
+        "SpeedController",
+        Class::Decorator,
+        "The child when it starts, again at a rate that grows with the robot's speed, and for as long as it runs.",
+        "<SpeedController min_rate=\"0.1\" max_rate=\"1.0\" min_speed=\"0.0\" max_speed=\"0.5\"><ComputePathToPose/></SpeedController>",
+    )
+    .ports([
+        Port::input("min_rate", Kind::Double, "rate at the least speed, 1/s").or("0.1"),
+        Port::input("max_rate", Kind::Double, "rate at the greatest speed, 1/s").or("1.0"),
+        Port::input("min_speed", Kind::Double, "the least speed, m/s").or("0.0"),
+        Port::input("max_speed", Kind::Double, "the greatest speed, m/s").or("0.5"),
+    ])
+}
+
+/// Makes one.
+pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
+    Ok(Box::new(SpeedController { since: None }))
+}
+
+impl Decorator<Navigator> for SpeedController {
+    fn before(&mut self, io: &mut Io<'_>, child: Status, navigator: &mut Navigator) -> Result<Step, Fault> {
+        if !io.status.is_active() {
+            self.since = Some(io.now);
+            return Ok(Step::Child);
+        }
+        let (low, high) = (io.number("min_speed")?, io.number("max_speed")?);
+        let (slow, fast) = (io.number("min_rate")?, io.number("max_rate")?);
+        let share = ((navigator.speed_mps() - low) / (high - low).max(1e-6)).clamp(0.0, 1.0);
+        let period_s = 1.0 / (slow + share * (fast - slow)).max(1e-3);
+        let waited_s = self.since.map_or(f64::INFINITY, |since| io.now.since(since).as_s());
+        let due = child == Status::Running || waited_s >= period_s;
+        Ok(if due { Step::Child } else { Step::Return(Status::Running) })
+    }
+
+    fn after(&mut self, io: &mut Io<'_>, child: Status, _navigator: &mut Navigator) -> Result<Status, Fault> {
+        if child == Status::Success {
+            self.since = Some(io.now);
+        }
+        Ok(child)
+    }
+}

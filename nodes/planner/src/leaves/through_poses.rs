@@ -1,0 +1,69 @@
+use super::{PATH, POSE};
+use crate::navigator::Navigator;
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+
+/// Nav2's code of its planner's result.
+const NO_VALID_PATH: u16 = 308;
+const MOST_M: f64 = 100.0;
+
+/// Forgets poses that were passed.
+struct RemovePassedGoals;
+
+/// Plans to the next pose.
+struct ComputePathThroughPoses;
+
+/// What trees may say of `RemovePassedGoals`.
+pub fn passed_manifest() -> Manifest {
+    Manifest::new(
+        "RemovePassedGoals",
+        Class::Action,
+        "Forgets the poses on the way that the robot has come near to, one after the other, and succeeds. The goal stays.",
+        "<RemovePassedGoals input_goals=\"{goals}\" output_goals=\"{goals}\" radius=\"0.7\"/>",
+    )
+    .ports([
+        Port::input("radius", Kind::Double, "how near, m: 0 to 100").or("0.5"),
+        Port::input("input_goals", POSE, "the goals: they are the planner's own").or(""),
+        Port::output("output_goals", POSE, "not written: the goals are the planner's own"),
+    ])
+}
+
+/// What trees may say of `ComputePathThroughPoses`.
+pub fn path_manifest() -> Manifest {
+    Manifest::new(
+        "ComputePathThroughPoses",
+        Class::Action,
+        "Plans a path to the next of the goals; the following ones are planned to when it has been passed (RemovePassedGoals). \
+         Fails when there is none.",
+        "<ComputePathThroughPoses goals=\"{goals}\" path=\"{path}\"/>",
+    )
+    .ports([
+        Port::input("goals", POSE, "the goals: they are the planner's own").or(""),
+        Port::input("planner_id", Kind::Text, "as Nav2 names it: there is one planner").or(""),
+        Port::output("path", PATH, "the path"),
+        Port::output("error_code_id", Kind::UInt16, "0, or 308 when there is no path"),
+    ])
+}
+
+/// Makes a `RemovePassedGoals`.
+pub fn make_passed(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    super::checked(io, "radius", 0.0, MOST_M)?;
+    Ok(Box::new(RemovePassedGoals))
+}
+
+/// Makes a `ComputePathThroughPoses`.
+pub fn make_path(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    Ok(Box::new(ComputePathThroughPoses))
+}
+
+impl Leaf<Navigator> for RemovePassedGoals {
+    fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
+        navigator.pass_goals(io.number_in("radius", 0.0, MOST_M)?);
+        Ok(Status::Success)
+    }
+}
+
+impl Leaf<Navigator> for ComputePathThroughPoses {
+    fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
+        super::compute_path(io, navigator, NO_VALID_PATH)
+    }
+}
