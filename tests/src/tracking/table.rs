@@ -1,7 +1,6 @@
 //! The table, in Markdown.
 
 use super::Line;
-use super::score::Nees;
 
 /// One row for every setting, the world model's tracker before the plain one; and below it how often the first was better.
 pub fn markdown(lines: &[Line]) -> String {
@@ -19,24 +18,15 @@ pub fn markdown(lines: &[Line]) -> String {
             100.0 * ours.mota,
             ours.gospa_m,
             ours.switches,
-            banded(ours.nees_apart),
+            ours.nees_apart.banded(),
             ours.nees.mean,
             100.0 * plain.mota,
             plain.gospa_m,
             plain.switches,
-            marked(plain.nees_apart),
+            plain.nees_apart.marked(),
         );
     }
     text + "\n" + &summary(lines)
-}
-
-fn marked(nees: Nees) -> String {
-    format!("{:.2} {}", nees.mean, if nees.is_within() { "in" } else { "out" })
-}
-
-fn banded(nees: Nees) -> String {
-    let (least, most) = nees.band();
-    format!("{} ({least:.2} to {most:.2})", marked(nees))
 }
 
 fn summary(lines: &[Line]) -> String {

@@ -1,16 +1,18 @@
 //! MOTA (Bernardin and Stiefelhagen 2008), GOSPA (Rahmathullah, García-Fernández and Svensson 2017) with p = 2, c = 1 m and
 //! α = 2, changes of identity, and normalised estimation error squared: its mean, and the share within 95 % of χ².
 
-use super::walkers::Walker;
 use nalgebra::{Matrix4, Vector4};
 use outrider_foundation::Point2;
+use outrider_foundation::data::{Track, TrackState};
 use outrider_world_model::tracks::assign::Assignment;
 use std::collections::BTreeMap;
 
 /// Estimates farther from the truth than this are of nobody, m; the c of GOSPA.
 pub const CUT_OFF_M: f64 = 1.0;
-/// The most people and the most estimates.
-const LIMIT: usize = 256;
+/// What somebody costs who is not met, and an estimate of nobody: half of c squared.
+const HALF_M2: f64 = 0.5 * CUT_OFF_M * CUT_OFF_M;
+/// The most people and the most estimates of one time.
+pub const PEOPLE_LIMIT: usize = 256;
 /// Cost of somebody who is not met, above that of any estimate that is near enough,
 const MISSED: f64 = 1e3;
 /// and what it is worth to be met by the same one as before: more than any nearness, and more than one who is missed.
@@ -19,6 +21,17 @@ const KEPT: f64 = 1e4;
 const NUMBERS: f64 = 4.0;
 /// Errors of one and the same track count once in so many pictures: those between are much like them.
 const APART: u64 = 20;
+
+/// Somebody as they really are.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Target {
+    /// Nobody else has this number.
+    pub number: u64,
+    /// Where, in the frame of the estimates.
+    pub position: Point2,
+    /// How fast, in m/s.
+    pub velocity: Point2,
+}
 
 /// What a tracker says of one object.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,11 +46,26 @@ pub struct Estimate {
     pub covariance: [f64; 16],
 }
 
+impl Estimate {
+    /// Of a track that tells where somebody is: confirmed, and seen within its time to live.
+    pub fn of(track: &Track) -> Option<Self> {
+        let told = matches!(track.state, TrackState::Confirmed | TrackState::Coasting);
+        let Track { id, position, velocity, covariance, .. } = *track;
+        told.then_some(Self { id, position, velocity, covariance })
+    }
+}
+
 /// How well it did.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Score {
-    /// Multiple object tracking accuracy.
+    /// Multiple object tracking accuracy: one less missed, invented and switched for everybody at every time.
     pub mota: f64,
+    /// Everybody at every time,
+    pub people: u64,
+    /// of these not met by any estimate;
+    pub missed: u64,
+    /// and estimates of nobody.
+    pub invented: u64,
     /// Mean over all times, m.
     pub gospa_m: f64,
     /// Times that somebody was given another id.
@@ -50,7 +78,7 @@ pub struct Score {
 }
 
 /// Normalised estimation errors squared: four on average when covariances are true.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Nees {
     /// Mean.
     pub mean: f64,
@@ -76,6 +104,23 @@ impl Nees {
         let (least, most) = self.band();
         (least..=most).contains(&self.mean)
     }
+
+    /// The mean, whether it lies in its band, and the band; as it stands in tables.
+    pub fn banded(&self) -> String {
+        if self.count == 0 {
+            return "–".to_owned();
+        }
+        let (least, most) = self.band();
+        format!("{} ({least:.2} to {most:.2})", self.marked())
+    }
+
+    /// The same without the band.
+    pub fn marked(&self) -> String {
+        if self.count == 0 {
+            return "–".to_owned();
+        }
+        format!("{:.2} {}", self.mean, if self.is_within() { "in" } else { "out" })
+    }
 }
 
 /// Sums up.
@@ -99,7 +144,7 @@ pub struct Scorer {
 impl Default for Scorer {
     fn default() -> Self {
         Self {
-            assignment: Assignment::new(LIMIT, LIMIT),
+            assignment: Assignment::new(PEOPLE_LIMIT, PEOPLE_LIMIT),
             ids: BTreeMap::new(),
             people: 0,
             missed: 0,
@@ -121,24 +166,15 @@ impl Scorer {
         self.apart.clear();
     }
 
-    /// Takes one time: everybody, and what is believed.
-    pub fn take(&mut self, truth: &[Walker], estimates: &[Estimate]) {
-        self.count(truth, estimates);
-        let half = 0.5 * CUT_OFF_M * CUT_OFF_M;
-        self.assignment.begin(truth.len(), estimates.len());
-        for (row, person) in truth.iter().enumerate() {
-            self.assignment.miss(row, half);
-            for (column, estimate) in estimates.iter().enumerate() {
-                let d = estimate.position.distance_m(person.position);
-                if d < CUT_OFF_M {
-                    self.assignment.allow(row, column, d * d - half);
-                }
-            }
-        }
-        let met: Vec<_> = pairs(&mut self.assignment, truth, estimates).collect();
+    /// Takes one time: everybody, and what is believed. Returns who is followed by what, as indices into both.
+    pub fn take(&mut self, truth: &[Target], estimates: &[Estimate]) -> Vec<(usize, usize)> {
+        let followed = self.count(truth, estimates);
+        let met = nearest(&mut self.assignment, truth, estimates);
+        let pair = |(t, e): &(usize, usize)| Some((truth.get(*t)?, estimates.get(*e)?));
+        let met: Vec<_> = met.iter().filter_map(pair).collect();
         let sum: f64 = met.iter().map(|(p, e)| e.position.distance_m(p.position).powi(2)).sum();
         let unmet = truth.len() + estimates.len() - 2 * met.len();
-        self.gospa_m += (sum + half * unmet as f64).sqrt();
+        self.gospa_m += (sum + HALF_M2 * unmet as f64).sqrt();
         for person in truth {
             let count = self.apart.entry(person.number).or_default();
             *count = if is_apart(person, truth, estimates) { *count + 1 } else { 0 };
@@ -153,31 +189,26 @@ impl Scorer {
             }
         }
         self.times += 1;
+        followed
     }
 
     /// Who was met by an estimate before stays met by it while it is near; the others are met anew (Bernardin and Stiefelhagen).
-    fn count(&mut self, truth: &[Walker], estimates: &[Estimate]) {
-        self.assignment.begin(truth.len(), estimates.len());
-        for (row, person) in truth.iter().enumerate() {
-            self.assignment.miss(row, MISSED);
-            let known = self.ids.get(&person.number);
-            for (column, estimate) in estimates.iter().enumerate() {
-                let d = estimate.position.distance_m(person.position);
-                if d < CUT_OFF_M {
-                    let kept = if known == Some(&estimate.id) { KEPT } else { 0.0 };
-                    self.assignment.allow(row, column, d * d - kept);
-                }
-            }
-        }
-        let mut met = 0;
-        for (person, estimate) in pairs(&mut self.assignment, truth, estimates) {
-            met += 1;
+    fn count(&mut self, truth: &[Target], estimates: &[Estimate]) -> Vec<(usize, usize)> {
+        let ids = &self.ids;
+        let cost = |person: &Target, estimate: &Estimate, d: f64| {
+            let kept = if ids.get(&person.number) == Some(&estimate.id) { KEPT } else { 0.0 };
+            d * d - kept
+        };
+        let followed = meet(&mut self.assignment, truth, estimates, MISSED, cost);
+        for (t, e) in &followed {
+            let (Some(person), Some(estimate)) = (truth.get(*t), estimates.get(*e)) else { continue };
             let before = self.ids.insert(person.number, estimate.id);
             self.switches += u64::from(before.is_some_and(|id| id != estimate.id));
         }
         self.people += truth.len() as u64;
-        self.missed += truth.len() as u64 - met;
-        self.invented += estimates.len() as u64 - met;
+        self.missed += (truth.len() - followed.len()) as u64;
+        self.invented += (estimates.len() - followed.len()) as u64;
+        followed
     }
 
     /// All of it.
@@ -185,6 +216,9 @@ impl Scorer {
         let people = self.people.max(1) as f64;
         Score {
             mota: 1.0 - (self.missed + self.invented + self.switches) as f64 / people,
+            people: self.people,
+            missed: self.missed,
+            invented: self.invented,
             gospa_m: self.gospa_m / self.times.max(1) as f64,
             switches: self.switches,
             nees: self.nees,
@@ -193,8 +227,8 @@ impl Scorer {
     }
 }
 
-/// Error of position and velocity by its stated covariance.
-fn nees(person: &Walker, estimate: &Estimate) -> f64 {
+/// Error of position and velocity by its stated covariance; infinite where that is singular.
+pub fn nees(person: &Target, estimate: &Estimate) -> f64 {
     let error = Vector4::new(
         estimate.position.x_m - person.position.x_m,
         estimate.position.y_m - person.position.y_m,
@@ -206,20 +240,38 @@ fn nees(person: &Walker, estimate: &Estimate) -> f64 {
 }
 
 /// Whether nobody else and no second estimate is near somebody.
-fn is_apart(person: &Walker, truth: &[Walker], estimates: &[Estimate]) -> bool {
+fn is_apart(person: &Target, truth: &[Target], estimates: &[Estimate]) -> bool {
     let near = |at: Point2| at.distance_m(person.position) < CUT_OFF_M;
     truth.iter().filter(|other| near(other.position)).count() == 1
         && estimates.iter().filter(|estimate| near(estimate.position)).count() == 1
 }
 
-/// Who was assigned to whom.
-fn pairs<'a>(
-    assignment: &'a mut Assignment,
-    truth: &'a [Walker],
-    estimates: &'a [Estimate],
-) -> impl Iterator<Item = (&'a Walker, &'a Estimate)> {
-    let of = |column: Option<usize>| column.and_then(|c| estimates.get(c));
-    truth.iter().zip(assignment.solve()).filter_map(move |(person, column)| Some((person, of(column)?)))
+/// Who is meant by what, as indices: the pairs within [`CUT_OFF_M`] with the least sum of squared distances, each that is left alone
+/// costing as GOSPA has it.
+pub fn nearest(assignment: &mut Assignment, truth: &[Target], estimates: &[Estimate]) -> Vec<(usize, usize)> {
+    meet(assignment, truth, estimates, HALF_M2, |_, _, d| d * d - HALF_M2)
+}
+
+/// The pairs with the least sum of costs. `cost` is told person, estimate and their distance in m.
+fn meet(
+    assignment: &mut Assignment,
+    truth: &[Target],
+    estimates: &[Estimate],
+    miss: f64,
+    cost: impl Fn(&Target, &Estimate, f64) -> f64,
+) -> Vec<(usize, usize)> {
+    assignment.begin(truth.len(), estimates.len());
+    for (row, person) in truth.iter().enumerate() {
+        assignment.miss(row, miss);
+        for (column, estimate) in estimates.iter().enumerate() {
+            let d = estimate.position.distance_m(person.position);
+            if d < CUT_OFF_M {
+                assignment.allow(row, column, cost(person, estimate, d));
+            }
+        }
+    }
+    let rows = truth.len();
+    assignment.solve().enumerate().take(rows).filter_map(|(row, column)| Some((row, column?))).collect()
 }
 
 #[cfg(test)]
@@ -235,17 +287,14 @@ mod tests {
     /// By hand: one met at 0.1 m, one missed, one invented; then the met one is given another id.
     #[test]
     fn scores_by_hand() {
-        let mut rng = Rng::new(1, 1, 1);
-        let mut at = |number, x_m| {
-            let mut walker = Walker::person(number, &mut rng);
-            walker.position = Point2::new(x_m, 0.0);
-            walker
-        };
+        let at =
+            |number, x_m| Target { number, position: Point2::new(x_m, 0.0), velocity: Point2::default() };
         let truth = [at(1, 0.0), at(2, 5.0)];
         let mut scorer = Scorer::default();
         scorer.begin();
-        scorer.take(&truth, &[estimate(1, 0.1), estimate(2, 9.0)]);
+        assert_eq!(scorer.take(&truth, &[estimate(1, 0.1), estimate(2, 9.0)]), [(0, 0)]);
         let score = scorer.score();
+        assert_eq!((score.people, score.missed, score.invented), (2, 1, 1));
         assert!((score.mota - 0.0).abs() < 1e-12 && (score.nees.mean - 1.0).abs() < 1e-9);
         assert!((score.gospa_m - (0.01f64 + 1.0).sqrt()).abs() < 1e-12);
         scorer.take(&truth, &[estimate(7, 0.1), estimate(8, 5.0)]);
