@@ -58,7 +58,7 @@ pub struct Verdict {
     /// The same as in the tables of simulated crowds.
     pub score: Score,
     /// Where the mean normalised error of those apart lies with 95 % when covariances are true.
-    pub nees_apart_band: (f64, f64),
+    pub nees_apart_band: Option<(f64, f64)>,
     /// Everybody who counted at any time.
     pub people: BTreeMap<String, Person>,
     /// Messages that could not be taken, by topic, and why the first few.
@@ -142,8 +142,13 @@ impl Run {
                 Some(_) => {}
             }
         }
-        let mut names: Vec<String> = wanted.iter().map(|(topic, _)| topic.absolute_name()).collect();
-        names.push(topics::map().absolute_name());
+        // The map first: its walls hide people from the first moment on, whenever it was recorded.
+        self.read(&reader, &[topics::map().absolute_name()]);
+        self.read(&reader, &wanted.map(|(topic, _)| topic.absolute_name()));
+        Ok(())
+    }
+
+    fn read(&mut self, reader: &BagReader, names: &[String]) {
         for message in reader.messages_of(Order::LogTime, |c| names.contains(&c.topic)) {
             match message {
                 Ok(message) => {
@@ -154,7 +159,6 @@ impl Run {
                 Err(e) => self.refuse("the bag", e.to_string()),
             }
         }
-        Ok(())
     }
 
     /// Takes a message of a topic with its leading slash; others than those that are judged are passed over.
@@ -222,7 +226,7 @@ impl Run {
             moments: self.judge.moments(),
             without_truth: self.pairer.without_truth() + self.judge.left_out(),
             score,
-            nees_apart_band: score.nees_apart.band(),
+            nees_apart_band: (score.nees_apart.count > 0).then(|| score.nees_apart.band()),
             people: self.judge.people(),
             refused: self.refused,
             reasons: self.reasons,

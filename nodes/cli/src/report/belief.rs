@@ -35,38 +35,66 @@ pub struct Picture {
     pub rows: Vec<Vec<String>>,
 }
 
-/// The nearest encounter and the largest error; one picture where they are the same moment. Empty without truth.
+/// The nearest encounter, the largest error and the widest reach; one picture for those that are the same moment. Empty without
+/// truth.
 pub fn pictures(recording: &Recording) -> Vec<Picture> {
     let glimpses = &recording.glimpses;
-    let name = |g: &Glimpse| g.moment.truth.actors.get(g.person).map(|a| a.name.clone()).unwrap_or_default();
-    let near = |g: &Glimpse| {
-        format!(
-            "the nearest encounter of the run, {} {:.2} m from the robot (middle to middle)",
-            name(g),
-            g.value_m
-        )
-    };
-    let wide = |g: &Glimpse| {
-        let track =
-            followed(&g.moment).iter().find(|(person, _)| *person == g.person).map(|(_, track)| *track);
-        let id =
-            track.and_then(|t| g.moment.model.tracks.get(t)).map(|t| t.id.to_string()).unwrap_or_default();
-        format!(
-            "the largest error of the run, track {id} {:.2} m from {} whom it follows",
-            g.value_m,
-            name(g)
-        )
-    };
-    match (&glimpses.nearest, &glimpses.widest) {
-        (Some(n), Some(w)) if (n.t_s - w.t_s).abs() <= SAME_S => {
-            vec![picture(recording, n, &format!("{}; and {}", near(n), wide(w)), "belief")]
-        }
-        (n, w) => {
-            let near = n.as_ref().map(|n| picture(recording, n, &near(n), "nearest"));
-            let wide = w.as_ref().map(|w| picture(recording, w, &wide(w), "widest"));
-            near.into_iter().chain(wide).collect()
+    let all = [
+        ("nearest", glimpses.nearest.as_ref().map(|g| (g, of_nearest(g)))),
+        ("widest", glimpses.widest.as_ref().map(|g| (g, of_widest(g)))),
+        ("reach", glimpses.lost.as_ref().map(|g| (g, of_lost(g)))),
+    ];
+    let mut groups: Vec<(&str, &Glimpse, Vec<String>)> = Vec::new();
+    for (id, glimpse, why) in all.into_iter().filter_map(|(id, both)| both.map(|(g, why)| (id, g, why))) {
+        let same =
+            |other: &Glimpse| (other.t_s - glimpse.t_s).abs() <= SAME_S && other.person == glimpse.person;
+        match groups.iter_mut().find(|(_, other, _)| same(other)) {
+            Some((_, _, reasons)) => reasons.push(why),
+            None => groups.push((id, glimpse, vec![why])),
         }
     }
+    let drawn = groups.into_iter().map(|(id, g, reasons)| picture(recording, g, &reasons.join("; and "), id));
+    drawn.collect()
+}
+
+fn name_of(glimpse: &Glimpse) -> &str {
+    glimpse.moment.truth.actors.get(glimpse.person).map_or("nobody", |a| a.name.as_str())
+}
+
+fn of_nearest(g: &Glimpse) -> String {
+    format!(
+        "the nearest encounter of the run, {} {:.2} m from the robot (middle to middle)",
+        name_of(g),
+        g.value_m
+    )
+}
+
+fn of_widest(g: &Glimpse) -> String {
+    let own = followed(&g.moment).into_iter().find(|(person, _)| *person == g.person);
+    let track = own.and_then(|(_, track)| g.moment.model.tracks.get(track));
+    let (id, age_s) = track.map_or((0, 0.0), |t| (t.id, t.age_s));
+    format!(
+        "the largest error of the run, track {id}, unseen for {age_s:.1} s, {:.2} m from {} whom it follows",
+        g.value_m,
+        name_of(g)
+    )
+}
+
+fn of_lost(g: &Glimpse) -> String {
+    let lost = g.moment.model.tracks.iter().filter(|t| t.state == TrackState::Reachable);
+    let track = lost.max_by(|a, b| a.reachable_m.total_cmp(&b.reachable_m));
+    let target = g.moment.targets.get(g.person);
+    let (Some(track), Some(target)) = (track, target) else { return String::new() };
+    let off_m = target.position.distance_m(track.position);
+    let place = if off_m <= track.reachable_m { "within it" } else { "outside of it" };
+    format!(
+        "the widest reach of the run, track {}, unseen for {:.1} s, known to be within {:.2} m of its place; {}, who is nearest, is \
+         {off_m:.2} m from there, {place}",
+        track.id,
+        track.age_s,
+        track.reachable_m,
+        name_of(g)
+    )
 }
 
 fn picture(recording: &Recording, glimpse: &Glimpse, why: &str, id: &str) -> Picture {
@@ -76,12 +104,10 @@ fn picture(recording: &Recording, glimpse: &Glimpse, why: &str, id: &str) -> Pic
         let (believed, robot) = (moment.model.ego.pose, moment.truth.pose);
         let off_m = believed.position().distance_m(robot.position());
         let off_deg = wrap_angle(believed.yaw_rad - robot.yaw_rad).to_degrees().abs();
-        let _ = write!(
-            caption,
-            " Belief is laid over truth at the robot, which believed itself {off_m:.2} m and {off_deg:.1}° from where it was."
-        );
+        let _ =
+            write!(caption, " The robot believed itself {off_m:.2} m and {off_deg:.1}° from where it was.");
     } else {
-        caption.push_str(" Belief is laid over truth at the robot, which did not know its place on the map.");
+        caption.push_str(" The robot did not know its place on the map.");
     }
     let drawings = Layout::ALL.into_iter().map(|layout| draw(recording, glimpse, layout, id)).collect();
     Picture { caption, drawings, rows: rows(moment) }
@@ -223,7 +249,8 @@ impl Drawing<'_> {
                 from += run.len();
             }
         }
-        let stroke = (size_m * self.per_m).max(1.0);
+        // A little wider than the cell, so that no ground shines through between rows.
+        let stroke = (1.15 * size_m * self.per_m).max(1.0);
         let drawn =
             path("obstacle", &runs).replacen("<path", &format!("<path stroke-width=\"{stroke:.1}\""), 1);
         self.canvas.body.push_str(&drawn);
@@ -233,9 +260,15 @@ impl Drawing<'_> {
         let mut out = String::new();
         for track in self.tracks() {
             let (cx, cy) = self.believed(track.position);
+            let (left, top) = (cx - 5.0, cy - 5.0);
+            let middle =
+                format!("<path class=\"track-mid\" d=\"M{left:.1} {cy:.1}h10M{cx:.1} {top:.1}v10\"/>");
             if track.state == TrackState::Reachable {
                 let r = track.reachable_m * self.per_m;
-                let _ = write!(out, "<circle class=\"reach\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"{r:.1}\"/>");
+                let _ = write!(
+                    out,
+                    "<circle class=\"reach\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"{r:.1}\"/>{middle}"
+                );
                 continue;
             }
             self.ahead(track, &mut out);
@@ -252,10 +285,7 @@ impl Drawing<'_> {
             let r = track.radius_m * self.per_m;
             let _ = write!(
                 out,
-                "<circle class=\"track-body\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"{r:.1}\"/>\
-                 <path class=\"track-mid\" d=\"M{:.1} {cy:.1}h10M{cx:.1} {:.1}v10\"/>",
-                cx - 5.0,
-                cy - 5.0
+                "<circle class=\"track-body\" cx=\"{cx:.1}\" cy=\"{cy:.1}\" r=\"{r:.1}\"/>{middle}"
             );
         }
         self.canvas.body.push_str(&out);
@@ -337,6 +367,9 @@ impl Drawing<'_> {
         for ((x, y), r, ..) in &all {
             self.labels.keep_off(*x, *y, *r);
         }
+        let ways: Vec<_> =
+            self.tracks().flat_map(|t| t.prediction.iter().map(|p| self.believed(*p))).collect();
+        ways.into_iter().for_each(|(x, y)| self.labels.keep_off(x, y, 3.0));
         for ((x, y), r, class, name) in all {
             let drawn = self.labels.put(class, x, y, r, &name);
             self.canvas.body.push_str(&drawn);

@@ -1,5 +1,6 @@
 //! The moments at which the report shows belief beside truth: picked by rule while the bag is read, so that none is kept but these.
 
+use outrider_foundation::data::TrackState;
 use outrider_msgs::outrider_msgs as ours;
 use outrider_suite::convert::{truth_from_message, world_model_from_message};
 use outrider_suite::quality::moments::{Moment, Pairer};
@@ -27,6 +28,9 @@ pub struct Glimpses {
     pub nearest: Option<Glimpse>,
     /// A track was farthest from the person whom it follows.
     pub widest: Option<Glimpse>,
+    /// The disc was greatest that somebody who had been unseen for long could have reached; the person is the one nearest to its
+    /// middle.
+    pub lost: Option<Glimpse>,
     refused: u64,
     reason: String,
 }
@@ -79,7 +83,12 @@ impl Glimpses {
             if let Some((person, value_m)) = widest_error(&moment)
                 && self.widest.as_ref().is_none_or(|held| value_m > held.value_m)
             {
-                self.widest = Some(Glimpse { t_s, value_m, person, moment });
+                self.widest = Some(Glimpse { t_s, value_m, person, moment: moment.clone() });
+            }
+            if let Some((person, value_m)) = greatest_reach(&moment)
+                && self.lost.as_ref().is_none_or(|held| value_m > held.value_m)
+            {
+                self.lost = Some(Glimpse { t_s, value_m, person, moment });
             }
         }
     }
@@ -97,6 +106,13 @@ fn widest_error(moment: &Moment) -> Option<(usize, f64)> {
         Some((person, target.position.distance_m(track.position)))
     });
     errors.max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
+fn greatest_reach(moment: &Moment) -> Option<(usize, f64)> {
+    let lost = moment.model.tracks.iter().filter(|t| t.state == TrackState::Reachable);
+    let track = lost.max_by(|a, b| a.reachable_m.total_cmp(&b.reachable_m))?;
+    let distances = moment.targets.iter().map(|t| t.position.distance_m(track.position)).enumerate();
+    distances.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(person, _)| (person, track.reachable_m))
 }
 
 /// Who is followed by which track, as indices of actors and tracks.
