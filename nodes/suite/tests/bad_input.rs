@@ -228,7 +228,8 @@ fn detections_that_cannot_be() {
     bad(DETECTIONS, &flood, &format!("detections: 10000 elements are more than {DETECTION_LIMIT}"));
     bad(DETECTIONS, &detections(1000), "repeats");
     bad(DETECTIONS, &detections(3_601_010), "in the future");
-    bad(DETECTIONS, &detections(-10_000), "");
+    bad(DETECTIONS, &detections(450), "0.550 s older than the newest: too late to be taken in");
+    bad(DETECTIONS, &detections(-10_000), "asked for 990.000 s, the history begins at 1000.000 s");
 }
 
 /// A flood of floods is bounded work too: each is refused before any of its detections is looked at, and `/diagnostics` counts them.

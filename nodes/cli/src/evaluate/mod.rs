@@ -59,6 +59,8 @@ pub struct Verdict {
     pub score: Score,
     /// Where the mean normalised error of those apart lies with 95 % when covariances are true.
     pub nees_apart_band: Option<(f64, f64)>,
+    /// Where their true mean lies with 95 %, by how much they differ.
+    pub nees_apart_interval: Option<(f64, f64)>,
     /// Everybody who counted at any time.
     pub people: BTreeMap<String, Person>,
     /// Messages that could not be taken, by topic, and why the first few.
@@ -227,6 +229,7 @@ impl Run {
             without_truth: self.pairer.without_truth() + self.judge.left_out(),
             score,
             nees_apart_band: (score.nees_apart.count > 0).then(|| score.nees_apart.band()),
+            nees_apart_interval: score.nees_apart.interval(),
             people: self.judge.people(),
             refused: self.refused,
             reasons: self.reasons,

@@ -27,11 +27,11 @@ pub fn text(v: &Verdict) -> String {
         let _ = writeln!(out, "  because    {reason}");
     }
     let s = &v.score;
-    out += "\n| people, times | MOTA | GOSPA | missed | of nobody | id switches | NEES apart (95 % band) | NEES all |\n\
-            |--:|--:|--:|--:|--:|--:|--:|--:|\n";
+    out += "\n| people, times | MOTA | GOSPA | missed | of nobody | id switches | NEES apart (95 % band) | its own 95 % interval | NEES all |\n\
+            |--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
     let _ = writeln!(
         out,
-        "| {} | {:.1} % | {:.3} m | {} | {} | {} | {} | {:.2} |",
+        "| {} | {:.1} % | {:.3} m | {} | {} | {} | {} | {} | {:.2} |",
         s.people,
         100.0 * s.mota,
         s.gospa_m,
@@ -39,6 +39,7 @@ pub fn text(v: &Verdict) -> String {
         s.invented,
         s.switches,
         s.nees_apart.banded(),
+        s.nees_apart.spread(),
         s.nees.mean
     );
     out += "\n| who | times | followed | ids | error, rms | greatest |\n|---|--:|--:|--:|--:|--:|\n";

@@ -84,12 +84,17 @@ pub struct Nees {
     pub mean: f64,
     /// Of so many errors, 2 s apart.
     pub count: u64,
+    /// Sum of their squared deviations from the mean.
+    pub squares: f64,
 }
 
 impl Nees {
     fn push(&mut self, nees: f64) {
+        // Welford's.
         self.count += 1;
-        self.mean += (nees - self.mean) / self.count as f64;
+        let before = nees - self.mean;
+        self.mean += before / self.count as f64;
+        self.squares += before * (nees - self.mean);
     }
 
     /// Where the mean lies with 95 % when covariances are true: that of a χ² with four degrees of freedom for every error, by
@@ -97,6 +102,26 @@ impl Nees {
     pub fn band(&self) -> (f64, f64) {
         let half = 1.96 * (2.0 * NUMBERS / self.count.max(1) as f64).sqrt();
         (NUMBERS - half, NUMBERS + half)
+    }
+
+    /// Where, by how much these errors differ, their true mean lies with 95 %. Wider than the band where errors are not Gaussian: those
+    /// of several ways to move, mixed, are not, and four is their mean nevertheless when covariances are true. `None` for
+    /// fewer than two errors.
+    pub fn interval(&self) -> Option<(f64, f64)> {
+        let spare = self.count.checked_sub(1).filter(|spare| *spare > 0)?;
+        let half = 1.96 * (self.squares / spare as f64 / self.count as f64).sqrt();
+        Some((self.mean - half, self.mean + half))
+    }
+
+    /// Whether four lies in that.
+    pub fn holds_true(&self) -> bool {
+        self.interval().is_some_and(|(least, most)| (least..=most).contains(&NUMBERS))
+    }
+
+    /// The interval as it stands in tables.
+    pub fn spread(&self) -> String {
+        let Some((least, most)) = self.interval() else { return "–".to_owned() };
+        format!("{least:.2} to {most:.2}{}", if self.holds_true() { "" } else { ", not 4" })
     }
 
     /// Whether it lies there.
@@ -306,13 +331,46 @@ mod tests {
     #[test]
     fn honest_errors_lie_in_the_band() {
         let mut rng = Rng::new(7, 0, 0);
-        let mut inside = 0;
+        let (mut inside, mut honest) = (0, 0);
         for _ in 0..400 {
             let count = 200;
             let mut one = || (0..4).map(|_| rng.normal().powi(2)).sum::<f64>();
-            let mean = (0..count).map(|_| one()).sum::<f64>() / count as f64;
-            inside += u32::from(Nees { mean, count }.is_within());
+            let mut nees = Nees::default();
+            (0..count).for_each(|_| nees.push(one()));
+            inside += u32::from(nees.is_within());
+            honest += u32::from(nees.holds_true());
         }
         assert!((366..=394).contains(&inside), "{inside} of 400");
+        assert!((366..=394).contains(&honest), "{honest} of 400");
+    }
+
+    /// Errors that are narrow with nine tenths and wide with the rest, and whose covariance is told truly: their mean is four, and it
+    /// leaves the band of χ² much oftener than one time in twenty, but not its own interval.
+    #[test]
+    fn honest_errors_that_are_not_gaussian_leave_the_band_and_not_their_interval() {
+        let mut rng = Rng::new(8, 0, 0);
+        let (mut inside, mut honest) = (0, 0);
+        for _ in 0..400 {
+            let mut nees = Nees::default();
+            for _ in 0..1000 {
+                let scale: f64 = if rng.uniform() < 0.9 { 0.5 } else { 5.5 };
+                nees.push(scale * (0..4).map(|_| rng.normal().powi(2)).sum::<f64>());
+            }
+            inside += u32::from(nees.is_within());
+            honest += u32::from(nees.holds_true());
+        }
+        assert!(inside < 280, "{inside} of 400");
+        assert!((364..=396).contains(&honest), "{honest} of 400");
+    }
+
+    #[test]
+    fn one_error_has_no_interval() {
+        let mut nees = Nees::default();
+        assert_eq!((nees.spread().as_str(), nees.banded().as_str()), ("–", "–"));
+        nees.push(3.0);
+        assert_eq!(nees.interval(), None);
+        nees.push(5.0);
+        let (least, most) = nees.interval().unwrap();
+        assert!((least - (4.0 - 1.96)).abs() < 1e-12 && (most - (4.0 + 1.96)).abs() < 1e-12);
     }
 }
