@@ -172,3 +172,24 @@ fn messages_that_cannot_be_are_counted_and_named() {
     assert!(v.reasons[0].contains("actors.anna[0]"), "{:?}", v.reasons);
     assert!(text::text(&v).contains("refused    1 of /sim/ground_truth"));
 }
+
+/// The scenario for tracking, driven: people are followed, and twice the same.
+#[test]
+fn a_scenario_is_driven_and_judged() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let of = |scenario: &str| Args {
+        source: root.join("tests/scenarios").join(scenario),
+        within: 8.0,
+        hidden: false,
+        config: root.join("config"),
+        json: true,
+    };
+    let v = evaluate(&of("tracking_crowd.yaml")).unwrap();
+    let names: Vec<_> = v.people.keys().map(String::as_str).collect();
+    assert_eq!(names, ["anna", "ben", "cleo", "dan", "eve"]);
+    assert!(v.in_sight_only && v.moments > 500 && v.score.mota > 0.9, "{v:?}");
+    assert!(v.score.gospa_m < 0.4 && v.score.nees.mean < 6.0, "{v:?}");
+    assert_eq!(v, evaluate(&of("tracking_crowd.yaml")).unwrap());
+    let error = evaluate(&of("none.yaml")).unwrap_err();
+    assert!(format!("{error:#}").contains("none.yaml"), "{error:#}");
+}
