@@ -15,7 +15,7 @@ fn lines(setting: Setting, seeds: u64, seconds: u32) -> Line {
     let path = root().join("config/world_model.yaml");
     let text = outrider_runtime::config::read(&path).unwrap();
     let config: Config = outrider_runtime::config::parse("world_model.yaml", &text).unwrap();
-    line(setting, &config.tracks, seeds, seconds)
+    line(setting, &config.tracks, 1..1 + seeds, seconds)
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The `outrider` command: simulate, replay, report, monitor traces and look into bags without ROS.
+//! The `outrider` command: simulate, replay, report, evaluate, monitor traces and look into bags without ROS.
 //!
 //! Every subcommand is one module with its `Args` and a `run` that returns the exit code.
 
@@ -9,6 +9,7 @@
 )]
 
 pub mod bag;
+pub mod evaluate;
 pub mod localize;
 pub mod replay;
 pub mod report;
@@ -33,6 +34,8 @@ pub struct Cli {
 pub enum Command {
     /// Look into a bag, or save what can be saved of a damaged one.
     Bag(bag::Args),
+    /// Say how well people were followed, in a bag with the truth of the simulator or in a scenario.
+    Evaluate(evaluate::Args),
     /// Say how well the world model knows where the robot is, over a bag with a reference.
     Localize(localize::Args),
     /// Turn the bag of a run into a summary and a page that explains it.
@@ -55,6 +58,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Bag(args) => bag::run(args),
+            Command::Evaluate(args) => evaluate::run(args),
             Command::Localize(args) => localize::run(args),
             Command::Report(args) => report::run(args),
             Command::Sim(args) => sim::run(args),

@@ -131,6 +131,35 @@ pub fn wrap_angle(angle_rad: f64) -> f64 {
     if wrapped <= -PI { PI } else { wrapped }
 }
 
+/// The ellipse that a covariance in a plane stands for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Ellipse {
+    /// Longer half axis.
+    pub major_m: f64,
+    /// Shorter half axis.
+    pub minor_m: f64,
+    /// Direction of the longer one, within (−π/2, π/2].
+    pub yaw_rad: f64,
+}
+
+impl Ellipse {
+    /// Standard deviations of the ellipse that holds the truth with 95 %: the root of χ² with two degrees of freedom.
+    pub const SIGMAS_95: f64 = 2.447_746_830_680_816;
+
+    /// So many standard deviations of the covariance [xx, xy; xy, yy] in m². `None` where it is not finite or has a negative axis.
+    pub fn of_covariance(xx: f64, xy: f64, yy: f64, sigmas: f64) -> Option<Self> {
+        let (mean, half) = (0.5 * (xx + yy), 0.5 * (xx - yy));
+        let spread = (half * half + xy * xy).sqrt();
+        let (most, least) = (mean + spread, mean - spread);
+        // Rounding may put the shorter axis of a line just below zero.
+        if !(most.is_finite() && least >= -1e-9 * most.abs()) {
+            return None;
+        }
+        let yaw_rad = if spread > 0.0 { 0.5 * libm::atan2(xy, half) } else { 0.0 };
+        Some(Self { major_m: sigmas * most.sqrt(), minor_m: sigmas * least.max(0.0).sqrt(), yaw_rad })
+    }
+}
+
 /// The outline of the robot in its base frame: a convex polygon that contains the origin.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Footprint {
@@ -258,6 +287,24 @@ pub fn segment_distance_sq(a: Point2, b: Point2, p: Point2) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The covariance made of the ellipse's axes is the one that the ellipse was made of.
+    #[test]
+    fn an_ellipse_is_its_covariance() {
+        for (xx, xy, yy) in [(0.04, 0.0, 0.01), (0.01, 0.0, 0.04), (0.03, -0.012, 0.02), (0.02, 0.02, 0.02)] {
+            let e = Ellipse::of_covariance(xx, xy, yy, 2.0).unwrap();
+            let (s, c) = libm::sincos(e.yaw_rad);
+            let (a, b) = ((0.5 * e.major_m).powi(2), (0.5 * e.minor_m).powi(2));
+            assert!((a * c * c + b * s * s - xx).abs() < 1e-12 && (a * s * s + b * c * c - yy).abs() < 1e-12);
+            assert!(((a - b) * s * c - xy).abs() < 1e-12 && e.major_m >= e.minor_m);
+        }
+        for (xx, xy, yy) in
+            [(f64::NAN, 0.0, 1.0), (1.0, 2.0, 1.0), (-1.0, 0.0, -1.0), (f64::INFINITY, 0.0, 1.0)]
+        {
+            assert_eq!(Ellipse::of_covariance(xx, xy, yy, 1.0), None);
+        }
+        assert!((Ellipse::SIGMAS_95.powi(2) - 5.991_464_547).abs() < 1e-8);
+    }
     use approx::assert_relative_eq;
     use proptest::prelude::*;
 

@@ -12,7 +12,7 @@ pub mod robot;
 pub mod time;
 pub mod validate;
 
-pub use geometry::{Footprint, Point2, Pose2, Twist2};
+pub use geometry::{Ellipse, Footprint, Point2, Pose2, Twist2};
 pub use label::Label;
 pub use node::{Node, Outbox, Stamped};
 pub use robot::{Robot, RobotDescription};

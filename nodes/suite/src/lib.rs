@@ -8,6 +8,7 @@ pub mod convert;
 pub mod drive;
 pub mod faults;
 pub mod lockstep;
+pub mod quality;
 pub mod replay;
 pub mod scenario;
 pub mod wire;

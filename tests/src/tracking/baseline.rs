@@ -3,9 +3,9 @@
 //! without.
 
 use super::Follower;
-use super::score::Estimate;
 use outrider_foundation::data::{DetectionSet, Scan};
 use outrider_foundation::{Point2, Stamp};
+use outrider_suite::quality::score::Estimate;
 
 /// The same as the world model's.
 const GATE: f64 = 16.0;

@@ -1,24 +1,26 @@
 //! How well objects are tracked: simulated crowds, the world model's tracker and a plain one beside it, in one table.
 //!
+//! MOTA, GOSPA, changes of identity and normalised errors are `outrider_suite::quality`'s, which `outrider evaluate` has too.
+//!
 //! - `crowd`: people who walk, turn and stand, and a detector that misses, invents and is late.
 //! - `baseline`: nearest neighbour and a Kalman filter of constant velocity.
-//! - `score`: MOTA, GOSPA, changes of identity, normalised errors.
 //! - `walkers`: how one of them moves.
 //! - `table`: what is printed.
 
 pub mod baseline;
 pub mod crowd;
-pub mod score;
 mod table;
 pub mod walkers;
 
 use crowd::{Crowd, Motion, Setting};
-use outrider_foundation::data::{DetectionSet, Scan, TrackState};
+use outrider_foundation::data::{DetectionSet, Scan};
 use outrider_foundation::{Point2, Pose2, Stamp};
+use outrider_suite::quality::score::{Estimate, Score, Scorer, Target};
 use outrider_world_model::TracksConfig;
 use outrider_world_model::tracks::Tracker;
-use score::{Estimate, Score, Scorer};
+use std::ops::Range;
 pub use table::markdown;
+use walkers::Walker;
 
 /// Who follows objects.
 pub trait Follower {
@@ -43,15 +45,7 @@ impl Follower for Tracker {
 
     fn estimates(&mut self, now: Stamp) -> Vec<Estimate> {
         self.age(now);
-        let counts = |state| matches!(state, TrackState::Confirmed | TrackState::Coasting);
-        let tracks = self.tracks(now, Pose2::IDENTITY);
-        let told = tracks.iter().filter(|t| counts(t.state)).map(|t| Estimate {
-            id: t.id,
-            position: t.position,
-            velocity: t.velocity,
-            covariance: t.covariance,
-        });
-        told.collect()
+        self.tracks(now, Pose2::IDENTITY).iter().filter_map(Estimate::of).collect()
     }
 }
 
@@ -81,15 +75,15 @@ pub fn settings(motion: Motion) -> Vec<Setting> {
     all
 }
 
-/// Both trackers in one setting, over seeds from 1.
-pub fn line(setting: Setting, config: &TracksConfig, seeds: u64, seconds: u32) -> Line {
+/// Both trackers in one setting, over seeds.
+pub fn line(setting: Setting, config: &TracksConfig, seeds: Range<u64>, seconds: u32) -> Line {
     let (mut ours, mut plain) = (Scorer::default(), Scorer::default());
     let mut config = config.clone();
     if setting.motion == Motion::Model {
         // The equations know no greatest speed.
         config.speed_max_mps = 50.0;
     }
-    for seed in 1..=seeds {
+    for seed in seeds {
         let crowd = || Crowd::new(setting, &config.motion, seed);
         run(crowd(), setting, seconds, &mut Tracker::new(config.clone()), &mut ours);
         run(crowd(), setting, seconds, &mut baseline::Nearest::default(), &mut plain);
@@ -110,7 +104,9 @@ fn run(mut crowd: Crowd, setting: Setting, seconds: u32, follower: &mut dyn Foll
         }
         // The first seconds are for getting to know each other.
         if step >= 30 {
-            scorer.take(crowd.truth(), &follower.estimates(now));
+            let target = |w: &Walker| Target { number: w.number, position: w.position, velocity: w.velocity };
+            let truth: Vec<_> = crowd.truth().iter().map(target).collect();
+            scorer.take(&truth, &follower.estimates(now));
         } else {
             follower.estimates(now);
         }

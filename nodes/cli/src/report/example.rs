@@ -294,6 +294,10 @@ fn world(bag: &mut Bag, made: Made, k: u64, m: Moving, pose: Pose2, person: Poin
         state: ours::Track::CONFIRMED,
         x: person.x_m + 0.05,
         y: person.y_m - 0.03,
+        covariance: std::array::from_fn(|i| if i % 5 == 0 { 0.01 } else { 0.0 }),
+        class_label: "person".into(),
+        class_probability: 0.9,
+        radius: 0.25,
         ..Default::default()
     };
     let model = ours::WorldModel {
@@ -308,6 +312,7 @@ fn world(bag: &mut Bag, made: Made, k: u64, m: Moving, pose: Pose2, person: Poin
         odom_y: pose.y_m,
         localised: true,
         tracks: vec![track],
+        local: ours::Grid { header: header(t_s, "map"), resolution: 0.05, ..Default::default() },
         ..Default::default()
     };
     bag.put("/world_model", t_s, &model);

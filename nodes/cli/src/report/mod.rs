@@ -1,8 +1,11 @@
 //! `outrider report`: from the bag of a run to numbers (JSON, text) and one page (HTML) that explains it.
 
+mod belief;
 #[cfg(test)]
 mod example;
+mod glimpses;
 mod goal;
+mod labels;
 mod page;
 mod plots;
 mod png;

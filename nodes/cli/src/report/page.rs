@@ -1,5 +1,6 @@
 //! The page: one HTML file with everything in it.
 
+use super::belief::{self, Picture};
 use super::plots;
 use super::png::map_data_uri;
 use super::recording::Recording;
@@ -26,6 +27,7 @@ struct Page<'a> {
     tiles: Vec<Tile>,
     map_uri: String,
     scenes: Vec<String>,
+    pictures: Vec<Picture>,
     plots: Vec<String>,
     kinds: Vec<String>,
     speed_steps: Vec<String>,
@@ -93,6 +95,7 @@ pub fn render(recording: &Recording, summary: &RunSummary) -> anyhow::Result<Str
         tiles: tiles(summary, !recording.gate.is_empty()),
         map_uri: recording.map.as_ref().map(map_data_uri).unwrap_or_default(),
         scenes,
+        pictures: belief::pictures(recording),
         plots: Layout::ALL.into_iter().map(|l| plots::draw(recording, &way, summary, l)).collect(),
         kinds: plots::kind_names(recording),
         speed_steps: (0..COLOURS).map(scene::hex).collect(),

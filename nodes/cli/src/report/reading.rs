@@ -3,7 +3,7 @@
 use super::recording::*;
 use anyhow::Context;
 use outrider_bags::{BagMessage, BagReader, Channel, Order};
-use outrider_foundation::{Point2, Pose2, Twist2};
+use outrider_foundation::{Point2, Pose2, Robot, Twist2};
 use outrider_msgs::builtin_interfaces::Time;
 use outrider_msgs::geometry_msgs::{Pose, PoseStamped, Twist, TwistStamped};
 use outrider_msgs::nav_msgs::{OccupancyGrid, Odometry, Path as PathMessage};
@@ -107,6 +107,9 @@ impl Recording {
             ours::Tick::TYPE_NAME => self.take_tick(&decode(data)?),
             ours::NodeInfo::TYPE_NAME => {
                 let info: ours::NodeInfo = decode(data)?;
+                if let Some(outline) = outline(&info) {
+                    self.outline = outline;
+                }
                 let node = self.nodes.entry(info.node).or_default();
                 node.build = info.build;
                 note_boot(&mut node.boots, info.boot_id);
@@ -174,6 +177,9 @@ impl Recording {
 
     fn take_truth(&mut self, topic: &str, t_s: f64, m: &ours::GroundTruth) -> (u64, u64) {
         let pose = Pose2::new(m.x, m.y, m.yaw);
+        if topic == "/sim/ground_truth" {
+            self.glimpses.take_truth(t_s, m);
+        }
         if topic == "/sim/ground_truth" && pose.is_finite() {
             for actor in &m.actors {
                 let trail = self.actors.entry(actor.name.clone()).or_default();
@@ -194,6 +200,9 @@ impl Recording {
 
     fn take_world_model(&mut self, topic: &str, t_s: f64, m: &ours::WorldModel) -> (u64, u64) {
         let pose = Pose2::new(m.ego_x, m.ego_y, m.ego_yaw);
+        if topic == "/world_model" {
+            self.glimpses.take_model(t_s, m);
+        }
         if topic == "/world_model" && pose.is_finite() {
             let frame = m.header.frame_id.clone();
             if frame == "map" {
@@ -341,6 +350,7 @@ impl Recording {
             let (bad, all, why) = (topic.undecodable, topic.count, &topic.first_error);
             self.notes.push(format!("{name}: {bad} of {all} messages cannot be decoded ({why})"));
         }
+        self.notes.extend(self.glimpses.refused_note());
         let series = [self.truth.len(), self.beliefs.len(), self.gate.len(), self.odometry.len()];
         if series.contains(&SAMPLE_LIMIT) {
             self.notes.push(format!("a series has more than {SAMPLE_LIMIT} samples: the rest is left out"));
@@ -358,6 +368,14 @@ fn note_boot(boots: &mut Vec<u64>, boot_id: u64) {
     if boots.last() != Some(&boot_id) && boots.len() < 1000 {
         boots.push(boot_id);
     }
+}
+
+/// The robot's outline, when this node was told one.
+fn outline(info: &ours::NodeInfo) -> Option<Vec<Point2>> {
+    let index = info.resource_names.iter().position(|name| name == "robot")?;
+    let text = info.resource_contents.get(index)?;
+    let robot = Robot::new(outrider_runtime::config::parse_unchecked("robot", text).ok()?).ok()?;
+    Some(robot.footprint.corners().to_vec())
 }
 
 fn time_ns(time: &Time) -> i64 {

@@ -1,5 +1,6 @@
 //! The bag of a run, read into time series that the report is made of.
 
+use super::glimpses::Glimpses;
 use outrider_foundation::{Point2, Pose2, Twist2};
 use std::collections::BTreeMap;
 
@@ -229,6 +230,10 @@ pub struct Recording {
     pub decisions: Vec<Decided>,
     /// `/goal_pose`
     pub goals: Vec<GoalGiven>,
+    /// The moments at which belief and truth are shown beside each other.
+    pub glimpses: Glimpses,
+    /// Outline of the robot, from what its nodes were started with; empty when not known.
+    pub outline: Vec<Point2>,
     /// `/plan`
     pub plans: Vec<(f64, Vec<Point2>)>,
     /// `/map`, the last one.

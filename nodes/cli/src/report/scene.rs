@@ -24,7 +24,8 @@ const GAP_S: f64 = 1.0;
 const JUMP_M: f64 = 2.0;
 /// Steps of the colour scale.
 pub const COLOURS: usize = 10;
-const BOTTOM: f64 = 36.0;
+/// Room below for the axis.
+pub(super) const BOTTOM: f64 = 36.0;
 
 /// What is shown, in metres of the frame of the way.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,10 +34,14 @@ struct Frame {
     high: Point2,
 }
 
-struct Canvas {
-    x: Scale,
-    y: Scale,
-    body: String,
+/// A picture to scale that is drawn on.
+pub(super) struct Canvas {
+    /// Metres to the right.
+    pub x: Scale,
+    /// Metres upwards.
+    pub y: Scale,
+    /// Elements so far.
+    pub body: String,
 }
 
 /// The picture as one SVG element; `None` when there is nothing to show.
@@ -52,7 +57,7 @@ pub fn draw(recording: &Recording, way: &Way, summary: &RunSummary, layout: Layo
     let x = Scale { from: frame.low.x_m, to: frame.high.x_m, at: left, until: left + span_x * per_m };
     let y = Scale { from: frame.low.y_m, to: frame.high.y_m, at: height + 8.0, until: 8.0 };
     let mut canvas = Canvas { x, y, body: String::new() };
-    canvas.ground(map, layout);
+    canvas.ground(map, layout, "floor");
     canvas.plans(recording);
     canvas.people(recording, way.frame != "odom");
     canvas.driven(way, summary.top_speed_mps);
@@ -103,18 +108,20 @@ fn extent(recording: &Recording, way: &Way, summary: &RunSummary, map: Option<&M
 }
 
 impl Canvas {
-    fn at(&self, p: Point2) -> (f64, f64) {
+    /// Where a point is drawn.
+    pub fn at(&self, p: Point2) -> (f64, f64) {
         (self.x.map(p.x_m), self.y.map(p.y_m))
     }
 
-    fn ground(&mut self, map: Option<&Map>, layout: Layout) {
+    /// Frame, map and axes. What is to end at the frame is clipped by `id`-wide or `id`-narrow.
+    pub fn ground(&mut self, map: Option<&Map>, layout: Layout, id: &str) {
         let (w, h) = (self.x.until - self.x.at, self.y.at - self.y.until);
         let (x, y) = (self.x.at, self.y.until);
         let frame = format!("x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\"");
         let class = layout.class();
         let _ = write!(
             self.body,
-            "<clipPath id=\"floor-{class}\"><rect {frame}/></clipPath><rect class=\"floor\" {frame}/>"
+            "<clipPath id=\"{id}-{class}\"><rect {frame}/></clipPath><rect class=\"floor\" {frame}/>"
         );
         if let Some(map) = map {
             let (left, bottom) = self.at(map.origin);
@@ -123,7 +130,7 @@ impl Canvas {
             // The image itself is one pixel in size and defined once for both pictures.
             let _ = write!(
                 self.body,
-                "<g clip-path=\"url(#floor-{class})\"><use class=\"map\" href=\"#map\" \
+                "<g clip-path=\"url(#{id}-{class})\"><use class=\"map\" href=\"#map\" \
                  transform=\"translate({left:.2} {top:.2}) scale({:.3} {:.3})\"/></g>",
                 right - left,
                 bottom - top
@@ -297,7 +304,8 @@ impl Canvas {
         }
     }
 
-    fn scale_bar(&mut self, layout: Layout) {
+    /// A length to compare with.
+    pub fn scale_bar(&mut self, layout: Layout) {
         let per_m = (self.x.until - self.x.at) / (self.x.to - self.x.from);
         let goal_px = if layout == Layout::Wide { 120.0 } else { 70.0 };
         let lengths = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];

@@ -194,3 +194,63 @@ fn files_and_exit_codes() {
     assert!(error.ends_with("there is no message in this bag"), "{error}");
     assert!(run(Args { tolerance: f64::NAN, ..args(false) }).is_err());
 }
+
+#[test]
+fn belief_is_shown_beside_truth_at_the_moments_that_the_rules_pick() {
+    let (_dir, path) = made(WHOLE);
+    let recording = Recording::read(&path).unwrap();
+    let pictures = belief::pictures(&recording);
+    // The track is always as far off: the first time counts. It is never lost.
+    assert_eq!(pictures.len(), 2);
+    let nearest = recording.truth.iter().map(|t| t.clearance_m).fold(f64::INFINITY, f64::min) + 0.6;
+    let said = format!("the nearest encounter of the run, walker {nearest:.2} m from the robot");
+    assert!(pictures[0].caption.contains(&said), "{} {said}", pictures[0].caption);
+    assert!(pictures[0].caption.contains("The robot believed itself 0.02 m and 0.0° from where it was"));
+    // As seen from the robot, which is 0.02 m off itself: (0.03, -0.03).
+    let row = &pictures[0].rows[0];
+    assert_eq!(row[..5], ["3", "person 90 %", "confirmed", "walker", "0.042"].map(String::from));
+    assert!(pictures[0].drawings[0].contains("<ellipse class=\"sure\""));
+    // To scale: 17 m over 1028 px, and 2.45 standard deviations of 0.1 m.
+    assert!(pictures[0].drawings[0].contains("rx=\"14.8\" ry=\"14.8\""), "{}", pictures[0].drawings[0]);
+    let (_dir, path) = made(Made { truth: false, ..WHOLE });
+    let recording = Recording::read(&path).unwrap();
+    assert!(belief::pictures(&recording).is_empty());
+    let html = page::render(&recording, &RunSummary::new(&recording, 0.3)).unwrap();
+    assert!(!html.contains("What it believed beside what was true"));
+}
+
+#[test]
+fn who_is_lost_is_shown_as_a_disc_that_holds_them_or_not() {
+    use outrider_msgs::outrider_msgs as ours;
+    let header = |sec| outrider_msgs::std_msgs::Header {
+        stamp: outrider_msgs::builtin_interfaces::Time { sec, nanosec: 0 },
+        frame_id: "odom".into(),
+    };
+    let picture = |x: f64| {
+        let mut recording = Recording::default();
+        let actor = ours::GroundTruthActor { name: "<anna>".into(), x, radius: 0.25, ..Default::default() };
+        let truth = ours::GroundTruth { header: header(1), actors: vec![actor], ..Default::default() };
+        let track = ours::Track {
+            id: 4,
+            state: ours::Track::REACHABLE,
+            reachable: 1.5,
+            age: 2.0,
+            x: 3.0,
+            ..Default::default()
+        };
+        let mut model = ours::WorldModel { header: header(1), tracks: vec![track], ..Default::default() };
+        (model.local.header, model.local.resolution) = (header(1), 0.05);
+        recording.glimpses.take_truth(0.0, &truth);
+        recording.glimpses.take_model(0.0, &model);
+        belief::pictures(&recording).remove(0)
+    };
+    let inside = picture(4.0);
+    assert!(inside.caption.contains("is 1.00 m from there, within it"), "{}", inside.caption);
+    assert!(inside.caption.contains("did not know its place on the map"));
+    assert_eq!(inside.rows[0][2..5], ["only its reach is known", "<anna>", "within 1.50"].map(String::from));
+    assert!(inside.drawings.iter().all(|d| d.contains("class=\"reach\"") && !d.contains("<anna>")));
+    let outside = picture(5.0);
+    assert!(outside.caption.contains("is 2.00 m from there, outside of it"), "{}", outside.caption);
+    assert_eq!(outside.rows[0][3], "nobody within");
+    assert!(outside.rows[1][3].starts_with("<anna> (5.0 m away)"));
+}

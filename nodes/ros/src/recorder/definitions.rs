@@ -27,10 +27,7 @@ pub(super) fn definition(type_name: &str) -> Result<Found, String> {
 }
 
 /// In `.msg` if that is all there, else in `.idl`.
-fn gather_any(
-    root: &str,
-    read: impl Fn(SchemaEncoding, &str) -> Option<String>,
-) -> Result<Found, String> {
+fn gather_any(root: &str, read: impl Fn(SchemaEncoding, &str) -> Option<String>) -> Result<Found, String> {
     let of = |encoding| gather(encoding, root, |name| read(encoding, name)).map(|text| (encoding, text));
     of(SchemaEncoding::Ros2Msg).or_else(|why| of(SchemaEncoding::Ros2Idl).map_err(|_| why))
 }
@@ -215,8 +212,9 @@ mod tests {
     #[test]
     fn messages_have_an_idl_file_too_where_ros_is_sourced() {
         if installed(SchemaEncoding::Ros2Idl, "std_msgs/msg/Header").is_some() {
-            let found =
-                gather(SchemaEncoding::Ros2Idl, "std_msgs/msg/Header", |n| installed(SchemaEncoding::Ros2Idl, n));
+            let found = gather(SchemaEncoding::Ros2Idl, "std_msgs/msg/Header", |n| {
+                installed(SchemaEncoding::Ros2Idl, n)
+            });
             let text = found.unwrap();
             assert!(text.starts_with(&"=".repeat(80)), "{text}");
             assert!(text.contains("\nIDL: builtin_interfaces/msg/Time\n"), "{text}");
@@ -247,7 +245,8 @@ mod tests {
     #[test]
     fn it_says_what_the_crate_of_messages_says() {
         // Where ROS is sourced; the files of the crate are of the same release.
-        if let Ok(text) = of_msg("sensor_msgs/msg/LaserScan", |name| installed(SchemaEncoding::Ros2Msg, name)) {
+        if let Ok(text) = of_msg("sensor_msgs/msg/LaserScan", |name| installed(SchemaEncoding::Ros2Msg, name))
+        {
             let ours = outrider_msgs::definition_of("sensor_msgs/msg/LaserScan").unwrap();
             let headings = |text: &str| -> Vec<String> {
                 let mut all: Vec<_> =

@@ -5,8 +5,10 @@ use outrider_msgs::CodecError;
 use outrider_runtime::{Binding, Decoded, Diagnosis, Sink, Topic, emit, header};
 use outrider_world_model::{Input, Output, WorldModelNode};
 
-/// RViz is shown every n-th local grid.
+/// RViz is shown every n-th local grid,
 const SHOW_EVERY: u64 = 10;
+/// and the markers of every n-th world model: scans come with 10 to 40 Hz, so these with at most 10 Hz.
+const MARKERS_EVERY: u64 = 4;
 
 /// Binds the world model.
 pub struct WorldModelBinding;
@@ -67,6 +69,8 @@ impl Binding for WorldModelBinding {
                 emit(sink, 0, &convert::world_model_to_message(w))?;
                 if w.sequence % SHOW_EVERY == 0 {
                     emit(sink, 2, &convert::costmap_message(&w.local))?;
+                }
+                if w.sequence % MARKERS_EVERY == 0 {
                     emit(sink, 3, &convert::marker_message(w))?;
                 }
                 Ok(())

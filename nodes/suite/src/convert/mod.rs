@@ -4,6 +4,7 @@
 
 mod canonical;
 mod command;
+mod markers;
 mod safety;
 mod sensing;
 mod truth;
@@ -13,6 +14,7 @@ pub use command::{
     command_digest, command_from_message, command_to_message, decision_to_message, goal_from_message,
     goal_to_message, path_message, trajectory_message,
 };
+pub use markers::{MARKER_LIMIT, marker_message};
 pub use safety::{
     assurance_state_from_message, assurance_state_to_message, challenge_from_message, challenge_to_message,
     gate_state_from_message, gate_state_to_message, intervention_to_message, key_block,
@@ -24,10 +26,9 @@ pub use sensing::{
     map_to_message, odometry_from_message, odometry_to_message, scan_from_message, scan_to_message,
     transforms_from_message, transforms_to_message,
 };
-pub use truth::truth_to_message;
+pub use truth::{truth_from_message, truth_to_message};
 pub use world::{
-    costmap_message, grid_from_message, grid_to_message, marker_message, world_model_from_message,
-    world_model_to_message,
+    costmap_message, grid_from_message, grid_to_message, world_model_from_message, world_model_to_message,
 };
 
 use outrider_foundation::grid::FrameId;

@@ -6,7 +6,7 @@ use outrider_foundation::data::{
 };
 use outrider_foundation::grid::{COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN, CostGrid};
 use outrider_foundation::{Point2, Pose2, Twist2};
-use outrider_msgs::{nav_msgs, outrider_msgs as ours, visualization_msgs};
+use outrider_msgs::{nav_msgs, outrider_msgs as ours};
 
 /// A grid.
 pub fn grid_from_message(m: ours::Grid) -> Checked<CostGrid> {
@@ -221,43 +221,6 @@ fn track_to(t: &Track) -> ours::Track {
         prediction_y: t.prediction.iter().map(|p| p.y_m).collect(),
         prediction_sigma: t.prediction_sigma_m.clone(),
     }
-}
-
-/// Tracks as markers: a disc for each, its prediction as a line, and its name.
-pub fn marker_message(w: &WorldModel) -> visualization_msgs::MarkerArray {
-    use visualization_msgs::Marker;
-    let frame = frame_name(w.ego.frame);
-    let clear = Marker { header: header(w.stamp, frame), action: Marker::DELETEALL, ..Default::default() };
-    let mut markers = vec![clear];
-    for track in &w.tracks {
-        let id = i32::try_from(track.id % (1 << 30)).unwrap_or_default();
-        let base = |ns: &str, kind: i32| {
-            let mut m = Marker {
-                header: header(w.stamp, frame),
-                ns: ns.to_owned(),
-                id,
-                r#type: kind,
-                ..Default::default()
-            };
-            m.pose = super::pose_message(Pose2::new(track.position.x_m, track.position.y_m, 0.0));
-            m.color = outrider_msgs::std_msgs::ColorRGBA { r: 1.0, g: 0.55, b: 0.0, a: 0.8 };
-            m
-        };
-        let mut disc = base("track", Marker::CYLINDER);
-        let radius = track.radius_m.max(track.reachable_m);
-        disc.scale = outrider_msgs::geometry_msgs::Vector3 { x: 2.0 * radius, y: 2.0 * radius, z: 0.1 };
-        let mut line = base("prediction", Marker::LINE_STRIP);
-        line.pose = super::pose_message(Pose2::IDENTITY);
-        line.scale.x = 0.05;
-        let point = |p: &Point2| outrider_msgs::geometry_msgs::Point { x: p.x_m, y: p.y_m, z: 0.0 };
-        line.points = std::iter::once(&track.position).chain(&track.prediction).map(point).collect();
-        let mut text = base("name", Marker::TEXT_VIEW_FACING);
-        text.scale.z = 0.25;
-        text.pose.position.z = 0.5;
-        text.text = format!("{} {} {:.0}%", track.class_label, track.id, 100.0 * track.existence);
-        markers.extend([disc, line, text]);
-    }
-    visualization_msgs::MarkerArray { markers }
 }
 
 #[cfg(test)]
