@@ -200,9 +200,8 @@ fn field(cells: usize, name: &'static str, p50_us: f64, cycles: u64) -> Row {
         }
         row.time(cycle, || {
             squared_distance(black_box(&lethal), cells, cells, &mut scratch, &mut out);
-            for (cost, distance_sq) in cost.iter_mut().zip(&out) {
-                *cost = table.cost(COST_FREE, *distance_sq);
-            }
+            cost.fill(COST_FREE);
+            table.inflate(&out, &mut cost);
         });
         black_box(&cost);
     }

@@ -7,7 +7,7 @@ use crate::inflation::InflationTable;
 use crate::obstacles::{Corner, ObstacleLayer};
 use crate::static_map::{Ranges, StaticMap};
 use outrider_foundation::data::EgoState;
-use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId};
+use outrider_foundation::grid::{COST_UNKNOWN, CostGrid, FrameId};
 use outrider_foundation::{Footprint, Point2, Robot, Stamp};
 
 /// The local grid and what it is made of.
@@ -93,16 +93,10 @@ impl Costmap {
         self.refresh_fixed(map.filter(|_| self.grid.frame == FrameId::Map), origin);
         self.grid.origin = origin;
         self.grid.sequence = self.grid.sequence.saturating_add(1);
-        let cells = self.grid.cost.iter_mut().zip(&mut self.lethal);
-        for ((seen, fixed), (cost, lethal)) in self.obstacles.cells().zip(&self.fixed).zip(cells) {
-            *lethal = seen == Some(true) || *fixed == COST_LETHAL;
-            *cost = if seen == Some(false) || *fixed == COST_FREE { COST_FREE } else { COST_UNKNOWN };
-        }
+        self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut self.grid.cost);
         let (width, height) = (self.grid.width as usize, self.grid.height as usize);
         squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
-        for (cost, distance_sq) in self.grid.cost.iter_mut().zip(&self.grid.distance_sq) {
-            *cost = self.table.cost(*cost, *distance_sq);
-        }
+        self.table.inflate(&self.grid.distance_sq, &mut self.grid.cost);
     }
 
     fn refresh_fixed(&mut self, map: Option<(&StaticMap, u64)>, origin: Point2) {
@@ -139,7 +133,7 @@ mod tests {
     use crate::config::tests::{amr, shipped};
     use crate::static_map::tests::map;
     use outrider_foundation::Pose2;
-    use outrider_foundation::grid::COST_INSCRIBED;
+    use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL};
 
     fn costmap() -> Costmap {
         Costmap::new(&shipped().costmap, &shipped().inflation, &amr())

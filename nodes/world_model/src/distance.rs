@@ -1,51 +1,54 @@
 //! The exact squared Euclidean distance field of a grid, in integers.
 //!
-//! Two passes after Meijster, Roerdink and Hesselink, "A general algorithm for computing distance transforms in linear
-//! time", 2000: down and up the columns for the distance within the column, then along each row the lower envelope of
-//! the parabolas that stand over its columns. Linear in the number of cells. Because results saturate at
-//! [`DISTANCE_SQ_MAX`], nothing 256 cells away or farther matters, which keeps the numbers small.
+//! Two passes. Down and up the columns for the distance within the column; then, along each row, the least of
+//! `height(source) + (cell - source)²` over all sources of the row. A cell farther right never has its nearest source farther
+//! left (the matrix of those sums is a Monge array; see Aggarwal et al., "Geometric applications of a matrix-searching
+//! algorithm", 1987). So the row is halved again and again at the nearest source of the middle cell, until blocks of
+//! [`BLOCK`] cells are left whose few sources are tried one by one, all cells of the block at once. Everything is plain loops
+//! over short arrays, which the compiler turns into vector code; integers, or floats that hold integers exactly, so that
+//! every machine finds the same. Results saturate at [`DISTANCE_SQ_MAX`], so nothing 256 cells away or farther matters.
 
 use outrider_foundation::grid::{CELL_LIMIT, DISTANCE_SQ_MAX};
 
 /// Distances from here on are beyond what a `u16` holds squared: 256² is 65,536.
-const FAR_CELLS: i32 = 256;
+const FAR_CELLS: usize = 256;
+
+/// Cells whose distances are found at once.
+const BLOCK: usize = 16;
+
+/// Cells of a row that are searched at once: with what lies within [`FAR_CELLS`] on both sides, squares stay below 2²⁴, up to
+/// where an `f32` holds every integer.
+const PIECE: usize = 64 * BLOCK;
+
+/// Sources that are compared at once in the search.
+const LANES: usize = 8;
+
+/// Squares of −[`FAR_CELLS`] − [`BLOCK`] to as much above zero, saturated.
+const SQUARES: [u16; 2 * ZERO + 1] = squares();
+
+/// Where in [`SQUARES`] that of zero is.
+const ZERO: usize = FAR_CELLS + BLOCK;
+
+const fn squares() -> [u16; 2 * ZERO + 1] {
+    let mut table = [DISTANCE_SQ_MAX; 2 * ZERO + 1];
+    let mut d = 0;
+    while d < FAR_CELLS {
+        table[ZERO + d] = (d * d) as u16;
+        table[ZERO - d] = (d * d) as u16;
+        d += 1;
+    }
+    table
+}
 
 /// Buffers that are kept from one call to the next, so that a call allocates nothing once they have grown.
 #[derive(Clone, Debug, Default)]
 pub struct DistanceScratch {
     /// Cells to the nearest lethal cell of the same column.
     column: Vec<u16>,
-    /// The lower envelope of one row: the parabola's column, its height, and the first column where it is the lowest.
-    envelope: Vec<Parabola>,
+    /// Of one row: those squared, saturated; and the same as floats.
+    heights: Vec<u16>,
+    floats: Vec<f32>,
 }
-
-#[derive(Clone, Copy, Debug, Default)]
-struct Parabola {
-    col: i64,
-    height: i64,
-    start: i64,
-}
-
-impl Parabola {
-    fn at(self, col: i64) -> i64 {
-        let d = col - self.col;
-        d * d + self.height
-    }
-
-    /// The first column at which `right`, which stands to its right, is below `self`: floor((d² + Δheight) / 2d) + 1 on.
-    ///
-    /// A floating-point division is several times faster than one of integers, and exact here: by [`CELL_LIMIT`], d is
-    /// below 2²⁴, so the quotient is at least 2⁻²⁵ off any integer that it does not equal, and below 2²⁴, where doubles
-    /// are 2⁻²⁸ apart. The bias makes the cast, which cuts towards zero, a floor.
-    fn crossing(self, right: Self) -> i64 {
-        let d = right.col - self.col;
-        let quotient = (d * d + right.height - self.height) as f64 / (2 * d) as f64;
-        self.col + (quotient + BIAS) as i64 - BIAS as i64 + 1
-    }
-}
-
-/// More than the greatest height: quotients above its negative become positive.
-const BIAS: f64 = 65536.0;
 
 /// Squared distance in cells² from every cell to the nearest lethal one, saturated at [`DISTANCE_SQ_MAX`]; row-major.
 ///
@@ -64,7 +67,18 @@ pub fn squared_distance(
     }
     along_columns(lethal, width, &mut scratch.column);
     for (column, out_row) in scratch.column.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-        along_row(column, &mut scratch.envelope, out_row);
+        scratch.heights.clear();
+        scratch.heights.extend(column.iter().map(|&g| {
+            let far = g >= FAR_CELLS as u16;
+            if far { DISTANCE_SQ_MAX } else { g.wrapping_mul(g) }
+        }));
+        if scratch.heights.iter().fold(DISTANCE_SQ_MAX, |least, &h| least.min(h)) == DISTANCE_SQ_MAX {
+            out_row.fill(DISTANCE_SQ_MAX);
+            continue;
+        }
+        scratch.floats.clear();
+        scratch.floats.extend(scratch.heights.iter().map(|&h| f32::from(h)));
+        along_row(&scratch.heights, &scratch.floats, out_row);
     }
 }
 
@@ -96,47 +110,94 @@ fn along_columns(lethal: &[bool], width: usize, column: &mut Vec<u16>) {
     }
 }
 
-/// Second pass over one row.
-fn along_row(column: &[u16], envelope: &mut Vec<Parabola>, out: &mut [u16]) {
-    envelope.clear();
-    let width = column.len() as i64;
-    for (col, &g) in (0..).zip(column) {
-        let g = i64::from(g);
-        if g >= i64::from(FAR_CELLS) {
-            continue;
-        }
-        let mut next = Parabola { col, height: g * g, start: 0 };
-        while envelope.last().is_some_and(|top| top.at(top.start) > next.at(top.start)) {
-            envelope.pop();
-        }
-        if let Some(top) = envelope.last() {
-            next.start = top.crossing(next);
-        }
-        if next.start < width {
-            envelope.push(next);
-        }
-    }
-    if envelope.is_empty() {
-        out.fill(DISTANCE_SQ_MAX);
-        return;
-    }
-    let ends = envelope.iter().skip(1).map(|p| p.start).chain([width]);
-    let mut rest = out;
-    for (parabola, end) in envelope.iter().zip(ends) {
-        // Starts rise strictly from 0 and stay below the width, so the segments tile the row.
-        let Some((segment, tail)) = rest.split_at_mut_checked((end - parabola.start) as usize) else {
-            return;
-        };
-        fill_segment(segment, (parabola.start - parabola.col) as i32, parabola.height as i32);
-        rest = tail;
+/// Second pass over one row, piece by piece.
+fn along_row(heights: &[u16], floats: &[f32], out: &mut [u16]) {
+    for (i, cells) in out.chunks_mut(PIECE).enumerate() {
+        let begin = i * PIECE;
+        let first = begin.saturating_sub(FAR_CELLS);
+        let end = begin.saturating_add(cells.len()).saturating_add(FAR_CELLS).min(heights.len());
+        let (Some(heights), Some(floats)) = (heights.get(first..end), floats.get(first..end)) else { return };
+        let row = Row { heights, floats };
+        row.search(begin - first, cells, 0, heights.len().saturating_sub(1));
     }
 }
 
-/// `(offset + i)² + height` for each cell, saturated.
-fn fill_segment(segment: &mut [u16], offset: i32, height: i32) {
-    for (i, cell) in segment.iter_mut().enumerate() {
-        let d = (offset + i as i32).clamp(-FAR_CELLS, FAR_CELLS);
-        *cell = (d * d + height).min(i32::from(DISTANCE_SQ_MAX)) as u16;
+/// A part of a row: the height of every source.
+#[derive(Clone, Copy)]
+struct Row<'a> {
+    heights: &'a [u16],
+    floats: &'a [f32],
+}
+
+impl Row<'_> {
+    /// Fills `cells`, of which the first is above source `begin`, and whose nearest sources lie from `low` to `high`.
+    /// It calls itself no deeper than PIECE / BLOCK can be halved: six times.
+    fn search(self, begin: usize, cells: &mut [u16], low: usize, high: usize) {
+        let blocks = cells.len().div_ceil(BLOCK);
+        if blocks <= 1 {
+            self.fill(begin, cells, low, high);
+            return;
+        }
+        let (left, right) = cells.split_at_mut(blocks / 2 * BLOCK);
+        let middle = begin + left.len();
+        let nearest = self.nearest(middle, low, high);
+        self.search(begin, left, low, nearest);
+        self.search(middle, right, nearest, high);
+    }
+
+    /// The nearest source of a cell, of those from `low` to `high`.
+    fn nearest(self, cell: usize, low: usize, high: usize) -> usize {
+        // A source farther away in the row than the cell's own column says cannot be nearer.
+        let own = self.floats.get(cell).copied().unwrap_or(f32::INFINITY);
+        let reach = if own < f32::from(DISTANCE_SQ_MAX) { own.sqrt() as usize } else { self.floats.len() };
+        let from = low.max(cell.saturating_sub(reach)).min(high);
+        let to = high.min(cell.saturating_add(reach)).max(from);
+        let sources = self.floats.get(from..=to).unwrap_or_default();
+        let mut least = [f32::INFINITY; LANES];
+        let mut at = [0i32; LANES];
+        let mut place: [f32; LANES] = std::array::from_fn(|lane| (from + lane) as f32 - cell as f32);
+        // `lane` is below the length of all these arrays.
+        let (chunks, rest) = sources.as_chunks::<LANES>();
+        for (i, chunk) in chunks.iter().enumerate() {
+            for lane in 0..LANES {
+                let value = chunk[lane] + place[lane] * place[lane];
+                at[lane] = if value < least[lane] { i as i32 } else { at[lane] };
+                least[lane] = if value < least[lane] { value } else { least[lane] };
+                place[lane] += LANES as f32;
+            }
+        }
+        let (mut best, mut best_value) = (from, f32::INFINITY);
+        for lane in 0..LANES {
+            if least[lane] < best_value {
+                (best, best_value) = (from + at[lane] as usize * LANES + lane, least[lane]);
+            }
+        }
+        for ((lane, height), place) in rest.iter().enumerate().zip(place) {
+            let value = height + place * place;
+            if value < best_value {
+                (best, best_value) = (from + chunks.len() * LANES + lane, value);
+            }
+        }
+        best
+    }
+
+    /// One block.
+    fn fill(self, begin: usize, cells: &mut [u16], low: usize, high: usize) {
+        // Beyond, all is saturated.
+        let low = low.max(begin.saturating_sub(FAR_CELLS));
+        let high = high.min(begin.saturating_add(FAR_CELLS + BLOCK - 1));
+        let mut least = [DISTANCE_SQ_MAX; BLOCK];
+        for (source, &height) in (low..).zip(self.heights.get(low..=high).unwrap_or_default()) {
+            // By the two bounds this is within the table.
+            let squares = SQUARES.get(ZERO + begin - source..).and_then(|s| s.first_chunk::<BLOCK>());
+            let Some(squares) = squares else { continue };
+            for (least, square) in least.iter_mut().zip(squares) {
+                *least = (*least).min(square.saturating_add(height));
+            }
+        }
+        for (cell, least) in cells.iter_mut().zip(least) {
+            *cell = least;
+        }
     }
 }
 

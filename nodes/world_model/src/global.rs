@@ -123,11 +123,10 @@ impl GlobalMap {
         }
         let (width, height) = (self.map.width, self.map.height);
         squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
-        let distances = self.grid.distance_sq.iter().zip(&self.map.cells);
-        for (cost, (distance_sq, cell)) in self.grid.cost.iter_mut().zip(distances) {
-            let base = if *cell == COST_UNKNOWN { COST_UNKNOWN } else { COST_FREE };
-            *cost = self.table.cost(base, *distance_sq);
+        for (cost, cell) in self.grid.cost.iter_mut().zip(&self.map.cells) {
+            *cost = if *cell == COST_UNKNOWN { COST_UNKNOWN } else { COST_FREE };
         }
+        self.table.inflate(&self.grid.distance_sq, &mut self.grid.cost);
     }
 }
 

@@ -5,6 +5,9 @@ use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNK
 /// Inflation reaches no farther than this many cells: beyond, squared distances are no longer told apart.
 pub const RADIUS_LIMIT_CELLS: f64 = 255.0;
 
+/// Cells that are looked at together.
+const TOGETHER: usize = 16;
+
 /// Cost by squared distance in cells², so that inflating a cell is one look-up.
 #[derive(Clone, Debug)]
 pub struct InflationTable {
@@ -30,6 +33,20 @@ impl InflationTable {
             })
             .collect();
         Self { cost }
+    }
+
+    /// Inflates cells that are in themselves free or unknown; see [`Self::cost`].
+    pub fn inflate(&self, distance_sq: &[u16], cost: &mut [u8]) {
+        let beyond = u16::try_from(self.cost.len()).unwrap_or(DISTANCE_SQ_MAX);
+        for (distances, costs) in distance_sq.chunks(TOGETHER).zip(cost.chunks_mut(TOGETHER)) {
+            // Most cells are far from everything: the least distance of several is a matter of a few instructions.
+            if distances.iter().fold(DISTANCE_SQ_MAX, |least, sq| least.min(*sq)) >= beyond {
+                continue;
+            }
+            for (cost, sq) in costs.iter_mut().zip(distances) {
+                *cost = self.cost(*cost, *sq);
+            }
+        }
     }
 
     /// The cost of a cell that is in itself `base` (free or unknown) at this squared distance from an obstacle.
@@ -58,5 +75,18 @@ mod tests {
         assert_eq!(table.cost(COST_UNKNOWN, 36), COST_UNKNOWN);
         assert_eq!(table.cost(COST_UNKNOWN, 25), COST_INSCRIBED);
         assert_eq!(table.cost(COST_UNKNOWN, 0), COST_LETHAL);
+    }
+
+    #[test]
+    fn many_cells_are_as_each_of_them() {
+        let table = InflationTable::new(0.25, 0.55, 3.0, 0.05);
+        let distances: Vec<u16> =
+            (0..1000_u16).map(|i| if i / 40 % 2 == 0 { i % 131 } else { 115 + i }).collect();
+        let base: Vec<u8> = (0..1000).map(|i| if i % 3 == 0 { COST_UNKNOWN } else { COST_FREE }).collect();
+        let mut cost = base.clone();
+        table.inflate(&distances, &mut cost);
+        for ((cost, base), distance_sq) in cost.iter().zip(base).zip(distances) {
+            assert_eq!(*cost, table.cost(base, distance_sq), "{base} at {distance_sq}");
+        }
     }
 }

@@ -26,6 +26,7 @@ mod localizer;
 pub mod matching;
 mod node;
 pub mod obstacles;
+mod passed;
 mod source;
 mod static_map;
 pub mod tracks;

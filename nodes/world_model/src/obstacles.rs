@@ -2,23 +2,54 @@
 
 use crate::beams::Beam;
 use crate::config::{LOG_ODDS_SCALE, LogOddsConfig};
+use crate::passed::Passed;
+use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// Never seen; outside the range that evidence is kept in.
 const UNSEEN: i8 = i8::MIN;
 
-const MARK_NONE: u8 = 0;
-const MARK_FREE: u8 = 1;
-const MARK_HIT: u8 = 2;
+/// Cells of a word of bits.
+const WORD: usize = 64;
 
 /// Log-odds in steps of 1/[`LOG_ODDS_SCALE`].
 #[derive(Clone, Copy, Debug)]
 struct Evidence {
-    hit: i16,
-    miss: i16,
-    min: i16,
-    max: i16,
+    hit: i8,
+    miss: i8,
+    min: i8,
+    max: i8,
     occupied: i8,
+}
+
+impl Evidence {
+    fn held(odds: i8) -> i8 {
+        if odds == UNSEEN { 0 } else { odds }
+    }
+
+    /// The cells whose bit is set were passed.
+    fn miss(self, cells: &mut [i8], bits: u64) {
+        let mut chosen = [0_u8; WORD];
+        for (bytes, byte) in chosen.as_chunks_mut::<8>().0.iter_mut().zip(bits.to_le_bytes()) {
+            // Every bit becomes a byte of its own: 0 or 1.
+            let spread = u64::from(byte).wrapping_mul(0x8040_2010_0804_0201) >> 7 & 0x0101_0101_0101_0101;
+            *bytes = spread.to_be_bytes();
+        }
+        for (odds, chosen) in cells.iter_mut().zip(chosen) {
+            let next = Self::held(*odds).saturating_sub(self.miss).clamp(self.min, self.max);
+            *odds = if chosen != 0 { next } else { *odds };
+        }
+    }
+
+    /// The cells whose bit is set were hit.
+    fn hit(self, cells: &mut [i8], mut bits: u64) {
+        while bits != 0 {
+            if let Some(odds) = cells.get_mut(bits.trailing_zeros() as usize) {
+                *odds = Self::held(*odds).saturating_add(self.hit).clamp(self.min, self.max);
+            }
+            bits &= bits - 1;
+        }
+    }
 }
 
 /// Where the grid lies: which cell of the unbounded grid of its frame is its lower left one.
@@ -39,14 +70,15 @@ pub struct ObstacleLayer {
     evidence: Evidence,
     corner: Corner,
     log_odds: Vec<i8>,
-    /// What the scan in hand says; all [`MARK_NONE`] between scans.
-    marks: Vec<u8>,
+    /// What the scan in hand says; nothing between scans.
+    passed: Passed,
 }
 
 impl ObstacleLayer {
     /// All cells unseen.
     pub fn new(width: u32, height: u32, resolution_m: f64, config: &LogOddsConfig) -> Self {
-        let units = |value: f64| (value * LOG_ODDS_SCALE).round() as i16;
+        // Within ±3.9 · 32 by the configuration's ranges, so they fit.
+        let units = |value: f64| (value * LOG_ODDS_SCALE).round() as i8;
         let cells = width as usize * height as usize;
         Self {
             width: width as usize,
@@ -57,12 +89,11 @@ impl ObstacleLayer {
                 miss: units(config.miss),
                 min: units(config.min),
                 max: units(config.max),
-                // Within ±3.9 · 32 by the configuration's ranges, so it fits.
-                occupied: units(config.occupied) as i8,
+                occupied: units(config.occupied),
             },
             corner: Corner { col: 0, row: 0 },
             log_odds: vec![UNSEEN; cells],
-            marks: vec![MARK_NONE; cells],
+            passed: Passed::new(width as usize, height as usize),
         }
     }
 
@@ -98,19 +129,28 @@ impl ObstacleLayer {
     /// Takes a scan in: cells that a beam ends in are hit, those it only passes are missed; a hit outweighs any miss of
     /// the same scan, so that grazing beams do not eat walls.
     pub fn integrate(&mut self, beams: &[Beam]) {
+        let (origin, scale) = (self.origin(), 1.0 / self.resolution_m);
+        let cells = |p: Point2| ((p.x_m - origin.x_m) * scale, (p.y_m - origin.y_m) * scale);
         for beam in beams {
-            self.trace(beam);
-        }
-        let e = self.evidence;
-        for (odds, mark) in self.log_odds.iter_mut().zip(&mut self.marks) {
-            if *mark == MARK_NONE {
-                continue;
+            let end = cells(beam.end);
+            self.passed.free(cells(beam.origin), end);
+            if beam.marks {
+                self.passed.hit(end);
             }
-            let held = if *odds == UNSEEN { 0 } else { i16::from(*odds) };
-            let next = if *mark == MARK_HIT { held + e.hit } else { held - e.miss };
-            *odds = next.clamp(e.min, e.max) as i8;
-            *mark = MARK_NONE;
         }
+        let (e, width) = (self.evidence, self.width);
+        let log_odds = &mut self.log_odds;
+        self.passed.take(|row, free, hits| {
+            let cells = log_odds.get_mut(row * width..(row + 1) * width).unwrap_or_default();
+            for ((cells, free), hits) in cells.chunks_mut(WORD).zip(free).zip(hits) {
+                if *free != 0 {
+                    e.miss(cells, *free);
+                }
+                if *hits != 0 {
+                    e.hit(cells, *hits);
+                }
+            }
+        });
     }
 
     /// The robot's own cells are free: were something there, it would be contact, which is not this layer's to tell.
@@ -129,11 +169,24 @@ impl ObstacleLayer {
                 if footprint.signed_distance_m(base_from_frame.apply(centre)) > 0.0 {
                     continue;
                 }
-                let min = self.evidence.min as i8;
+                let min = self.evidence.min;
                 if let Some(odds) = self.index(col, row).and_then(|i| self.log_odds.get_mut(i)) {
                     *odds = min;
                 }
             }
+        }
+    }
+
+    /// Lays what was seen over a map on the same cells, row-major: which are obstacles, and which of the others are free or
+    /// unknown.
+    pub(crate) fn lay_over(&self, map: &[u8], lethal: &mut [bool], cost: &mut [u8]) {
+        let occupied = self.evidence.occupied;
+        for (((odds, map), lethal), cost) in self.log_odds.iter().zip(map).zip(lethal).zip(cost) {
+            // What was never seen has less evidence than any that is.
+            let hit = *odds >= occupied;
+            let free = ((*odds != UNSEEN) & !hit) | (*map == COST_FREE);
+            *lethal = hit | (*map == COST_LETHAL);
+            *cost = if free { COST_FREE } else { COST_UNKNOWN };
         }
     }
 
@@ -146,55 +199,6 @@ impl ObstacleLayer {
     fn index(&self, col: i64, row: i64) -> Option<usize> {
         let (col, row) = (usize::try_from(col).ok()?, usize::try_from(row).ok()?);
         (col < self.width && row < self.height).then(|| row * self.width + col)
-    }
-
-    /// Marks the cells of one beam: free from the first up to the one before the end, then the end.
-    ///
-    /// Cells on the line after Amanatides and Woo, "A fast voxel traversal algorithm for ray tracing", 1987. The walk ends
-    /// at the edge of the grid, so it is bounded by width + height.
-    fn trace(&mut self, beam: &Beam) {
-        let origin = self.origin();
-        let scale = 1.0 / self.resolution_m;
-        let (x0, y0) = ((beam.origin.x_m - origin.x_m) * scale, (beam.origin.y_m - origin.y_m) * scale);
-        let (x1, y1) = ((beam.end.x_m - origin.x_m) * scale, (beam.end.y_m - origin.y_m) * scale);
-        let (mut col, mut row) = (x0.floor() as i64, y0.floor() as i64);
-        let (col1, row1) = (x1.floor() as i64, y1.floor() as i64);
-        let (mut next_x, step_x, dcol) = axis(x0, x1);
-        let (mut next_y, step_y, drow) = axis(y0, y1);
-        let steps =
-            (col1.saturating_sub(col)).unsigned_abs().saturating_add(row1.saturating_sub(row).unsigned_abs());
-        let bound = self.width.saturating_add(self.height) as u64;
-        for _ in 0..steps.min(bound) {
-            let Some(i) = self.index(col, row) else { return };
-            if let Some(mark) = self.marks.get_mut(i) {
-                *mark = (*mark).max(MARK_FREE);
-            }
-            if next_x < next_y {
-                next_x += step_x;
-                col += dcol;
-            } else {
-                next_y += step_y;
-                row += drow;
-            }
-        }
-        if beam.marks
-            && let Some(mark) = self.index(col1, row1).and_then(|i| self.marks.get_mut(i))
-        {
-            *mark = MARK_HIT;
-        }
-    }
-}
-
-/// Along one axis, in fractions of the beam: where it first crosses into the next cell, how far it is from one crossing to
-/// the next, and which way it goes.
-fn axis(from: f64, to: f64) -> (f64, f64, i64) {
-    let delta = to - from;
-    if delta > 0.0 {
-        ((from.floor() + 1.0 - from) / delta, 1.0 / delta, 1)
-    } else if delta < 0.0 {
-        ((from.floor() - from) / delta, -1.0 / delta, -1)
-    } else {
-        (f64::INFINITY, f64::INFINITY, 0)
     }
 }
 
