@@ -238,7 +238,9 @@ mod tests {
         cells
     }
 
-    fn cells(passed: &mut Passed) -> (Vec<(i64, i64)>, Vec<(i64, i64)>) {
+    type Cells = Vec<(i64, i64)>;
+
+    fn cells(passed: &mut Passed) -> (Cells, Cells) {
         let (mut free, mut hits) = (Vec::new(), Vec::new());
         passed.take(|row, f, h| {
             for (words, list) in [(f, &mut free), (h, &mut hits)] {
@@ -255,7 +257,8 @@ mod tests {
         fn the_cells_of_a_beam_are_those_of_the_walk(
             x in 0.0..150.0f64, y in 0.0..70.0f64, angle in -3.2..3.2f64, length in 0.0..300.0f64
         ) {
-            let to = (x + length * angle.cos(), y + length * angle.sin());
+            let (s, c) = libm::sincos(angle);
+            let to = (x + length * c, y + length * s);
             let mut passed = Passed::new(SIDES.0, SIDES.1);
             passed.free((x, y), to);
             prop_assert_eq!(cells(&mut passed).0, walked((x, y), to));
