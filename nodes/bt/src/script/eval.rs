@@ -1,5 +1,6 @@
 //! Expressions → values.
 
+use super::numeric::as_truth;
 use super::{Assign, Binary, Code, Compare, Expr, ExprId, Script, Statement, Unary};
 use crate::blackboard::{Blackboards, KeyRef};
 use crate::error::{Fault, fault};
@@ -36,13 +37,9 @@ impl Script {
     pub fn decide(&mut self, boards: &mut Blackboards) -> Result<Status, Fault> {
         if let [Statement { numeric: Some(numeric), .. }] = self.statements.as_mut_slice()
             && numeric.is_pure()
-            && let Some(number) = numeric.run(boards)
+            && let Some(holds) = numeric.run(boards).and_then(as_truth)
         {
-            if number == 1.0 {
-                return Ok(Status::Success);
-            } else if number == 0.0 {
-                return Ok(Status::Failure);
-            }
+            return Ok(if holds { Status::Success } else { Status::Failure });
         }
         self.condition(boards)
     }

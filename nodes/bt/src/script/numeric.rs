@@ -192,9 +192,14 @@ fn exact(number: i64) -> Option<f64> {
     (shifted <= 2 * EXACT).then_some(number as f64)
 }
 
-fn truth(number: f64) -> Option<bool> {
-    // A number other than these is a truth value or not by its type, which is lost here.
-    if number == 1.0 { Some(true) } else { (number == 0.0).then_some(false) }
+/// As a truth value, where the type that is lost here does not matter: of 0 and 1.
+#[inline]
+pub(super) fn as_truth(number: f64) -> Option<bool> {
+    match number {
+        1.0 => Some(true),
+        0.0 => Some(false),
+        _ => None,
+    }
 }
 
 /// The result of an operation on two numbers; those with one operand take the first.
@@ -207,11 +212,11 @@ fn reckon(what: Do, a: f64, b: f64) -> Option<f64> {
         Do::Times => arithmetic(Binary::Times, a, b),
         Do::Divide => arithmetic(Binary::Divide, a, b),
         Do::And => {
-            let (a, b) = (truth(a)?, truth(b)?);
+            let (a, b) = (as_truth(a)?, as_truth(b)?);
             number(a && b)
         }
         Do::Or => {
-            let (a, b) = (truth(a)?, truth(b)?);
+            let (a, b) = (as_truth(a)?, as_truth(b)?);
             number(a || b)
         }
         Do::Both => a * b,
