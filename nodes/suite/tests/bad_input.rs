@@ -14,7 +14,6 @@ use outrider_runtime::config::Resources;
 use outrider_runtime::{Host, HostedNode, NodeSpec};
 use outrider_suite::bindings::WorldModelBinding;
 use outrider_suite::convert::{detections_to_message, odometry_to_message, scan_to_message};
-use outrider_suite::topics;
 use outrider_world_model::WorldModelNode;
 
 const BEAMS: usize = 360;
@@ -135,17 +134,8 @@ impl World {
 
 /// Gives something bad at 1.01 s, and looks at what is told at 1.1 s by the heartbeat, when nothing else has come.
 fn bad<M: Message>(input: usize, message: &M, reason: &str) {
-    let topic = [
-        topics::scan(),
-        topics::odom(),
-        topics::imu(),
-        topics::tf(),
-        topics::tf_static(),
-        topics::map(),
-        topics::detections(),
-    ];
-    let topic = topic[input].absolute_name();
     let mut world = World::after_a_second();
+    let topic = world.host.inputs()[input].absolute_name();
     let before = world.told.clone();
     world.give(input, 1010, message);
     world.step(1010);
