@@ -5,6 +5,9 @@
 use outrider_evaluation::root;
 use outrider_evaluation::tracking::crowd::{Motion, Setting};
 use outrider_evaluation::tracking::{Line, line};
+use outrider_msgs::outrider_msgs::{AssuranceState, Permit};
+use outrider_suite::Files;
+use outrider_suite::drive::drive;
 use outrider_world_model::Config;
 
 fn shipped(setting: Setting) -> Line {
@@ -48,4 +51,29 @@ fn errors_are_as_stated() {
         let people = lines(people, 2, 60).tracker.nees_apart;
         assert!(people.mean > 2.0 && people.mean < people.band().1, "{people:?}");
     }
+}
+
+/// The walkers of the warehouse turn about at once. That is their doing, not the detector's: nobody drives slower for it.
+#[test]
+fn who_turns_about_at_once_is_not_held_against_the_detector() {
+    let files = Files {
+        config: root().join("config"),
+        scenario: Some(root().join("tests/scenarios/warehouse_crossing.yaml")),
+        tree: None,
+        zones: None,
+        permit_key: None,
+    };
+    let (mut under_way, mut held_against) = (0, 0);
+    let mut observe = |observed: &outrider_suite::lockstep::Observed| {
+        if observed.topic.type_name != "outrider_msgs/msg/AssuranceState" {
+            return;
+        }
+        let state: AssuranceState = outrider_msgs::decode(observed.bytes).unwrap();
+        // Until somebody has been watched for long enough, nothing is known of the detector, and it is slow.
+        under_way += u32::from(state.mode == Permit::NOMINAL);
+        held_against +=
+            u32::from(under_way > 0 && state.mode != Permit::NOMINAL && state.limiting == "detector_nis");
+    };
+    assert!(drive(&files, &mut observe, &mut |_| {}).unwrap().reached);
+    assert!(under_way > 0 && held_against == 0, "{under_way} states, {held_against} of them slower");
 }
