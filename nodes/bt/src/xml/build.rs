@@ -13,7 +13,7 @@ use crate::registry::{Make, Manifest, Registry};
 use crate::script::Source as Code;
 use crate::status::Status;
 use crate::text;
-use crate::tree::{Journal, Tree};
+use crate::tree::{Cause, Journal, Tree};
 use crate::value::Value;
 use outrider_foundation::Instant;
 use std::collections::VecDeque;
@@ -85,6 +85,7 @@ impl<'a, C> Builder<'a, C> {
             enums: registry.enums().clone(),
             infos: Vec::new(),
             journal: Journal::default(),
+            halting: Cause::Halt,
             wake: false,
             last_leaf: NONE,
         };
@@ -183,6 +184,9 @@ impl<'a, C> Builder<'a, C> {
     fn adopt(&mut self, parent: NodeId, child: NodeId) {
         // The parent's list was pushed when the parent was.
         self.children[parent as usize].push(child);
+        if let Some(info) = self.tree.infos.get_mut(child as usize) {
+            info.parent = Some(parent);
+        }
     }
 
     fn describe(&mut self, element: &Element, manifest: &Manifest, spot: Spot<'_>, id: NodeId) {
@@ -198,6 +202,7 @@ impl<'a, C> Builder<'a, C> {
             uid,
             leaf: manifest.class.is_leaf(),
             depth: spot.depth,
+            parent: None,
         });
     }
 
