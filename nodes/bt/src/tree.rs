@@ -65,6 +65,7 @@ impl Journal {
 
 /// A behaviour tree whose leaves work on a context `C`.
 pub struct Tree<C> {
+    pub(crate) name: String,
     pub(crate) nodes: Vec<Node>,
     pub(crate) children: Vec<NodeId>,
     /// For parallels: which children, of the list above, have finished.
@@ -502,6 +503,11 @@ impl<C> Tree<C> {
     /// All nodes in the order of the file: what they are, and their status.
     pub fn nodes(&self) -> impl Iterator<Item = (&NodeInfo, Status)> {
         self.infos.iter().zip(self.nodes.iter().map(|node| node.status))
+    }
+
+    /// Its name in the file.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// How many nodes there are.

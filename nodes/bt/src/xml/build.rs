@@ -70,6 +70,7 @@ struct Spot<'a> {
 impl<'a, C> Builder<'a, C> {
     fn new(library: &'a Library, registry: &'a Registry<C>) -> Self {
         let tree = Tree {
+            name: String::new(),
             nodes: Vec::new(),
             children: Vec::new(),
             finished: Vec::new(),
@@ -95,6 +96,7 @@ impl<'a, C> Builder<'a, C> {
 
     fn build(mut self, name: &'a str, complete: bool) -> Result<Tree<C>, BtError> {
         self.complete = complete;
+        name.clone_into(&mut self.tree.name);
         let at = self.library.documents().last().map(|document| (document.file.clone(), document.root.at));
         let (file, at) = at.unwrap_or_default();
         let spot = Spot { file: &file, board: 0, prefix: "", depth: 0 };

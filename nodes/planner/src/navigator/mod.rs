@@ -7,6 +7,7 @@ mod goal;
 mod way;
 
 pub use command::{Drive, Proposal};
+pub use way::CLEAR_LIMIT;
 
 use crate::config::Config;
 use crate::follow::{Follower, Outlook};
@@ -15,7 +16,7 @@ use crate::maneuver::UnderWay;
 use crate::path::Path;
 use crate::safety::Guard;
 use crate::search::Router;
-use outrider_foundation::data::WorldModel;
+use outrider_foundation::data::{ClearRegion, WorldModel};
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
 
@@ -54,6 +55,8 @@ pub struct Navigator {
     /// Why there is no path, or why it cannot be followed; empty when all is well.
     trouble: String,
     plan_changed: bool,
+    /// Asked for since the last command: of the local grid, of the global one, where.
+    clears: Vec<(bool, bool, ClearRegion)>,
     /// Where and when the robot last got on.
     progress: Option<(Pose2, Instant)>,
     /// Searches done and cells expanded in the last one.
@@ -86,6 +89,7 @@ impl Navigator {
             cut_m: 0.0,
             trouble: String::new(),
             plan_changed: false,
+            clears: Vec::new(),
             progress: None,
             searches: 0,
             expanded: 0,

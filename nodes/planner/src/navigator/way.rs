@@ -4,6 +4,7 @@ use super::Navigator;
 use crate::safety::Moving;
 use crate::search::Disc;
 use outrider_bt::Status;
+use outrider_foundation::data::ClearRegion;
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Instant, Pose2, Span};
@@ -17,7 +18,29 @@ const PROGRESS: f64 = 0.15;
 /// A path that ends short of the goal has been followed when less than this is left, m.
 const SHORT_END_M: f64 = 0.3;
 
+/// Most orders to clear a costmap in one tick of the tree.
+pub const CLEAR_LIMIT: usize = 16;
+
 impl Navigator {
+    /// Asks the world model to forget what scans have marked in its grids, and forgets the path. False when it was asked
+    /// [`CLEAR_LIMIT`] times in this tick.
+    pub fn clear_costmap(&mut self, local: bool, global: bool, region: ClearRegion) -> bool {
+        let order = (local, global, region);
+        if !self.clears.contains(&order) {
+            if self.clears.len() >= CLEAR_LIMIT {
+                return false;
+            }
+            self.clears.push(order);
+        }
+        self.forget_path();
+        true
+    }
+
+    /// What was asked for since this was called last.
+    pub fn take_clears(&mut self) -> Vec<(bool, bool, ClearRegion)> {
+        std::mem::take(&mut self.clears)
+    }
+
     /// Forgets the path: the next one is planned from nothing.
     pub fn forget_path(&mut self) {
         self.drop_path();
