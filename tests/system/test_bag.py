@@ -36,6 +36,7 @@ TOPICS = {
     "/cmd_vel": "geometry_msgs/msg/TwistStamped",
     "/e_stop": "std_msgs/msg/Bool",
     "/decision": "outrider_msgs/msg/Decision",
+    "/tree_transitions": "outrider_msgs/msg/TreeTransitions",
     "/gate/state": "outrider_msgs/msg/GateState",
     "/sim/ground_truth": "outrider_msgs/msg/GroundTruth",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
@@ -45,6 +46,7 @@ TOPICS = {
 # Recorded, but in a drive where nobody intervenes there is nothing to record.
 MAY_BE_EMPTY = {
     "/assurance/event": "outrider_msgs/msg/Intervention",
+    "/clear_costmap": "outrider_msgs/msg/ClearCostmap",
     "/teleop/cmd_vel": "geometry_msgs/msg/TwistStamped",
 }
 

@@ -38,18 +38,34 @@ The code counts, here too:
 Where time or halting is not determined there, it is here: a Delay of 0 ms ticks its child at once; a Timeout halts its child in
 the tick after its time; halting a whole tree runs `_onHalted` of the nodes that ran, once.
 
+## What a tree did
+
+Every change of a node's status goes out on `/tree_transitions` (`outrider_msgs/TreeTransitions`), one message for each step of
+the planner in which something changed. A change has the node's number and path, the status before and after, and its cause: ticked
+by its parent; its own `_failureIf`, `_successIf` or `_while`; halted by its parent; the time of a Timeout; made ready again after it
+had finished; the whole tree halted, with the reason (a new goal, a cancel, an error with the node that made it) in `ended`. A
+node that is skipped keeps its status, so a `_skipIf` by itself changes nothing. The message has the status of all nodes after
+the step as well: a view may begin anywhere. At most 1000 changes of a step are listed, the rest is counted in `dropped`.
+
+`tick` is the number of the step in the planner's tick journal (`Tick.tick` on `/planner/journal`). The journal's digest covers the
+changes as it does every output: `outrider replay` makes them again and compares them, also from a bag in which the topic is missing.
+`outrider report` draws them: the tree, a row a node, what each was over time, why on pointing at it, and a slider over the steps.
+
+Nav2's `nav2_msgs/BehaviorTreeLog` has neither causes nor the step, hence a type of our own.
+
 ## Groot2
 
 Groot2 edits these files, with the palette that `outrider tree model` prints. Its live view is not served: it asks for ZeroMQ,
-for which there is a C library or a crate that brings an asynchronous runtime with it, and neither belongs beside a planner
-that answers for every command. What the tree does is in the planner's decisions: status and active node of every command.
+for which there is a C library, or crates that bring an asynchronous runtime with them (`zeromq` 0.7, `rzmq` 0.5), and neither belongs
+beside a planner that answers for every command. The report's view takes its place.
 
 ## Limits
 
 A file has at most 4 MiB and 100 000 elements, nested 256 deep; a tree has at most 10 000 nodes, nested 512 deep with its
 subtrees, from at most 64 files; a script has at most 64 KiB, nested 128 deep, with at most 1000 operations that work on each
-other's results. Document types, and entities of one's own with them, are refused. A tick takes nothing from the heap unless a script makes new text, a loop reads its queue from text, a
-switch compares a fraction or a number with text, or a node writes an entry for the first time.
+other's results. Document types, and entities of one's own with them, are refused. A tick takes nothing from the heap unless a
+script makes new text, a loop reads its queue from text, a switch compares a fraction or a number with text, or a node writes an
+entry for the first time.
 
 ## Nodes
 ";

@@ -37,5 +37,5 @@ pub use tree::{Cause, Transition, Tree, WAKE_LIMIT};
 pub use value::{Custom, IntKind, Value};
 pub use xml::{
     DEPTH_LIMIT, FILE_LIMIT, Files, INCLUDE_LIMIT, Include, Library, NESTING_LIMIT, NODE_LIMIT, NoFiles,
-    Problem, Severity, write_model,
+    Problem, Severity, escape, write_model,
 };

@@ -135,6 +135,8 @@ pub struct NodeInfo {
     pub leaf: bool,
     /// Nodes above it.
     pub depth: u16,
+    /// The node above it; none for the root.
+    pub parent: Option<NodeId>,
 }
 
 /// Scripts around a node, as indices, or none.

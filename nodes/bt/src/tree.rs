@@ -14,14 +14,22 @@ use std::collections::VecDeque;
 /// Why a node's status changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Its own tick.
+    /// Its parent ticked it.
     Tick,
-    /// One of its preconditions.
-    Precondition,
-    /// Its parent took it back after it had finished.
+    /// Its script `_failureIf` was true.
+    FailureIf,
+    /// Its script `_successIf` was true.
+    SuccessIf,
+    /// It was running, and its script `_while` was true no more.
+    While,
+    /// It had finished, and its parent, or for the root the tree, made it ready to start again.
     Reset,
-    /// It was running and was halted.
+    /// It was running, and its parent halted it.
     Halt,
+    /// It was running, and the time of the Timeout above it was over.
+    Timeout,
+    /// It was running, and the whole tree was halted.
+    Tree,
 }
 
 /// A change of a node's status.
@@ -37,7 +45,7 @@ pub struct Transition {
     pub cause: Cause,
 }
 
-/// The changes of one tick. What is beyond its capacity is counted and dropped.
+/// The changes that nobody has taken yet. What is beyond its capacity is counted and dropped.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Journal {
     pub kept: Vec<Transition>,
@@ -57,6 +65,7 @@ impl Journal {
 
 /// A behaviour tree whose leaves work on a context `C`.
 pub struct Tree<C> {
+    pub(crate) name: String,
     pub(crate) nodes: Vec<Node>,
     pub(crate) children: Vec<NodeId>,
     /// For parallels: which children, of the list above, have finished.
@@ -74,6 +83,8 @@ pub struct Tree<C> {
     pub(crate) enums: Enums,
     pub(crate) infos: Vec<NodeInfo>,
     pub(crate) journal: Journal,
+    /// Why the next node to be halted is.
+    pub(crate) halting: Cause,
     /// A node wants to be ticked again at once.
     pub(crate) wake: bool,
     /// The leaf that was last found running in the last tick, or none.
@@ -189,7 +200,8 @@ impl<C> Tree<C> {
             false => None,
         };
         let (status, cause) = match (decided, op) {
-            (Some(status), _) => (Ok(status), Cause::Precondition),
+            (Some(Status::Failure), _) => (Ok(Status::Failure), Cause::FailureIf),
+            (Some(status), _) => (Ok(status), Cause::SuccessIf),
             (None, Op::Leaf(leaf)) => (self.tick_leaf(id, leaf, cx), Cause::Tick),
             (None, op) => (self.tick_op_far(id, op, cx), Cause::Tick),
         };
@@ -255,6 +267,7 @@ impl<C> Tree<C> {
         }
         if go_on != NONE && !self.holds(id, go_on)? {
             if !starts {
+                self.halting = Cause::While;
                 self.halt_node(id, cx)?;
             }
             return Ok(Some(Status::Skipped));
@@ -453,7 +466,6 @@ impl<C> Tree<C> {
     }
 
     fn start_tick(&mut self) {
-        self.journal.kept.clear();
         self.wake = false;
         self.last_leaf = NONE;
     }
@@ -474,13 +486,15 @@ impl<C> Tree<C> {
     pub fn halt(&mut self, now: Instant, context: &mut C) -> Result<(), BtError> {
         let mut cx = Context { now, user: context };
         self.last_leaf = NONE;
+        self.halting = Cause::Tree;
         let mut halted = self.halt_node(0, &mut cx);
-        self.put(0, Status::Idle, Cause::Halt);
+        self.put(0, Status::Idle, Cause::Tree);
         // A child that was skipped while it ran may run on below a SequenceWithMemory that has failed: haltTree visits all.
         for node in 1..self.nodes.len() as NodeId {
             if self.nodes.get(node as usize).is_some_and(|n| n.status == Status::Running) {
+                self.halting = Cause::Tree;
                 halted = halted.and(self.halt_node(node, &mut cx));
-                self.put(node, Status::Idle, Cause::Halt);
+                self.put(node, Status::Idle, Cause::Tree);
             }
         }
         halted.map_err(|error| *error)
@@ -489,6 +503,11 @@ impl<C> Tree<C> {
     /// All nodes in the order of the file: what they are, and their status.
     pub fn nodes(&self) -> impl Iterator<Item = (&NodeInfo, Status)> {
         self.infos.iter().zip(self.nodes.iter().map(|node| node.status))
+    }
+
+    /// Its name in the file.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// How many nodes there are.
@@ -506,14 +525,25 @@ impl<C> Tree<C> {
         self.infos.get(self.last_leaf as usize).map_or("", |info| &info.name)
     }
 
-    /// Keeps the changes of status of every tick, at most `limit` of them.
+    /// Keeps the changes of status until they are forgotten, at most `limit` of them.
     pub fn keep_journal(&mut self, limit: usize) {
         self.journal = Journal { kept: Vec::with_capacity(limit), limit, dropped: 0 };
     }
 
-    /// The changes of status since the last tick began, and how many there was no room for, ever.
+    /// The changes of status since the journal was emptied, in their order, and how many there was no room for since then.
     pub fn journal(&self) -> (&[Transition], u64) {
         (&self.journal.kept, self.journal.dropped)
+    }
+
+    /// Empties the journal.
+    pub fn forget_journal(&mut self) {
+        self.journal.kept.clear();
+        self.journal.dropped = 0;
+    }
+
+    /// What a node is.
+    pub fn info(&self, node: NodeId) -> Option<&NodeInfo> {
+        self.infos.get(node as usize)
     }
 
     /// The blackboards; 0 is the root's.

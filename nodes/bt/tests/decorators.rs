@@ -237,8 +237,9 @@ fn a_condition_that_is_no_truth_value_is_an_error() {
 #[test]
 fn the_journal_has_every_change_with_its_cause_and_counts_what_has_no_room() {
     let mut bench = Bench::new("<ReactiveSequence><p/><a/></ReactiveSequence>", "p=sf a=r");
+    bench.run(1);
     bench.tree.keep_journal(16);
-    bench.run(2);
+    bench.run(1);
     let (journal, dropped) = bench.tree.journal();
     let changes: Vec<_> = journal.iter().map(|t| (t.node, t.from, t.to, t.cause)).collect();
     use Status::{Failure, Idle, Running};
@@ -250,10 +251,49 @@ fn the_journal_has_every_change_with_its_cause_and_counts_what_has_no_room() {
         (0, Failure, Idle, Cause::Reset),
     ];
     assert_eq!((changes.as_slice(), dropped), (wanted.as_slice(), 0));
+    bench.tree.forget_journal();
+    assert_eq!(bench.tree.journal(), (&[][..], 0));
     bench.tree.keep_journal(1);
     bench.run(1);
     let (journal, dropped) = bench.tree.journal();
     assert_eq!(journal.len(), 1);
     assert!(dropped > 0 && journal[0] != Transition { node: 9, ..journal[0] });
     assert!(wrap("<a/>").contains("Leaf"));
+}
+
+/// Every change of a second tick, 100 ms after the first, and of a halt of the whole tree, as "node from>to cause".
+fn changes(body: &str, leaves: &str) -> String {
+    let mut bench = Bench::new(body, leaves);
+    bench.tick_at(0);
+    bench.tree.keep_journal(64);
+    bench.tick_at(100);
+    bench.tree.halt(outrider_foundation::Instant::from_nanos(0), &mut bench.stage).unwrap();
+    let (journal, _) = bench.tree.journal();
+    let tell = |t: &Transition| format!("{} {}>{} {:?}", t.node, t.from, t.to, t.cause);
+    journal.iter().map(tell).collect::<Vec<_>>().join(", ")
+}
+
+#[test]
+fn a_change_by_a_script_before_the_tick_tells_which() {
+    let failed = changes("<ForceSuccess><a _failureIf=\"true\"/></ForceSuccess>", "a=r");
+    assert!(
+        failed.starts_with("0 IDLE>RUNNING Tick, 1 IDLE>FAILURE FailureIf, 1 FAILURE>IDLE Reset"),
+        "{failed}"
+    );
+    let passed = changes("<Inverter><a _successIf=\"true\"/></Inverter>", "a=r");
+    assert!(passed.contains("1 IDLE>SUCCESS SuccessIf, 1 SUCCESS>IDLE Reset"), "{passed}");
+    // What is skipped changes nothing.
+    let skipped = changes("<Inverter><a _skipIf=\"true\"/></Inverter>", "a=r");
+    assert_eq!(skipped, "0 RUNNING>IDLE Tree");
+}
+
+#[test]
+fn a_change_by_a_while_a_timeout_or_a_halt_tells_which() {
+    assert_eq!(changes("<Sequence><a/></Sequence>", "a=r"), "1 RUNNING>IDLE Halt, 0 RUNNING>IDLE Tree");
+    let body = "<Parallel success_count=\"2\"><Sequence _while=\"@go\"><a/></Sequence><Script code=\"@go = false\"/></Parallel>";
+    let left = changes(&format!("<Sequence><Script code=\"@go := true\"/>{body}</Sequence>"), "a=r");
+    assert!(left.contains("4 RUNNING>IDLE Halt, 3 RUNNING>IDLE While"), "{left}");
+    let late = changes("<Timeout msec=\"50\"><Sequence><a/></Sequence></Timeout>", "a=r");
+    let wanted = "2 RUNNING>IDLE Halt, 1 RUNNING>IDLE Timeout, 0 RUNNING>FAILURE Tick, 0 FAILURE>IDLE Reset";
+    assert_eq!(late, wanted);
 }

@@ -85,11 +85,12 @@ proptest! {
     #[test]
     fn halted_children_ran_and_skipped_is_never_kept((xml, leaves) in case()) {
         let Some((mut tree, mut stage)) = start(&xml, &leaves) else { return Ok(()) };
-        let parents = parents(&tree);
+        let parents: Vec<usize> = tree.nodes().map(|(info, _)| info.parent.unwrap_or(0) as usize).collect();
         let leaf: Vec<bool> = tree.nodes().map(|(info, _)| info.leaf).collect();
         let keeps: Vec<bool> = tree.nodes().map(|(info, _)| info.id == "SequenceWithMemory").collect();
         for tick in 0..30 {
             stage.clear();
+            tree.forget_journal();
             let before: Vec<Status> = tree.nodes().map(|(_, status)| status).collect();
             let now = Instant::from_nanos(tick * 100_000_000);
             let Ok(root) = tree.tick_exactly_once(now, &mut stage) else { return Ok(()) };
@@ -114,10 +115,11 @@ proptest! {
                 prop_assert!(!late, "leaf {node} was ticked after its parent had decided");
                 prop_assert!(change.to != Status::Skipped);
                 // Only what runs is halted.
-                if change.cause == Cause::Halt {
+                if matches!(change.cause, Cause::Halt | Cause::While | Cause::Timeout | Cause::Tree) {
                     prop_assert_eq!(change.from, Status::Running);
                     prop_assert_eq!(change.to, Status::Idle);
                 }
+                prop_assert!(change.cause != Cause::Tree, "the tree was not halted");
             }
             prop_assert_eq!(&known, &after);
             for leaf in &stage.halted {
@@ -169,11 +171,4 @@ proptest! {
             prop_assert!(at <= text.len());
         }
     }
-}
-
-/// The node above every node. Nodes are in the order of the file, each after the one above it.
-fn parents(tree: &Tree<Stage>) -> Vec<usize> {
-    let depths: Vec<u16> = tree.nodes().map(|(info, _)| info.depth).collect();
-    let parent = |node: usize| (0..node).rev().find(|above| depths[*above] < depths[node]).unwrap_or(0);
-    (0..depths.len()).map(parent).collect()
 }

@@ -18,6 +18,7 @@ mod node;
 pub mod path;
 pub mod safety;
 pub mod search;
+mod tree_log;
 
 pub use config::{
     Config, FollowConfig, GoalConfig, ModeConfig, SafetyConfig, SearchConfig, TimingConfig, YieldConfig,
@@ -25,5 +26,7 @@ pub use config::{
 pub use error::PlannerError;
 pub use goals::GOAL_LIMIT;
 pub use maneuver::Maneuver;
-pub use navigator::Navigator;
+pub use navigator::{CLEAR_LIMIT, Navigator};
 pub use node::{Input, Output, PlannerNode};
+pub use outrider_bt::{Cause, Status};
+pub use tree_log::{CHANGE_LIMIT, TreeChange, TreeChanges};

@@ -4,10 +4,11 @@ use crate::config::Config;
 use crate::error::PlannerError;
 use crate::leaves;
 use crate::navigator::{ActiveGoal, Drive, Navigator, Proposal};
+use crate::tree_log::{TreeChanges, TreeLog};
 use outrider_bt::{BtError, Status, Tree};
 use outrider_foundation::data::{
-    AssuranceState, Command, CommandSource, Decision, GateMode, GateState, Goal, Mode, SourceStatus,
-    TreeStatus, WorldModel,
+    AssuranceState, ClearCostmap, Command, CommandSource, Decision, GateMode, GateState, Goal, Mode,
+    SourceStatus, TreeStatus, WorldModel,
 };
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::robot::DriveLimits;
@@ -58,6 +59,10 @@ pub enum Output {
         /// The poses.
         poses: Vec<Pose2>,
     },
+    /// What changed in the behaviour tree, of every step in which something did.
+    Tree(TreeChanges),
+    /// The world model is to forget what scans have marked.
+    Clear(ClearCostmap),
 }
 
 /// The planner's core.
@@ -66,6 +71,7 @@ pub struct PlannerNode {
     limits: DriveLimits,
     boot_id: u64,
     tree: Tree<Navigator>,
+    tree_log: TreeLog,
     navigator: Navigator,
     world_arrived: Option<Instant>,
     /// Newest sign of life of the world model; once one has come, they have to keep coming.
@@ -78,6 +84,7 @@ pub struct PlannerNode {
     last_at: Option<Instant>,
     sequence: u64,
     goals: u64,
+    clears: u64,
     tree_status: TreeStatus,
     /// Why nothing is driven to.
     idle_reason: String,
@@ -100,10 +107,12 @@ impl PlannerNode {
     /// When the configuration or the tree cannot be.
     pub fn new(config: Config, robot: &Robot, tree_xml: &str, boot_id: u64) -> Result<Self, PlannerError> {
         config.check(robot)?;
+        let mut tree = Tree::parse(tree_xml, &leaves::registry())?;
         Ok(Self {
             limits: robot.limits,
             boot_id,
-            tree: Tree::parse(tree_xml, &leaves::registry())?,
+            tree_log: TreeLog::new(&mut tree),
+            tree,
             navigator: Navigator::new(&config, robot),
             world_arrived: None,
             alive_at: None,
@@ -114,6 +123,7 @@ impl PlannerNode {
             last_at: None,
             sequence: 0,
             goals: 0,
+            clears: 0,
             tree_status: TreeStatus::Idle,
             idle_reason: "no goal".to_string(),
             counts: Counts::default(),
@@ -127,6 +137,7 @@ impl PlannerNode {
         vec![
             ("commands", self.sequence.to_string()),
             ("goals", self.goals.to_string()),
+            ("orders to clear the costmap", self.clears.to_string()),
             ("tree status", format!("{:?}", self.tree_status)),
             ("trouble", self.navigator.trouble().to_string()),
             ("path searches", searches.to_string()),
@@ -181,8 +192,8 @@ impl PlannerNode {
     }
 
     fn take_goal(&mut self, goal: &Goal, at: Instant) {
-        self.halt_tree(at);
         self.goals = self.goals.saturating_add(1);
+        self.halt_tree(at, &format!("goal {} came", self.goals));
         let known = leaves::tell_goal(&mut self.tree, self.goals);
         if !goal.pose.is_finite() {
             self.end_goal(TreeStatus::Failure, "goal refused: not finite".to_string(), at);
@@ -195,7 +206,8 @@ impl PlannerNode {
         }
     }
 
-    fn halt_tree(&mut self, at: Instant) {
+    fn halt_tree(&mut self, at: Instant, why: &str) {
+        self.tree_log.end(why);
         if let Err(error) = self.tree.halt(at, &mut self.navigator) {
             self.counts.rejected = self.counts.rejected.saturating_add(1);
             self.counts.last_rejection = format!("halting the behaviour tree: {error}");
@@ -203,7 +215,7 @@ impl PlannerNode {
     }
 
     fn end_goal(&mut self, status: TreeStatus, reason: String, at: Instant) {
-        self.halt_tree(at);
+        self.halt_tree(at, &reason);
         self.navigator.set_goal(None);
         self.tree_status = status;
         self.idle_reason = reason;
@@ -333,8 +345,15 @@ impl PlannerNode {
         reason
     }
 
+    fn tell_tree(&mut self, now: Now, out: &mut Outbox<Output>) {
+        if let Some(changes) = self.tree_log.take(&mut self.tree, now.ros, self.boot_id) {
+            out.push(Output::Tree(changes));
+        }
+    }
+
     fn decide(&mut self, now: Now, out: &mut Outbox<Output>) {
         let goal_id = self.navigator.goal().map_or(0, |goal| goal.id);
+        self.tree_log.serve(goal_id);
         self.navigator.observe(now);
         let mut active_node = String::new();
         let proposal = match self.unusable(now) {
@@ -355,6 +374,11 @@ impl PlannerNode {
         self.publish(now, goal_id, active_node, proposal, out);
         if let Some((frame, poses)) = self.navigator.take_plan() {
             out.push(Output::Plan { stamp: now.ros, frame, poses });
+        }
+        for (local, global, region) in self.navigator.take_clears() {
+            self.clears = self.clears.saturating_add(1);
+            let (stamp, boot_id, sequence) = (now.ros, self.boot_id, self.clears);
+            out.push(Output::Clear(ClearCostmap { stamp, boot_id, sequence, local, global, region }));
         }
     }
 
@@ -408,12 +432,15 @@ impl Node for PlannerNode {
 
     fn step(&mut self, now: Now, inputs: &[Stamped<Input>], out: &mut Outbox<Output>) {
         let mut new_world = false;
+        self.tree_log.step();
         for input in inputs {
             new_world |= self.take(input);
         }
+        self.tell_tree(now, out);
         let due = self.next_wakeup().is_none_or(|at| now.mono >= at);
         if new_world || due {
             self.decide(now, out);
+            self.tell_tree(now, out);
         }
     }
 

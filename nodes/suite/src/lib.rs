@@ -12,6 +12,7 @@ pub mod quality;
 pub mod replay;
 pub mod scenario;
 pub mod wire;
+pub mod words;
 
 pub use assemble::{AssembleError, Files, NODES, assemble, read_resources, read_scenario};
 pub use bindings::topics;

@@ -6,7 +6,7 @@ use crate::distance::{DistanceScratch, squared_distance};
 use crate::inflation::InflationTable;
 use crate::obstacles::{Corner, ObstacleLayer};
 use crate::static_map::{Ranges, StaticMap};
-use outrider_foundation::data::EgoState;
+use outrider_foundation::data::{ClearRegion, EgoState};
 use outrider_foundation::grid::{COST_UNKNOWN, CostGrid, FrameId};
 use outrider_foundation::{Footprint, Point2, Robot, Stamp};
 
@@ -65,6 +65,11 @@ impl Costmap {
     /// Forgets what scans have shown.
     pub fn clear(&mut self) {
         self.obstacles.clear();
+    }
+
+    /// Forgets what scans have shown in a part of the grid about the robot.
+    pub fn forget(&mut self, region: ClearRegion, robot: Point2) {
+        self.obstacles.forget(region, robot);
     }
 
     /// Goes with the robot. True when the frame has changed, which clears the memory: cells of one frame mean nothing in

@@ -7,6 +7,7 @@
 //! - `history`, `ego`: where the robot was at a given time, in `odom` and, when localised, in `map`.
 //! - [`beams`], `obstacles`: what a scan says about the cells round the robot.
 //! - [`distance`], `inflation`: kernels over whole grids.
+//! - `clear`: the planner's orders to forget.
 //! - `static_map`, `costmap`, `global`: the local rolling grid and the global one.
 //! - [`tracks`]: moving objects.
 //! - `node`: ties them to the [`Node`](outrider_foundation::Node) trait.
@@ -14,6 +15,7 @@
 //! This crate never knows a clock, ROS, files, or another core.
 
 pub mod beams;
+mod clear;
 mod config;
 mod costmap;
 pub mod distance;
@@ -32,6 +34,7 @@ mod static_map;
 pub mod tracks;
 mod transforms;
 
+pub use clear::CLEAR_LIMIT;
 pub use config::{
     Config, CostmapConfig, EgoConfig, FilterConfig, InflationConfig, InitialPose, LogOddsConfig, MapConfig,
     MapSourceConfig, MatchingConfig, OwnMatching, SlipConfig, SourceConfig, SourcesConfig,

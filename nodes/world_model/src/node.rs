@@ -3,6 +3,7 @@
 mod localise;
 
 use crate::beams::{Beam, Body, Disc, Reach, Sweep, beams, check, sweep_s};
+use crate::clear::Clears;
 use crate::config::Config;
 use crate::costmap::Costmap;
 use crate::ego::{EgoEstimator, Localisation};
@@ -13,7 +14,7 @@ use crate::static_map::StaticMap;
 use crate::tracks::Tracker;
 use crate::transforms::TransformBuffer;
 use outrider_foundation::data::{
-    DetectionSet, EgoState, Imu, OccupancyMap, Odometry, Scan, TransformStamped, WorldModel,
+    ClearCostmap, DetectionSet, EgoState, Imu, OccupancyMap, Odometry, Scan, TransformStamped, WorldModel,
 };
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Robot, Span, Stamp, Stamped};
@@ -38,6 +39,8 @@ pub enum Input {
     Map(OccupancyMap),
     /// `/detections`.
     Detections(DetectionSet),
+    /// `/clear_costmap`: what scans have marked is to be forgotten.
+    Clear(ClearCostmap),
     /// A message that could not be decoded or was refused at the border.
     Rejected {
         /// Its topic.
@@ -121,6 +124,7 @@ pub struct WorldModelNode {
     /// Stamp of the last scan that was matched and taken.
     matched_at: Option<Stamp>,
     costmap: Costmap,
+    clears: Clears,
     global: Option<GlobalMap>,
     tracker: Tracker,
     counters: Counters,
@@ -163,6 +167,7 @@ impl WorldModelNode {
             begun: false,
             matched_at: None,
             costmap: Costmap::new(&config.costmap, &config.inflation, robot),
+            clears: Clears::default(),
             global: None,
             tracker: Tracker::new(config.tracks.clone()),
             counters: Counters::default(),
@@ -202,7 +207,8 @@ impl WorldModelNode {
             ("imu_without_place", c.imu_without_place),
             ("rejected_of_unknown_topic", c.rejected_of_unknown_topic),
         ];
-        let counts = list.into_iter().map(|(name, count)| (name, count.to_string()));
+        let list = list.into_iter().chain(self.clears.counts());
+        let counts = list.map(|(name, count)| (name, count.to_string()));
         let mut told: Vec<_> = counts.chain(self.tracker.diagnostics()).collect();
         self.diagnose_ego(&mut told);
         told
@@ -240,6 +246,7 @@ impl WorldModelNode {
                 Ok(()) => self.sources.detections.accept(set.stamp, received),
                 Err(reason) => self.sources.detections.reject(reason),
             },
+            Input::Clear(order) => self.clears.take(*order),
             Input::Rejected { topic, reason } => {
                 // Shells may name topics with or without the leading slash.
                 let named = |source: &&mut SourceMonitor| {
@@ -355,6 +362,9 @@ impl WorldModelNode {
         let sweep = Sweep { first: ego.pose, last: ego.pose.advance(ego.twist, sweep_s(scan)) };
         let reach = Reach { mark_max_m: grid.mark_max_m, clear_max_m: grid.clear_max_m };
         beams(scan, sweep, body, reach, &self.discs, &mut self.beams);
+        if self.clears.carry_out(&mut self.costmap, ego.pose.position()) {
+            self.global_due = now.mono;
+        }
         self.costmap.integrate(&self.beams, &ego, scan.stamp);
         let odom_from_frame = ego.odom_from_base.then(ego.pose.inverse());
         let lidar_from_odom = ego.odom_from_base.then(self.robot.base_from_lidar).inverse();

@@ -3,6 +3,7 @@
 use crate::beams::Beam;
 use crate::config::{LOG_ODDS_SCALE, LogOddsConfig};
 use crate::passed::Passed;
+use outrider_foundation::data::ClearRegion;
 use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
@@ -100,6 +101,27 @@ impl ObstacleLayer {
     /// Forgets everything.
     pub fn clear(&mut self) {
         self.log_odds.fill(UNSEEN);
+    }
+
+    /// Forgets a part of it about the robot: every cell whose centre is in it.
+    pub fn forget(&mut self, region: ClearRegion, robot: Point2) {
+        let (side_m, inside) = match region {
+            ClearRegion::Entire => return self.clear(),
+            ClearRegion::Square(side_m) => (side_m, true),
+            ClearRegion::ExceptSquare(side_m) => (side_m, false),
+        };
+        let (origin, resolution_m) = (self.origin(), self.resolution_m);
+        let near = |index: usize, first_m: f64, centre_m: f64| {
+            (first_m + (index as f64 + 0.5) * resolution_m - centre_m).abs() <= 0.5 * side_m
+        };
+        for (row, cells) in self.log_odds.chunks_exact_mut(self.width.max(1)).enumerate() {
+            let beside = near(row, origin.y_m, robot.y_m);
+            for (col, odds) in cells.iter_mut().enumerate() {
+                if (beside && near(col, origin.x_m, robot.x_m)) == inside {
+                    *odds = UNSEEN;
+                }
+            }
+        }
     }
 
     /// Where it lies.

@@ -144,6 +144,7 @@ impl<C> Tree<C> {
             // The time is looked at once: a child that does not run then has all the time it wants.
             self.memory(id).since = None;
             if self.status_of(child) == Status::Running {
+                self.halting = Cause::Timeout;
                 self.reset(child, cx)?;
                 self.memory(id).started = false;
                 return Ok(Status::Failure);

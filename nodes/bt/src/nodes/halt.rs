@@ -8,10 +8,12 @@ use crate::tree::{Cause, Context, Tree};
 impl<C> Tree<C> {
     /// Halts a node and what runs below it, and makes it idle.
     pub(crate) fn halt_op(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<(), Fault> {
+        // What it halts below is halted by itself.
+        let cause = std::mem::replace(&mut self.halting, Cause::Halt);
         match self.at(id).op {
             Op::Leaf(leaf) => {
                 self.leaves[leaf as usize].halt(cx.user);
-                self.put(id, Status::Idle, Cause::Halt);
+                self.put(id, Status::Idle, cause);
                 return Ok(());
             }
             Op::Always(_)
@@ -21,7 +23,7 @@ impl<C> Tree<C> {
             | Op::UnsetBlackboard
             | Op::WasEntryUpdated
             | Op::Sleep => {
-                self.put(id, Status::Idle, Cause::Halt);
+                self.put(id, Status::Idle, cause);
                 return Ok(());
             }
             Op::TryCatch => self.halt_try(id, cx)?,
@@ -38,7 +40,7 @@ impl<C> Tree<C> {
             }
         }
         self.reset_children(id, cx)?;
-        self.put(id, Status::Idle, Cause::Halt);
+        self.put(id, Status::Idle, cause);
         if let Op::Custom(decorator) = self.at(id).op {
             self.decorators[decorator as usize].halt(cx.user);
         }

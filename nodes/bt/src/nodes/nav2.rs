@@ -4,10 +4,16 @@ use crate::error::{Fault, fault};
 use crate::node::NodeId;
 use crate::port::Source;
 use crate::status::Status;
-use crate::tree::{Context, Tree};
+use crate::tree::{Cause, Context, Tree};
 use crate::value::Value;
 
 impl<C> Tree<C> {
+    /// Nav2's nodes halt themselves when they are through.
+    fn start_over(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<(), Fault> {
+        self.halting = Cause::Reset;
+        self.halt_op(id, cx)
+    }
+
     #[inline(never)]
     pub(crate) fn tick_pipeline(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<Status, Fault> {
         let count = self.count(id);
@@ -74,10 +80,10 @@ impl<C> Tree<C> {
                 }
                 _ => status,
             };
-            self.halt_op(id, cx)?;
+            self.start_over(id, cx)?;
             return Ok(result);
         }
-        self.halt_op(id, cx)?;
+        self.start_over(id, cx)?;
         Ok(Status::Failure)
     }
 
@@ -113,7 +119,7 @@ impl<C> Tree<C> {
                 break;
             }
         }
-        self.halt_op(id, cx)?;
+        self.start_over(id, cx)?;
         Ok(if skipped == count { Status::Skipped } else { Status::Failure })
     }
 

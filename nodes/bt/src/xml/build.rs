@@ -13,7 +13,7 @@ use crate::registry::{Make, Manifest, Registry};
 use crate::script::Source as Code;
 use crate::status::Status;
 use crate::text;
-use crate::tree::{Journal, Tree};
+use crate::tree::{Cause, Journal, Tree};
 use crate::value::Value;
 use outrider_foundation::Instant;
 use std::collections::VecDeque;
@@ -70,6 +70,7 @@ struct Spot<'a> {
 impl<'a, C> Builder<'a, C> {
     fn new(library: &'a Library, registry: &'a Registry<C>) -> Self {
         let tree = Tree {
+            name: String::new(),
             nodes: Vec::new(),
             children: Vec::new(),
             finished: Vec::new(),
@@ -85,6 +86,7 @@ impl<'a, C> Builder<'a, C> {
             enums: registry.enums().clone(),
             infos: Vec::new(),
             journal: Journal::default(),
+            halting: Cause::Halt,
             wake: false,
             last_leaf: NONE,
         };
@@ -94,6 +96,7 @@ impl<'a, C> Builder<'a, C> {
 
     fn build(mut self, name: &'a str, complete: bool) -> Result<Tree<C>, BtError> {
         self.complete = complete;
+        name.clone_into(&mut self.tree.name);
         let at = self.library.documents().last().map(|document| (document.file.clone(), document.root.at));
         let (file, at) = at.unwrap_or_default();
         let spot = Spot { file: &file, board: 0, prefix: "", depth: 0 };
@@ -183,6 +186,9 @@ impl<'a, C> Builder<'a, C> {
     fn adopt(&mut self, parent: NodeId, child: NodeId) {
         // The parent's list was pushed when the parent was.
         self.children[parent as usize].push(child);
+        if let Some(info) = self.tree.infos.get_mut(child as usize) {
+            info.parent = Some(parent);
+        }
     }
 
     fn describe(&mut self, element: &Element, manifest: &Manifest, spot: Spot<'_>, id: NodeId) {
@@ -198,6 +204,7 @@ impl<'a, C> Builder<'a, C> {
             uid,
             leaf: manifest.class.is_leaf(),
             depth: spot.depth,
+            parent: None,
         });
     }
 

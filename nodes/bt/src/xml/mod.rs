@@ -3,11 +3,13 @@
 mod build;
 mod check;
 mod document;
+mod escape;
 mod library;
 mod model;
 
 pub use build::{DEPTH_LIMIT, NODE_LIMIT};
 pub use check::{Problem, Severity};
 pub use document::{FILE_LIMIT, NESTING_LIMIT};
+pub use escape::escape;
 pub use library::{Files, INCLUDE_LIMIT, Include, Library, NoFiles};
 pub use model::write as write_model;

@@ -1,5 +1,6 @@
 //! `TreeNodesModel`: what Groot2 needs to know of the nodes.
 
+use super::escape;
 use crate::port::Direction;
 use crate::registry::{Class, Manifest, Registry};
 use std::fmt::Write;
@@ -25,7 +26,7 @@ fn is_nav2(manifest: &Manifest) -> bool {
 fn node(manifest: &Manifest, out: &mut String) {
     let class = manifest.class.name();
     // Writing to a text can not fail.
-    let _ = write!(out, "    <{class} ID=\"{}\"", escaped(&manifest.id));
+    let _ = write!(out, "    <{class} ID=\"{}\"", escape(&manifest.id));
     if manifest.ports.is_empty() {
         out.push_str("/>\n");
         return;
@@ -37,27 +38,12 @@ fn node(manifest: &Manifest, out: &mut String) {
             Direction::Output => "output_port",
             Direction::Both => "inout_port",
         };
-        let _ = write!(out, "      <{element} name=\"{}\"", escaped(&port.name));
-        let _ = write!(out, " type=\"{}\"", escaped(&port.kind.name()));
+        let _ = write!(out, "      <{element} name=\"{}\"", escape(&port.name));
+        let _ = write!(out, " type=\"{}\"", escape(&port.kind.name()));
         if let Some(default) = &port.default {
-            let _ = write!(out, " default=\"{}\"", escaped(default));
+            let _ = write!(out, " default=\"{}\"", escape(default));
         }
-        let _ = writeln!(out, ">{}</{element}>", escaped(&port.doc));
+        let _ = writeln!(out, ">{}</{element}>", escape(&port.doc));
     }
     let _ = writeln!(out, "    </{class}>");
-}
-
-/// Text as XML has it.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            other => out.push(other),
-        }
-    }
-    out
 }

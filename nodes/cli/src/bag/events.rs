@@ -1,12 +1,13 @@
 //! `outrider bag events`: what happened, one line each.
 
 use super::survey::{Seen, Survey, TopicSurvey, open};
-use crate::report::{Recording, RunSummary, StopKind, assurance_mode, gate_mode, tree_status};
+use crate::report::{Recording, RunSummary, StopKind};
 use outrider_msgs::geometry_msgs::{PoseStamped, TwistStamped};
 use outrider_msgs::outrider_msgs as ours;
 use outrider_msgs::std_msgs::Bool;
 use outrider_msgs::{Message, decode};
 use outrider_runtime::LossCounter;
+use outrider_suite::words::{gate_mode, mode as assurance_mode, tree_status};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;

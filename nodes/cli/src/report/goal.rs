@@ -1,10 +1,10 @@
 //! Whether the goal was reached: by position, by standing there, and by the planner's own word.
 
 use super::recording::{GoalGiven, Recording};
-use super::summary::tree_status;
 use super::way::Way;
 use outrider_foundation::Pose2;
 use outrider_msgs::outrider_msgs::Decision;
+use outrider_suite::words::tree_status;
 use serde::{Deserialize, Serialize};
 
 /// The robot must stand for this long for a goal to be reached.

@@ -19,6 +19,7 @@ mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
+mod tree;
 mod way;
 
 pub use goal::GoalResult;
@@ -26,8 +27,7 @@ pub use recording::{Belief, GoalGiven, Map, Recording, Trail};
 pub use stats::Percentiles;
 pub use stops::{Stop, StopKind};
 pub use summary::{
-    BagFacts, GateCounts, InterventionFact, LeastClearance, NodeFacts, RunSummary, TopicFacts, gate_mode,
-    mode as assurance_mode, tree_status,
+    BagFacts, GateCounts, InterventionFact, LeastClearance, NodeFacts, RunSummary, TopicFacts,
 };
 
 use anyhow::{Context, ensure};

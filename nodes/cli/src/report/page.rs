@@ -7,11 +7,13 @@ use super::recording::Recording;
 use super::scene::{self, COLOURS};
 use super::stats::Percentiles;
 use super::stops::StopKind;
-use super::summary::{RunSummary, gate_mode, mode};
+use super::summary::RunSummary;
 use super::svg::Layout;
+use super::tree::TreeView;
 use super::way::Way;
 use anyhow::Context;
 use askama::Template;
+use outrider_suite::words::{gate_mode, mode};
 use serde::Serialize;
 
 /// The most rows of one table.
@@ -28,6 +30,7 @@ struct Page<'a> {
     map_uri: String,
     scenes: Vec<String>,
     pictures: Vec<Picture>,
+    tree: TreeView,
     plots: Vec<String>,
     kinds: Vec<String>,
     speed_steps: Vec<String>,
@@ -89,6 +92,9 @@ pub fn render(recording: &Recording, summary: &RunSummary) -> anyhow::Result<Str
     let way = Way::of(recording);
     let moments = serde_json::to_string(&moments(recording, &way)).context("moments")?;
     let scenes = Layout::ALL.into_iter().filter_map(|l| scene::draw(recording, &way, summary, l)).collect();
+    let tree = TreeView::new(recording)?;
+    let mut left_out = left_out(summary);
+    left_out.extend(tree.left_out.iter().cloned());
     let page = Page {
         title: title(&recording.path),
         summary,
@@ -104,7 +110,8 @@ pub fn render(recording: &Recording, summary: &RunSummary) -> anyhow::Result<Str
         interventions: intervention_rows(summary),
         topics: topic_rows(summary),
         nodes: node_rows(summary),
-        left_out: left_out(summary),
+        left_out,
+        tree,
         has: Has {
             truth: !recording.truth.is_empty(),
             gate: !recording.gate.is_empty(),

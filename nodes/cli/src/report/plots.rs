@@ -1,9 +1,10 @@
 //! The plots over time: one picture, panels above each other, one time axis.
 
 use super::recording::Recording;
-use super::summary::{RunSummary, gate_mode, mode, tree_status};
+use super::summary::RunSummary;
 use super::svg::{Layout, Scale, decimate, escape, path, text, ticks};
 use super::way::Way;
+use outrider_suite::words::{gate_mode, mode, tree_status};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 

@@ -104,12 +104,25 @@ impl Recording {
             ours::AssuranceState::TYPE_NAME => self.take_assurance(topic, t_s, &decode(data)?),
             ours::Intervention::TYPE_NAME => self.take_event(topic, t_s, decode(data)?),
             ours::Decision::TYPE_NAME => self.take_decision(topic, t_s, decode(data)?),
+            ours::TreeTransitions::TYPE_NAME => {
+                let m: ours::TreeTransitions = decode(data)?;
+                let number = (m.boot_id, m.sequence);
+                if topic == "/tree_transitions" {
+                    self.tree.take(t_s, m);
+                }
+                number
+            }
+            ours::ClearCostmap::TYPE_NAME => {
+                let m: ours::ClearCostmap = decode(data)?;
+                (m.boot_id, m.sequence)
+            }
             ours::Tick::TYPE_NAME => self.take_tick(&decode(data)?),
             ours::NodeInfo::TYPE_NAME => {
                 let info: ours::NodeInfo = decode(data)?;
                 if let Some(outline) = outline(&info) {
                     self.outline = outline;
                 }
+                self.tree.take_info(&info);
                 let node = self.nodes.entry(info.node).or_default();
                 node.build = info.build;
                 note_boot(&mut node.boots, info.boot_id);

@@ -1,6 +1,7 @@
 //! The bag of a run, read into time series that the report is made of.
 
 use super::glimpses::Glimpses;
+use super::tree::TreeRecord;
 use outrider_foundation::{Point2, Pose2, Twist2};
 use std::collections::BTreeMap;
 
@@ -228,6 +229,8 @@ pub struct Recording {
     pub events: Vec<Event>,
     /// `/decision`
     pub decisions: Vec<Decided>,
+    /// `/tree_transitions`
+    pub tree: TreeRecord,
     /// `/goal_pose`
     pub goals: Vec<GoalGiven>,
     /// The moments at which belief and truth are shown beside each other.

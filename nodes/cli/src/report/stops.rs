@@ -2,10 +2,10 @@
 
 use super::goal::GoalResult;
 use super::recording::Recording;
-use super::summary::gate_mode;
 use super::way::Way;
 use outrider_foundation::Pose2;
 use outrider_msgs::outrider_msgs::{Command, GateState};
+use outrider_suite::words::gate_mode;
 use serde::{Deserialize, Serialize};
 
 /// An intervention this long before or after a stop belongs to it.

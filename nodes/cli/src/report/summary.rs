@@ -6,7 +6,8 @@ use super::stats::{Percentiles, driven_m, least_by};
 use super::stops::{Stop, find_stops};
 use super::way::Way;
 use outrider_foundation::Pose2;
-use outrider_msgs::outrider_msgs::{Decision, GateState, Permit};
+use outrider_msgs::outrider_msgs::GateState;
+use outrider_suite::words::{gate_mode, mode};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -215,40 +216,6 @@ impl RunSummary {
     /// The goal was reached, by every measure that the bag allows.
     pub fn reached(&self) -> bool {
         self.goal.reached
-    }
-}
-
-/// Name of a mode of assurance.
-pub fn mode(mode: u8) -> &'static str {
-    match mode {
-        Permit::NOMINAL => "nominal",
-        Permit::DEGRADED => "degraded",
-        Permit::SAFE_STOP => "safe stop",
-        Permit::E_STOP => "e-stop",
-        _ => "unknown",
-    }
-}
-
-/// Name of a mode of the gate.
-pub fn gate_mode(mode: u8) -> &'static str {
-    match mode {
-        GateState::DISARMED => "disarmed",
-        GateState::STOPPING => "stopping",
-        GateState::FORWARDING => "forwarding",
-        GateState::TELEOP => "teleop",
-        GateState::E_STOP => "e-stop",
-        _ => "unknown",
-    }
-}
-
-/// Name of a status of the planner's tree.
-pub fn tree_status(status: u8) -> &'static str {
-    match status {
-        Decision::IDLE => "idle",
-        Decision::RUNNING => "running",
-        Decision::SUCCESS => "success",
-        Decision::FAILURE => "failure",
-        _ => "unknown",
     }
 }
 

@@ -1,5 +1,6 @@
 //! What both pictures need: scales, ticks, lines, escaping.
 
+pub use outrider_bt::escape;
 use std::fmt::Write;
 
 /// A picture is drawn twice, so that its letters are readable at both widths.
@@ -80,24 +81,6 @@ pub fn ticks(from: f64, to: f64, count: usize) -> (Vec<f64>, usize) {
     // More than asked for cannot come of it; the bound is for odd numbers.
     let values = (0..64).map(|i| (first + f64::from(i)) * step).take_while(|v| *v <= to + step * 1e-9);
     (values.map(|v| if v.abs() < step * 1e-9 { 0.0 } else { v }).collect(), digits)
-}
-
-/// Text for XML.
-pub fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            // Control characters are not allowed in XML at all.
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// Points in the picture as pieces without gaps, each at most two points a column (its least and its greatest).
@@ -192,10 +175,5 @@ mod tests {
         let points = [(0.0, 1.0), (1.0, 1.0), (2.0, f64::NAN), (3.0, 1.0), (30.0, 2.0)];
         let pieces = decimate(points.into_iter(), 5.0);
         assert_eq!(pieces, [vec![(0.0, 1.0), (1.0, 1.0)], vec![(3.0, 1.0)], vec![(30.0, 2.0)]]);
-    }
-
-    #[test]
-    fn texts_cannot_break_out() {
-        assert_eq!(escape("<script>\"&'\u{1}"), "&lt;script&gt;&quot;&amp;&#39; ");
     }
 }

@@ -3,12 +3,14 @@
 //! Whoever holds one of these may rely on: every number finite unless the field says otherwise, angles wrapped,
 //! sizes consistent, counts within the limits named here.
 
+mod clear;
 mod command;
 mod safety;
 mod sensing;
 mod truth;
 mod world;
 
+pub use clear::{CLEAR_SIDE_LIMIT_M, ClearCostmap, ClearRegion};
 pub use command::{Alternative, Command, CommandSource, Decision, Goal, TrajectoryPoint, TreeStatus};
 pub use safety::{
     AssuranceState, CausalRef, Challenge, CommandDigest, CommandVelocity, Digest, Envelope, GateMode,

@@ -1,46 +1,84 @@
 use crate::navigator::Navigator;
 use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_foundation::data::{CLEAR_SIDE_LIMIT_M, ClearRegion};
 
-/// Forgets what was planned.
-struct ClearCostmap;
+/// Lets the world model forget.
+struct ClearCostmap(fn(f64) -> ClearRegion);
 
-fn described(id: &'static str, example: &'static str) -> Manifest {
-    Manifest::new(
-        id,
-        Class::Action,
-        "Forgets the path, so that the next one is planned from nothing, and succeeds. What stands around is the world model's, \
-         which forgets by itself what the sensors see no more: it is never cleared by order.",
-        example,
+const SIDE: &str = "reset_distance";
+const LEAST_M: f64 = 0.0;
+
+fn described(id: &'static str, what: &'static str, example: &'static str) -> Manifest {
+    Manifest::new(id, Class::Action, what, example).ports([Port::input(
+        "service_name",
+        Kind::Text,
+        "a name with `global_costmap` is the global grid, one with `local_costmap` the local one, any other is both",
     )
-    .ports([Port::input("service_name", Kind::Text, "as Nav2 names it: no service is called").or("")])
+    .or("")])
+}
+
+fn side(doc: &'static str) -> Port {
+    Port::input(SIDE, Kind::Double, doc).or("1.0")
 }
 
 /// What trees may say of `ClearEntireCostmap`.
 pub fn entire_manifest() -> Manifest {
-    let example = "<ClearEntireCostmap service_name=\"local_costmap/clear_entirely_local_costmap\"/>";
-    described("ClearEntireCostmap", example)
+    described(
+        "ClearEntireCostmap",
+        "Lets the world model forget what scans have marked, and forgets the path; succeeds. It is done with the next scan: what that \
+         sees is there again at once, and the map stays. Fails when too much is asked for in one tick.",
+        "<ClearEntireCostmap service_name=\"local_costmap/clear_entirely_local_costmap\"/>",
+    )
 }
 
 /// What trees may say of `ClearCostmapAroundRobot`.
 pub fn around_manifest() -> Manifest {
-    described("ClearCostmapAroundRobot", "<ClearCostmapAroundRobot reset_distance=\"1.0\"/>")
-        .ports([Port::input("reset_distance", Kind::Double, "as Nav2 names it: all is forgotten").or("1.0")])
+    described(
+        "ClearCostmapAroundRobot",
+        "As ClearEntireCostmap, in a square about the robot.",
+        "<ClearCostmapAroundRobot reset_distance=\"1.0\"/>",
+    )
+    .ports([side("side of the square, m: 0 to 1000")])
 }
 
 /// What trees may say of `ClearCostmapExceptRegion`.
 pub fn except_manifest() -> Manifest {
-    described("ClearCostmapExceptRegion", "<ClearCostmapExceptRegion reset_distance=\"1.0\"/>")
-        .ports([Port::input("reset_distance", Kind::Double, "as Nav2 names it: all is forgotten").or("1.0")])
+    described(
+        "ClearCostmapExceptRegion",
+        "As ClearEntireCostmap, but for a square about the robot.",
+        "<ClearCostmapExceptRegion reset_distance=\"1.0\"/>",
+    )
+    .ports([side("side of the square that is kept, m: 0 to 1000")])
 }
 
-/// Makes one.
-pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
-    Ok(Box::new(ClearCostmap))
+/// Makes a `ClearEntireCostmap`.
+pub fn make_entire(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    Ok(Box::new(ClearCostmap(|_| ClearRegion::Entire)))
+}
+
+/// Makes a `ClearCostmapAroundRobot`.
+pub fn make_around(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    super::checked(io, SIDE, LEAST_M, CLEAR_SIDE_LIMIT_M)?;
+    Ok(Box::new(ClearCostmap(ClearRegion::Square)))
+}
+
+/// Makes a `ClearCostmapExceptRegion`.
+pub fn make_except(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    super::checked(io, SIDE, LEAST_M, CLEAR_SIDE_LIMIT_M)?;
+    Ok(Box::new(ClearCostmap(ClearRegion::ExceptSquare)))
 }
 
 impl Leaf<Navigator> for ClearCostmap {
-    fn tick(&mut self, _io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
-        navigator.forget_path();
-        Ok(Status::Success)
+    fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
+        let side_m = match (self.0)(0.0) {
+            ClearRegion::Entire => 0.0,
+            _ => io.number_in(SIDE, LEAST_M, CLEAR_SIDE_LIMIT_M)?,
+        };
+        let service = if io.has("service_name") { Some(io.text("service_name")?) } else { None };
+        let names = |grid: &str| service.as_ref().is_some_and(|service| service.contains(grid));
+        let (local, global) = (names("local_costmap"), names("global_costmap"));
+        let both = local == global;
+        let asked = navigator.clear_costmap(local || both, global || both, (self.0)(side_m));
+        Ok(if asked { Status::Success } else { Status::Failure })
     }
 }

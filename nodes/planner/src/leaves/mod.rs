@@ -26,9 +26,9 @@ use outrider_bt::{BtError, Custom, CustomKind, Fault, Io, Kind, Registry, Status
 pub fn registry() -> Registry<Navigator> {
     let mut registry = Registry::new();
     registry
-        .leaf(clear_costmap::around_manifest(), clear_costmap::make)
-        .leaf(clear_costmap::entire_manifest(), clear_costmap::make)
-        .leaf(clear_costmap::except_manifest(), clear_costmap::make)
+        .leaf(clear_costmap::around_manifest(), clear_costmap::make_around)
+        .leaf(clear_costmap::entire_manifest(), clear_costmap::make_entire)
+        .leaf(clear_costmap::except_manifest(), clear_costmap::make_except)
         .leaf(compute_path_to_pose::manifest(), compute_path_to_pose::make)
         .leaf(follow_path::manifest(), follow_path::make)
         .leaf(follow_point::truncate_manifest(), follow_point::make_truncate)

@@ -2,12 +2,13 @@
 #![allow(dead_code, missing_docs)]
 
 use outrider_foundation::data::{
-    Command, Decision, EgoState, Goal, SourceState, SourceStatus, Track, TrackState, TreeStatus, WorldModel,
+    ClearCostmap, Command, Decision, EgoState, Goal, SourceState, SourceStatus, Track, TrackState,
+    TreeStatus, WorldModel,
 };
 use outrider_foundation::grid::{COST_LETHAL, Cell, CostGrid, FrameId};
 use outrider_foundation::robot::{Robot, example};
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Stamped, Twist2};
-use outrider_planner::{Config, Input, Output, PlannerNode};
+use outrider_planner::{Config, Input, Output, PlannerNode, TreeChanges};
 
 pub const TREE: &str = include_str!("../../../../config/trees/navigate_to_pose.xml");
 pub const YAML: &str = include_str!("../../../../config/planner.yaml");
@@ -220,6 +221,9 @@ pub struct Loop {
     pub commands: Vec<(f64, Command)>,
     pub decisions: Vec<Decision>,
     pub plans: Vec<Vec<Pose2>>,
+    pub changes: Vec<TreeChanges>,
+    pub clears: Vec<ClearCostmap>,
+    pub steps: u64,
     pub outputs: Vec<Output>,
     pub least_clearance_m: f64,
     pub least_person_m: f64,
@@ -246,6 +250,9 @@ impl Loop {
             commands: Vec::new(),
             decisions: Vec::new(),
             plans: Vec::new(),
+            changes: Vec::new(),
+            clears: Vec::new(),
+            steps: 0,
             outputs: Vec::new(),
             least_clearance_m: f64::INFINITY,
             least_person_m: f64::INFINITY,
@@ -306,6 +313,7 @@ impl Loop {
             let inputs: Vec<_> =
                 inputs.into_iter().map(|value| Stamped { received: now.mono, value }).collect();
             let mut out = Outbox::new(16);
+            self.steps += 1;
             self.node.step(now, &inputs, &mut out);
             assert_eq!(out.dropped(), 0);
             for output in out.drain() {
@@ -314,6 +322,8 @@ impl Loop {
                     Output::Command(command) => self.commands.push((self.t_s(), command)),
                     Output::Decision(decision) => self.decisions.push(decision),
                     Output::Plan { poses, .. } => self.plans.push(poses),
+                    Output::Tree(changes) => self.changes.push(changes),
+                    Output::Clear(order) => self.clears.push(order),
                 }
             }
         }

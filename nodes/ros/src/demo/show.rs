@@ -3,7 +3,8 @@
 
 use super::observer::Seen;
 use outrider_foundation::Pose2;
-use outrider_msgs::outrider_msgs::{AssuranceState, GateState, Permit};
+use outrider_msgs::outrider_msgs::AssuranceState;
+use outrider_suite::words::{gate_mode, mode};
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
@@ -106,29 +107,6 @@ fn progress_line(elapsed_s: f64, goal: Pose2, seen: &Seen) -> String {
         number(truth.map(|t| t.clearance), "m"),
         seen.gate.as_ref().map_or("?", |g| gate_mode(g.mode)),
     )
-}
-
-/// Modes of assurance in words.
-fn mode(mode: u8) -> &'static str {
-    match mode {
-        Permit::NOMINAL => "nominal",
-        Permit::DEGRADED => "degraded",
-        Permit::SAFE_STOP => "safe stop",
-        Permit::E_STOP => "e-stop",
-        _ => "?",
-    }
-}
-
-/// Modes of the gate in words.
-fn gate_mode(mode: u8) -> &'static str {
-    match mode {
-        GateState::DISARMED => "disarmed",
-        GateState::STOPPING => "stopping",
-        GateState::FORWARDING => "forwarding",
-        GateState::TELEOP => "teleop",
-        GateState::E_STOP => "e-stop",
-        _ => "?",
-    }
 }
 
 /// A terminal that is gone is no reason to leave the robot alone: errors are ignored.

@@ -68,6 +68,10 @@ pub mod topics {
         trajectory: "trajectory", nav_msgs::Path, Qos::RELIABLE;
         /// Why the planner does what it does.
         decision: "decision", ours::Decision, Qos::RECORD;
+        /// What changed in the behaviour tree, and why.
+        tree_transitions: "tree_transitions", ours::TreeTransitions, Qos::RECORD;
+        /// The world model is to forget.
+        clear_costmap: "clear_costmap", ours::ClearCostmap, Qos::RELIABLE;
         /// Proposed by the planner.
         cmd_vel_nominal: "cmd_vel_nominal", ours::Command, Qos::RELIABLE;
         /// Proposed by assurance.
@@ -129,6 +133,8 @@ pub mod topics {
             plan(),
             trajectory(),
             decision(),
+            tree_transitions(),
+            clear_costmap(),
             cmd_vel_nominal(),
             cmd_vel_recovery(),
             permit(),

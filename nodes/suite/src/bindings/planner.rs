@@ -28,7 +28,14 @@ impl Binding for PlannerBinding {
     }
 
     fn outputs(&self) -> Vec<Topic> {
-        vec![topics::cmd_vel_nominal(), topics::decision(), topics::plan(), topics::trajectory()]
+        vec![
+            topics::cmd_vel_nominal(),
+            topics::decision(),
+            topics::plan(),
+            topics::trajectory(),
+            topics::tree_transitions(),
+            topics::clear_costmap(),
+        ]
     }
 
     fn decode(&self, input: usize, bytes: &[u8]) -> Result<Decoded<Input>, String> {
@@ -76,6 +83,8 @@ impl Binding for PlannerBinding {
             Output::Plan { stamp, frame, poses } => {
                 emit(sink, 2, &convert::path_message(*stamp, *frame, poses))
             }
+            Output::Tree(changes) => emit(sink, 4, &convert::tree_changes_to_message(changes)),
+            Output::Clear(order) => emit(sink, 5, &convert::clear_to_message(order)),
         }
     }
 

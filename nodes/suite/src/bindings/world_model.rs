@@ -25,6 +25,7 @@ impl Binding for WorldModelBinding {
             topics::tf_static(),
             topics::map(),
             topics::detections(),
+            topics::clear_costmap(),
         ]
     }
 
@@ -54,6 +55,10 @@ impl Binding for WorldModelBinding {
                 let set = take(bytes, convert::detections_from_message)?;
                 let sequence = set.sequence;
                 Ok(Decoded::numbered(Input::Detections(set), 0, sequence))
+            }
+            7 => {
+                let order = take(bytes, convert::clear_from_message)?;
+                Ok(Decoded::numbered(Input::Clear(order), order.boot_id, order.sequence))
             }
             _ => no_such_input(input),
         }

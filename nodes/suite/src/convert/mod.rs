@@ -7,6 +7,7 @@ mod command;
 mod markers;
 mod safety;
 mod sensing;
+mod tree;
 mod truth;
 mod world;
 
@@ -26,6 +27,7 @@ pub use sensing::{
     map_to_message, odometry_from_message, odometry_to_message, scan_from_message, scan_to_message,
     transforms_from_message, transforms_to_message,
 };
+pub use tree::{clear_from_message, clear_to_message, tree_changes_to_message};
 pub use truth::{truth_from_message, truth_to_message};
 pub use world::{
     costmap_message, grid_from_message, grid_to_message, world_model_from_message, world_model_to_message,

@@ -17,6 +17,8 @@ const LINES: usize = 12;
 const DECISIVE: &[(&str, &[&str])] = &[
     ("outrider_msgs/msg/Command", &["v", "w", "reason"]),
     ("outrider_msgs/msg/Decision", &["tree_status", "active_node", "chosen", "constraint"]),
+    ("outrider_msgs/msg/TreeTransitions", &["ended"]),
+    ("outrider_msgs/msg/ClearCostmap", &["local_grid", "global_grid", "kind", "distance"]),
     ("outrider_msgs/msg/AssuranceState", &["mode", "limiting"]),
     ("outrider_msgs/msg/Permit", &["mode", "v_max", "command_source", "limiting"]),
     ("outrider_msgs/msg/Intervention", &["rule", "mode_before", "mode_after"]),

@@ -5,6 +5,7 @@ use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNK
 use outrider_foundation::{Point2, Twist2};
 use std::f64::consts::PI;
 
+mod clear;
 mod localise;
 
 /// ROS time of the monotonic clock's zero.

@@ -1,0 +1,193 @@
+//! What is driven now: the path or a maneuver within the limits in force, as a command.
+
+use super::Navigator;
+use crate::follow::{Outlook, Steering, Turning, turning};
+use crate::maneuver::{Maneuver, UnderWay};
+use crate::path::Path;
+use crate::safety::{Choice, Guard, Moving, Situation, Wish};
+use outrider_bt::Status;
+use outrider_foundation::Twist2;
+use outrider_foundation::data::TrajectoryPoint;
+
+/// Speed of making room ahead for a turn, m/s.
+const MAKE_ROOM_MPS: f64 = 0.1;
+
+/// A command in the making.
+#[derive(Clone, Debug, Default)]
+pub struct Proposal {
+    /// The choice, its braking tail and what was considered before.
+    pub choice: Choice,
+    /// What it is meant to lead to.
+    pub trajectory: Vec<TrajectoryPoint>,
+    /// What is done, in a few words.
+    pub reason: String,
+    /// What limits it; empty for nothing.
+    pub constraint: String,
+}
+
+/// The velocity that the next command starts from, and the limits in force.
+#[derive(Clone, Debug, Default)]
+pub struct Drive {
+    /// Velocity commanded at present.
+    pub last: Twist2,
+    /// Time since then, s.
+    pub dt_s: f64,
+    /// Greatest speed.
+    pub v_max_mps: f64,
+    /// Greatest turn rate.
+    pub w_max_radps: f64,
+    /// Why these limits.
+    pub why: String,
+}
+
+impl Navigator {
+    /// Begins a maneuver, or goes on with the one that is under way, in this tick; succeeds at its end.
+    pub fn maneuver(&mut self, what: Maneuver, starts: bool) -> Status {
+        let (pose, known) = (self.pose, self.maneuver.filter(|_| !starts));
+        let mut maneuver = known.unwrap_or(UnderWay::new(what, pose));
+        let left = maneuver.left(pose);
+        if UnderWay::is_over(left) {
+            self.maneuver = None;
+            return Status::Success;
+        }
+        self.maneuver = Some(maneuver);
+        self.maneuver_left = Some(left);
+        Status::Running
+    }
+
+    /// The maneuver is over, or given up.
+    pub fn end_maneuver(&mut self) {
+        self.maneuver = None;
+        self.maneuver_left = None;
+    }
+
+    /// A stop that rests on no knowledge of the world, from the last velocity known.
+    pub fn blind_stop(&self, reason: String) -> Proposal {
+        let tail = self.guard.stop_tail(self.measured());
+        let choice = Choice { tail, chosen: "stop".to_string(), ..Choice::default() };
+        Proposal { trajectory: choice.tail.clone(), choice, constraint: reason.clone(), reason }
+    }
+
+    /// The command for this moment. `hold` is the reason for standing still; without it the path is followed.
+    pub fn propose(&mut self, drive: &Drive, hold: Option<String>) -> Proposal {
+        let Some(world) = &self.world else { return self.blind_stop("no world model".to_string()) };
+        let moving = Moving::all(&world.tracks, self.age_s);
+        let situation = Situation {
+            pose: self.pose,
+            measured: world.ego.twist,
+            last: drive.last,
+            dt_s: drive.dt_s,
+            grid: &world.local,
+            moving: &moving,
+        };
+        if let (Some(maneuver), Some(left), None) = (self.maneuver, self.maneuver_left, &hold) {
+            let follow = &self.config.follow;
+            let slowing = |most: f64, share: f64| most * share;
+            let wish = maneuver.wish(
+                left,
+                slowing(self.guard.limits().decel_mps2, follow.decel_share),
+                slowing(self.guard.limits().alpha_radps2, follow.rotate_decel_share),
+            );
+            let most = Twist2::new(drive.v_max_mps, drive.w_max_radps);
+            let choice = self.guard.choose(&situation, UnderWay::limited(wish, most));
+            let constraint = choice.blocked_by.clone();
+            let reason = match constraint.as_str() {
+                "" => maneuver.reason(left),
+                blocked => format!("{}: {blocked}", choice.chosen),
+            };
+            return Proposal { trajectory: choice.tail.clone(), choice, reason, constraint };
+        }
+        let path = self.path.as_ref().filter(|_| hold.is_none());
+        let Some(path) = path else {
+            let choice = self.guard.choose(&situation, Wish::default());
+            let reason = hold.unwrap_or_else(|| "no path".to_string());
+            let constraint = choice.blocked_by.clone();
+            return Proposal { trajectory: choice.tail.clone(), choice, reason, constraint };
+        };
+        let clearance_m = self.guard.clearance_m(&world.local, self.pose);
+        let steering = self.follower.steer(path, self.pose, world.ego.twist, clearance_m);
+        let from_m = self.follower.progress_m();
+        let (wish, limit) = if steering.rotating {
+            turn(&steering, drive, &situation, &self.guard, self.config.follow.reverse_mps)
+        } else {
+            limited(&steering, drive, &situation, path, from_m, &self.outlook, &self.guard)
+        };
+        let choice = self.guard.choose(&situation, wish);
+        let blocked = !choice.blocked_by.is_empty();
+        let trajectory = if steering.rotating || blocked {
+            choice.tail.clone()
+        } else {
+            self.outlook.trajectory(path, from_m, self.pose, world.ego.twist, wish.v_mps)
+        };
+        let (reason, constraint) = if blocked {
+            (format!("{}: {}", choice.chosen, choice.blocked_by), choice.blocked_by.clone())
+        } else if limit.telling {
+            (limit.reason.clone(), limit.reason)
+        } else {
+            ("following the path".to_string(), limit.reason)
+        };
+        Proposal { choice, trajectory, reason, constraint }
+    }
+}
+
+/// What binds a wish in the end.
+struct Binding {
+    reason: String,
+    /// It says better what the robot does than "following the path".
+    telling: bool,
+}
+
+/// A turn on the spot where there is room, else making room for it.
+fn turn(
+    steering: &Steering,
+    drive: &Drive,
+    s: &Situation<'_>,
+    guard: &Guard,
+    reverse_mps: f64,
+) -> (Wish, Binding) {
+    let wish = steering.wish;
+    let may_move = !steering.at_goal;
+    match turning(guard, s.grid, s.pose, steering.error_rad, may_move, reverse_mps > 0.0) {
+        Turning::Spin { by_rad } => {
+            let turn = wish.turn.abs().min(drive.w_max_radps).copysign(by_rad);
+            let reason = format!("turning to {}", steering.limit);
+            (Wish { turn, ..wish }, Binding { reason, telling: true })
+        }
+        Turning::MakeRoom { way_m, curvature } => {
+            let v_mps = if way_m < 0.0 { -reverse_mps } else { MAKE_ROOM_MPS };
+            let reason = format!("making room to turn: {way_m:.2} m");
+            let v_mps = v_mps.clamp(-drive.v_max_mps, drive.v_max_mps);
+            (Wish { v_mps, turn: curvature, curve: true }, Binding { reason, telling: true })
+        }
+    }
+}
+
+/// The pursuit's wish within the limits in force, of the path ahead, and of courtesy.
+fn limited(
+    steering: &Steering,
+    drive: &Drive,
+    s: &Situation<'_>,
+    path: &Path,
+    from_m: f64,
+    outlook: &Outlook,
+    guard: &Guard,
+) -> (Wish, Binding) {
+    let mut wish = steering.wish;
+    let mut binding = Binding { reason: steering.limit.to_string(), telling: false };
+    let mut apply = |wish: &mut Wish, v_mps: f64, reason: &str, telling: bool| {
+        if v_mps < wish.v_mps {
+            wish.v_mps = v_mps;
+            binding = Binding { reason: reason.to_string(), telling };
+        }
+    };
+    let bend = wish.turn.abs().max(1e-9);
+    apply(&mut wish, drive.v_max_mps.min(drive.w_max_radps / bend), &drive.why, false);
+    let v_mps = s.measured.v_mps.max(s.last.v_mps);
+    if let Some(limit) = outlook.blocked(path, from_m, wish.v_mps.max(v_mps), s.grid, guard) {
+        apply(&mut wish, limit.v_mps, &limit.reason, true);
+    }
+    if let Some(limit) = outlook.give_way(path, from_m, s.pose, v_mps, wish.v_mps, s.moving) {
+        apply(&mut wish, limit.v_mps, &limit.reason, true);
+    }
+    (wish, binding)
+}

@@ -1,0 +1,177 @@
+//! What the leaves of the tree work on: what is known now, the goal, the path, and the parts that work on them.
+//!
+//! One state, and what is done with it by subject: `goal` (where to), `way` (the path there), `command` (what is driven now).
+
+mod command;
+mod goal;
+mod way;
+
+pub use command::{Drive, Proposal};
+pub use way::CLEAR_LIMIT;
+
+use crate::config::Config;
+use crate::follow::{Follower, Outlook};
+use crate::goals::Goals;
+use crate::maneuver::UnderWay;
+use crate::path::Path;
+use crate::safety::Guard;
+use crate::search::Router;
+use outrider_foundation::data::{ClearRegion, WorldModel};
+use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
+
+/// A goal that is being driven to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ActiveGoal {
+    /// Counts the goals, from 1.
+    pub id: u64,
+    /// Frame of the pose.
+    pub frame: FrameId,
+    /// Where to.
+    pub pose: Pose2,
+}
+
+/// Everything that the leaves of the tree work on.
+pub struct Navigator {
+    config: Config,
+    inscribed_m: f64,
+    router: Router,
+    follower: Follower,
+    guard: Guard,
+    outlook: Outlook,
+    world: Option<WorldModel>,
+    global: Option<CostGrid>,
+    pose: Pose2,
+    age_s: f64,
+    goals: Option<Goals>,
+    path: Option<Path>,
+    planned_at: Option<Instant>,
+    following: bool,
+    maneuver: Option<UnderWay>,
+    /// What is left of the maneuver that was asked for in this tick.
+    maneuver_left: Option<f64>,
+    /// So much of the path's end was cut off, m.
+    cut_m: f64,
+    /// Why there is no path, or why it cannot be followed; empty when all is well.
+    trouble: String,
+    plan_changed: bool,
+    /// Asked for since the last command: of the local grid, of the global one, where.
+    clears: Vec<(bool, bool, ClearRegion)>,
+    /// Where and when the robot last got on.
+    progress: Option<(Pose2, Instant)>,
+    /// Searches done and cells expanded in the last one.
+    searches: u64,
+    expanded: u32,
+}
+
+impl Navigator {
+    /// For a robot.
+    pub fn new(config: &Config, robot: &Robot) -> Self {
+        let (follow, limits) = (&config.follow, &robot.limits);
+        let unseen_mps = config.safety.unseen_growth_mps;
+        Self {
+            inscribed_m: robot.footprint.inscribed_m(),
+            router: Router::new(&config.search, robot.footprint.inscribed_m()),
+            follower: Follower::new(follow, &config.goal, limits),
+            guard: Guard::new(robot, &config.safety),
+            outlook: Outlook::new(follow, &config.yielding, unseen_mps, &robot.footprint, limits),
+            config: config.clone(),
+            world: None,
+            global: None,
+            pose: Pose2::IDENTITY,
+            age_s: 0.0,
+            goals: None,
+            path: None,
+            planned_at: None,
+            following: false,
+            maneuver: None,
+            maneuver_left: None,
+            cut_m: 0.0,
+            trouble: String::new(),
+            plan_changed: false,
+            clears: Vec::new(),
+            progress: None,
+            searches: 0,
+            expanded: 0,
+        }
+    }
+
+    /// The newest world model.
+    pub const fn world(&self) -> Option<&WorldModel> {
+        self.world.as_ref()
+    }
+
+    /// Takes over a world model. A path in another frame than the robot's is forgotten.
+    pub fn set_world(&mut self, world: &WorldModel) {
+        match &mut self.world {
+            Some(kept) => kept.clone_from(world),
+            None => self.world = Some(world.clone()),
+        }
+        if self.path.as_ref().is_some_and(|path| path.frame != world.ego.frame) {
+            self.drop_path();
+        }
+    }
+
+    /// Takes over a global grid.
+    pub fn set_global(&mut self, grid: &CostGrid) {
+        match &mut self.global {
+            Some(kept) => kept.clone_from(grid),
+            None => self.global = Some(grid.clone()),
+        }
+    }
+
+    /// Why things do not go on; empty when they do.
+    pub fn trouble(&self) -> &str {
+        &self.trouble
+    }
+
+    /// Moves the robot to `now` and the goal into its frame. Call before every tick.
+    pub fn observe(&mut self, now: Now) {
+        let Some(world) = &self.world else { return };
+        let limit_s = self.config.timing.extrapolation_limit_s;
+        self.age_s = now.ros.since(world.stamp).as_s().clamp(0.0, limit_s);
+        self.pose = world.ego.pose.advance(world.ego.twist, self.age_s);
+        if let Some(goals) = &mut self.goals {
+            let (ego, pose) = (&world.ego, self.pose);
+            match (goals.last().frame, ego.frame) {
+                (FrameId::Base, FrameId::Map | FrameId::Odom) => {
+                    goals.convert(ego.frame, |goal| pose.then(goal));
+                }
+                (FrameId::Odom, FrameId::Map) => {
+                    let map_from_odom = ego.pose.then(ego.odom_from_base.inverse());
+                    goals.convert(ego.frame, |goal| map_from_odom.then(goal));
+                }
+                _ => {}
+            }
+        }
+        if let Some(path) = &self.path {
+            self.follower.locate(path, self.pose);
+        }
+        self.following = false;
+        self.maneuver_left = None;
+    }
+
+    fn measured(&self) -> Twist2 {
+        self.world.as_ref().map_or(Twist2::ZERO, |w| w.ego.twist)
+    }
+
+    /// Where the robot is now, in the frame of the world model.
+    pub const fn pose(&self) -> Pose2 {
+        self.pose
+    }
+
+    /// The measured speed, m/s.
+    pub fn speed_mps(&self) -> f64 {
+        self.measured().v_mps.abs()
+    }
+
+    /// Rate at which the robot turns on the spot, rad/s.
+    pub const fn spin_radps(&self) -> f64 {
+        self.config.follow.rotate_radps
+    }
+
+    /// The tree asked for the path to be followed, or for a maneuver.
+    pub const fn is_driving(&self) -> bool {
+        self.following || self.maneuver_left.is_some()
+    }
+}

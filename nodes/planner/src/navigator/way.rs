@@ -1,0 +1,216 @@
+//! The path to the goal: planning, judging, cutting and following it.
+
+use super::Navigator;
+use crate::safety::Moving;
+use crate::search::Disc;
+use outrider_bt::Status;
+use outrider_foundation::data::ClearRegion;
+use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::{Instant, Pose2, Span};
+
+/// Points of the path nearer than this are under the robot already: they say nothing about the way ahead, m.
+const UNDERFOOT_M: f64 = 0.2;
+/// Added to the discs of people in the search: cells are coarse and the follower cuts curves a little, m.
+const DISC_SLACK_M: f64 = 0.05;
+/// Moving or turning by this counts as getting on, m and rad.
+const PROGRESS: f64 = 0.15;
+/// A path that ends short of the goal has been followed when less than this is left, m.
+const SHORT_END_M: f64 = 0.3;
+
+/// Most orders to clear a costmap in one tick of the tree.
+pub const CLEAR_LIMIT: usize = 16;
+
+impl Navigator {
+    /// Asks the world model to forget what scans have marked in its grids, and forgets the path. False when it was asked
+    /// [`CLEAR_LIMIT`] times in this tick.
+    pub fn clear_costmap(&mut self, local: bool, global: bool, region: ClearRegion) -> bool {
+        let order = (local, global, region);
+        if !self.clears.contains(&order) {
+            if self.clears.len() >= CLEAR_LIMIT {
+                return false;
+            }
+            self.clears.push(order);
+        }
+        self.forget_path();
+        true
+    }
+
+    /// What was asked for since this was called last.
+    pub fn take_clears(&mut self) -> Vec<(bool, bool, ClearRegion)> {
+        std::mem::take(&mut self.clears)
+    }
+
+    /// Forgets the path: the next one is planned from nothing.
+    pub fn forget_path(&mut self) {
+        self.drop_path();
+        self.planned_at = None;
+        self.progress = None;
+    }
+
+    pub(super) fn drop_path(&mut self) {
+        self.plan_changed |= self.path.take().is_some();
+        self.follower.restart(true);
+    }
+
+    /// When the path was last planned or confirmed.
+    pub const fn planned_at(&self) -> Option<Instant> {
+        self.planned_at
+    }
+
+    /// The path, when it changed since the last call; without a path an empty list.
+    pub fn take_plan(&mut self) -> Option<(FrameId, Vec<Pose2>)> {
+        if !std::mem::take(&mut self.plan_changed) {
+            return None;
+        }
+        let frame = self.world.as_ref().map_or(FrameId::default(), |w| w.ego.frame);
+        Some(self.path.as_ref().map_or((frame, Vec::new()), |path| (path.frame, path.poses.clone())))
+    }
+
+    /// Searches done, and cells expanded in the last one.
+    pub const fn search_counts(&self) -> (u64, u32) {
+        (self.searches, self.expanded)
+    }
+
+    /// Way left along the path, m; infinite without one.
+    pub fn remaining_m(&self) -> f64 {
+        self.path
+            .as_ref()
+            .map_or(f64::INFINITY, |path| (path.length_m() - self.follower.progress_m()).max(0.0))
+    }
+
+    /// There is a path, the robot is near it, and nothing stands on it within the horizon.
+    pub fn path_is_valid(&self) -> bool {
+        let (Some(path), Some(world)) = (&self.path, &self.world) else { return false };
+        if self.follower.deviation_m() > self.config.search.deviation_limit_m {
+            return false;
+        }
+        let progress_m = self.follower.progress_m();
+        let horizon_m = progress_m + self.config.search.validity_horizon_m;
+        let moving = Moving::all(&world.tracks, self.age_s);
+        let margin_m = self.inscribed_m + self.config.safety.track_margin_m;
+        let standing: Vec<Disc> = self.standing_discs(&moving, margin_m);
+        let ahead = path.poses.iter().zip(&path.arc_m);
+        let mut ahead = ahead.filter(|(_, s)| **s > progress_m + UNDERFOOT_M && **s <= horizon_m);
+        ahead.all(|(pose, _)| {
+            let p = pose.position();
+            let known =
+                world.local.distance_at_m(p).or_else(|| self.global_grid().and_then(|g| g.distance_at_m(p)));
+            known.is_none_or(|distance_m| distance_m >= self.inscribed_m)
+                && standing.iter().all(|disc| disc.centre.distance_m(p) > disc.radius_m)
+        })
+    }
+
+    /// The global grid, when it and the robot share a frame.
+    fn global_grid(&self) -> Option<&CostGrid> {
+        let frame = self.world.as_ref()?.ego.frame;
+        self.global.as_ref().filter(|grid| grid.frame == frame)
+    }
+
+    /// Where the robot's centre may not be because of objects that stand: their discs and `margin_m`.
+    fn standing_discs(&self, moving: &[Moving<'_>], margin_m: f64) -> Vec<Disc> {
+        let standing = moving.iter().filter(|m| m.stands(self.config.yielding.standing_mps));
+        standing.map(|m| Disc { centre: m.track.position, radius_m: m.track.radius_m + margin_m }).collect()
+    }
+
+    /// Plans a path; false, with the reason in [`Self::trouble`], when there is none. A valid path is kept unless the new one is clearly better.
+    pub fn compute_path(&mut self, now: Instant) -> bool {
+        let (Some(goals), Some(world)) = (&self.goals, &self.world) else { return false };
+        let goal = goals.next();
+        let frame = world.ego.frame;
+        let moving = Moving::all(&world.tracks, self.age_s);
+        // At least what giving way will ask for, or the robot would stop before a detour of its own.
+        let yielding = &self.config.yielding;
+        let margin_m = self.inscribed_m + yielding.comfort_margin_m + yielding.sigma_cap_m + DISC_SLACK_M;
+        let discs = self.standing_discs(&moving, margin_m);
+        match self.global.as_ref().filter(|grid| grid.frame == frame) {
+            Some(map) => self.router.prepare(map, Some(&world.local), &discs, goal.position()),
+            None => self.router.prepare(&world.local, None, &discs, goal.position()),
+        }
+        self.searches = self.searches.saturating_add(1);
+        let route = match self.router.plan(frame, self.pose.position(), goal) {
+            Ok(route) => route,
+            Err(error) => {
+                self.trouble = error.to_string();
+                return false;
+            }
+        };
+        self.expanded = route.expanded;
+        self.planned_at = Some(now);
+        self.trouble.clear();
+        let better = self.config.search.better_share;
+        let keep = self.path.as_ref().is_some_and(|old| {
+            let usable = old.complete && self.path_is_valid();
+            let left = self.router.cost_of(old, self.follower.progress_m());
+            usable && left.is_some_and(|left| route.cost > better * left)
+        });
+        if !keep {
+            self.path = Some(route.path);
+            self.cut_m = 0.0;
+            self.plan_changed = true;
+            self.follower.restart(true);
+            if let Some(path) = &self.path {
+                self.follower.locate(path, self.pose);
+            }
+        }
+        true
+    }
+
+    /// Cuts the path so that it ends this far before the goal; false without a path.
+    pub fn cut_path(&mut self, distance_m: f64) -> bool {
+        let Some(path) = &mut self.path else { return false };
+        if distance_m > self.cut_m {
+            path.shorten(distance_m - self.cut_m);
+            self.cut_m = distance_m;
+            self.plan_changed = true;
+        }
+        true
+    }
+
+    /// Asks for the path to be followed in this tick; succeeds when the robot stands at the goal.
+    pub fn follow_path(&mut self, now: Instant) -> Status {
+        if self.goal_reached() {
+            return Status::Success;
+        }
+        let Some(path) = &self.path else { return Status::Failure };
+        if self.cut_m > 0.0 && self.stands_at(path.end()) {
+            return Status::Success;
+        }
+        if !path.complete && path.length_m() - self.follower.progress_m() < SHORT_END_M {
+            self.trouble = "goal is blocked".to_string();
+            return Status::Failure;
+        }
+        let (from, since) = *self.progress.get_or_insert((self.pose, now));
+        let moved_m = from.position().distance_m(self.pose.position());
+        if moved_m > PROGRESS || wrap_angle(from.yaw_rad - self.pose.yaw_rad).abs() > PROGRESS {
+            self.progress = Some((self.pose, now));
+        } else if now.since(since) > Span::from_s(self.config.goal.progress_timeout_s) {
+            self.trouble = "no progress along the path".to_string();
+            self.drop_path();
+            self.planned_at = None;
+            self.progress = None;
+            return Status::Failure;
+        }
+        self.following = true;
+        Status::Running
+    }
+
+    /// The robot stands where a path ends that was cut.
+    fn stands_at(&self, end: Pose2) -> bool {
+        let (config, measured) = (&self.config.goal, self.measured());
+        end.position().distance_m(self.pose.position()) <= config.xy_tolerance_m
+            && measured.v_mps.abs() <= config.stopped_mps
+    }
+
+    /// The path is no longer followed.
+    pub fn stop_following(&mut self) {
+        self.progress = None;
+    }
+
+    /// Standing still is not the planner's doing: it does not count as a lack of progress.
+    pub fn excuse_standing(&mut self, now: Instant) {
+        if let Some((_, since)) = &mut self.progress {
+            *since = now;
+        }
+    }
+}
