@@ -7,7 +7,7 @@
 //! - `history`, `ego`: where the robot was at a given time, in `odom` and, when localised, in `map`.
 //! - [`beams`], `obstacles`: what a scan says about the cells round the robot.
 //! - [`distance`], `inflation`: kernels over whole grids.
-//! - `static_map`, `costmap`, `global`: the local rolling grid and the global one.
+//! - `static_map`, `zones`, `costmap`, `global`: the local rolling grid and the global one, and what lies on both.
 //! - [`tracks`]: moving objects.
 //! - `node`: ties them to the [`Node`](outrider_foundation::Node) trait.
 //!
@@ -31,10 +31,11 @@ mod source;
 mod static_map;
 pub mod tracks;
 mod transforms;
+mod zones;
 
 pub use config::{
     Config, CostmapConfig, EgoConfig, FilterConfig, InflationConfig, InitialPose, LogOddsConfig, MapConfig,
-    MapSourceConfig, MatchingConfig, OwnMatching, SlipConfig, SourceConfig, SourcesConfig,
+    MapSourceConfig, MatchingConfig, OwnMatching, SlipConfig, SourceConfig, SourcesConfig, ZoneLayerConfig,
 };
 pub use ego::{LocalisationCounters, LocalisedBy, Lost, ReckonerCounters};
 pub use error::WorldModelError;

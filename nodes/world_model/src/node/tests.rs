@@ -6,6 +6,7 @@ use outrider_foundation::{Point2, Twist2};
 use std::f64::consts::PI;
 
 mod localise;
+mod zones;
 
 /// ROS time of the monotonic clock's zero.
 const EPOCH_MS: i64 = 1_000_000;
