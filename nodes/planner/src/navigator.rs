@@ -11,6 +11,7 @@ use outrider_bt::Status;
 use outrider_foundation::data::{TrajectoryPoint, WorldModel};
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::zones::{ZoneError, Zones};
 use outrider_foundation::{Instant, Now, Pose2, Robot, Span, Twist2};
 
 /// Points of the path nearer than this are under the robot already: they say nothing about the way ahead, m.
@@ -123,6 +124,14 @@ impl Navigator {
             searches: 0,
             expanded: 0,
         }
+    }
+
+    /// Keeps the speed limits of these zones, slowing down before them.
+    ///
+    /// # Errors
+    /// Names a zone that cannot be.
+    pub fn set_zones(&mut self, zones: &Zones) -> Result<(), ZoneError> {
+        self.outlook.set_zones(zones, self.config.modes.limit_share)
     }
 
     /// The newest world model.
@@ -585,6 +594,9 @@ fn limited(
     let bend = wish.turn.abs().max(1e-9);
     apply(&mut wish, drive.v_max_mps.min(drive.w_max_radps / bend), &drive.why, false);
     let v_mps = s.measured.v_mps.max(s.last.v_mps);
+    if let Some(limit) = outlook.zones().ahead(path, from_m, wish.v_mps.max(v_mps)) {
+        apply(&mut wish, limit.v_mps, &limit.reason, false);
+    }
     if let Some(limit) = outlook.blocked(path, from_m, wish.v_mps.max(v_mps), s.grid, guard) {
         apply(&mut wish, limit.v_mps, &limit.reason, true);
     }

@@ -159,8 +159,11 @@ pub fn assemble(
         "planner" => {
             let config = parsed(node, &resources, "config")?;
             let (tree, _) = resources.get(node, "tree")?;
-            let core = PlannerNode::new(config, &robot, tree, boot_id)
+            let mut core = PlannerNode::new(config, &robot, tree, boot_id)
                 .map_err(|e| refused("tree", e.to_string()))?;
+            if let Some(zones) = zones(node, &resources)? {
+                core = core.with_zones(&zones).map_err(|e| refused(ZONES, e.to_string()))?;
+            }
             Box::new(Host::new(spec(resources), PlannerBinding, core))
         }
         "assurance" => {
