@@ -13,8 +13,8 @@ use crate::monitor::{Reading, Rule};
 use crate::motion::MotionPoint;
 use crate::rigid::Rigid;
 use crate::tracks::Met;
-use crate::zones::Polygon;
 use outrider_foundation::geometry::sides;
+use outrider_foundation::polygon::Polygon;
 use outrider_foundation::{Footprint, Point2, Pose2};
 use parry3d::math::{Pose, Rotation, Vector};
 use parry3d::query::gjk::{self, ConstantOrigin, CsoPoint, GJKResult, VoronoiSimplex};
@@ -233,6 +233,7 @@ mod tests {
     use crate::motion::{Phase, reckon};
     use crate::tests::convex_outline;
     use crate::tracks::TrackRules;
+    use crate::zones::Near as _;
     use outrider_foundation::Twist2;
     use outrider_foundation::data::{Track, TrackState, Verdict};
     use outrider_foundation::robot::{Robot, example};

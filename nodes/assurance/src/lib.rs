@@ -40,13 +40,14 @@ pub use config::{
     Tracks, Uncertainty, WayOut,
 };
 pub use node::AssuranceNode;
+pub use outrider_foundation::zones::{DirectionZone, ExclusionZone, SpeedZone, Zones};
 pub use signals::{SIGNALS, Signal};
-pub use zones::{DirectionZone, ExclusionZone, SpeedZone, Zones};
 
 use outrider_foundation::data::{
     AssuranceState, Challenge, Command, DetectionSet, GateState, Intervention, Odometry, Permit, Scan,
     WorldModel,
 };
+use outrider_foundation::zones::ZoneError;
 
 /// What assurance consumes.
 #[derive(Clone, Debug, PartialEq)]
@@ -118,12 +119,10 @@ pub enum AssuranceError {
         /// What is wrong with it.
         problem: String,
     },
+    /// A set of zones that cannot be: key and what is wrong with it.
+    #[error("zones: {0}")]
+    Zones(String),
     /// A zone that cannot be.
-    #[error("zones: {name}: {problem}")]
-    Zone {
-        /// Its name.
-        name: String,
-        /// What is wrong with it.
-        problem: String,
-    },
+    #[error(transparent)]
+    Zone(#[from] ZoneError),
 }

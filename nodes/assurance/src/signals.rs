@@ -5,7 +5,7 @@ use crate::ahead::{encounter, free_path_m};
 use crate::clearance::FAR_M;
 use crate::motion::{Phase, reckon};
 use crate::sensing::Knowledge;
-use crate::zones::ZoneMap;
+use crate::zones::{Near as _, ZoneMap};
 use outrider_foundation::data::{GateMode, GateState, Track, TrackState};
 use outrider_foundation::{Now, Point2, Pose2, Robot, Span, Twist2};
 

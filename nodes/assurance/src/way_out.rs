@@ -12,6 +12,7 @@ use crate::cloud::Seen;
 use crate::command_checks::{Bench, Purpose};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::is_zero;
+use crate::zones::Near as _;
 use outrider_foundation::data::Envelope;
 use outrider_foundation::{Instant, Point2, Pose2, Span, Twist2};
 
@@ -240,7 +241,7 @@ impl Site {
     fn wedge(&self, bench: &Bench<'_>, extra_m: f64) -> Option<Wedge> {
         // What an unsure position adds beyond as much again is no reason to move: moving does not make it surer.
         let limit_m = bench.zone_margin_m().min(2.0 * bench.config.margins.zone_m);
-        let of_zone = |(index, (_, polygon)): (usize, &(String, crate::zones::Polygon))| {
+        let of_zone = |(index, (_, polygon)): (usize, &(String, outrider_foundation::polygon::Polygon))| {
             let at = polygon.nearness(&bench.robot.footprint, self.map_from_base?, FAR_M);
             Some(Wedge { part: Part::Exclusion(index), value_m: at.distance_m, limit_m })
         };

@@ -5,8 +5,9 @@ use crate::clearance::{FAR_M, UNCHANGED_M};
 use crate::command_checks::{Bench, Purpose, ROUNDING};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::MotionPoint;
-use crate::zones::{OneWay, Polygon};
+use crate::zones::{Near as _, OneWay};
 use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::polygon::Polygon;
 use outrider_foundation::{Point2, Pose2, Twist2};
 use std::f64::consts::PI;
 

@@ -7,10 +7,12 @@ pub mod geometry;
 pub mod grid;
 pub mod label;
 pub mod node;
+pub mod polygon;
 pub mod rng;
 pub mod robot;
 pub mod time;
 pub mod validate;
+pub mod zones;
 
 pub use geometry::{Ellipse, Footprint, Point2, Pose2, Twist2};
 pub use label::Label;

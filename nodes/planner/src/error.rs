@@ -16,6 +16,9 @@ pub enum PlannerError {
     /// The configuration as a whole.
     #[error("configuration: {0}")]
     Invalid(String),
+    /// A zone that cannot be.
+    #[error(transparent)]
+    Zone(#[from] outrider_foundation::zones::ZoneError),
     /// The behaviour tree can not be built.
     #[error("behaviour tree {0}")]
     Tree(#[from] outrider_bt::BtError),

@@ -5,7 +5,8 @@
 //! command that can always be braked to a stop without touching anything. [`Navigator`], which the tree's [`leaves`] work
 //! on, joins them.
 //!
-//! The planner never knows ROS, clocks, files, the zones or the monitors of assurance; it proposes, others permit.
+//! The planner never knows ROS, clocks, files or the monitors of assurance; it proposes, others permit. Of the zones it
+//! knows what a considerate driver does: it finds them in the world model's grids, and slows down before a speed limit.
 
 mod config;
 mod error;

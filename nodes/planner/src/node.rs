@@ -12,6 +12,7 @@ use outrider_foundation::data::{
 };
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::robot::DriveLimits;
+use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Node, Now, Outbox, Pose2, Robot, Span, Stamp, Stamped, Twist2};
 
 /// A speed limit below this is no driving limit but a stop, m/s.
@@ -129,6 +130,16 @@ impl PlannerNode {
             counts: Counts::default(),
             config,
         })
+    }
+
+    /// Keeps the speed limits of these zones of itself, before assurance has to. Where the robot may not go it learns from
+    /// the world model's grids.
+    ///
+    /// # Errors
+    /// Names a zone that cannot be.
+    pub fn with_zones(mut self, zones: &Zones) -> Result<Self, PlannerError> {
+        self.navigator.set_zones(zones)?;
+        Ok(self)
     }
 
     /// Counters and states for people.

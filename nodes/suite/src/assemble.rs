@@ -78,6 +78,12 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
         resources.insert_secret(PERMIT_KEY, Secret::read(path)?, path.display().to_string());
     }
     let scenario = files.scenario.as_deref().map(read_scenario).transpose()?;
+    if let "assurance" | "world_model" | "planner" = node {
+        let of_scenario = scenario.as_ref().map_or("zones/warehouse.yaml", |s| &s.zones);
+        let path = files.scenario.as_deref().unwrap_or(Path::new(""));
+        let default = || Scenario::file(of_scenario, path, &files.config);
+        resources.insert_file(ZONES, &files.zones.clone().unwrap_or_else(default))?;
+    }
     match node {
         "sim" => {
             let path = files.scenario.as_deref().unwrap_or(Path::new(""));
@@ -91,10 +97,6 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
             resources.insert_file("tree", &files.tree.clone().unwrap_or_else(default))?;
         }
         "assurance" => {
-            let of_scenario = scenario.map_or_else(|| "zones/warehouse.yaml".to_owned(), |s| s.zones);
-            let path = files.scenario.as_deref().unwrap_or(Path::new(""));
-            let default = || Scenario::file(&of_scenario, path, &files.config);
-            resources.insert_file("zones", &files.zones.clone().unwrap_or_else(default))?;
             for path in config::list(&files.config.join("assurance"), "stl")? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 resources.insert_file(&format!("{SPECIFICATION}{name}"), &path)?;
@@ -147,20 +149,26 @@ pub fn assemble(
         }
         "world_model" => {
             let config = parsed(node, &resources, "config")?;
-            let core =
+            let mut core =
                 WorldModelNode::new(config, &robot, boot_id).map_err(|e| refused("config", e.to_string()))?;
+            if let Some(zones) = zones(node, &resources)? {
+                core = core.with_zones(&zones).map_err(|e| refused(ZONES, e.to_string()))?;
+            }
             Box::new(Host::new(spec(resources), WorldModelBinding, core))
         }
         "planner" => {
             let config = parsed(node, &resources, "config")?;
             let (tree, _) = resources.get(node, "tree")?;
-            let core = PlannerNode::new(config, &robot, tree, boot_id)
+            let mut core = PlannerNode::new(config, &robot, tree, boot_id)
                 .map_err(|e| refused("tree", e.to_string()))?;
+            if let Some(zones) = zones(node, &resources)? {
+                core = core.with_zones(&zones).map_err(|e| refused(ZONES, e.to_string()))?;
+            }
             Box::new(Host::new(spec(resources), PlannerBinding, core))
         }
         "assurance" => {
             let config = parsed(node, &resources, "config")?;
-            let zones: Zones = parsed(node, &resources, "zones")?;
+            let zones: Zones = parsed(node, &resources, ZONES)?;
             let hashes = pinned_hashes(node, &resources, &zones)?;
             let specifications = specifications(node, &resources)?;
             let mut core =
@@ -198,6 +206,14 @@ fn robot(node: &str, resources: &Resources) -> Result<Robot, AssembleError> {
     let description: RobotDescription = config::parse_unchecked(origin, text)?;
     Robot::new(description)
         .map_err(|e| AssembleError::Refused { origin: origin.to_owned(), message: e.to_string() })
+}
+
+/// Role of the zones file.
+pub const ZONES: &str = "zones";
+
+/// The zones, where there is a file of them: in bags of earlier versions only assurance had one.
+fn zones(node: &str, resources: &Resources) -> Result<Option<Zones>, AssembleError> {
+    resources.iter().any(|(role, _)| role == ZONES).then(|| parsed(node, resources, ZONES)).transpose()
 }
 
 /// Role of the key that permits carry a code of.
@@ -264,6 +280,6 @@ fn pinned_hashes(node: &str, resources: &Resources, zones: &Zones) -> Result<Pin
             sha(&properties)
         },
         parameters: sha(&[resources.get(node, "config")?.0, resources.get(node, "robot")?.0]),
-        zones: if zones.is_empty() { [0; 32] } else { sha(&[resources.get(node, "zones")?.0]) },
+        zones: if zones.is_empty() { [0; 32] } else { sha(&[resources.get(node, ZONES)?.0]) },
     })
 }

@@ -1,7 +1,7 @@
 //! The configuration: `config/world_model.yaml` is the only home of values.
 
 use crate::error::WorldModelError;
-use crate::inflation::RADIUS_LIMIT_CELLS;
+use crate::inflation::{InflationTable, RADIUS_LIMIT_CELLS};
 use crate::tracks::TracksConfig;
 use garde::Validate;
 use outrider_foundation::Robot;
@@ -39,6 +39,9 @@ pub struct Config {
     /// The static map and the global grid.
     #[garde(dive)]
     pub map: MapConfig,
+    /// Where the robot may not go, on both grids.
+    #[garde(dive)]
+    pub zone_layer: ZoneLayerConfig,
     /// Moving objects.
     #[garde(dive)]
     pub tracks: TracksConfig,
@@ -349,7 +352,24 @@ pub struct MapConfig {
     pub merge_margin_m: f64,
 }
 
+/// Exclusion zones as cells. The zones themselves are in a file of their own, that of assurance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneLayerConfig {
+    /// Without it the planner learns of a zone when assurance stops the robot before it.
+    #[garde(skip)]
+    pub enabled: bool,
+    /// Cells nearer to a zone than this are lethal too, in m: what assurance asks for, and what localisation may be wrong by.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub margin_m: f64,
+}
+
 impl InflationConfig {
+    /// Costs by distance for a robot with this inscribed radius, on cells of this size.
+    pub(crate) fn table(&self, inscribed_m: f64, resolution_m: f64) -> InflationTable {
+        InflationTable::new(inscribed_m, self.radius_m, self.cost_scaling_per_m, resolution_m)
+    }
+
     /// The finest grid on which the radius can be told, in m.
     pub fn finest_m(&self) -> f64 {
         self.radius_m / RADIUS_LIMIT_CELLS

@@ -6,8 +6,9 @@ use crate::distance::{DistanceScratch, squared_distance};
 use crate::inflation::InflationTable;
 use crate::obstacles::{Corner, ObstacleLayer};
 use crate::static_map::{Ranges, StaticMap};
+use crate::zones::{Lattice, ZoneLayer};
 use outrider_foundation::data::{ClearRegion, EgoState};
-use outrider_foundation::grid::{COST_UNKNOWN, CostGrid, FrameId};
+use outrider_foundation::grid::{COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId};
 use outrider_foundation::{Footprint, Point2, Robot, Stamp};
 
 /// The local grid and what it is made of.
@@ -18,7 +19,8 @@ pub struct Costmap {
     table: InflationTable,
     /// The map on this grid, and for which place and map it holds.
     fixed: Vec<u8>,
-    fixed_for: Option<(Corner, u64)>,
+    fixed_for: Option<(Corner, u64, u64)>,
+    zones: ZoneLayer,
     ranges: Ranges,
     lethal: Vec<bool>,
     scratch: DistanceScratch,
@@ -50,11 +52,18 @@ impl Costmap {
             ),
             fixed: vec![COST_UNKNOWN; cells],
             fixed_for: None,
+            zones: ZoneLayer::default(),
             ranges: Ranges::default(),
             lethal: vec![false; cells],
             scratch: DistanceScratch::default(),
             grid,
         }
+    }
+
+    /// With these zones in the map frame.
+    pub fn set_zones(&mut self, zones: ZoneLayer) {
+        self.zones = zones;
+        self.fixed_for = None;
     }
 
     /// The grid as of the last [`Self::compose`].
@@ -81,6 +90,9 @@ impl Costmap {
             self.grid.frame = ego.frame;
         }
         self.obstacles.recentre(ego.pose.position());
+        if ego.frame == FrameId::Map {
+            self.zones.make_way(&self.footprint, ego.pose);
+        }
         changed
     }
 
@@ -95,27 +107,38 @@ impl Costmap {
     /// only in the map frame.
     pub fn compose(&mut self, map: Option<(&StaticMap, u64)>) {
         let origin = self.obstacles.origin();
-        self.refresh_fixed(map.filter(|_| self.grid.frame == FrameId::Map), origin);
         self.grid.origin = origin;
+        self.refresh_fixed(map);
         self.grid.sequence = self.grid.sequence.saturating_add(1);
         self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut self.grid.cost);
         let (width, height) = (self.grid.width as usize, self.grid.height as usize);
         squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
         self.table.inflate(&self.grid.distance_sq, &mut self.grid.cost);
+        if self.grid.frame == FrameId::Map {
+            self.zones.make_leaving_dear(&Lattice::of(&self.grid), &mut self.grid.cost);
+        }
     }
 
-    fn refresh_fixed(&mut self, map: Option<(&StaticMap, u64)>, origin: Point2) {
-        let wanted = map.map(|(_, number)| (self.obstacles.corner(), number));
+    /// Map and zones; both have a place in the map frame only.
+    fn refresh_fixed(&mut self, map: Option<(&StaticMap, u64)>) {
+        let in_map = self.grid.frame == FrameId::Map;
+        let number = map.map_or(0, |(_, number)| number);
+        let wanted = in_map.then(|| (self.obstacles.corner(), number, self.zones.epoch()));
         if wanted == self.fixed_for {
             return;
         }
         self.fixed_for = wanted;
+        let lattice = Lattice::of(&self.grid);
         match map {
-            Some((map, _)) => {
-                let (resolution_m, width) = (self.grid.resolution_m, self.grid.width as usize);
-                map.resample(origin, resolution_m, width, &mut self.ranges, &mut self.fixed);
+            Some((map, _)) if in_map => {
+                let (resolution_m, width) = (lattice.resolution_m, lattice.width);
+                map.resample(lattice.origin, resolution_m, width, &mut self.ranges, &mut self.fixed);
             }
-            None => self.fixed.fill(COST_UNKNOWN),
+            _ => self.fixed.fill(COST_UNKNOWN),
+        }
+        if in_map {
+            let fixed = &mut self.fixed;
+            self.zones.lethal(&lattice, |cells| fixed.get_mut(cells).unwrap_or_default().fill(COST_LETHAL));
         }
     }
 
@@ -138,7 +161,7 @@ mod tests {
     use crate::config::tests::{amr, shipped};
     use crate::static_map::tests::map;
     use outrider_foundation::Pose2;
-    use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL};
+    use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED};
 
     fn costmap() -> Costmap {
         Costmap::new(&shipped().costmap, &shipped().inflation, &amr())

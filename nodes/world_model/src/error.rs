@@ -16,6 +16,9 @@ pub enum WorldModelError {
         /// What is allowed, and by which other value.
         range: String,
     },
+    /// A zone that cannot be.
+    #[error(transparent)]
+    Zone(#[from] outrider_foundation::zones::ZoneError),
     /// No transform at all.
     #[error("{frame}: nothing received, asked for {at_s:.3} s")]
     NoData {

@@ -4,16 +4,22 @@ use crate::config::{InflationConfig, MapConfig};
 use crate::distance::{DistanceScratch, squared_distance};
 use crate::inflation::InflationTable;
 use crate::static_map::StaticMap;
+use crate::zones::{Lattice, ZoneLayer};
 use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId};
-use outrider_foundation::{Point2, Stamp};
+use outrider_foundation::{Footprint, Point2, Pose2, Stamp};
 
 /// The global grid and what it is made of.
 #[derive(Clone, Debug)]
 pub struct GlobalMap {
     map: StaticMap,
     map_number: u64,
+    inflation: InflationConfig,
+    inscribed_m: f64,
     table: InflationTable,
-    merge_margin_sq: f64,
+    merge_margin_m: f64,
+    zones: ZoneLayer,
+    /// How far zones gave way in the grid made last.
+    zones_epoch: u64,
     /// Distances to the obstacles of the map alone.
     map_distance_sq: Vec<u16>,
     /// Cells that are obstacles only by the scans, rising; and those of the grid made last.
@@ -25,47 +31,70 @@ pub struct GlobalMap {
 }
 
 impl GlobalMap {
-    /// Makes the grid of a map, with this sequence number.
+    /// Makes the grid of a map, with this sequence number. Scans may find obstacles in `found_max` cells: there is room for
+    /// them from the start.
     pub fn new(
         map: StaticMap,
         sequence: u64,
         config: &MapConfig,
         inflation: &InflationConfig,
         inscribed_m: f64,
+        zones: ZoneLayer,
+        found_max: usize,
     ) -> Self {
-        let cells = map.cells.len();
-        let margin_cells = config.merge_margin_m / map.resolution_m;
         let mut global = Self {
-            table: InflationTable::new(
-                inscribed_m,
-                inflation.radius_m,
-                inflation.cost_scaling_per_m,
-                map.resolution_m,
-            ),
+            inflation: inflation.clone(),
+            inscribed_m,
+            table: inflation.table(inscribed_m, map.resolution_m),
             map_number: sequence,
-            merge_margin_sq: margin_cells * margin_cells,
+            merge_margin_m: config.merge_margin_m,
+            zones_epoch: zones.epoch(),
+            zones,
             map_distance_sq: Vec::new(),
-            found: Vec::new(),
-            published: Vec::new(),
-            lethal: vec![false; cells],
+            found: Vec::with_capacity(found_max),
+            published: Vec::with_capacity(found_max),
+            lethal: Vec::new(),
             scratch: DistanceScratch::default(),
-            grid: CostGrid {
-                stamp: map.stamp,
-                sequence,
-                frame: FrameId::Map,
-                resolution_m: map.resolution_m,
-                // A map's sides come from u32.
-                width: map.width as u32,
-                height: map.height as u32,
-                origin: map.origin,
-                cost: vec![COST_UNKNOWN; cells],
-                distance_sq: vec![0; cells],
-            },
+            grid: CostGrid { frame: FrameId::Map, ..CostGrid::default() },
             map,
         };
-        global.compose();
-        global.map_distance_sq.clone_from(&global.grid.distance_sq);
+        global.begin(sequence);
         global
+    }
+
+    /// Takes over another map, of whatever size, with this sequence number; buffers are kept.
+    pub fn set_map(&mut self, map: StaticMap, sequence: u64) {
+        if map.resolution_m.to_bits() != self.map.resolution_m.to_bits() {
+            self.table = self.inflation.table(self.inscribed_m, map.resolution_m);
+        }
+        self.map = map;
+        self.begin(sequence);
+    }
+
+    /// The grid of the map as it is, nothing found yet.
+    fn begin(&mut self, sequence: u64) {
+        let (map, grid) = (&self.map, &mut self.grid);
+        let cells = map.cells.len();
+        (grid.stamp, grid.sequence, grid.resolution_m) = (map.stamp, sequence, map.resolution_m);
+        // A map's sides come from u32.
+        (grid.width, grid.height, grid.origin) = (map.width as u32, map.height as u32, map.origin);
+        self.map_number = sequence;
+        self.found.clear();
+        self.published.clear();
+        self.lethal.resize(cells, false);
+        self.grid.cost.resize(cells, COST_UNKNOWN);
+        self.grid.distance_sq.resize(cells, 0);
+        // The map's own distances are without zones: what scans show at the edge of one is no wall, and no pose is matched
+        // to it.
+        if !self.zones.is_empty() {
+            self.mark_map();
+            self.measure();
+            self.map_distance_sq.clone_from(&self.grid.distance_sq);
+        }
+        self.compose();
+        if self.zones.is_empty() {
+            self.map_distance_sq.clone_from(&self.grid.distance_sq);
+        }
     }
 
     /// The map that it is made of.
@@ -88,21 +117,30 @@ impl GlobalMap {
         &self.grid
     }
 
+    /// Lets zones make way for the robot. True when that cannot wait: it has come to stand in one.
+    pub fn make_way(&mut self, footprint: &Footprint, map_from_base: Pose2) -> bool {
+        self.zones.make_way(footprint, map_from_base)
+    }
+
     /// Takes in where the scans see obstacles now, in the map frame. True when that made a new grid, numbered
-    /// `sequence`: when there are obstacles that are not of the map, or those of last time are gone.
+    /// `sequence`: when there are obstacles that are not of the map, when those of last time are gone, or when a zone gives
+    /// way by more or less than last time.
     pub fn merge(&mut self, obstacles: impl Iterator<Item = Point2>, stamp: Stamp, sequence: u64) -> bool {
+        let margin_cells = self.merge_margin_m / self.map.resolution_m;
         self.found.clear();
         for p in obstacles {
             let Some(index) = self.grid.index_of(self.grid.cell_of(p)) else { continue };
-            let of_the_map =
-                self.map_distance_sq.get(index).is_none_or(|sq| f64::from(*sq) <= self.merge_margin_sq);
+            let of_the_map = self
+                .map_distance_sq
+                .get(index)
+                .is_none_or(|sq| f64::from(*sq) <= margin_cells * margin_cells);
             if !of_the_map {
                 self.found.push(index);
             }
         }
         self.found.sort_unstable();
         self.found.dedup();
-        if self.found == self.published {
+        if self.found == self.published && self.zones_epoch == self.zones.epoch() {
             return false;
         }
         self.published.clone_from(&self.found);
@@ -112,21 +150,34 @@ impl GlobalMap {
         true
     }
 
-    fn compose(&mut self) {
+    fn mark_map(&mut self) {
         for (lethal, cell) in self.lethal.iter_mut().zip(&self.map.cells) {
             *lethal = *cell == COST_LETHAL;
         }
+    }
+
+    fn measure(&mut self) {
+        let (width, height) = (self.map.width, self.map.height);
+        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+    }
+
+    fn compose(&mut self) {
+        let lattice = Lattice::of(&self.grid);
+        self.zones_epoch = self.zones.epoch();
+        self.mark_map();
         for index in &self.found {
             if let Some(lethal) = self.lethal.get_mut(*index) {
                 *lethal = true;
             }
         }
-        let (width, height) = (self.map.width, self.map.height);
-        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+        let lethal = &mut self.lethal;
+        self.zones.lethal(&lattice, |cells| lethal.get_mut(cells).unwrap_or_default().fill(true));
+        self.measure();
         for (cost, cell) in self.grid.cost.iter_mut().zip(&self.map.cells) {
             *cost = if *cell == COST_UNKNOWN { COST_UNKNOWN } else { COST_FREE };
         }
         self.table.inflate(&self.grid.distance_sq, &mut self.grid.cost);
+        self.zones.make_leaving_dear(&lattice, &mut self.grid.cost);
     }
 }
 
@@ -139,7 +190,7 @@ mod tests {
     fn global() -> GlobalMap {
         let config = shipped();
         let map = StaticMap::new(&map(0.05), "map", config.map.occupied_threshold, 0.01).unwrap();
-        GlobalMap::new(map, 1, &config.map, &config.inflation, 0.25)
+        GlobalMap::new(map, 1, &config.map, &config.inflation, 0.25, ZoneLayer::default(), 0)
     }
 
     #[test]

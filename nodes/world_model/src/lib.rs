@@ -7,8 +7,8 @@
 //! - `history`, `ego`: where the robot was at a given time, in `odom` and, when localised, in `map`.
 //! - [`beams`], `obstacles`: what a scan says about the cells round the robot.
 //! - [`distance`], `inflation`: kernels over whole grids.
+//! - `static_map`, `zones`, `costmap`, `global`: the local rolling grid and the global one, and what lies on both.
 //! - `clear`: the planner's orders to forget.
-//! - `static_map`, `costmap`, `global`: the local rolling grid and the global one.
 //! - [`tracks`]: moving objects.
 //! - `node`: ties them to the [`Node`](outrider_foundation::Node) trait.
 //!
@@ -33,11 +33,12 @@ mod source;
 mod static_map;
 pub mod tracks;
 mod transforms;
+mod zones;
 
 pub use clear::CLEAR_LIMIT;
 pub use config::{
     Config, CostmapConfig, EgoConfig, FilterConfig, InflationConfig, InitialPose, LogOddsConfig, MapConfig,
-    MapSourceConfig, MatchingConfig, OwnMatching, SlipConfig, SourceConfig, SourcesConfig,
+    MapSourceConfig, MatchingConfig, OwnMatching, SlipConfig, SourceConfig, SourcesConfig, ZoneLayerConfig,
 };
 pub use ego::{LocalisationCounters, LocalisedBy, Lost, ReckonerCounters};
 pub use error::WorldModelError;

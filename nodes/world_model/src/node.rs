@@ -13,10 +13,12 @@ use crate::source::SourceMonitor;
 use crate::static_map::StaticMap;
 use crate::tracks::Tracker;
 use crate::transforms::TransformBuffer;
+use crate::zones::ZoneLayer;
 use outrider_foundation::data::{
     ClearCostmap, DetectionSet, EgoState, Imu, OccupancyMap, Odometry, Scan, TransformStamped, WorldModel,
 };
 use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Robot, Span, Stamp, Stamped};
 
 /// The most scans that one step takes; of more, the oldest are left out and counted.
@@ -126,6 +128,7 @@ pub struct WorldModelNode {
     costmap: Costmap,
     clears: Clears,
     global: Option<GlobalMap>,
+    zones: ZoneLayer,
     tracker: Tracker,
     counters: Counters,
     sequence: u64,
@@ -169,6 +172,7 @@ impl WorldModelNode {
             costmap: Costmap::new(&config.costmap, &config.inflation, robot),
             clears: Clears::default(),
             global: None,
+            zones: ZoneLayer::default(),
             tracker: Tracker::new(config.tracks.clone()),
             counters: Counters::default(),
             sequence: 0,
@@ -187,6 +191,16 @@ impl WorldModelNode {
             config,
             boot_id,
         })
+    }
+
+    /// With these zones as a layer of both grids.
+    ///
+    /// # Errors
+    /// Names a zone that cannot be.
+    pub fn with_zones(mut self, zones: &Zones) -> Result<Self, WorldModelError> {
+        self.zones = ZoneLayer::new(&self.config.zone_layer, zones)?;
+        self.costmap.set_zones(self.zones.clone());
+        Ok(self)
     }
 
     /// Counters by name, for `/diagnostics`.
@@ -297,14 +311,21 @@ impl WorldModelNode {
             return;
         }
         self.global_sequence = self.global_sequence.saturating_add(1);
-        let inscribed_m = self.robot.footprint.inscribed_m();
-        let global = GlobalMap::new(
-            fixed,
-            self.global_sequence,
-            &self.config.map,
-            &self.config.inflation,
-            inscribed_m,
-        );
+        let global = match self.global.take() {
+            Some(mut global) => {
+                global.set_map(fixed, self.global_sequence);
+                global
+            }
+            None => GlobalMap::new(
+                fixed,
+                self.global_sequence,
+                &self.config.map,
+                &self.config.inflation,
+                self.robot.footprint.inscribed_m(),
+                self.zones.clone(),
+                self.costmap.grid().cost.len(),
+            ),
+        };
         out.push(Output::GlobalGrid(global.grid().clone()));
         self.global = Some(global);
         self.global_due = now.mono + Span::from_s(self.config.map.republish_s);
@@ -395,7 +416,7 @@ impl WorldModelNode {
         let ego = self.ego_for_acting(now, self.stamp);
         self.follow(&ego);
         self.costmap.compose(self.global.as_ref().map(|global| (global.map(), global.map_number())));
-        self.publish_global(now, out);
+        self.publish_global(now, ego.pose, out);
         self.tracker.age(self.stamp);
         self.sequence = self.sequence.saturating_add(1);
         let frame_from_odom = ego.pose.then(ego.odom_from_base.inverse());
@@ -414,11 +435,15 @@ impl WorldModelNode {
     }
 
     /// A global grid with what the scans have found, when it is due and differs from the last.
-    fn publish_global(&mut self, now: Now, out: &mut Outbox<Output>) {
-        if self.costmap.grid().frame != FrameId::Map || now.mono < self.global_due {
+    fn publish_global(&mut self, now: Now, map_from_base: Pose2, out: &mut Outbox<Output>) {
+        if self.costmap.grid().frame != FrameId::Map {
             return;
         }
         let Some(global) = &mut self.global else { return };
+        let entered = global.make_way(&self.robot.footprint, map_from_base);
+        if now.mono < self.global_due && !entered {
+            return;
+        }
         self.global_due = now.mono + Span::from_s(self.config.map.republish_s);
         let sequence = self.global_sequence.saturating_add(1);
         if global.merge(self.costmap.obstacles(), self.costmap.grid().stamp, sequence) {

@@ -3,7 +3,7 @@
 use super::driving::drive;
 use super::properties::specifications;
 use super::support::{ROUND, Rig, Scene, config, permit, recovery, zones};
-use crate::zones::ZoneMap;
+use crate::zones::{Near as _, ZoneMap};
 use crate::{Config, ExclusionZone, Input, Zones};
 use outrider_foundation::data::{CommandSource, GateMode, Intervention, Mode, Track, TrackState};
 use outrider_foundation::{Point2, Pose2, Span, Twist2};

@@ -2,8 +2,10 @@
 
 mod outlook;
 mod pursuit;
+mod speed_zones;
 mod turning;
 
 pub use outlook::{Outlook, SpeedLimit};
 pub use pursuit::{Follower, Steering};
+pub use speed_zones::SpeedZones;
 pub use turning::{Turning, turning};

@@ -1,11 +1,13 @@
 //! Looks along the path: where it is blocked, and whom the robot would meet, so that it slows down in time.
 
+use super::speed_zones::SpeedZones;
 use crate::config::{FollowConfig, YieldConfig};
 use crate::path::Path;
 use crate::safety::{Guard, Inflation, Moving};
 use outrider_foundation::data::TrajectoryPoint;
 use outrider_foundation::grid::CostGrid;
 use outrider_foundation::robot::DriveLimits;
+use outrider_foundation::zones::{ZoneError, Zones};
 use outrider_foundation::{Footprint, Pose2, Twist2};
 
 /// The path is looked at for obstacles at this spacing, m.
@@ -35,6 +37,7 @@ pub struct Outlook {
     accel_mps2: f64,
     decel_mps2: f64,
     standoff_m: f64,
+    zones: SpeedZones,
 }
 
 /// One way of going on along the path.
@@ -65,7 +68,22 @@ impl Outlook {
             accel_mps2: limits.accel_mps2,
             decel_mps2: limits.decel_mps2 * follow.decel_share,
             standoff_m: follow.blocked_standoff_m,
+            zones: SpeedZones::default(),
         }
+    }
+
+    /// Keeps the speed limits of these zones, or this share of them.
+    ///
+    /// # Errors
+    /// Names a zone that cannot be.
+    pub fn set_zones(&mut self, zones: &Zones, share: f64) -> Result<(), ZoneError> {
+        self.zones = SpeedZones::new(zones, share, self.decel_mps2)?;
+        Ok(())
+    }
+
+    /// Where the robot has to be slow ahead.
+    pub const fn zones(&self) -> &SpeedZones {
+        &self.zones
     }
 
     /// The speed from which the robot can still stop comfortably before the first place where its path is blocked.

@@ -183,6 +183,9 @@ fn limited(
     let bend = wish.turn.abs().max(1e-9);
     apply(&mut wish, drive.v_max_mps.min(drive.w_max_radps / bend), &drive.why, false);
     let v_mps = s.measured.v_mps.max(s.last.v_mps);
+    if let Some(limit) = outlook.zones().ahead(path, from_m, wish.v_mps.max(v_mps)) {
+        apply(&mut wish, limit.v_mps, &limit.reason, false);
+    }
     if let Some(limit) = outlook.blocked(path, from_m, wish.v_mps.max(v_mps), s.grid, guard) {
         apply(&mut wish, limit.v_mps, &limit.reason, true);
     }

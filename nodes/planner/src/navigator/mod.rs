@@ -18,6 +18,7 @@ use crate::safety::Guard;
 use crate::search::Router;
 use outrider_foundation::data::{ClearRegion, WorldModel};
 use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::zones::{ZoneError, Zones};
 use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
 
 /// A goal that is being driven to.
@@ -94,6 +95,14 @@ impl Navigator {
             searches: 0,
             expanded: 0,
         }
+    }
+
+    /// Keeps the speed limits of these zones, slowing down before them.
+    ///
+    /// # Errors
+    /// Names a zone that cannot be.
+    pub fn set_zones(&mut self, zones: &Zones) -> Result<(), ZoneError> {
+        self.outlook.set_zones(zones, self.config.modes.limit_share)
     }
 
     /// The newest world model.
