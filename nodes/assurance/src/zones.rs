@@ -25,12 +25,21 @@ pub struct Zones {
     #[serde(default)]
     #[garde(dive, length(max = ZONE_LIMIT))]
     pub direction: Vec<DirectionZone>,
+    /// Somebody's word that there are no zones here, and why: such a set has none. Then no pose in the map is asked for, and
+    /// the gate arms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(inner(length(min = 1, max = 200)))]
+    pub none_because: Option<String>,
 }
 
 impl Zones {
-    /// No zone of any kind.
+    /// No zone of any kind, and nobody said that there is to be none.
     pub fn is_empty(&self) -> bool {
-        self.exclusion.is_empty() && self.speed.is_empty() && self.direction.is_empty()
+        !self.has_zones() && self.none_because.is_none()
+    }
+
+    fn has_zones(&self) -> bool {
+        !(self.exclusion.is_empty() && self.speed.is_empty() && self.direction.is_empty())
     }
 }
 
@@ -96,6 +105,8 @@ const INSIDE_M: f64 = 1e-6;
 /// A set of zones that has been checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ZoneMap {
+    /// There are none, by somebody's word: where the robot is in the map does not matter.
+    pub none: bool,
     pub exclusion: Vec<(String, Polygon)>,
     pub speed: Vec<(String, Polygon, f64)>,
     pub direction: Vec<(String, Polygon, OneWay)>,
@@ -114,6 +125,12 @@ impl ZoneMap {
             name: "zones".into(),
             problem: report.to_string().trim().to_owned(),
         })?;
+        if zones.none_because.is_some() && zones.has_zones() {
+            return Err(AssuranceError::Zone {
+                name: "none_because".into(),
+                problem: "there are zones all the same".into(),
+            });
+        }
         let exclusion = zones.exclusion.iter().map(|z| Ok((z.name.clone(), polygon(&z.name, &z.polygon_m)?)));
         let speed =
             zones.speed.iter().map(|z| Ok((z.name.clone(), polygon(&z.name, &z.polygon_m)?, z.v_max_mps)));
@@ -122,6 +139,7 @@ impl ZoneMap {
             Ok((z.name.clone(), polygon(&z.name, &z.polygon_m)?, one_way))
         });
         Ok(Self {
+            none: zones.none_because.is_some(),
             exclusion: exclusion.collect::<Result<_, _>>()?,
             speed: speed.collect::<Result<_, _>>()?,
             direction: direction.collect::<Result<_, _>>()?,
