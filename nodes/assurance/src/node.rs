@@ -200,7 +200,7 @@ impl AssuranceNode {
 
     /// Judges the robot's state, and a proposal when there is one; answers.
     fn evaluate(&mut self, now: Now, proposal: Option<&Command>, out: &mut Outbox<Output>) {
-        let mut readings = state_checks::judge(now, &self.known, &self.config, &self.robot);
+        let mut readings = state_checks::judge(now, &self.known, &self.config, &self.robot, &self.zones);
         readings.extend(self.properties.readings());
         self.follow_mode(now, &readings, proposal, out);
         let challenge_age_s = self.challenge_age_s(now);

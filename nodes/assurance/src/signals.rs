@@ -150,7 +150,7 @@ impl Sources<'_> {
     fn of_the_place(&self, values: &mut Values, map_from_base: Pose2) {
         if !self.known.world.localised {
             // Where zones are not asked for, none is near. Where they are, nothing is known of them.
-            if !self.config.localisation_required {
+            if self.zones.none || !self.config.localisation_required {
                 values.zone_limit_mps = Some(self.robot.limits.v_max_mps);
                 values.exclusion_distance_m = Some(FAR_M);
             }

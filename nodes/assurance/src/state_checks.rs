@@ -5,13 +5,20 @@ use crate::clearance::{self, Keep};
 use crate::monitor::{Reading, Rule};
 use crate::motion::{Phase, reckon};
 use crate::sensing::Knowledge;
+use crate::zones::ZoneMap;
 use outrider_foundation::{Now, Robot, Span};
 
 /// Room for as many readings is made at once, for those that are added to them too: what is shipped has fewer.
 const READINGS: usize = 64;
 
 /// All of them, in fixed order.
-pub(crate) fn judge(now: Now, known: &Knowledge, config: &Config, robot: &Robot) -> Vec<Reading> {
+pub(crate) fn judge(
+    now: Now,
+    known: &Knowledge,
+    config: &Config,
+    robot: &Robot,
+    zones: &ZoneMap,
+) -> Vec<Reading> {
     let tolerance = Span::from_s(config.future_tolerance_s);
     let ages = &config.ages;
     let twist = known.odometry.twist;
@@ -35,8 +42,11 @@ pub(crate) fn judge(now: Now, known: &Knowledge, config: &Config, robot: &Robot)
         if_measured(Reading::at_most(Rule::MeasuredTurnRate, twist.w_radps.abs(), w_limit)),
         if_measured(stopping_distance(now, known, config, robot)),
         contact(known, config),
-        localised(known),
     ]);
+    // A pose in the map is for the zones.
+    if !zones.none {
+        readings.push(localised(known));
+    }
     if config.detections_required {
         readings.push(Reading::age(Rule::DetectionsAge, known.world.detections_age_s, ages.detections_s));
     }

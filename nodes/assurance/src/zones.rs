@@ -17,6 +17,8 @@ const INSIDE_M: f64 = 1e-6;
 /// A set of zones that has been checked.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ZoneMap {
+    /// There are none, by somebody's word: where the robot is in the map does not matter.
+    pub none: bool,
     pub exclusion: Vec<(String, Polygon)>,
     pub speed: Vec<(String, Polygon, f64)>,
     pub direction: Vec<(String, Polygon, OneWay)>,
@@ -40,11 +42,15 @@ impl ZoneMap {
             Ok((z.name.clone(), outline(&z.name, &z.polygon_m)?, one_way))
         });
         let made = Self {
+            none: zones.none_because.is_some(),
             exclusion: exclusion.collect::<Result<_, ZoneError>>()?,
             speed: speed.collect::<Result<_, ZoneError>>()?,
             direction: direction.collect::<Result<_, ZoneError>>()?,
         };
         zones.validate().map_err(|report| AssuranceError::Zones(report.to_string().trim().to_owned()))?;
+        if zones.none_because.is_some() && zones.has_zones() {
+            return Err(AssuranceError::Zones("none_because: there are zones all the same".to_owned()));
+        }
         Ok(made)
     }
 }

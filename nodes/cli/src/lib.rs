@@ -9,6 +9,7 @@
 )]
 
 pub mod bag;
+pub mod barn;
 pub mod evaluate;
 pub mod localize;
 pub mod replay;
@@ -34,6 +35,8 @@ pub struct Cli {
 pub enum Command {
     /// Look into a bag, or save what can be saved of a damaged one.
     Bag(bag::Args),
+    /// Drive the worlds of the BARN challenge with the whole suite in this process, and score them.
+    Barn(barn::Args),
     /// Say how well people were followed, in a bag with the truth of the simulator or in a scenario.
     Evaluate(evaluate::Args),
     /// Say how well the world model knows where the robot is, over a bag with a reference.
@@ -58,6 +61,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         match self.command {
             Command::Bag(args) => bag::run(args),
+            Command::Barn(args) => barn::run(args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Localize(args) => localize::run(args),
             Command::Report(args) => report::run(args),

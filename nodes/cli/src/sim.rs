@@ -119,18 +119,18 @@ fn text(r: &DriveResult, wall_s: f64, bag: Option<&Path>) -> String {
 }
 
 /// Writes every message of a lock-step run; log times are the simulated ones.
-struct Bag {
+pub(crate) struct Bag {
     writer: BagWriter,
     channels: BTreeMap<String, (ChannelId, u32)>,
 }
 
 impl Bag {
-    fn create(folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn create(folder: &Path) -> anyhow::Result<Self> {
         let writer = BagWriter::create_folder(folder, &WriterOptions::default())?;
         Ok(Self { writer, channels: BTreeMap::new() })
     }
 
-    fn write(&mut self, observed: &Observed) -> anyhow::Result<()> {
+    pub(crate) fn write(&mut self, observed: &Observed) -> anyhow::Result<()> {
         let name = observed.topic.absolute_name();
         if !self.channels.contains_key(&name) {
             let type_name = observed.topic.type_name;
@@ -148,7 +148,7 @@ impl Bag {
         Ok(())
     }
 
-    fn finish(mut self) -> anyhow::Result<()> {
+    pub(crate) fn finish(mut self) -> anyhow::Result<()> {
         let build = BTreeMap::from([("build".to_owned(), outrider_runtime::BUILD.to_owned())]);
         self.writer.write_metadata("outrider", build)?;
         self.writer.finish()?;

@@ -27,12 +27,22 @@ pub struct Zones {
     #[serde(default)]
     #[garde(dive, length(max = ZONE_LIMIT))]
     pub direction: Vec<DirectionZone>,
+    /// Somebody's word that there are no zones here, and why: such a set has none. Then no pose in the map is asked for, and
+    /// the gate arms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(inner(length(min = 1, max = 200)))]
+    pub none_because: Option<String>,
 }
 
 impl Zones {
-    /// No zone of any kind.
+    /// No zone of any kind, and nobody said that there is to be none.
     pub fn is_empty(&self) -> bool {
-        self.exclusion.is_empty() && self.speed.is_empty() && self.direction.is_empty()
+        !self.has_zones() && self.none_because.is_none()
+    }
+
+    /// Any zone of any kind.
+    pub fn has_zones(&self) -> bool {
+        !(self.exclusion.is_empty() && self.speed.is_empty() && self.direction.is_empty())
     }
 }
 

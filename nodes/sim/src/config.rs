@@ -47,6 +47,22 @@ pub struct Config {
     /// The truth, for evaluation.
     #[garde(dive)]
     pub truth: Timing,
+    /// What this robot goes without: nothing of it is published.
+    #[garde(length(max = 3))]
+    #[serde(default)]
+    pub absent: Vec<Absent>,
+}
+
+/// What a robot may go without.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Absent {
+    /// No transform map → odom.
+    Localiser,
+    /// No static map.
+    Map,
+    /// No detections.
+    Detector,
 }
 
 /// When something periodic happens.
@@ -276,6 +292,11 @@ pub struct PersonConfig {
 }
 
 impl Config {
+    /// Whether the robot has something that it may go without.
+    pub(crate) fn has(&self, what: Absent) -> bool {
+        !self.absent.contains(&what)
+    }
+
     /// Checks every number, and those that depend on each other.
     ///
     /// # Errors

@@ -21,8 +21,8 @@ mod world;
 
 pub use clearance::{Clearance, ClearanceIndex};
 pub use config::{
-    BodyConfig, Config, DetectorConfig, DriveConfig, Dropout, ImuConfig, LidarConfig, LocaliserConfig,
-    MapConfig, OdometryConfig, PersonConfig, Timing,
+    Absent, BodyConfig, Config, DetectorConfig, DriveConfig, Dropout, ImuConfig, LidarConfig,
+    LocaliserConfig, MapConfig, OdometryConfig, PersonConfig, Timing,
 };
 pub use drive::Drive;
 pub use error::SimError;

@@ -1,7 +1,7 @@
 //! The simulator as a node: commands and time in, sensor data and truth out.
 
 use crate::clearance::ClearanceIndex;
-use crate::config::Config;
+use crate::config::{Absent, Config};
 use crate::drive::Drive;
 use crate::error::SimError;
 use crate::rays::{Disc, RayScene};
@@ -344,7 +344,8 @@ impl SimNode {
             // Whoever would come too near stands still instead, and goes on with the script later.
             let held = self.motions.get(i).filter(|before| {
                 let next_m = gap_m(&next);
-                next_m < self.config.person.waits_within_m && next_m < gap_m(before)
+                let within_m = self.config.person.waits_within_m;
+                within_m > 0.0 && next_m < within_m && next_m < gap_m(before)
             });
             if held.is_some() {
                 *waited = *waited + self.period;
@@ -366,7 +367,8 @@ impl SimNode {
             out.push(Output::StaticTransforms(vec![self.lidar_mount(stamp)]));
         }
         let again = self.schedules.map.as_mut().is_some_and(|s| s.due(at));
-        if again || (self.periods == 0 && self.schedules.map.is_none()) {
+        let once = self.periods == 0 && self.schedules.map.is_none();
+        if self.config.has(Absent::Map) && (again || once) {
             out.push(Output::Map(OccupancyMap { stamp, ..self.map.clone() }));
         }
         self.emit_motion(at, stamp, out);
@@ -375,7 +377,7 @@ impl SimNode {
             let scan = self.lidar.sweep(stamp, world_from_lidar, &self.scene, &self.people);
             out.push(Output::Scan(scan));
         }
-        if self.schedules.detector.due(at) {
+        if self.config.has(Absent::Detector) && self.schedules.detector.due(at) {
             self.detector.picture(at, stamp, self.pose, &self.scene, &self.people);
         }
         while let Some(set) = self.detector.finished(at) {
@@ -402,7 +404,7 @@ impl SimNode {
             transforms.push(transform(&frames.odom_frame, &frames.base_frame, odometry.odom_from_base));
             out.push(Output::Odometry(odometry));
         }
-        if self.schedules.localiser.due(at) {
+        if self.config.has(Absent::Localiser) && self.schedules.localiser.due(at) {
             let map_from_base = self.localiser.measure(self.pose);
             // The odometry pose at this very moment: a correction must not depend on how old the last one is.
             let map_from_odom = map_from_base.then(self.odometry.peek().inverse());

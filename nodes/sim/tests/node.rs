@@ -120,6 +120,23 @@ fn everything_comes_at_its_rate_and_in_ros_time() {
 }
 
 #[test]
+fn what_the_robot_goes_without_is_not_published() {
+    use outrider_sim::Absent;
+    let of = |absent: Vec<Absent>| {
+        let mut bench = Bench::with(Config { absent, ..config() }, WAREHOUSE, START, 1);
+        let all = bench.drive(Twist2::new(0.5, 0.1), 100);
+        let localised =
+            |o: &Output| matches!(o, Output::Transforms(t) if t.iter().any(|t| t.child == "odom"));
+        let maps = count(&all, |o| matches!(o, Output::Map(_)));
+        let detections = count(&all, |o| matches!(o, Output::Detections(_)));
+        (count(&all, localised) > 0, maps > 0, detections > 0)
+    };
+    assert_eq!(of(vec![]), (true, true, true));
+    assert_eq!(of(vec![Absent::Localiser]), (false, true, true));
+    assert_eq!(of(vec![Absent::Map, Absent::Detector]), (true, false, false));
+}
+
+#[test]
 fn a_straight_drive_follows_the_arithmetic() {
     let mut bench = Bench::new(&world(""), Pose2::IDENTITY, 1);
     bench.drive(Twist2::new(0.5, 0.0), 200);

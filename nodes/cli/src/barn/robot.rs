@@ -1,0 +1,188 @@
+//! `robot.json` of the data set, and what the suite and the simulator make of it.
+
+use anyhow::{Context as _, ensure};
+use outrider_foundation::RobotDescription;
+use outrider_foundation::robot::{DriveLimits, Mount};
+use serde::Deserialize;
+use std::path::Path;
+
+/// Where the lidar sits, forward of the base's origin: the Jackal's front mount at 0.12 m, and the offset that the data set's
+/// own description of its source states, m.
+const LIDAR_X_M: f64 = 0.055;
+/// Tyres on a dry floor reach this, whatever the motors could do: the most that safety reckons with, m/s².
+const BRAKE_MOST_MPS2: f64 = 6.0;
+/// An ordinary change of speed takes no more than this, m/s².
+const ORDINARY_MPS2: f64 = 4.0;
+/// Share of the greatest angular acceleration that the suite asks for and reckons with.
+const ALPHA_SHARE: f64 = 0.5;
+/// Greatest speed backwards that the suite may ask for, m/s.
+const BACKWARD_MPS: f64 = 0.3;
+/// From a command to the wheels' response: dead time and lag of the simulated drive, s.
+const ACTUATOR_DELAY_S: f64 = 0.05;
+/// Greatest jerk, m/s³.
+const JERK_MPS3: f64 = 100.0;
+
+/// `robot.json`. What is not used here is not looked at.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Machine {
+    nav2_footprint: Vec<[f64; 2]>,
+    v_max: f64,
+    a_max: f64,
+    w_max: f64,
+    alpha_max: f64,
+    odom_hz: f64,
+    lidar_ros1: Lidar,
+    #[serde(default)]
+    barn: Option<Course>,
+    #[serde(default)]
+    dynabarn: Option<MovingCourse>,
+}
+
+/// The lidar.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Lidar {
+    /// Field of view.
+    pub fov_deg: f64,
+    /// Beams.
+    pub rays: usize,
+    /// Sweeps a second.
+    pub hz: f64,
+    /// Least and greatest range, m.
+    pub range: [f64; 2],
+    /// Standard deviation of a range, m.
+    #[serde(default)]
+    pub noise_std: f64,
+}
+
+/// Start and goal of the BARN worlds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Course {
+    /// x, y, heading.
+    pub start: [f64; 3],
+    /// x, y.
+    pub goal: [f64; 2],
+    /// So near is there.
+    pub goal_radius: f64,
+    /// A run is over after this.
+    pub timeout_s: f64,
+    /// Speed that optimal times are reckoned with.
+    pub v_for_optimal_time: f64,
+}
+
+/// Start and goal of the DynaBARN worlds.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct MovingCourse {
+    /// x, y, heading.
+    pub start: [f64; 3],
+    /// x, y.
+    pub goal: [f64; 2],
+    /// Length of the way, m.
+    pub path_length_m: f64,
+}
+
+impl Machine {
+    /// Reads `robot.json` of a folder.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join("robot.json");
+        let name = path.display();
+        let text = std::fs::read_to_string(&path).with_context(|| format!("{name}: cannot be read"))?;
+        let machine: Self = serde_json::from_str(&text).with_context(|| name.to_string())?;
+        let positive = [
+            ("v_max", machine.v_max),
+            ("a_max", machine.a_max),
+            ("w_max", machine.w_max),
+            ("alpha_max", machine.alpha_max),
+            ("odom_hz", machine.odom_hz),
+            ("lidar_ros1.fov_deg", machine.lidar_ros1.fov_deg),
+            ("lidar_ros1.hz", machine.lidar_ros1.hz),
+            ("barn.v_for_optimal_time", machine.optimal_speed_mps()),
+        ];
+        for (key, value) in positive {
+            ensure!(value > 0.0 && value <= 1000.0, "{name}: {key}: {value} is not within (0, 1000]");
+        }
+        Ok(machine)
+    }
+
+    /// The BARN course.
+    pub fn barn(&self) -> Option<&Course> {
+        self.barn.as_ref()
+    }
+
+    /// The DynaBARN course.
+    pub fn dynabarn(&self) -> Option<&MovingCourse> {
+        self.dynabarn.as_ref()
+    }
+
+    /// The lidar.
+    pub fn lidar(&self) -> Lidar {
+        self.lidar_ros1
+    }
+
+    /// Times a second that odometry comes.
+    pub fn odometry_hz(&self) -> f64 {
+        self.odom_hz
+    }
+
+    /// Speed that optimal times are reckoned with.
+    pub fn optimal_speed_mps(&self) -> f64 {
+        self.barn.map_or(2.0, |b| b.v_for_optimal_time)
+    }
+
+    /// The robot as it is: what the simulator moves.
+    pub fn real(&self) -> RobotDescription {
+        let limits = DriveLimits {
+            v_max_mps: self.v_max,
+            v_min_mps: -self.v_max,
+            w_max_radps: self.w_max,
+            accel_mps2: self.a_max,
+            decel_mps2: self.a_max,
+            brake_mps2: self.a_max,
+            alpha_radps2: self.alpha_max,
+            jerk_mps3: JERK_MPS3,
+            actuator_delay_s: ACTUATOR_DELAY_S,
+        };
+        self.description(limits)
+    }
+
+    /// The robot as the suite may reckon with it: slower to change its speed and to brake than it is.
+    pub fn reckoned(&self) -> RobotDescription {
+        let limits = DriveLimits {
+            v_max_mps: self.v_max,
+            v_min_mps: -self.v_max.min(BACKWARD_MPS),
+            w_max_radps: self.w_max,
+            accel_mps2: self.a_max.min(ORDINARY_MPS2),
+            decel_mps2: self.a_max.min(ORDINARY_MPS2),
+            brake_mps2: self.a_max.min(BRAKE_MOST_MPS2),
+            alpha_radps2: ALPHA_SHARE * self.alpha_max,
+            jerk_mps3: JERK_MPS3,
+            actuator_delay_s: ACTUATOR_DELAY_S,
+        };
+        self.description(limits)
+    }
+
+    fn description(&self, limits: DriveLimits) -> RobotDescription {
+        RobotDescription {
+            name: "barn".to_owned(),
+            base_frame: "base_link".to_owned(),
+            odom_frame: "odom".to_owned(),
+            map_frame: "map".to_owned(),
+            footprint_m: counter_clockwise(&self.nav2_footprint),
+            lidar: Mount { frame: "laser".to_owned(), x_m: LIDAR_X_M, y_m: 0.0, yaw_rad: 0.0 },
+            stamped_command: true,
+            limits,
+        }
+    }
+}
+
+fn counter_clockwise(corners: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let next = corners.iter().cycle().skip(1);
+    let doubled: f64 = corners.iter().zip(next).map(|([ax, ay], [bx, by])| ax * by - ay * bx).sum();
+    let mut corners = corners.to_vec();
+    if doubled < 0.0 {
+        corners.reverse();
+    }
+    corners
+}
