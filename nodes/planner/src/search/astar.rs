@@ -147,15 +147,7 @@ impl AStar {
         true
     }
 
-    fn expand(
-        &mut self,
-        grid: &PlanGrid,
-        cell: Cell,
-        at: usize,
-        cost: u64,
-        target: Target,
-        best: &mut Best,
-    ) {
+    fn expand(&mut self, grid: &PlanGrid, cell: Cell, at: usize, cost: u64, target: Target, best: &mut Best) {
         let travel = around(grid, cell, at);
         for (direction, ((dc, dr), travel)) in (0u8..).zip(NEIGHBOURS.into_iter().zip(travel)) {
             if travel == FORBIDDEN {
@@ -209,7 +201,8 @@ impl AStar {
         let mut index = from;
         // Every step goes to a cell with a lower cost, so a way has no more cells than the grid.
         for _ in 0..grid.travel.len() {
-            let Some((dc, dr)) = self.nodes.get(index).and_then(|n| NEIGHBOURS.get(usize::from(n.parent))) else {
+            let Some((dc, dr)) = self.nodes.get(index).and_then(|n| NEIGHBOURS.get(usize::from(n.parent)))
+            else {
                 break;
             };
             let cell = grid.cell_at(index);
@@ -259,10 +252,7 @@ fn around(grid: &PlanGrid, cell: Cell, at: usize) -> [u16; 8] {
 }
 
 const fn is_on_border(grid: &PlanGrid, cell: Cell) -> bool {
-    cell.col == 0
-        || cell.row == 0
-        || cell.col as u32 + 1 == grid.width
-        || cell.row as u32 + 1 == grid.height
+    cell.col == 0 || cell.row == 0 || cell.col as u32 + 1 == grid.width || cell.row as u32 + 1 == grid.height
 }
 
 fn free_index(grid: &PlanGrid, cell: Cell) -> Option<usize> {

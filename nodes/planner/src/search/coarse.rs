@@ -239,7 +239,9 @@ mod tests {
         let mut field = CoarseField::default();
         field.reset(grid, goal);
         let free = |i: usize| grid.travel[i] != FORBIDDEN;
-        (0..grid.travel.len()).map(|i| if free(i) { field.at(grid, grid.cell_at(i)) } else { NEVER }).collect()
+        (0..grid.travel.len())
+            .map(|i| if free(i) { field.at(grid, grid.cell_at(i)) } else { NEVER })
+            .collect()
     }
 
     proptest! {
