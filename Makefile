@@ -6,7 +6,7 @@ RUNS ?= runs
 FUZZ_S ?= 60
 BENCH_OUT ?= /tmp
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps bench-world-model bench-trees bench-bags bench-hand-over seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps bench-world-model bench-trees bench-plan bench-bags bench-hand-over seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,9 @@ bench-world-model: setup ## Measured: the world model, part by part, beside what
 bench-trees: setup ## Measured: a tick of behaviour trees, against bonsai-bt and PyPI's py_trees (in .oracle/py_trees)
 	@. .ros/env.sh && venv=$(CURDIR)/.oracle/py_trees && { [ -x $$venv/bin/python ] || python -m venv $$venv; } && \
 		$$venv/bin/pip install -q py_trees==2.6.0 && OUTRIDER_PY_TREES_PYTHON=$$venv/bin/python cargo bench --locked -p outrider_bt --bench ticks
+
+bench-plan: setup ## Measured: paths over 62 m of 1000 x 1000 grids, CPU time, against the pathfinding crate; costs are compared
+	@. .ros/env.sh && cargo bench --locked -p outrider_planner --bench plan
 
 bench-bags: setup ## Measured: messages of 1 KB through the bag writer and through PyPI's mcap and rosbags, in turn; to BENCH_OUT
 	@. .ros/env.sh && python bags/benches/peers.py --out $(BENCH_OUT)

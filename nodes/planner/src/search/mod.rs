@@ -1,11 +1,13 @@
 //! The way to the goal: A* on a grid of travel costs, then shortened and smoothed.
 
 mod astar;
+mod buckets;
+mod coarse;
 mod plan_grid;
 mod route;
 mod smooth;
 
-pub use astar::{AStar, Found, STEP_DIAGONAL, STEP_STRAIGHT};
+pub use astar::{AStar, COST_PER_CELL, DIAGONAL, Found, STRAIGHT};
 pub use plan_grid::{Disc, FORBIDDEN, PlanGrid, PlanGridRules};
 pub use route::{Route, RouteError, Router};
 pub use smooth::{line_cost, shorten, smooth};

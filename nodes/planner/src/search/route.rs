@@ -1,6 +1,6 @@
 //! From the robot to the goal: what is asked of the search, and what to do when start or goal are covered.
 
-use super::astar::AStar;
+use super::astar::{AStar, COST_PER_CELL};
 use super::plan_grid::{Disc, FORBIDDEN, PlanGrid, PlanGridRules};
 use super::smooth::{line_cost, shorten, smooth};
 use crate::config::SearchConfig;
@@ -138,7 +138,7 @@ impl Router {
         let short = shorten(&self.grid, &points);
         let even = smooth(&self.grid, &short, config.resample_m, config.smoothing_rounds);
         let path = Path::new(frame, &even, complete.then_some(goal.yaw_rad)).ok_or(RouteError::NoPath)?;
-        let on_grid = f64::from(found.cost) / 1000.0 * self.grid.resolution_m;
+        let on_grid = found.cost as f64 / COST_PER_CELL as f64 * self.grid.resolution_m;
         let cost = self.cost_of(&path, 0.0).unwrap_or(on_grid);
         Ok(Route { path, cost, expanded: found.expanded })
     }
