@@ -44,7 +44,10 @@ fn observe(tracker: &mut Tracker, set: &DetectionSet) {
 
 /// Someone who walks along x at 1.2 m/s, seen ten times a second for a second: 0 to 900 ms.
 fn walking() -> Tracker {
-    let mut tracker = tracker();
+    walks_before(tracker())
+}
+
+fn walks_before(mut tracker: Tracker) -> Tracker {
     for i in 0..10 {
         observe(&mut tracker, &set(100 * i, vec![person(0.12 * i as f64, 1.0)]));
     }
@@ -100,7 +103,7 @@ fn velocity_is_found_and_predicted() {
 
 #[test]
 fn out_of_sight_it_coasts_then_only_its_reach_is_known_then_it_is_gone() {
-    let mut tracker = walking();
+    let mut tracker = walks_before(Tracker::new(TracksConfig { reachable_max_m: 3.0, ..shipped().tracks }));
     let mut last_variance = only(&tracker, 900).covariance[0];
     for (ms, state) in
         [(1200, TrackState::Confirmed), (1300, TrackState::Coasting), (1900, TrackState::Coasting)]
@@ -118,11 +121,11 @@ fn out_of_sight_it_coasts_then_only_its_reach_is_known_then_it_is_gone() {
     // Round where the walk leads to, as wide as 2 m/s² and the doubt about the speed make it: no frozen point, it grows up to
     // the bound.
     assert!((lost.position.x_m - (1.08 + 1.2 * 1.01)).abs() < 0.1 && lost.velocity == Point2::default());
-    assert!(lost.reachable_m > 0.5 * 2.0 * 1.01 * 1.01 && lost.reachable_m < 2.0, "{}", lost.reachable_m);
+    assert!(lost.reachable_m > 0.5 * 2.0 * 1.01 * 1.01 && lost.reachable_m < 2.5, "{}", lost.reachable_m);
     tracker.age(stamp(2000));
     assert!(only(&tracker, 2000).reachable_m > lost.reachable_m);
     tracker.age(stamp(3800));
-    assert_eq!(only(&tracker, 3800).reachable_m, 2.0);
+    assert_eq!(only(&tracker, 3800).reachable_m, 3.0);
     tracker.age(stamp(3910));
     assert!(tracker.tracks(stamp(3910), Pose2::IDENTITY).is_empty());
     assert_eq!(tracker.counters().expired, 1);
