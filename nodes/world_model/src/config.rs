@@ -5,6 +5,7 @@ use crate::inflation::{InflationTable, RADIUS_LIMIT_CELLS};
 use crate::tracks::TracksConfig;
 use garde::Validate;
 use outrider_foundation::Robot;
+use outrider_foundation::track_field::TrackFieldConfig;
 use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,9 @@ pub struct Config {
     /// Moving objects.
     #[garde(dive)]
     pub tracks: TracksConfig,
+    /// What it costs to be where they will be.
+    #[garde(dive)]
+    pub track_layer: TrackFieldConfig,
 }
 
 /// Limits of every source.
@@ -387,7 +391,10 @@ impl Config {
             WorldModelError::Config(lines.join("; "))
         })?;
         self.check_grid(robot)?;
-        self.tracks.check()
+        self.tracks.check()?;
+        let (horizon_s, least_s) = (self.tracks.prediction_horizon_s, self.track_layer.horizon_s());
+        let what = "track_layer.period_s times the slices after the first";
+        at_least("tracks.prediction_horizon_s", horizon_s, least_s - 1e-9, what)
     }
 
     fn check_grid(&self, robot: &Robot) -> Result<(), WorldModelError> {
@@ -474,6 +481,8 @@ pub(crate) mod tests {
         assert!(refuse(|c| c.costmap.clear_max_m = 1.0).contains("clear_max_m"));
         assert!(refuse(|c| c.costmap.resolution_m = 0.01).contains("half the cells"));
         assert!(refuse(|c| c.tracks.delete_after_s = 0.5).contains("delete_after_s"));
+        assert!(refuse(|c| c.track_layer.slices = 8).contains("prediction_horizon_s: 3 is not within [3.49"));
+        assert!(refuse(|c| c.track_layer.slices = 33).contains("track_layer.slices"));
         assert!(refuse(|c| c.tracks.prediction_step_s = 0.01).contains("prediction_step_s"));
     }
 }

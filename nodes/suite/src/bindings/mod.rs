@@ -60,6 +60,8 @@ pub mod topics {
         global_grid: "world_model/global_grid", ours::Grid, Qos::LATCHED;
         /// Local costmap for RViz.
         costmap: "costmap", nav_msgs::OccupancyGrid, Qos::LATCHED;
+        /// The track layer for RViz: the worst of all slices.
+        track_costs: "costmap/tracks", nav_msgs::OccupancyGrid, Qos::LATCHED;
         /// Tracks for RViz.
         markers: "world_model/markers", outrider_msgs::visualization_msgs::MarkerArray, Qos::LATCHED;
         /// Planned path for RViz.
@@ -129,6 +131,7 @@ pub mod topics {
             alive(),
             global_grid(),
             costmap(),
+            track_costs(),
             markers(),
             plan(),
             trajectory(),
