@@ -65,6 +65,7 @@ impl Binding for WorldModelBinding {
             topics::map(),
             topics::detections(),
             topics::clear_costmap(),
+            topics::costmap_resize(),
         ]
     }
 
@@ -100,6 +101,7 @@ impl Binding for WorldModelBinding {
                 let order = take(bytes, convert::clear_from_message)?;
                 Ok(Decoded::numbered(Input::Clear(order), order.boot_id, order.sequence))
             }
+            8 => one(Input::Resize(take(bytes, convert::resize_from_message)?)),
             _ => no_such_input(input),
         }
     }
