@@ -19,6 +19,7 @@ pub mod stl;
 pub mod tree;
 
 use clap::{Parser, Subcommand};
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 /// A robot's autonomy from sensor messages to safe motion, looked at from the command line.
@@ -71,4 +72,30 @@ impl Cli {
             Command::Tree(args) => tree::run(args),
         }
     }
+}
+
+/// Exit code when whoever read the output has gone (`outrider ... | head -1`): that of a program that the signal SIGPIPE has
+/// ended, 128 + 13. Rust's runtime ignores the signal, so writing fails instead.
+pub const READER_GONE: u8 = 141;
+
+/// The error is that nobody reads the output any more.
+pub fn reader_is_gone(error: &anyhow::Error) -> bool {
+    let gone = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
+    };
+    error.chain().any(gone)
+}
+
+/// Ends the program quietly when `println!` finds that nobody reads its output any more: it knows no other way than a panic.
+pub fn stop_when_reader_is_gone() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        let payload = info.payload();
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        // The words of the standard library's `print_to`, and of the system's EPIPE.
+        if text.is_some_and(|t| t.starts_with("failed printing to std") && t.contains("Broken pipe")) {
+            std::process::exit(i32::from(READER_GONE));
+        }
+        usual(info);
+    }));
 }

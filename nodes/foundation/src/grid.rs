@@ -31,6 +31,17 @@ pub enum FrameId {
     Base,
 }
 
+/// How large a grid is.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct GridSize {
+    /// Cells along x.
+    pub width: u32,
+    /// Cells along y.
+    pub height: u32,
+    /// Edge of a cell, in m.
+    pub resolution_m: f64,
+}
+
 /// A cell by column and row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cell {

@@ -2,6 +2,7 @@
 //!
 //! This crate depends on nothing else of Outrider. It never knows ROS, topics, encodings, files or clocks.
 
+mod contact;
 pub mod data;
 pub mod geometry;
 pub mod grid;
@@ -11,6 +12,7 @@ pub mod polygon;
 pub mod rng;
 pub mod robot;
 pub mod time;
+pub mod track_field;
 pub mod validate;
 pub mod zones;
 

@@ -13,6 +13,7 @@ use outrider_foundation::data::{Detection, DetectionSet, Odometry, Scan};
 use outrider_foundation::grid::COST_FREE;
 use outrider_foundation::rng::Rng;
 use outrider_foundation::robot::{Robot, example};
+use outrider_foundation::track_field::TrackField;
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Stamp, Stamped, Twist2};
 use outrider_msgs::sensor_msgs::LaserScan;
 use outrider_msgs::{decode, encode};
@@ -145,7 +146,31 @@ fn main() {
     println!("| {BEAMS} beams, {PEOPLE} people | times | p50 / p99, µs | allowed | |\n|---|--:|--:|--:|---|");
     parts(&robot).into_iter().for_each(Row::print);
     field(1000, "distance field and inflation, 1000 x 1000", 3000.0, 200).print();
+    track_layer(&robot).into_iter().for_each(Row::print);
     whole(&robot).print();
+}
+
+/// The track layer made of 20 tracks, and asked as a sampling controller asks: 1000 places at one time each.
+fn track_layer(robot: &Robot) -> [Row; 2] {
+    let mut make = Row::new("track layer, 20 tracks, 7 slices: made", 20.0, 40.0);
+    let mut ask = Row::new("track layer: cost of 1000 places and times", 100.0, 200.0);
+    let config = config();
+    let mut field = TrackField::new(config.track_layer, robot);
+    let mut tracker = Tracker::new(config.tracks);
+    for cycle in 0..CYCLES {
+        let set = set(cycle);
+        tracker.observe(&set, Pose2::IDENTITY, Point2::default()).unwrap();
+        tracker.age(set.stamp);
+        let tracks = tracker.tracks(set.stamp, Pose2::IDENTITY);
+        make.time(cycle, || field.set(black_box(&tracks)));
+        let mut rng = Rng::new(4, 0, cycle);
+        let mut within = |low: f64, high: f64| low + (high - low) * rng.uniform();
+        let places: Vec<_> = (0..1000)
+            .map(|_| (Point2::new(within(-5.0, 5.0), within(-5.0, 5.0)), within(0.0, 3.0)))
+            .collect();
+        ask.time(cycle, || places.iter().map(|(p, t_s)| u64::from(field.cost_at(*p, *t_s))).sum::<u64>());
+    }
+    [make, ask]
 }
 
 fn parts(robot: &Robot) -> Vec<Row> {

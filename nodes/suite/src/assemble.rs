@@ -148,13 +148,14 @@ pub fn assemble(
             FaultySensors::around(Box::new(host), &scenario.faults)
         }
         "world_model" => {
-            let config = parsed(node, &resources, "config")?;
+            let config: outrider_world_model::Config = parsed(node, &resources, "config")?;
+            let binding = WorldModelBinding::new(&config, &robot);
             let mut core =
                 WorldModelNode::new(config, &robot, boot_id).map_err(|e| refused("config", e.to_string()))?;
             if let Some(zones) = zones(node, &resources)? {
                 core = core.with_zones(&zones).map_err(|e| refused(ZONES, e.to_string()))?;
             }
-            Box::new(Host::new(spec(resources), WorldModelBinding, core))
+            Box::new(Host::new(spec(resources), binding, core))
         }
         "planner" => {
             let config = parsed(node, &resources, "config")?;

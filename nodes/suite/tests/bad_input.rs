@@ -14,7 +14,7 @@ use outrider_runtime::config::Resources;
 use outrider_runtime::{Host, HostedNode, NodeSpec};
 use outrider_suite::bindings::WorldModelBinding;
 use outrider_suite::convert::{detections_to_message, odometry_to_message, scan_to_message};
-use outrider_world_model::WorldModelNode;
+use outrider_world_model::{Config, WorldModelNode};
 
 const BEAMS: usize = 360;
 /// Of the world model's inputs.
@@ -78,10 +78,12 @@ impl World {
     /// After a second in which everything was as it should be.
     fn after_a_second() -> Self {
         let robot = Robot::new(example::amr()).unwrap();
-        let config = serde_saphyr::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
+        let config: Config =
+            serde_saphyr::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
+        let binding = WorldModelBinding::new(&config, &robot);
         let core = WorldModelNode::new(config, &robot, 7).unwrap();
         let spec = NodeSpec { name: "world_model".into(), boot_id: 7, resources: Resources::new() };
-        let mut world = Self { host: Host::new(spec, WorldModelBinding, core), told: WorldModel::default() };
+        let mut world = Self { host: Host::new(spec, binding, core), told: WorldModel::default() };
         (0..1000).step_by(10).for_each(|ms| world.good(ms));
         world.good(1000);
         assert_eq!((world.told.tracks.len(), world.refused()), (1, 0));

@@ -5,6 +5,7 @@ use crate::inflation::{InflationTable, RADIUS_LIMIT_CELLS};
 use crate::tracks::TracksConfig;
 use garde::Validate;
 use outrider_foundation::Robot;
+use outrider_foundation::track_field::TrackFieldConfig;
 use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,9 @@ pub struct Config {
     /// Moving objects.
     #[garde(dive)]
     pub tracks: TracksConfig,
+    /// What it costs to be where they will be.
+    #[garde(dive)]
+    pub track_layer: TrackFieldConfig,
 }
 
 /// Limits of every source.
@@ -284,6 +288,12 @@ pub struct CostmapConfig {
     /// Cells along y.
     #[garde(range(min = 20, max = 1024))]
     pub height_cells: u32,
+    /// The most along x that `/costmap/resize` may ask for: room is taken at the start.
+    #[garde(range(min = 20, max = 1024))]
+    pub width_max_cells: u32,
+    /// And along y.
+    #[garde(range(min = 20, max = 1024))]
+    pub height_max_cells: u32,
     /// Edge of a cell, in m.
     #[garde(custom(within(0.01, 1.0)))]
     pub resolution_m: f64,
@@ -382,18 +392,32 @@ impl Config {
     /// # Errors
     /// Names the key, its value and what is allowed.
     pub fn check(&self, robot: &Robot) -> Result<(), WorldModelError> {
-        self.validate().map_err(|report| {
-            let lines: Vec<String> = report.iter().map(|(path, error)| format!("{path}: {error}")).collect();
-            WorldModelError::Config(lines.join("; "))
-        })?;
-        self.check_grid(robot)?;
-        self.tracks.check()
+        self.validate().map_err(|report| refusal("", &report))?;
+        self.check_grid(&self.costmap, robot)?;
+        self.tracks.check()?;
+        let (horizon_s, least_s) = (self.tracks.prediction_horizon_s, self.track_layer.horizon_s());
+        let what = "track_layer.period_s times the slices after the first";
+        at_least("tracks.prediction_horizon_s", horizon_s, least_s - 1e-9, what)
     }
 
-    fn check_grid(&self, robot: &Robot) -> Result<(), WorldModelError> {
+    /// Checks a rolling grid against its own limits, the rest of the configuration, and the robot.
+    ///
+    /// # Errors
+    /// Names the key, its value and what is allowed.
+    pub(crate) fn check_grid(&self, grid: &CostmapConfig, robot: &Robot) -> Result<(), WorldModelError> {
+        grid.validate().map_err(|report| refusal("costmap", &report))?;
+        let sides = [
+            ("costmap.width_cells", grid.width_cells, grid.width_max_cells, "costmap.width_max_cells"),
+            ("costmap.height_cells", grid.height_cells, grid.height_max_cells, "costmap.height_max_cells"),
+        ];
+        for (key, cells, most, what) in sides {
+            if cells > most {
+                let range = format!("[20, {most}] ({what})");
+                return Err(WorldModelError::Range { key, value: f64::from(cells), range });
+            }
+        }
         let inscribed_m = robot.footprint.inscribed_m();
         at_least("inflation.radius_m", self.inflation.radius_m, inscribed_m, "the robot's inscribed radius")?;
-        let grid = &self.costmap;
         at_least("costmap.clear_max_m", grid.clear_max_m, grid.mark_max_m, "costmap.mark_max_m")?;
         let finest_m = self.inflation.finest_m();
         at_least("costmap.resolution_m", grid.resolution_m, finest_m, "1/255 of inflation.radius_m")?;
@@ -414,6 +438,14 @@ impl Config {
         at_least("costmap.log_odds.miss", odds.miss, miss_min, "more than half of max - occupied")?;
         at_least("costmap.log_odds.max", odds.max, odds.occupied, "costmap.log_odds.occupied")
     }
+}
+
+/// Every key below `parent` with what is wrong with it.
+fn refusal(parent: &str, report: &garde::Report) -> WorldModelError {
+    let dot = if parent.is_empty() { "" } else { "." };
+    let lines: Vec<String> =
+        report.iter().map(|(path, error)| format!("{parent}{dot}{path}: {error}")).collect();
+    WorldModelError::Config(lines.join("; "))
 }
 
 /// A value that must not lie below another one.
@@ -474,6 +506,8 @@ pub(crate) mod tests {
         assert!(refuse(|c| c.costmap.clear_max_m = 1.0).contains("clear_max_m"));
         assert!(refuse(|c| c.costmap.resolution_m = 0.01).contains("half the cells"));
         assert!(refuse(|c| c.tracks.delete_after_s = 0.5).contains("delete_after_s"));
+        assert!(refuse(|c| c.track_layer.slices = 8).contains("prediction_horizon_s: 3 is not within [3.49"));
+        assert!(refuse(|c| c.track_layer.slices = 33).contains("track_layer.slices"));
         assert!(refuse(|c| c.tracks.prediction_step_s = 0.01).contains("prediction_step_s"));
     }
 }

@@ -8,7 +8,7 @@ use crate::obstacles::{Corner, ObstacleLayer};
 use crate::static_map::{Ranges, StaticMap};
 use crate::zones::{Lattice, ZoneLayer};
 use outrider_foundation::data::{ClearRegion, EgoState};
-use outrider_foundation::grid::{COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId};
+use outrider_foundation::grid::{COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId, GridSize};
 use outrider_foundation::{Footprint, Point2, Robot, Stamp};
 
 /// The local grid and what it is made of.
@@ -41,7 +41,7 @@ impl Costmap {
             distance_sq: vec![u16::MAX; cells],
             ..CostGrid::default()
         };
-        Self {
+        let mut costmap = Self {
             footprint: robot.footprint.clone(),
             obstacles: ObstacleLayer::new(width, height, config.resolution_m, &config.log_odds),
             table: InflationTable::new(
@@ -57,13 +57,56 @@ impl Costmap {
             lethal: vec![false; cells],
             scratch: DistanceScratch::default(),
             grid,
+        };
+        costmap.take_room(config);
+        costmap
+    }
+
+    /// Takes room for the largest grid, so that a change of size takes no more.
+    fn take_room(&mut self, config: &CostmapConfig) {
+        let (width, height) = (config.width_max_cells as usize, config.height_max_cells as usize);
+        let (cells, room) = (self.lethal.len(), width * height);
+        let more = room.saturating_sub(cells);
+        self.obstacles.reserve(room);
+        self.fixed.reserve_exact(more);
+        self.grid.cost.reserve_exact(more);
+        self.lethal.resize(room.max(cells), false);
+        self.grid.distance_sq.resize(room.max(cells), u16::MAX);
+        // The buffers of the distance field grow here.
+        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+        self.lethal.truncate(cells);
+        self.grid.distance_sq.truncate(cells);
+    }
+
+    /// Changes the grid's size about its middle; what scans have shown is kept where it overlaps. There is room for
+    /// `width_max_cells` by `height_max_cells` of the configuration from the start.
+    pub fn resize(&mut self, size: GridSize, inflation: &InflationConfig) {
+        let cells = size.width as usize * size.height as usize;
+        if size.resolution_m.to_bits() != self.grid.resolution_m.to_bits() {
+            self.table = inflation.table(self.footprint.inscribed_m(), size.resolution_m);
         }
+        self.obstacles.resize(size);
+        let grid = &mut self.grid;
+        (grid.width, grid.height, grid.resolution_m) = (size.width, size.height, size.resolution_m);
+        grid.origin = self.obstacles.origin();
+        grid.cost.clear();
+        grid.cost.resize(cells, COST_UNKNOWN);
+        grid.distance_sq.resize(cells, 0);
+        self.lethal.resize(cells, false);
+        self.fixed.clear();
+        self.fixed.resize(cells, COST_UNKNOWN);
+        self.fixed_for = None;
     }
 
     /// With these zones in the map frame.
     pub fn set_zones(&mut self, zones: ZoneLayer) {
         self.zones = zones;
         self.fixed_for = None;
+    }
+
+    /// The most cells that the grid can come to have.
+    pub fn room(&self) -> usize {
+        self.grid.cost.capacity()
     }
 
     /// The grid as of the last [`Self::compose`].

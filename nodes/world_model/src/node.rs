@@ -1,7 +1,9 @@
 //! The world model as a node: inputs are checked and handed to their part, one world model comes out per scan.
 
 mod localise;
+mod resize;
 
+use self::resize::Resizes;
 use crate::beams::{Beam, Body, Disc, Reach, Sweep, beams, check, sweep_s};
 use crate::clear::Clears;
 use crate::config::Config;
@@ -17,7 +19,7 @@ use crate::zones::ZoneLayer;
 use outrider_foundation::data::{
     ClearCostmap, DetectionSet, EgoState, Imu, OccupancyMap, Odometry, Scan, TransformStamped, WorldModel,
 };
-use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::grid::{CostGrid, FrameId, GridSize};
 use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Robot, Span, Stamp, Stamped};
 
@@ -43,6 +45,8 @@ pub enum Input {
     Detections(DetectionSet),
     /// `/clear_costmap`: what scans have marked is to be forgotten.
     Clear(ClearCostmap),
+    /// `/costmap/resize`: the local grid is to have another size.
+    Resize(GridSize),
     /// A message that could not be decoded or was refused at the border.
     Rejected {
         /// Its topic.
@@ -127,6 +131,7 @@ pub struct WorldModelNode {
     matched_at: Option<Stamp>,
     costmap: Costmap,
     clears: Clears,
+    resizes: Resizes,
     global: Option<GlobalMap>,
     zones: ZoneLayer,
     tracker: Tracker,
@@ -171,6 +176,7 @@ impl WorldModelNode {
             matched_at: None,
             costmap: Costmap::new(&config.costmap, &config.inflation, robot),
             clears: Clears::default(),
+            resizes: Resizes::default(),
             global: None,
             zones: ZoneLayer::default(),
             tracker: Tracker::new(config.tracks.clone()),
@@ -225,6 +231,7 @@ impl WorldModelNode {
         let counts = list.map(|(name, count)| (name, count.to_string()));
         let mut told: Vec<_> = counts.chain(self.tracker.diagnostics()).collect();
         self.diagnose_ego(&mut told);
+        self.diagnose_size(&mut told);
         told
     }
 
@@ -261,6 +268,7 @@ impl WorldModelNode {
                 Err(reason) => self.sources.detections.reject(reason),
             },
             Input::Clear(order) => self.clears.take(*order),
+            Input::Resize(size) => self.take_resize(*size),
             Input::Rejected { topic, reason } => {
                 // Shells may name topics with or without the leading slash.
                 let named = |source: &&mut SourceMonitor| {
@@ -323,7 +331,7 @@ impl WorldModelNode {
                 &self.config.inflation,
                 self.robot.footprint.inscribed_m(),
                 self.zones.clone(),
-                self.costmap.grid().cost.len(),
+                self.costmap.room(),
             ),
         };
         out.push(Output::GlobalGrid(global.grid().clone()));

@@ -1,5 +1,7 @@
 //! The obstacle layer: evidence per cell of a grid that rolls with the robot.
 
+mod resize;
+
 use crate::beams::Beam;
 use crate::config::{LOG_ODDS_SCALE, LogOddsConfig};
 use crate::passed::Passed;
@@ -71,6 +73,8 @@ pub struct ObstacleLayer {
     evidence: Evidence,
     corner: Corner,
     log_odds: Vec<i8>,
+    /// Room for a change of size.
+    spare: Vec<i8>,
     /// What the scan in hand says; nothing between scans.
     passed: Passed,
 }
@@ -94,6 +98,7 @@ impl ObstacleLayer {
             },
             corner: Corner { col: 0, row: 0 },
             log_odds: vec![UNSEEN; cells],
+            spare: Vec::new(),
             passed: Passed::new(width as usize, height as usize),
         }
     }

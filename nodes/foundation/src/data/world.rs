@@ -68,6 +68,10 @@ pub enum TrackState {
     Reachable,
 }
 
+/// In the prediction of a track that is [`TrackState::Reachable`], the radius of its disc is the standard deviation times
+/// this.
+pub const REACH_SIGMAS: f64 = 3.0;
+
 /// One object that is followed over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Track {
@@ -101,7 +105,7 @@ pub struct Track {
     pub prediction_step_s: f64,
     /// Predicted centres.
     pub prediction: Vec<Point2>,
-    /// Standard deviation of every predicted centre along its worst axis.
+    /// Standard deviation of every predicted centre along its worst axis; see also [`REACH_SIGMAS`].
     pub prediction_sigma_m: Vec<f64>,
 }
 

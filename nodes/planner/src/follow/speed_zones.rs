@@ -5,6 +5,7 @@
 
 use super::outlook::SpeedLimit;
 use crate::path::Path;
+use outrider_foundation::Point2;
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::polygon::Polygon;
 use outrider_foundation::zones::{ZoneError, Zones, outline};
@@ -14,7 +15,9 @@ const SPACING_M: f64 = 0.1;
 /// The most places of a look ahead.
 const PLACE_LIMIT: usize = 200;
 /// Slow enough so far before a zone, m: the way of a reaction time, and what localisation may be wrong by.
-const LEAD_M: f64 = 0.3;
+const LEAD_M: f64 = 0.4;
+/// A path so near to a zone leads through it, m: the robot is never quite on its path, and cuts curves.
+const BESIDE_M: f64 = 0.15;
 
 /// Where the robot must be slow.
 #[derive(Clone, Debug, Default)]
@@ -51,11 +54,16 @@ impl SpeedZones {
             for (name, polygon, zone_mps) in &self.zones {
                 let before_mps =
                     (zone_mps * zone_mps + 2.0 * self.decel_mps2 * (way_m - LEAD_M).max(0.0)).sqrt();
-                if before_mps < least.map_or(v_mps, |(v, _)| v) && polygon.contains(place) {
+                if before_mps < least.map_or(v_mps, |(v, _)| v) && touches(polygon, place) {
                     least = Some((before_mps, name));
                 }
             }
         }
         least.map(|(v_mps, name)| SpeedLimit { v_mps, reason: format!("speed zone {name}") })
     }
+}
+
+fn touches(polygon: &Polygon, place: Point2) -> bool {
+    let (centre, radius_m) = polygon.bounds();
+    place.distance_m(centre) <= radius_m + BESIDE_M && polygon.signed_distance_m(place) <= BESIDE_M
 }

@@ -60,6 +60,10 @@ pub mod topics {
         global_grid: "world_model/global_grid", ours::Grid, Qos::LATCHED;
         /// Local costmap for RViz.
         costmap: "costmap", nav_msgs::OccupancyGrid, Qos::LATCHED;
+        /// Another size for the local grid: `width`, `height`, `resolution`; the rest does not count.
+        costmap_resize: "costmap/resize", nav_msgs::MapMetaData, Qos::RELIABLE;
+        /// The track layer for RViz: the worst of all slices.
+        track_costs: "costmap/tracks", nav_msgs::OccupancyGrid, Qos::LATCHED;
         /// Tracks for RViz.
         markers: "world_model/markers", outrider_msgs::visualization_msgs::MarkerArray, Qos::LATCHED;
         /// Planned path for RViz.
@@ -129,6 +133,8 @@ pub mod topics {
             alive(),
             global_grid(),
             costmap(),
+            track_costs(),
+            costmap_resize(),
             markers(),
             plan(),
             trajectory(),

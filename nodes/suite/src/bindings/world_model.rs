@@ -1,17 +1,56 @@
 //! The world model between sensors and everybody else.
 
 use super::{convert, healthy, no_such_input, take, topics};
+use outrider_foundation::Robot;
+use outrider_foundation::data::WorldModel;
+use outrider_foundation::grid::{COST_FREE, CostGrid};
+use outrider_foundation::track_field::TrackField;
 use outrider_msgs::CodecError;
+use outrider_msgs::nav_msgs::OccupancyGrid;
 use outrider_runtime::{Binding, Decoded, Diagnosis, Sink, Topic, emit, header};
-use outrider_world_model::{Input, Output, WorldModelNode};
+use outrider_world_model::{Config, Input, Output, WorldModelNode};
+use std::cell::RefCell;
 
 /// RViz is shown every n-th local grid,
 const SHOW_EVERY: u64 = 10;
 /// and the markers of every n-th world model: scans come with 10 to 40 Hz, so these with at most 10 Hz.
 const MARKERS_EVERY: u64 = 4;
 
+/// Cells of the local grid along the side of one of the picture of the track layer.
+const COARSER: u32 = 2;
+
 /// Binds the world model.
-pub struct WorldModelBinding;
+pub struct WorldModelBinding {
+    /// Room for the track layer, which is shown of the tracks that go out and is no part of a step.
+    tracks: RefCell<TrackField>,
+}
+
+impl WorldModelBinding {
+    /// For a world model with this configuration.
+    pub fn new(config: &Config, robot: &Robot) -> Self {
+        Self { tracks: RefCell::new(TrackField::new(config.track_layer, robot)) }
+    }
+
+    /// The track layer on the local grid's place, as [`convert::costmap_message`] has it.
+    fn track_costs(&self, w: &WorldModel) -> OccupancyGrid {
+        let (width, height) = (w.local.width.div_ceil(COARSER), w.local.height.div_ceil(COARSER));
+        let resolution_m = w.local.resolution_m * f64::from(COARSER);
+        let mut grid = CostGrid {
+            stamp: w.stamp,
+            frame: w.ego.frame,
+            resolution_m,
+            width,
+            height,
+            origin: w.local.origin,
+            cost: vec![COST_FREE; width as usize * height as usize],
+            ..CostGrid::default()
+        };
+        let mut field = self.tracks.borrow_mut();
+        field.set(&w.tracks);
+        field.worst(grid.origin, resolution_m, width as usize, &mut grid.cost);
+        convert::costmap_message(&grid)
+    }
+}
 
 impl Binding for WorldModelBinding {
     type Core = WorldModelNode;
@@ -26,6 +65,7 @@ impl Binding for WorldModelBinding {
             topics::map(),
             topics::detections(),
             topics::clear_costmap(),
+            topics::costmap_resize(),
         ]
     }
 
@@ -36,6 +76,7 @@ impl Binding for WorldModelBinding {
             topics::costmap(),
             topics::markers(),
             topics::alive(),
+            topics::track_costs(),
         ]
     }
 
@@ -60,6 +101,7 @@ impl Binding for WorldModelBinding {
                 let order = take(bytes, convert::clear_from_message)?;
                 Ok(Decoded::numbered(Input::Clear(order), order.boot_id, order.sequence))
             }
+            8 => one(Input::Resize(take(bytes, convert::resize_from_message)?)),
             _ => no_such_input(input),
         }
     }
@@ -74,6 +116,7 @@ impl Binding for WorldModelBinding {
                 emit(sink, 0, &convert::world_model_to_message(w))?;
                 if w.sequence % SHOW_EVERY == 0 {
                     emit(sink, 2, &convert::costmap_message(&w.local))?;
+                    emit(sink, 5, &self.track_costs(w))?;
                 }
                 if w.sequence % MARKERS_EVERY == 0 {
                     emit(sink, 3, &convert::marker_message(w))?;

@@ -4,7 +4,7 @@ use super::{Checked, all_finite, at_most, finite, frame_from, frame_name, header
 use outrider_foundation::data::{
     EgoState, SourceState, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
 };
-use outrider_foundation::grid::{COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN, CostGrid};
+use outrider_foundation::grid::{COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN, CostGrid, GridSize};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_msgs::{nav_msgs, outrider_msgs as ours};
 
@@ -61,6 +61,12 @@ pub fn costmap_message(g: &CostGrid) -> nav_msgs::OccupancyGrid {
     m.info.origin = super::pose_message(Pose2::new(g.origin.x_m, g.origin.y_m, 0.0));
     m.data = g.cost.iter().map(scale).collect();
     m
+}
+
+/// An order to change a grid's size. Its resolution is a `float32`: it is taken to the tenth of a millimetre.
+pub fn resize_from_message(m: nav_msgs::MapMetaData) -> Checked<GridSize> {
+    let resolution_m = within("resolution", f64::from(m.resolution), 0.005, 1.0)?;
+    Ok(GridSize { width: m.width, height: m.height, resolution_m: (resolution_m * 1e4).round() / 1e4 })
 }
 
 /// A world model.
@@ -276,6 +282,17 @@ mod tests {
         let mut m = world_model_to_message(&model());
         m.ego_yaw = f64::NAN;
         assert!(world_model_from_message(m).is_err());
+    }
+
+    #[test]
+    fn an_order_for_another_size() {
+        let m = nav_msgs::MapMetaData { width: 240, height: 160, resolution: 0.05, ..Default::default() };
+        let size = resize_from_message(m).unwrap();
+        assert_eq!((size.width, size.height, size.resolution_m.to_bits()), (240, 160, 0.05_f64.to_bits()));
+        for resolution in [0.0, -1.0, f32::NAN, 2.0] {
+            let m = nav_msgs::MapMetaData { width: 240, height: 160, resolution, ..Default::default() };
+            assert!(resize_from_message(m).unwrap_err().contains("resolution"), "{resolution}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::f64::consts::PI;
 
 mod clear;
 mod localise;
+mod resize;
 mod zones;
 
 /// ROS time of the monotonic clock's zero.

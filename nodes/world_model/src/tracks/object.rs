@@ -4,15 +4,13 @@ use super::config::TracksConfig;
 use super::imm::{Imm, Measurement, worst_sigma_m};
 use super::models::{Classes, Model};
 use nalgebra::{Matrix2, Matrix4};
-use outrider_foundation::data::{Track, TrackState};
+use outrider_foundation::data::{REACH_SIGMAS, Track, TrackState};
 use outrider_foundation::{Point2, Pose2, Span, Stamp};
 use std::sync::Arc;
 
 /// No object is more certain than this to exist, and none less.
 const EXISTENCE_MAX: f64 = 0.999;
 const EXISTENCE_MIN: f64 = 1e-6;
-/// The disc that a lost object can have reached starts at this many standard deviations.
-const REACH_SIGMAS: f64 = 3.0;
 
 /// An object.
 #[derive(Clone, Debug)]
