@@ -12,6 +12,7 @@ pub mod bag;
 pub mod barn;
 pub mod evaluate;
 pub mod localize;
+pub mod plan;
 pub mod replay;
 pub mod report;
 pub mod sim;
@@ -42,6 +43,8 @@ pub enum Command {
     Evaluate(evaluate::Args),
     /// Say how well the world model knows where the robot is, over a bag with a reference.
     Localize(localize::Args),
+    /// Solve the problems of a MovingAI grid map with the planner's search and compare the lengths with the optimum.
+    Plan(plan::Args),
     /// Turn the bag of a run into a summary and a page that explains it.
     Report(report::Args),
     /// Drive a scenario with the whole suite in this process, faster than real time.
@@ -65,6 +68,7 @@ impl Cli {
             Command::Barn(args) => barn::run(args),
             Command::Evaluate(args) => evaluate::run(args),
             Command::Localize(args) => localize::run(args),
+            Command::Plan(args) => plan::run(args),
             Command::Report(args) => report::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Replay(args) => replay::run(args),

@@ -84,7 +84,7 @@ impl AStar {
     pub fn search(&mut self, grid: &PlanGrid, start: Cell, goal: Cell, limit: u32) -> Option<Found> {
         let from = free_index(grid, start)?;
         let target = Target { cell: goal, index: grid.index_of(goal) };
-        self.reset(grid, target);
+        self.reset(grid, start, target);
         let mut found = Found::default();
         let mut best = Best { bound: NEVER, index: from, nearest: (octile(start, goal), 0, from) };
         let first = self.estimate(grid, start, target);
@@ -184,7 +184,7 @@ impl AStar {
         }
     }
 
-    fn reset(&mut self, grid: &PlanGrid, target: Target) {
+    fn reset(&mut self, grid: &PlanGrid, start: Cell, target: Target) {
         self.search = self.search.wrapping_add(1);
         if self.search == 0 || self.nodes.len() != grid.travel.len() {
             self.nodes.clear();
@@ -192,7 +192,7 @@ impl AStar {
         }
         self.nodes.resize(grid.travel.len(), Node::default());
         if target.index.is_some() {
-            self.coarse.reset(grid, target.cell);
+            self.coarse.reset(grid, start, target.cell);
         }
     }
 
@@ -324,9 +324,13 @@ pub(super) mod tests {
     }
 
     prop_compose! {
-        pub fn random_grid()(width in 2u32..24, height in 2u32..24)
-            (travel in proptest::collection::vec(prop_oneof![3 => Just(1000u16), 2 => 1000u16..5000, 3 => Just(FORBIDDEN)], (width * height) as usize),
+        /// Walls and costs of single cells, over patches of 6 × 6 cells that are dear or closed as a whole.
+        pub fn random_grid()(width in 2u32..40, height in 2u32..40)
+            (travel in proptest::collection::vec(prop_oneof![3 => Just(1000u16), 2 => 1000u16..5000, 2 => Just(FORBIDDEN)], (width * height) as usize),
+             patches in proptest::collection::vec(prop_oneof![3 => Just(1000u16), 3 => 1000u16..9000, 1 => Just(FORBIDDEN)], 49),
              width in Just(width), height in Just(height)) -> PlanGrid {
+            let patch = |i: usize| patches[(i / width as usize) / 6 * 7 + (i % width as usize) / 6];
+            let travel = travel.into_iter().enumerate().map(|(i, t)| t.max(patch(i))).collect();
             PlanGrid { resolution_m: 1.0, width, height, travel, ..PlanGrid::default() }
         }
     }

@@ -43,6 +43,22 @@ impl Buckets {
         }
     }
 
+    /// Every key below this has been taken.
+    pub const fn floor(&self) -> u64 {
+        self.current << self.shift
+    }
+
+    /// Another item of the bucket that the last one came from; when it is empty, that bucket is done with.
+    pub fn pop_same(&mut self) -> Option<(u64, u32)> {
+        let slot = self.current as usize & (self.ring.len() - 1);
+        let Some((item, rest)) = self.ring.get_mut(slot)?.pop() else {
+            self.current += 1;
+            return None;
+        };
+        self.len -= 1;
+        Some((self.floor() + u64::from(rest), item))
+    }
+
     /// An item of the lowest bucket and its key (a lower bound when it went in out of span).
     pub fn pop(&mut self) -> Option<(u64, u32)> {
         if self.len == 0 {

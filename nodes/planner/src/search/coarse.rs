@@ -1,42 +1,71 @@
 //! What it costs at least to get from a cell to the goal: the estimate that leads the search.
 //!
-//! The grid is cut into square blocks of [`BLOCK`] cells whose corners are cell centres, one of them the goal's. A block is
-//! taken to be as cheap all over as its cheapest cell, borders included: a problem that is nowhere dearer than the real one.
-//! With steps in eight directions a cheapest way in it can be bent until it runs along borders and diagonals of blocks (its
-//! cost is piecewise linear in where it crosses borders, with breaks at corners only), so Dijkstra over the corners gives
-//! their exact costs in that problem. By the same argument the cost is concave on each quarter of a block, between two
-//! corners and the middle; so a plane through these three values is nowhere above it. The planes meet at the borders and
-//! are nowhere steeper than the block is cheap: the estimate is consistent, and A* never expands a cell twice for it.
-//! The tests hold the claims against exact costs, and against every step of random grids.
+//! The grid is cut into square blocks whose corners are cell centres, one of them the goal's. A block is taken to be as cheap
+//! all over as its cheapest cell, borders included: a problem that is nowhere dearer than the real one. With steps in eight
+//! directions a cheapest way in it can be bent until it runs along borders and diagonals of blocks (its cost is piecewise
+//! linear in where it crosses borders, with breaks at corners only), so a search over the corners gives their exact costs in
+//! that problem. By the same argument the cost is concave on each quarter of a block, between two corners and the middle; so
+//! a plane through these three values is nowhere above it. The planes meet at the borders and are nowhere steeper than the
+//! block is cheap: the estimate is consistent, and A* never expands a cell twice for it. The tests hold the claims against
+//! exact costs, and against every step of random grids.
+//!
+//! There are two layers. Blocks of [`FINE`] lead the search. Their corners are themselves found by A*, from the goal
+//! towards the start, led by blocks of [`WIDE`] about the start; so only those near good ways are looked at, and everything
+//! is worked out when it is first asked for.
 
 use super::astar::{DIAGONAL, STRAIGHT};
 use super::buckets::Buckets;
 use super::plan_grid::{FORBIDDEN, PlanGrid};
 use outrider_foundation::grid::Cell;
 
-/// Edge of a block in cells, as a power of two.
-const LOG: u32 = 3;
-/// Edge of a block in cells.
-const BLOCK: u32 = 1 << LOG;
+/// Edge of a block of the layer that leads the search in cells, as a power of two.
+const FINE: u32 = 2;
+/// The same of the layer that leads that layer.
+const WIDE: u32 = 4;
 /// No way leads to the goal.
 pub const NEVER: u64 = u64::MAX;
-/// Narrower than the cheapest edge of a block (`8 · 1000 · 13860`), so that a corner that leaves the queue is final.
-const BUCKET_SHIFT: u32 = 26;
 /// A block whose cheapest cell has not been looked for.
 const UNSEEN: u16 = 0;
 
-/// Least costs to one goal. Everything is worked out when it is first asked for, so that a goal near by costs little.
+/// Least costs of the ways from a start to a goal.
 #[derive(Clone, Debug, Default)]
 pub struct CoarseField {
+    fine: Layer<FINE>,
+    wide: Layer<WIDE>,
+}
+
+impl CoarseField {
+    /// Begins anew for a start and a goal inside the grid.
+    pub fn reset(&mut self, grid: &PlanGrid, start: Cell, goal: Cell) {
+        self.wide.reset(grid, goal, start, |_| 0);
+        let wide = &mut self.wide;
+        self.fine.reset(grid, goal, goal, |cell| wide.at(grid, cell, |_| 0));
+    }
+
+    /// Corners of blocks that were looked at.
+    pub const fn settled(&self) -> u32 {
+        self.fine.settled + self.wide.settled
+    }
+
+    /// The least that the way from a free cell, which can be reached from the start, to the goal costs; [`NEVER`] when there
+    /// is none.
+    pub fn at(&mut self, grid: &PlanGrid, cell: Cell) -> u64 {
+        let wide = &mut self.wide;
+        self.fine.at(grid, cell, |cell| wide.at(grid, cell, |_| 0))
+    }
+}
+
+/// Blocks of `2^LOG` cells, and the costs from their corners to one of them.
+#[derive(Clone, Debug, Default)]
+struct Layer<const LOG: u32> {
     /// Cells that block (0, 0) begins before the grid.
-    offset: (u32, u32),
+    offset: (i32, i32),
     /// Blocks along x and y.
     blocks: (u32, u32),
     /// Travel cost of every block's cheapest cell.
     cheapest: Vec<u16>,
-    /// Cost at every corner, [`NEVER`] until known.
     corners: Vec<Corner>,
-    /// Twice the cost in the middle of every block; zero until asked for.
+    /// Twice the cost in the middle of every block; zero until its corners are final.
     middle: Vec<u64>,
     open: Buckets,
     /// Corners taken from the queue.
@@ -45,29 +74,38 @@ pub struct CoarseField {
 
 #[derive(Clone, Copy, Debug)]
 struct Corner {
+    /// Least cost known.
     cost: u64,
-    is_final: bool,
+    /// With what leads the search added. Final when all keys of its bucket have been taken.
+    key: u64,
 }
 
-/// The eight ways on from a corner, each with the blocks it runs through or between: relative to the corner's upper right one.
-const WAYS: [(i64, i64, [(i64, i64); 2]); 8] = [
-    (1, 0, [(0, 0), (0, -1)]),
-    (-1, 0, [(-1, 0), (-1, -1)]),
-    (0, 1, [(0, 0), (-1, 0)]),
-    (0, -1, [(0, -1), (-1, -1)]),
-    (1, 1, [(0, 0), (0, 0)]),
-    (-1, 1, [(-1, 0), (-1, 0)]),
-    (1, -1, [(0, -1), (0, -1)]),
-    (-1, -1, [(-1, -1), (-1, -1)]),
+const UNKNOWN: Corner = Corner { cost: NEVER, key: NEVER };
+
+/// The eight ways on from a corner, each with the blocks it runs through or between, by their places among the four about
+/// the corner: upper right, upper left, lower right, lower left.
+const WAYS: [(i64, i64, usize, usize); 8] = [
+    (1, 0, 0, 2),
+    (-1, 0, 1, 3),
+    (0, 1, 0, 1),
+    (0, -1, 2, 3),
+    (1, 1, 0, 0),
+    (-1, 1, 1, 1),
+    (1, -1, 2, 2),
+    (-1, -1, 3, 3),
 ];
 
-impl CoarseField {
-    /// Begins anew for a goal inside the grid.
-    pub fn reset(&mut self, grid: &PlanGrid, goal: Cell) {
-        let offset = |v: i32| (BLOCK - (v.unsigned_abs() & (BLOCK - 1))) & (BLOCK - 1);
-        self.offset = (offset(goal.col), offset(goal.row));
+impl<const LOG: u32> Layer<LOG> {
+    const BLOCK: i32 = 1 << LOG;
+    /// A bucket is a quarter to a half of the cheapest edge wide.
+    const SHIFT: u32 = (1000 * STRAIGHT).ilog2() + LOG - 1;
+
+    /// Begins anew: corners where `aligned` is one, costs to the corner of `to`, or one of its block when it is none.
+    fn reset(&mut self, grid: &PlanGrid, aligned: Cell, to: Cell, guide: impl FnOnce(Cell) -> u64) {
+        let offset = |v: i32| -v & (Self::BLOCK - 1);
+        self.offset = (offset(aligned.col), offset(aligned.row));
         // At least one, and the last cell lies in the last block.
-        let count = |cells: u32, offset: u32| ((cells.max(1) - 1 + offset) >> LOG) + 1;
+        let count = |cells: u32, offset: i32| ((cells.max(1) - 1 + offset as u32) >> LOG) + 1;
         self.blocks = (count(grid.width, self.offset.0), count(grid.height, self.offset.1));
         let blocks = self.blocks.0 as usize * self.blocks.1 as usize;
         self.cheapest.clear();
@@ -75,100 +113,141 @@ impl CoarseField {
         self.middle.clear();
         self.middle.resize(blocks, 0);
         self.corners.clear();
-        let unknown = Corner { cost: NEVER, is_final: false };
-        self.corners.resize((self.blocks.0 as usize + 1) * (self.blocks.1 as usize + 1), unknown);
-        let dearest = u64::from(BLOCK) * u64::from(FORBIDDEN) * DIAGONAL;
-        self.open.reset(BUCKET_SHIFT, 0, dearest);
+        self.corners.resize((self.blocks.0 as usize + 1) * (self.blocks.1 as usize + 1), UNKNOWN);
         self.settled = 0;
-        let at = ((goal.col as u32 + self.offset.0) >> LOG, (goal.row as u32 + self.offset.1) >> LOG);
-        let index = self.corner_index(at.0, at.1);
-        if let Some(corner) = self.corners.get_mut(index) {
-            corner.cost = 0;
-            self.open.push(0, index as u32);
+        let (i, j) = ((to.col + self.offset.0) >> LOG, (to.row + self.offset.1) >> LOG);
+        let index = self.corner_index(i, j);
+        let key = guide(self.corner_cell(index));
+        // A step changes a key by at most twice its cost.
+        let span = 2 * (u64::from(FORBIDDEN) * DIAGONAL) << LOG;
+        self.open.reset(Self::SHIFT, if key == NEVER { 0 } else { key }, span);
+        if let Some(corner) = self.corners.get_mut(index)
+            && key != NEVER
+        {
+            *corner = Corner { cost: 0, key };
+            self.open.push(key, index as u32);
         }
     }
 
-    /// Corners whose cost had to be worked out.
-    pub const fn settled(&self) -> u32 {
-        self.settled
+    /// The least that the way from a cell costs; [`NEVER`] when there is none.
+    fn at(&mut self, grid: &PlanGrid, cell: Cell, mut guide: impl FnMut(Cell) -> u64) -> u64 {
+        let (u, v) = (cell.col + self.offset.0, cell.row + self.offset.1);
+        // The last corners belong to the last blocks.
+        let bx = (u >> LOG).min(self.blocks.0 as i32 - 1);
+        let by = (v >> LOG).min(self.blocks.1 as i32 - 1);
+        let (a, b) = (u - (bx << LOG), v - (by << LOG));
+        let here = self.within(grid, bx, by, (a, b), &mut guide);
+        if here != NEVER {
+            return here;
+        }
+        // On a border the other block says the same, and it may be one that can be crossed.
+        let (left, below) = (a == 0 && bx > 0, b == 0 && by > 0);
+        let others = [(left, 1, 0), (below, 0, 1), (left && below, 1, 1)];
+        for (_, dx, dy) in others.into_iter().filter(|(touches, ..)| *touches) {
+            let at = (a + dx * Self::BLOCK, b + dy * Self::BLOCK);
+            let there = self.within(grid, bx - dx, by - dy, at, &mut guide);
+            if there != NEVER {
+                return there;
+            }
+        }
+        NEVER
     }
 
-    /// The least that the way from a cell of the grid to the goal costs; [`NEVER`] when there is none.
-    pub fn at(&mut self, grid: &PlanGrid, cell: Cell) -> u64 {
-        let (u, v) = (cell.col as u32 + self.offset.0, cell.row as u32 + self.offset.1);
-        let (bx, by) = (u >> LOG, v >> LOG);
-        let (a, b) = (u & (BLOCK - 1), v & (BLOCK - 1));
+    /// The least cost from a place in a block.
+    fn within(
+        &mut self,
+        grid: &PlanGrid,
+        bx: i32,
+        by: i32,
+        (a, b): (i32, i32),
+        guide: &mut impl FnMut(Cell) -> u64,
+    ) -> u64 {
         let low = self.corner_index(bx, by);
         let high = low + self.blocks.0 as usize + 1;
         let corners = [low, low + 1, high, high + 1];
         let block = by as usize * self.blocks.0 as usize + bx as usize;
-        let mut costs = [NEVER; 4];
-        for (cost, index) in costs.iter_mut().zip(corners) {
-            *cost = self.cost(grid, index);
-        }
-        let [h00, h10, h01, h11] = costs;
-        if costs.contains(&NEVER) {
-            // The corners of a block that can be crossed are reached together or not at all.
-            return NEVER;
-        }
         let middle = match self.middle.get(block) {
-            Some(0) | None => {
-                let twice = self.twice_the_middle(grid, bx, by, costs);
-                if let Some(slot) = self.middle.get_mut(block) {
-                    *slot = twice;
-                }
-                twice
-            }
+            Some(0) | None => self.finish(grid, block, corners, guide),
             Some(known) => *known,
         };
-        let half = BLOCK / 2;
+        if middle == NEVER {
+            return NEVER;
+        }
+        let [h00, h10, h01, h11] = corners.map(|i| self.corners.get(i).map_or(0, |c| c.cost as i64));
+        let half = Self::BLOCK / 2;
         let (from, to, along, into) = if a.abs_diff(half) > b.abs_diff(half) {
-            if a < half { (h00, h01, b, a) } else { (h10, h11, b, BLOCK - a) }
+            if a < half { (h00, h01, b, a) } else { (h10, h11, b, Self::BLOCK - a) }
         } else if b < half {
             (h00, h10, a, b)
         } else {
-            (h01, h11, a, BLOCK - b)
+            (h01, h11, a, Self::BLOCK - b)
         };
-        // Costs stay below 2^57 (see `DIAGONAL`), so that eight of them fit.
-        let (from, to, middle) = (from as i64, to as i64, middle as i64);
-        let slope = (to - from) * i64::from(along) + (middle - from - to) * i64::from(into);
+        // Costs stay below 2^57 (see `DIAGONAL`), so that sixteen of them fit.
+        let slope = (to - from) * i64::from(along) + (middle as i64 - from - to) * i64::from(into);
         (from + (slope >> LOG)) as u64
     }
 
-    /// Cost at a corner; goes on with Dijkstra until it is known.
-    fn cost(&mut self, grid: &PlanGrid, index: usize) -> u64 {
-        match self.corners.get(index) {
-            Some(corner) if corner.is_final => return corner.cost,
-            _ => {}
-        }
-        while let Some((_, next)) = self.open.pop() {
-            if self.settle(grid, next as usize) && next as usize == index {
-                break;
+    /// Goes on with the search until the corners of a block are final, and works out twice the cost in its middle: from there
+    /// straight to a border or slanting to a corner, whichever is cheapest.
+    fn finish(
+        &mut self,
+        grid: &PlanGrid,
+        block: usize,
+        corners: [usize; 4],
+        guide: &mut impl FnMut(Cell) -> u64,
+    ) -> u64 {
+        let mut costs = [NEVER; 4];
+        for (cost, index) in costs.iter_mut().zip(corners) {
+            loop {
+                let corner = self.corners.get(index).copied().unwrap_or(UNKNOWN);
+                *cost = corner.cost;
+                if corner.cost != NEVER && corner.key < self.open.floor() {
+                    break;
+                }
+                if !self.take_bucket(grid, guide) {
+                    break;
+                }
             }
         }
-        self.corners.get(index).map_or(NEVER, |corner| corner.cost)
+        let [h00, h10, h01, h11] = costs;
+        let twice = if costs.contains(&NEVER) {
+            // The corners of a block that can be crossed are reached together or not at all.
+            NEVER
+        } else {
+            let (i, j) = (block % self.blocks.0 as usize, block / self.blocks.0 as usize);
+            let travel = u64::from(self.cheapest(grid, i as i64, j as i64)) << LOG;
+            let border = (h00 + h10).min(h00 + h01).min(h10 + h11).min(h01 + h11);
+            let corner = h00.min(h10).min(h01).min(h11);
+            (border + travel * STRAIGHT).min(2 * corner + travel * DIAGONAL)
+        };
+        if let Some(slot) = self.middle.get_mut(block) {
+            *slot = twice;
+        }
+        twice
     }
 
-    /// Makes a corner final and looks at its neighbours; false when it was final already.
-    fn settle(&mut self, grid: &PlanGrid, index: usize) -> bool {
-        let cost = match self.corners.get_mut(index) {
-            Some(corner) if !corner.is_final => {
-                corner.is_final = true;
-                corner.cost
-            }
-            _ => return false,
+    /// Takes all corners of the lowest bucket; false when there are none left.
+    fn take_bucket(&mut self, grid: &PlanGrid, guide: &mut impl FnMut(Cell) -> u64) -> bool {
+        let Some((key, index)) = self.open.pop() else { return false };
+        self.expand(grid, key, index as usize, guide);
+        while let Some((key, index)) = self.open.pop_same() {
+            self.expand(grid, key, index as usize, guide);
+        }
+        true
+    }
+
+    /// Looks at the neighbours of a corner, unless it has become cheaper since it was put into the queue.
+    fn expand(&mut self, grid: &PlanGrid, key: u64, index: usize, guide: &mut impl FnMut(Cell) -> u64) {
+        let cost = match self.corners.get(index) {
+            Some(corner) if corner.key == key => corner.cost,
+            _ => return,
         };
         self.settled += 1;
         let across = self.blocks.0 as usize + 1;
         let (i, j) = ((index % across) as i64, (index / across) as i64);
         let around = [(0, 0), (-1, 0), (0, -1), (-1, -1)].map(|(di, dj)| self.cheapest(grid, i + di, j + dj));
-        for (di, dj, [one, other]) in WAYS {
-            let of = |(di, dj): (i64, i64)| match (di, dj) {
-                (0, 0) => around[0],
-                (-1, 0) => around[1],
-                (0, _) => around[2],
-                _ => around[3],
-            };
+        for (di, dj, one, other) in WAYS {
+            let of = |place: usize| around.get(place).copied().unwrap_or(FORBIDDEN);
             let travel = of(one).min(of(other));
             if travel == FORBIDDEN {
                 continue;
@@ -176,23 +255,20 @@ impl CoarseField {
             // A block that is not there is forbidden, so the corner exists.
             let to = (index as i64 + di + dj * across as i64) as usize;
             let length = if di != 0 && dj != 0 { DIAGONAL } else { STRAIGHT };
-            let total = cost + u64::from(travel) * length * u64::from(BLOCK);
-            if let Some(corner) = self.corners.get_mut(to)
-                && total < corner.cost
-            {
-                corner.cost = total;
-                self.open.push(total, to as u32);
+            let total = cost + ((u64::from(travel) * length) << LOG);
+            let known = self.corners.get(to).copied().unwrap_or(Corner { cost: 0, key: 0 });
+            if total >= known.cost {
+                continue;
+            }
+            let rest = if known.cost == NEVER { guide(self.corner_cell(to)) } else { known.key - known.cost };
+            if rest == NEVER {
+                continue;
+            }
+            if let Some(corner) = self.corners.get_mut(to) {
+                *corner = Corner { cost: total, key: total + rest };
+                self.open.push(total + rest, to as u32);
             }
         }
-        true
-    }
-
-    /// Twice the cost in the middle of a block: straight to a border or slanting to a corner, whichever is cheapest.
-    fn twice_the_middle(&mut self, grid: &PlanGrid, bx: u32, by: u32, [h00, h10, h01, h11]: [u64; 4]) -> u64 {
-        let travel = u64::from(self.cheapest(grid, i64::from(bx), i64::from(by))) * u64::from(BLOCK);
-        let border = (h00 + h10).min(h00 + h01).min(h10 + h11).min(h01 + h11);
-        let corner = h00.min(h10).min(h01).min(h11);
-        (border + travel * STRAIGHT).min(2 * corner + travel * DIAGONAL)
     }
 
     fn cheapest(&mut self, grid: &PlanGrid, i: i64, j: i64) -> u16 {
@@ -205,9 +281,9 @@ impl CoarseField {
             Some(&UNSEEN) => {}
             known => return known.copied().unwrap_or(FORBIDDEN),
         }
-        let range = |block: i64, offset: u32, cells: u32| {
-            let first = block * i64::from(BLOCK) - i64::from(offset);
-            let end = (first + i64::from(BLOCK) + 1).clamp(0, i64::from(cells));
+        let range = |block: i64, offset: i32, cells: u32| {
+            let first = (block << LOG) - i64::from(offset);
+            let end = (first + i64::from(Self::BLOCK) + 1).clamp(0, i64::from(cells));
             (first.max(0) as usize, end as usize)
         };
         let (left, right) = range(i, self.offset.0, grid.width);
@@ -224,8 +300,15 @@ impl CoarseField {
         least
     }
 
-    const fn corner_index(&self, i: u32, j: u32) -> usize {
+    const fn corner_index(&self, i: i32, j: i32) -> usize {
         j as usize * (self.blocks.0 as usize + 1) + i as usize
+    }
+
+    /// The cell that a corner is the centre of; it may lie outside the grid.
+    const fn corner_cell(&self, index: usize) -> Cell {
+        let across = self.blocks.0 as usize + 1;
+        let (i, j) = ((index % across) as i32, (index / across) as i32);
+        Cell { col: (i << LOG) - self.offset.0, row: (j << LOG) - self.offset.1 }
     }
 }
 
@@ -237,7 +320,7 @@ mod tests {
 
     fn estimates(grid: &PlanGrid, goal: Cell) -> Vec<u64> {
         let mut field = CoarseField::default();
-        field.reset(grid, goal);
+        field.reset(grid, goal, goal);
         let free = |i: usize| grid.travel[i] != FORBIDDEN;
         (0..grid.travel.len())
             .map(|i| if free(i) { field.at(grid, grid.cell_at(i)) } else { NEVER })
