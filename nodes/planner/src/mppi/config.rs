@@ -15,8 +15,8 @@ pub struct MppiConfig {
     /// Seed of the noise.
     #[garde(skip)]
     pub seed: u64,
-    /// Trajectories that are tried for every command; rounded up to a multiple of 40.
-    #[garde(range(min = 40, max = SAMPLE_LIMIT))]
+    /// Trajectories that are tried for every command; rounded up to a multiple of 32.
+    #[garde(range(min = 32, max = SAMPLE_LIMIT))]
     pub samples: usize,
     /// Steps of each: a multiple of 4.
     #[garde(range(min = 8, max = STEP_LIMIT))]

@@ -68,7 +68,7 @@ pub struct Nearness {
 /// The table about the robot.
 #[derive(Clone, Debug)]
 pub struct Field {
-    table: Box<[f32; EDGE * EDGE]>,
+    table: Vec<f32>,
     cells_per_m: f32,
     /// Column and row of the origin of the kernel's coordinates, less half a cell.
     origin: [f32; 2],
@@ -78,15 +78,12 @@ pub struct Field {
 
 impl Default for Field {
     fn default() -> Self {
-        let table = vec![0.0; EDGE * EDGE].into_boxed_slice().try_into();
-        Self {
-            table: table.unwrap_or_else(|_| Box::new([0.0; EDGE * EDGE])),
-            cells_per_m: 1.0,
-            origin: [0.0; 2],
-            filled: 0,
-        }
+        Self { table: EMPTY.to_vec(), cells_per_m: 1.0, origin: [0.0; 2], filled: 0 }
     }
 }
+
+/// Nothing stands anywhere.
+static EMPTY: Table = [0.0; EDGE * EDGE];
 
 impl Field {
     /// Fills the table within `half_m` of `centre` from a grid's distances.
@@ -135,7 +132,7 @@ impl Field {
     /// What the kernel needs for a look-up.
     pub fn view(&self) -> FieldView<'_> {
         FieldView {
-            table: &self.table,
+            table: self.table.first_chunk().unwrap_or(&EMPTY),
             cells_per_m: self.cells_per_m,
             origin: self.origin,
             last: self.filled.saturating_sub(1) as f32,
@@ -143,19 +140,23 @@ impl Field {
     }
 }
 
+/// Costs by row and column.
+pub type Table = [f32; EDGE * EDGE];
+
 /// A table to look up in.
 #[derive(Clone, Copy, Debug)]
 pub struct FieldView<'a> {
-    table: &'a [f32; EDGE * EDGE],
+    /// The table.
+    pub table: &'a Table,
     cells_per_m: f32,
     origin: [f32; 2],
     last: f32,
 }
 
 impl FieldView<'_> {
-    /// The cost at a point, in metres from the centre that the table was filled about.
+    /// Where the cost at a point is, in metres from the centre that the table was filled about.
     #[inline(always)]
-    pub fn at(&self, x_m: f32, y_m: f32) -> f32 {
+    pub fn index(&self, x_m: f32, y_m: f32) -> u32 {
         let cell = |v_m: f32, origin: f32| {
             let v = v_m * self.cells_per_m + origin;
             // This order sends what is not a number to 0 as well.
@@ -163,8 +164,7 @@ impl FieldView<'_> {
             let v = if v < self.last { v } else { self.last };
             (v + ROUND).to_bits() & (EDGE as u32 - 1)
         };
-        let index = cell(y_m, self.origin[1]) << 8 | cell(x_m, self.origin[0]);
-        self.table[index as usize & (EDGE * EDGE - 1)]
+        cell(y_m, self.origin[1]) << 8 | cell(x_m, self.origin[0])
     }
 }
 
@@ -218,7 +218,7 @@ mod tests {
         let mut rng = Rng::new(4, 5, 6);
         for _ in 0..5_000 {
             let p = Point2::new(4.0 * rng.uniform() - 2.0, 4.0 * rng.uniform() + 1.0);
-            let found = view.at((p.x_m - centre.x_m) as f32, (p.y_m - centre.y_m) as f32);
+            let found = view.table[view.index((p.x_m - centre.x_m) as f32, (p.y_m - centre.y_m) as f32) as usize];
             let c = grid.centre_of(grid.cell_of(p));
             if libm::fabs(p.x_m - c.x_m) > 0.0499 || libm::fabs(p.y_m - c.y_m) > 0.0499 {
                 continue;
@@ -230,7 +230,7 @@ mod tests {
             assert!((f64::from(found) - expected).abs() < 1e-5, "{p:?}: {found} {expected}");
         }
         for (x, y) in [(1e30, 0.0), (-1e30, f32::NAN), (f32::NAN, f32::INFINITY), (f32::NEG_INFINITY, 1.0)] {
-            assert!(view.at(x, y) <= CONTACT);
+            assert!(view.table[view.index(x, y) as usize] <= CONTACT);
         }
     }
 }

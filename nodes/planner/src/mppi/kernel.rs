@@ -10,16 +10,19 @@
 )]
 
 use super::STEP_LIMIT;
-use super::field::{CONTACT, DISC_LIMIT, Discs, FieldView};
+use super::field::{CONTACT, DISC_LIMIT, Discs, EDGE, FieldView};
 use super::maths::{small_turn, upper_tail};
 use super::noise::{self, BLOCK, Key};
 use super::reference::Reference;
 use super::risk::Component;
 
-/// Trajectories in step with each other.
-pub const LANES: usize = 40;
+/// Trajectories in step with each other. The second half has the noise of the first with the other sign: half the
+/// drawing, and the mean of all noise is exactly none.
+pub const LANES: usize = 32;
+/// Trajectories of a tile with noise of their own.
+const DRAWN: usize = LANES / 2;
 /// What moves is looked at every so many steps.
-pub const RISK_STRIDE: usize = 2;
+pub const RISK_STRIDE: usize = 4;
 /// The path every so many.
 pub const PATH_STRIDE: usize = 4;
 
@@ -168,6 +171,17 @@ fn clamp(x: f32, low: f32, high: f32) -> f32 {
 }
 
 #[inline(always)]
+fn greater(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
+}
+
+/// `a` where the mask is all ones, `b` where it is zero: bits, so that it can not become a branch.
+#[inline(always)]
+fn pick(mask: u32, a: f32, b: f32) -> f32 {
+    f32::from_bits((a.to_bits() & mask) | (b.to_bits() & !mask))
+}
+
+#[inline(always)]
 fn positive(x: f32) -> f32 {
     if x > 0.0 { x } else { 0.0 }
 }
@@ -175,8 +189,8 @@ fn positive(x: f32) -> f32 {
 /// Wanted velocities of one tile: the plan with noise of its own for every lane and step.
 #[inline(always)]
 pub fn vary(draw: &Draw<'_>, first: u32, v: &mut [Row], w: &mut [Row], control: &mut Row) {
-    let mut words = [[0u32; LANES]; BLOCK];
-    let (mut noise_v, mut noise_w, mut sum) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+    let mut words = [[0u32; DRAWN]; BLOCK];
+    let (mut noise_v, mut noise_w, mut sum) = ([0.0; DRAWN], [0.0; DRAWN], [0.0; DRAWN]);
     let (mut last_v, mut last_w) = (0.0, 0.0);
     let [sigma_v, sigma_w] = draw.sigma;
     for (t, (row_v, row_w)) in v.iter_mut().zip(w).enumerate() {
@@ -191,7 +205,7 @@ pub fn vary(draw: &Draw<'_>, first: u32, v: &mut [Row], w: &mut [Row], control: 
         let toll_w = draw.control * (plan_w - keep * last_w) / (sigma_w * fresh);
         (last_v, last_w) = (plan_v, plan_w);
         let block = &words[t % BLOCK];
-        for l in 0..LANES {
+        for l in 0..DRAWN {
             let (a, b) = noise::normals(block[l]);
             let (nv, nw) = (keep * noise_v[l] + fresh * a, keep * noise_w[l] + fresh * b);
             noise_v[l] = nv;
@@ -199,9 +213,14 @@ pub fn vary(draw: &Draw<'_>, first: u32, v: &mut [Row], w: &mut [Row], control: 
             sum[l] += toll_v * a + toll_w * b;
             row_v[l] = plan_v + sigma_v * nv;
             row_w[l] = plan_w + sigma_w * nw;
+            row_v[DRAWN + l] = plan_v - sigma_v * nv;
+            row_w[DRAWN + l] = plan_w - sigma_w * nw;
         }
     }
-    *control = sum;
+    for l in 0..DRAWN {
+        control[l] = sum[l];
+        control[DRAWN + l] = -sum[l];
+    }
 }
 
 /// The state of every lane.
@@ -317,15 +336,26 @@ fn advance<const K: usize>(
         state.s[l] = s1;
         state.v[l] = v1;
         state.w[l] = w1;
-        let mut near = 0.0;
-        for k in 0..K {
-            let offset = scene.discs.x_m[k];
-            let here = field.at(x + offset * c1, y + offset * s1);
-            near = if here > near { here } else { near };
+    }
+    // Where to look, then looking, then what comes of it: only the middle one has no vectors.
+    let mut near = [0.0; LANES];
+    for k in 0..K {
+        let offset = scene.discs.x_m[k];
+        let (mut places, mut found) = ([0u32; LANES], [0.0; LANES]);
+        for l in 0..LANES {
+            places[l] = field.index(state.x[l] + offset * state.c[l], state.y[l] + offset * state.s[l]);
         }
-        let most = if near > worst[l] { near } else { worst[l] };
+        for l in 0..LANES {
+            found[l] = field.table[(places[l] & (EDGE * EDGE - 1) as u32) as usize];
+        }
+        for l in 0..LANES {
+            near[l] = greater(found[l], near[l]);
+        }
+    }
+    for l in 0..LANES {
+        let most = greater(near[l], worst[l]);
         worst[l] = most;
-        state.near[l] += if near < 1.0 { near } else { 1.0 };
+        state.near[l] += if near[l] < 1.0 { near[l] } else { 1.0 };
         state.contact[l] += if most < CONTACT { 0.0 } else { 1.0 };
     }
 }
@@ -346,24 +376,30 @@ fn meet(
     let (front, rear) = (scene.discs.x_m[scene.discs.count - 1], scene.discs.x_m[0]);
     let radius = scene.discs.radius_m as f32;
     let mut sum = [0.0; LANES];
-    for one in scene.components {
+    for one in scene.components.iter().filter(|one| one.counts[t]) {
         let (mx, my, per_sigma) = (one.x_m[t], one.y_m[t], one.per_sigma[t]);
-        let (reach, weight) = (radius + one.radius_m, if one.comfort_only { 0.0 } else { one.weight });
+        let reach = radius + one.radius_m;
+        let mut gap = [0.0; LANES];
         for l in 0..LANES {
             let (dx, dy) = (mx - state.x[l], my - state.y[l]);
             let qx = state.c[l] * dx + state.s[l] * dy;
             let qy = state.c[l] * dy - state.s[l] * dx;
             let qx = qx - clamp(qx, rear, front);
-            let gap = (qx * qx + qy * qy).sqrt() - reach;
-            let lack = positive(weights.comfort_m - gap);
-            sum[l] += weight * upper_tail(gap * per_sigma);
+            gap[l] = (qx * qx + qy * qy).sqrt() - reach;
+            let lack = positive(weights.comfort_m - gap[l]);
             risk[l] += weights.comfort * lack * lack;
+        }
+        if one.comfort_only {
+            continue;
+        }
+        for l in 0..LANES {
+            sum[l] += one.weight * upper_tail(gap[l] * per_sigma);
         }
     }
     let limit = if t < weights.chance_steps { weights.probability_max } else { f32::INFINITY };
     for l in 0..LANES {
         risk[l] += weights.probability * sum[l];
-        probability[l] = if sum[l] > probability[l] { sum[l] } else { probability[l] };
+        probability[l] = greater(sum[l], probability[l]);
         let begun = sum[l] > limit || violated[l] > 0.0;
         violated[l] += if begun { RISK_STRIDE as f32 } else { 0.0 };
     }
@@ -381,10 +417,10 @@ fn along(scene: &Scene<'_>, state: &State, last: bool, path: &mut Row) {
             let (ex, ey) = (dx - way * p.ux, dy - way * p.uy);
             let sq = ex * ex + ey * ey;
             let turned = 1.0 - (p.ux * state.c[l] + p.uy * state.s[l]);
-            let nearer = sq < least[l];
-            least[l] = if nearer { sq } else { least[l] };
-            arc[l] = if nearer { p.arc_m + way } else { arc[l] };
-            across[l] = if nearer { turned } else { across[l] };
+            let nearer = u32::from(sq < least[l]).wrapping_neg();
+            least[l] = pick(nearer, sq, least[l]);
+            arc[l] = pick(nearer, p.arc_m + way, arc[l]);
+            across[l] = pick(nearer, turned, across[l]);
         }
     }
     let [goal_c, goal_s] = reference.goal.unwrap_or([0.0, 0.0]);

@@ -10,8 +10,10 @@ use crate::safety::Moving;
 use outrider_foundation::data::TrackState;
 use outrider_foundation::{Footprint, Point2, Pose2};
 
-/// Components that are reckoned with at most: the nearest.
+/// Components that are reckoned with at most: the soonest.
 pub const COMPONENT_LIMIT: usize = 24;
+/// Farther than this many standard deviations the probability counts for nothing: it is below 4e-6.
+const SIGMAS: f64 = 4.5;
 /// The least standard deviation, m.
 const SIGMA_MIN_M: f64 = 0.03;
 
@@ -28,12 +30,12 @@ pub struct Component {
     pub y_m: [f32; STEP_LIMIT],
     /// 1/σ at every step, 1/m.
     pub per_sigma: [f32; STEP_LIMIT],
+    /// At this step the robot can be near enough for it to cost anything.
+    pub counts: [bool; STEP_LIMIT],
     /// Counts for comfort only: it tells when somebody is about to come.
     pub comfort_only: bool,
     /// Its place in the list of what moves.
     pub index: usize,
-    /// It comes no nearer than this within the horizon, when the robot stands, m.
-    near_m: f64,
 }
 
 /// Where [`fill`] looks from.
@@ -51,7 +53,7 @@ pub struct Around<'a> {
     pub unseen_growth_mps: f64,
 }
 
-/// The components that matter within the horizon, the nearest first; those beyond [`COMPONENT_LIMIT`] are counted.
+/// The components that matter within the horizon, the soonest first; those beyond [`COMPONENT_LIMIT`] are counted.
 /// `None` when one is not a number: nothing may be built on that.
 pub fn fill(
     config: &MppiConfig,
@@ -66,18 +68,18 @@ pub fn fill(
         let one = Moving { still, ..*one };
         let component = Component::new(config, &one, index, 0.0, &around)?;
         let shift = !still && one.track.state != TrackState::Reachable && gap_s > 0.0;
-        if component.matters(config, around.reach_m) {
+        if component.first().is_some() {
             out.push(component);
         }
         for later_s in [0.5 * gap_s, gap_s].into_iter().filter(|_| shift) {
             let ahead = Component::new(config, &one, index, later_s, &around)?;
-            if ahead.matters(config, around.reach_m) {
+            if ahead.first().is_some() {
                 out.push(ahead);
             }
         }
     }
-    // Stable: equally near ones stay in the order of their ids.
-    out.sort_by(|a, b| a.near_m.total_cmp(&b.near_m));
+    // Those that can be met first come first; what is left out matters least. Stable: the rest in the order of ids.
+    out.sort_by_key(|one| (one.comfort_only, one.first()));
     let beyond = out.len().saturating_sub(COMPONENT_LIMIT);
     out.truncate(COMPONENT_LIMIT);
     Some(beyond)
@@ -98,9 +100,9 @@ impl Component {
             x_m: [0.0; STEP_LIMIT],
             y_m: [0.0; STEP_LIMIT],
             per_sigma: [1.0; STEP_LIMIT],
+            counts: [false; STEP_LIMIT],
             comfort_only: later_s > 0.0,
             index,
-            near_m: f64::INFINITY,
         };
         let reachable = track.state == TrackState::Reachable;
         for i in 0..config.steps.min(STEP_LIMIT) {
@@ -115,7 +117,10 @@ impl Component {
             let (x, y) = (at.x_m - around.centre.x_m, at.y_m - around.centre.y_m);
             let sigma_m = sigma_m.clamp(SIGMA_MIN_M, config.risk.sigma_cap_m);
             let edge_m = libm::hypot(x, y) - grown_m - f64::from(component.radius_m);
-            component.near_m = component.near_m.min(edge_m - around.footprint.circumscribed_m());
+            // Where the robot can be by then, and a little more.
+            let robot_m = around.reach_m * (i + 1) as f64 / config.steps as f64 + around.footprint.circumscribed_m();
+            let wide_m = if component.comfort_only { 0.0 } else { SIGMAS * sigma_m };
+            component.counts[i] = edge_m - robot_m - 0.1 < config.risk.comfort_m.max(wide_m);
             component.x_m[i] = x as f32;
             component.y_m[i] = y as f32;
             component.per_sigma[i] = (1.0 / sigma_m) as f32;
@@ -138,9 +143,9 @@ impl Component {
         f64::from(self.weight * maths::upper_tail(gap_m as f32 * per_sigma))
     }
 
-    /// The robot can come within reach of it.
-    fn matters(&self, config: &MppiConfig, reach_m: f64) -> bool {
-        self.near_m < reach_m + config.risk.comfort_m.max(3.0 * config.risk.sigma_cap_m)
+    /// The step from which on the robot can be near it.
+    fn first(&self) -> Option<usize> {
+        self.counts.iter().position(|counts| *counts)
     }
 }
 

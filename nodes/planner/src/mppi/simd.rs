@@ -156,14 +156,9 @@ fn done(work: Work<'_, '_>) {
         Work::Fill { field, grid, centre, half_m, radius_m, cost } => {
             field.fill(grid, centre, half_m, radius_m, &cost);
         }
-        Work::Vary(draw, batch) => each(batch, |i, v, w, tile| {
-            vary(draw, (i * LANES) as u32, v, w, &mut tile.control);
-        }),
-        Work::Roll(scene, batch) => each(batch, |_, v, w, tile| roll(scene, v, w, tile)),
-        Work::Sample(scene, draw, batch) => each(batch, |i, v, w, tile| {
-            vary(draw, (i * LANES) as u32, v, w, &mut tile.control);
-            roll(scene, v, w, tile);
-        }),
+        Work::Vary(draw, batch) => each(batch, Some(draw), None),
+        Work::Roll(scene, batch) => each(batch, None, Some(scene)),
+        Work::Sample(scene, draw, batch) => each(batch, Some(draw), Some(scene)),
         Work::Reduce { batch, per_temperature, plan, summary } => {
             *summary = reduce(&batch.tiles, &batch.v, &batch.w, per_temperature, &mut batch.weights, plan);
         }
@@ -171,10 +166,15 @@ fn done(work: Work<'_, '_>) {
 }
 
 #[inline(always)]
-fn each(batch: &mut Batch, mut work: impl FnMut(usize, &mut [Row], &mut [Row], &mut Tile)) {
+fn each(batch: &mut Batch, draw: Option<&Draw<'_>>, scene: Option<&Scene<'_>>) {
     let steps = batch.steps.max(1);
     let rows = batch.v.chunks_exact_mut(steps).zip(batch.w.chunks_exact_mut(steps));
     for (i, ((v, w), tile)) in rows.zip(&mut batch.tiles).enumerate() {
-        work(i, v, w, tile);
+        if let Some(draw) = draw {
+            vary(draw, (i * LANES) as u32, v, w, &mut tile.control);
+        }
+        if let Some(scene) = scene {
+            roll(scene, v, w, tile);
+        }
     }
 }
