@@ -4,11 +4,13 @@
 
 mod command;
 mod goal;
+mod sampling;
 mod way;
 
 pub use command::{Drive, Proposal};
 pub use way::CLEAR_LIMIT;
 
+use sampling::Sampling;
 use crate::config::Config;
 use crate::follow::{Follower, Outlook};
 use crate::goals::Goals;
@@ -40,6 +42,8 @@ pub struct Navigator {
     follower: Follower,
     guard: Guard,
     outlook: Outlook,
+    /// Follows paths instead of the pursuit, when it is so configured.
+    sampling: Option<Sampling>,
     world: Option<WorldModel>,
     global: Option<CostGrid>,
     pose: Pose2,
@@ -76,6 +80,7 @@ impl Navigator {
             follower: Follower::new(follow, &config.goal, limits),
             guard: Guard::new(robot, &config.safety),
             outlook: Outlook::new(follow, &config.yielding, unseen_mps, &robot.footprint, limits),
+            sampling: Sampling::new(config, robot),
             config: config.clone(),
             world: None,
             global: None,
