@@ -293,7 +293,9 @@ impl Config {
         let mppi = &self.mppi;
         let turn_rad = robot.limits.w_max_radps * mppi.step_s;
         let (margin_m, blocks) = (mppi.obstacles.margin_m, mppi.steps as f64 / 4.0);
-        let range = |value: f64, min: f64, max: f64| (!(value >= min && value <= max)).then(|| format!("[{min}, {max}]"));
+        let range = |value: f64, min: f64, max: f64| {
+            (!(value >= min && value <= max)).then(|| format!("[{min}, {max}]"))
+        };
         let whole = if blocks.fract() > 0.0 { Some("the multiples of 4".to_string()) } else { None };
         let checks = [
             ("mppi.steps", mppi.steps as f64, whole),

@@ -23,7 +23,8 @@ pub mod search;
 mod tree_log;
 
 pub use config::{
-    Config, Controller, FollowConfig, GoalConfig, ModeConfig, SafetyConfig, SearchConfig, TimingConfig, YieldConfig,
+    Config, Controller, FollowConfig, GoalConfig, ModeConfig, SafetyConfig, SearchConfig, TimingConfig,
+    YieldConfig,
 };
 pub use error::PlannerError;
 pub use goals::GOAL_LIMIT;

@@ -39,13 +39,16 @@ fn walker(track: &Track) -> Walker {
 
 fn digest(way: &[(Pose2, Twist2, Answer)]) -> u64 {
     let mut hash = 0xCBF2_9CE4_8422_2325_u64;
-    let mut add = |x: f64| hash = (hash ^ x.to_bits()).wrapping_mul(0x0100_0000_01B3).rotate_left(7);
+    let mut add = |numbers: &[f64]| {
+        for x in numbers {
+            hash = (hash ^ x.to_bits()).wrapping_mul(0x0100_0000_01B3).rotate_left(7);
+        }
+    };
     for (pose, twist, answer) in way {
-        [pose.x_m, pose.y_m, pose.yaw_rad, twist.v_mps, twist.w_radps].map(&mut add);
-        add(answer.effective_samples);
-        add(answer.feasible_share);
+        add(&[pose.x_m, pose.y_m, pose.yaw_rad, twist.v_mps, twist.w_radps]);
+        add(&[answer.effective_samples, answer.feasible_share]);
         for c in &answer.candidates {
-            [c.costs.obstacles, c.costs.risk, c.costs.path, c.costs.motion, c.probability].map(&mut add);
+            add(&[c.costs.obstacles, c.costs.risk, c.costs.path, c.costs.motion, c.probability]);
         }
     }
     hash
@@ -93,7 +96,8 @@ fn what_is_mirrored_costs_the_same() {
     let (left, right) = (place(1.0), place(-1.0));
     let decide = |place: &Place, side: f64| {
         let moving = place.moving();
-        let mut request = place.request(&moving, Pose2::new(0.0, 0.0, 0.3 * side), Twist2::new(0.6, 0.2 * side));
+        let mut request =
+            place.request(&moving, Pose2::new(0.0, 0.0, 0.3 * side), Twist2::new(0.6, 0.2 * side));
         request.pursuit.turn = 0.4 * side;
         controller().decide(&request)
     };
@@ -115,9 +119,9 @@ fn what_is_mirrored_costs_the_same() {
 
 #[test]
 fn it_follows_a_free_way_fast_and_straight() {
-    let way = drive(&mut controller(), &mut Place::hall(&[]), Pose2::new(0.0, 0.1, 0.2), 100);
+    let way = drive(&mut controller(), &mut Place::hall(&[]), Pose2::new(-4.0, 0.1, 0.2), 100);
     let (pose, twist, answer) = way.last().unwrap();
-    assert!(pose.x_m > 3.6 && pose.y_m.abs() < 0.08 && twist.v_mps > 0.8, "{pose:?} {twist:?}");
+    assert!(pose.x_m > -0.4 && pose.y_m.abs() < 0.08 && twist.v_mps > 0.8, "{pose:?} {twist:?}");
     assert_eq!((answer.outcome, answer.constraint(&[])), (Outcome::Feasible, String::new()));
 }
 
@@ -163,7 +167,8 @@ fn somebody_who_crosses_is_not_met() {
 fn where_nothing_is_feasible_it_says_so_and_stays_sane() {
     // Somebody stands at the robot's side: whatever it does, it is too near.
     let mut place = Place::hall(&[]);
-    let stands = Walker { from: Point2::new(0.45, 0.0), velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 };
+    let stands =
+        Walker { from: Point2::new(0.45, 0.0), velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 };
     place.tracks = vec![stands.track(4, 0.0)];
     let moving = place.moving();
     let answer = controller().decide(&place.request(&moving, Pose2::IDENTITY, Twist2::ZERO));

@@ -1,5 +1,6 @@
 //! From what is known to a velocity: one decision.
 
+use super::SMALL_TURN_RAD;
 use super::config::MppiConfig;
 use super::field::{CONTACT, Discs, Field, Nearness};
 use super::kernel::{Draw, LANES, Motion, Scene, Tile, Weights};
@@ -8,7 +9,6 @@ use super::reference::Reference;
 use super::risk::{self, Around, Component};
 use super::simd::{Batch, Level, Work, run};
 use super::smooth::{Smoother, shift};
-use super::SMALL_TURN_RAD;
 use crate::config::SafetyConfig;
 use crate::path::Path;
 use crate::safety::{Moving, Wish};
@@ -258,8 +258,10 @@ impl Mppi {
     pub fn trajectory(&self, last: Twist2) -> Vec<TrajectoryPoint> {
         let mut points = vec![TrajectoryPoint { t_s: 0.0, pose: Pose2::IDENTITY, twist: last }];
         let steps = self.poses(last).enumerate();
-        points.extend(steps.map(|(i, (pose, twist))| {
-            TrajectoryPoint { t_s: (i + 1) as f64 * self.config.step_s, pose, twist }
+        points.extend(steps.map(|(i, (pose, twist))| TrajectoryPoint {
+            t_s: (i + 1) as f64 * self.config.step_s,
+            pose,
+            twist,
         }));
         points
     }
@@ -441,7 +443,8 @@ impl Mppi {
         };
         self.smoother.smooth(plan_v);
         self.smoother.smooth(plan_w);
-        let rows = Rivals { mean: &self.plan, before: &self.before, best: summary.best, pursuit: request.pursuit };
+        let rows =
+            Rivals { mean: &self.plan, before: &self.before, best: summary.best, pursuit: request.pursuit };
         rows.write(&self.batch, &mut self.compared);
         run(self.level, Work::Roll(&scene, &mut self.compared));
         let mut answer = self.compare();
@@ -505,11 +508,13 @@ impl Rivals<'_> {
     /// One a lane, in the order of [`NAMES`]; the lanes that are left stop as well.
     fn write(&self, batch: &Batch, out: &mut Batch) {
         let (tile, lane) = (self.best / LANES, self.best % LANES);
-        let turn = if self.pursuit.curve { self.pursuit.v_mps * self.pursuit.turn } else { self.pursuit.turn };
+        let turn =
+            if self.pursuit.curve { self.pursuit.v_mps * self.pursuit.turn } else { self.pursuit.turn };
         let wishes = [self.pursuit.v_mps as f32, turn as f32];
         let outs = [(&mut out.v, &batch.v), (&mut out.w, &batch.w)];
         for (axis, (rows, sampled)) in outs.into_iter().enumerate() {
-            let (Some(mean), Some(before), Some(wish)) = (self.mean.get(axis), self.before.get(axis), wishes.get(axis))
+            let (Some(mean), Some(before), Some(wish)) =
+                (self.mean.get(axis), self.before.get(axis), wishes.get(axis))
             else {
                 continue;
             };

@@ -184,7 +184,11 @@ mod tests {
                 for _ in 0..20_000 {
                     let p = Point2::new(2.0 * rng.uniform() - 1.0, 2.0 * rng.uniform() - 1.0);
                     if footprint.signed_distance_m(p) <= 0.0 {
-                        let nearest = discs.x_m.iter().take(count).map(|x| p.distance_m(Point2::new(f64::from(*x), 0.0)));
+                        let nearest = discs
+                            .x_m
+                            .iter()
+                            .take(count)
+                            .map(|x| p.distance_m(Point2::new(f64::from(*x), 0.0)));
                         worst_m = worst_m.max(nearest.fold(f64::INFINITY, f64::min));
                     }
                 }
@@ -218,7 +222,8 @@ mod tests {
         let mut rng = Rng::new(4, 5, 6);
         for _ in 0..5_000 {
             let p = Point2::new(4.0 * rng.uniform() - 2.0, 4.0 * rng.uniform() + 1.0);
-            let found = view.table[view.index((p.x_m - centre.x_m) as f32, (p.y_m - centre.y_m) as f32) as usize];
+            let found =
+                view.table[view.index((p.x_m - centre.x_m) as f32, (p.y_m - centre.y_m) as f32) as usize];
             let c = grid.centre_of(grid.cell_of(p));
             if libm::fabs(p.x_m - c.x_m) > 0.0499 || libm::fabs(p.y_m - c.y_m) > 0.0499 {
                 continue;

@@ -309,11 +309,7 @@ fn advance<const K: usize>(
             if v0 > 0.0 { m.slower_mps } else { m.faster_mps },
         );
         let v1 = clamp(clamp(row_v[l], m.v_range_mps[0], m.v_range_mps[1]), v0 - down, v0 + up);
-        let w1 = clamp(
-            clamp(row_w[l], -m.w_max_radps, m.w_max_radps),
-            w0 - m.turn_radps,
-            w0 + m.turn_radps,
-        );
+        let w1 = clamp(clamp(row_w[l], -m.w_max_radps, m.w_max_radps), w0 - m.turn_radps, w0 + m.turn_radps);
         row_v[l] = v1;
         row_w[l] = w1;
         let (dv, dw) = (v1 - v0, w1 - w0);

@@ -80,7 +80,9 @@ mod tests {
     #[test]
     fn what_is_not_a_number_changes_nothing() {
         let p = Profile { velocity: 0.4, acceleration: 0.2 };
-        for (target, dt) in [(f64::NAN, 0.02), (1.0, f64::NAN), (f64::INFINITY, 0.02), (1.0, 0.0), (1.0, -1.0)] {
+        for (target, dt) in
+            [(f64::NAN, 0.02), (1.0, f64::NAN), (f64::INFINITY, 0.02), (1.0, 0.0), (1.0, -1.0)]
+        {
             assert_eq!(p.towards(target, dt, &AXIS), p);
         }
     }

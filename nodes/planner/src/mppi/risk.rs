@@ -109,8 +109,7 @@ impl Component {
             let t_s = (i + 1) as f64 * config.step_s + later_s;
             let (at, sigma_m) = one.gaussian_at(t_s);
             // Where one cannot be seen, all of its disc is reckoned with: the edge is taken for sharp.
-            let grown_m =
-                if reachable { track.reachable_m + around.unseen_growth_mps * t_s } else { 0.0 };
+            let grown_m = if reachable { track.reachable_m + around.unseen_growth_mps * t_s } else { 0.0 };
             if !(at.is_finite() && sigma_m.is_finite() && grown_m.is_finite() && track.radius_m.is_finite()) {
                 return None;
             }
@@ -118,7 +117,8 @@ impl Component {
             let sigma_m = sigma_m.clamp(SIGMA_MIN_M, config.risk.sigma_cap_m);
             let edge_m = libm::hypot(x, y) - grown_m - f64::from(component.radius_m);
             // Where the robot can be by then, and a little more.
-            let robot_m = around.reach_m * (i + 1) as f64 / config.steps as f64 + around.footprint.circumscribed_m();
+            let robot_m =
+                around.reach_m * (i + 1) as f64 / config.steps as f64 + around.footprint.circumscribed_m();
             let wide_m = if component.comfort_only { 0.0 } else { SIGMAS * sigma_m };
             component.counts[i] = edge_m - robot_m - 0.1 < config.risk.comfort_m.max(wide_m);
             component.x_m[i] = x as f32;

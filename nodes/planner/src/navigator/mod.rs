@@ -10,7 +10,6 @@ mod way;
 pub use command::{Drive, Proposal};
 pub use way::CLEAR_LIMIT;
 
-use sampling::Sampling;
 use crate::config::Config;
 use crate::follow::{Follower, Outlook};
 use crate::goals::Goals;
@@ -22,6 +21,7 @@ use outrider_foundation::data::{ClearRegion, WorldModel};
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::zones::{ZoneError, Zones};
 use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
+use sampling::Sampling;
 
 /// A goal that is being driven to.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -149,9 +149,11 @@ fn axes(limits: &DriveLimits) -> [Axis; 2] {
 /// What was compared and is not driven. With a reason against it the plan chosen is among them.
 fn alternatives(answer: &Answer, against: Option<&str>) -> Vec<Alternative> {
     let driven = answer.outcome == Outcome::Feasible && against.is_none();
-    let others = answer.candidates.iter().enumerate().filter(|(i, c)| {
-        !(c.name.is_empty() || driven && *i == answer.chosen)
-    });
+    let others = answer
+        .candidates
+        .iter()
+        .enumerate()
+        .filter(|(i, c)| !(c.name.is_empty() || driven && *i == answer.chosen));
     others
         .map(|(i, candidate)| Alternative {
             name: candidate.name.to_string(),

@@ -1,12 +1,12 @@
 //! A place for the sampling controller alone: walls, posts, people, and a bent path past them.
 
 use super::{Walker, config, grid, robot};
+use outrider_foundation::data::Track;
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_planner::mppi::{Mppi, Request};
 use outrider_planner::path::Path;
 use outrider_planner::safety::{Moving, Wish};
-use outrider_foundation::data::Track;
 
 /// What a request borrows.
 pub struct Place {
@@ -44,7 +44,7 @@ impl Place {
 
     /// A straight way between two walls, and nobody.
     pub fn hall(walls: &[[f64; 4]]) -> Self {
-        let points: Vec<Point2> = (0..60).map(|i| Point2::new(f64::from(i) * 0.1, 0.0)).collect();
+        let points: Vec<Point2> = (-45..60).map(|i| Point2::new(f64::from(i) * 0.1, 0.0)).collect();
         Self {
             grid: grid([10.0, 10.0], Point2::new(-5.0, -5.0), walls),
             path: Path::new(FrameId::Map, &points, None).unwrap(),
