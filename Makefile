@@ -6,7 +6,7 @@ RUNS ?= runs
 FUZZ_S ?= 60
 BENCH_OUT ?= /tmp
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps bench-world-model bench-trees bench-plan bench-bags bench-hand-over seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
+.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps bench-world-model bench-mppi bench-trees bench-plan bench-bags bench-hand-over seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ bench-steps: setup ## Measured: a step of assurance and of the gate
 
 bench-world-model: setup ## Measured: the world model, part by part, beside what it may cost
 	@. .ros/env.sh && cargo bench --locked -p outrider_suite --bench world_model
+
+bench-mppi: setup ## Measured: a decision of the sampling controller with fresh noise, part by part
+	@. .ros/env.sh && cargo bench --locked -p outrider_planner --bench mppi
 
 bench-trees: setup ## Measured: a tick of behaviour trees, against bonsai-bt and PyPI's py_trees (in .oracle/py_trees)
 	@. .ros/env.sh && venv=$(CURDIR)/.oracle/py_trees && { [ -x $$venv/bin/python ] || python -m venv $$venv; } && \

@@ -1,6 +1,7 @@
 //! Configuration of the planner: `config/planner.yaml` is the one home of the values.
 
 use crate::error::PlannerError;
+use crate::mppi::{MppiConfig, SMALL_TURN_RAD};
 use garde::Validate;
 use outrider_foundation::Robot;
 use outrider_foundation::validate::within;
@@ -28,9 +29,25 @@ pub struct Config {
     /// How the robot gives way, beyond what safety asks.
     #[garde(dive)]
     pub yielding: YieldConfig,
+    /// Which controller follows the path.
+    #[garde(skip)]
+    pub controller: Controller,
+    /// The sampling controller.
+    #[garde(dive)]
+    pub mppi: MppiConfig,
     /// What the modes of assurance mean for the planner.
     #[garde(dive)]
     pub modes: ModeConfig,
+}
+
+/// Which controller follows the path; the braking tail of every command is verified whichever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Controller {
+    /// Regulated pure pursuit.
+    Rpp,
+    /// Sampling (model predictive path integral control), with regulated pure pursuit as its fallback.
+    Mppi,
 }
 
 /// Periods and time limits.
@@ -262,10 +279,32 @@ impl Config {
             ("follow.rotate_stop_rad", self.follow.rotate_stop_rad, 0.0, self.follow.rotate_start_rad),
             ("safety.reaction_s", self.safety.reaction_s, limits.actuator_delay_s, 2.0),
         ];
+        self.check_mppi(robot)?;
         for (key, value, min, max) in bounds {
             if !(value >= min && value <= max) {
                 let (key, range) = (key.to_string(), format!("[{min}, {max}]"));
                 return Err(PlannerError::Config { key, value, range });
+            }
+        }
+        Ok(())
+    }
+
+    fn check_mppi(&self, robot: &Robot) -> Result<(), PlannerError> {
+        let mppi = &self.mppi;
+        let turn_rad = robot.limits.w_max_radps * mppi.step_s;
+        let (margin_m, blocks) = (mppi.obstacles.margin_m, mppi.steps as f64 / 4.0);
+        let range = |value: f64, min: f64, max: f64| {
+            (!(value >= min && value <= max)).then(|| format!("[{min}, {max}]"))
+        };
+        let whole = if blocks.fract() > 0.0 { Some("the multiples of 4".to_string()) } else { None };
+        let checks = [
+            ("mppi.steps", mppi.steps as f64, whole),
+            ("mppi.step_s · limits.w_max_radps", turn_rad, range(turn_rad, 0.0, SMALL_TURN_RAD)),
+            ("mppi.obstacles.margin_m", margin_m, range(margin_m, 0.0, 0.9 * mppi.obstacles.reach_m)),
+        ];
+        for (key, value, wrong) in checks {
+            if let Some(range) = wrong {
+                return Err(PlannerError::Config { key: key.to_string(), value, range });
             }
         }
         Ok(())

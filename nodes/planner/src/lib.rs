@@ -14,6 +14,7 @@ pub mod follow;
 mod goals;
 pub mod leaves;
 mod maneuver;
+pub mod mppi;
 mod navigator;
 mod node;
 pub mod path;
@@ -22,7 +23,8 @@ pub mod search;
 mod tree_log;
 
 pub use config::{
-    Config, FollowConfig, GoalConfig, ModeConfig, SafetyConfig, SearchConfig, TimingConfig, YieldConfig,
+    Config, Controller, FollowConfig, GoalConfig, ModeConfig, SafetyConfig, SearchConfig, TimingConfig,
+    YieldConfig,
 };
 pub use error::PlannerError;
 pub use goals::GOAL_LIMIT;

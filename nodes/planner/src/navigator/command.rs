@@ -1,13 +1,14 @@
 //! What is driven now: the path or a maneuver within the limits in force, as a command.
 
 use super::Navigator;
+use super::sampling::{Sampled, Way};
 use crate::follow::{Outlook, Steering, Turning, turning};
 use crate::maneuver::{Maneuver, UnderWay};
 use crate::path::Path;
 use crate::safety::{Choice, Guard, Moving, Situation, Wish};
 use outrider_bt::Status;
 use outrider_foundation::Twist2;
-use outrider_foundation::data::TrajectoryPoint;
+use outrider_foundation::data::{Alternative, TrajectoryPoint};
 
 /// Speed of making room ahead for a turn, m/s.
 const MAKE_ROOM_MPS: f64 = 0.1;
@@ -23,6 +24,17 @@ pub struct Proposal {
     pub reason: String,
     /// What limits it; empty for nothing.
     pub constraint: String,
+}
+
+impl Proposal {
+    /// The pursuit's, because the sampling controller has none.
+    fn fall_back(&mut self, why: &str, considered: Vec<Alternative>) {
+        self.reason = format!("pursuit: {} ({why})", self.reason);
+        if self.constraint.is_empty() {
+            self.constraint = why.to_string();
+        }
+        self.choice.alternatives.splice(0..0, considered);
+    }
 }
 
 /// The velocity that the next command starts from, and the limits in force.
@@ -112,6 +124,18 @@ impl Navigator {
         } else {
             limited(&steering, drive, &situation, path, from_m, &self.outlook, &self.guard)
         };
+        let mut refused = None;
+        match &mut self.sampling {
+            Some(sampling) if !steering.rotating => {
+                let way = Way { path, from_m, pursuit: wish };
+                match sampling.decide(drive, &situation, way, &self.outlook, &mut self.guard) {
+                    Sampled::Granted(proposal) => return proposal,
+                    Sampled::Refused(why, alternatives) => refused = Some((why, alternatives)),
+                }
+            }
+            Some(sampling) => sampling.reset(),
+            None => {}
+        }
         let choice = self.guard.choose(&situation, wish);
         let blocked = !choice.blocked_by.is_empty();
         let trajectory = if steering.rotating || blocked {
@@ -126,7 +150,11 @@ impl Navigator {
         } else {
             ("following the path".to_string(), limit.reason)
         };
-        Proposal { choice, trajectory, reason, constraint }
+        let mut proposal = Proposal { choice, trajectory, reason, constraint };
+        if let Some((why, alternatives)) = refused {
+            proposal.fall_back(&why, alternatives);
+        }
+        proposal
     }
 }
 

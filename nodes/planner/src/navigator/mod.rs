@@ -4,6 +4,7 @@
 
 mod command;
 mod goal;
+mod sampling;
 mod way;
 
 pub use command::{Drive, Proposal};
@@ -20,6 +21,7 @@ use outrider_foundation::data::{ClearRegion, WorldModel};
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::zones::{ZoneError, Zones};
 use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
+use sampling::Sampling;
 
 /// A goal that is being driven to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +42,8 @@ pub struct Navigator {
     follower: Follower,
     guard: Guard,
     outlook: Outlook,
+    /// Follows paths instead of the pursuit, when it is so configured.
+    sampling: Option<Sampling>,
     world: Option<WorldModel>,
     global: Option<CostGrid>,
     pose: Pose2,
@@ -76,6 +80,7 @@ impl Navigator {
             follower: Follower::new(follow, &config.goal, limits),
             guard: Guard::new(robot, &config.safety),
             outlook: Outlook::new(follow, &config.yielding, unseen_mps, &robot.footprint, limits),
+            sampling: Sampling::new(config, robot),
             config: config.clone(),
             world: None,
             global: None,

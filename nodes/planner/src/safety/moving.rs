@@ -60,6 +60,15 @@ impl<'a> Moving<'a> {
         (centre, track.radius_m + (inflation.sigma_gain * sigma_m).min(inflation.sigma_cap_m))
     }
 
+    /// Mean and standard deviation (along its worst axis) of its centre `t_s` from now, m; of one that is no longer seen
+    /// the place where it was, as if known.
+    pub fn gaussian_at(&self, t_s: f64) -> (Point2, f64) {
+        if self.track.state == TrackState::Reachable {
+            return (self.track.position, 0.0);
+        }
+        self.predicted(if self.still { 0.0 } else { (t_s + self.age_s).max(0.0) })
+    }
+
     /// Between the predictions by interpolation; beyond the last one it stays there. Without any: constant velocity.
     fn predicted(&self, t_s: f64) -> (Point2, f64) {
         let track = self.track;

@@ -1,6 +1,8 @@
 //! A small closed loop: a hand-made world, a robot that does as it is told (after a lag), and the planner.
 #![allow(dead_code, missing_docs)]
 
+pub mod sampling;
+
 use outrider_foundation::data::{
     ClearCostmap, Command, Decision, EgoState, Goal, SourceState, SourceStatus, Track, TrackState,
     TreeStatus, WorldModel,

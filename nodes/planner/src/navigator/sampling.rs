@@ -1,0 +1,179 @@
+//! The sampling controller in the loop: its plan becomes a command only with a verified braking tail; when it has none,
+//! the pursuit's wish is what is judged next.
+
+use super::command::{Drive, Proposal};
+use crate::config::{Config, Controller};
+use crate::follow::Outlook;
+use crate::mppi::{Answer, Axis, Candidate, Mppi, Outcome, Profile, Request};
+use crate::path::Path;
+use crate::safety::{Guard, Situation, Wish};
+use outrider_foundation::data::Alternative;
+use outrider_foundation::robot::DriveLimits;
+use outrider_foundation::{Robot, Twist2};
+
+/// A velocity this near to the last one that was shaped continues its acceleration, m/s or rad/s.
+const SAME: f64 = 1e-6;
+
+/// The controller and the jerk-limited profile behind it.
+pub struct Sampling {
+    mppi: Mppi,
+    cruise_mps: f64,
+    standing_mps: f64,
+    axes: [Axis; 2],
+    shaped: [Profile; 2],
+}
+
+/// The way that is followed, and what the pursuit would do.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    /// The path.
+    pub path: &'a Path,
+    /// Where the robot is along it, m.
+    pub from_m: f64,
+    /// The pursuit's wish.
+    pub pursuit: Wish,
+}
+
+/// What came of a decision.
+pub enum Sampled {
+    /// A command with a verified tail.
+    Granted(Proposal),
+    /// None: why, and what was considered.
+    Refused(String, Vec<Alternative>),
+}
+
+impl Sampling {
+    /// When it is what follows paths.
+    pub fn new(config: &Config, robot: &Robot) -> Option<Self> {
+        let decel_mps2 = robot.limits.decel_mps2 * config.follow.decel_share;
+        (config.controller == Controller::Mppi).then(|| Self {
+            mppi: Mppi::new(&config.mppi, &config.safety, decel_mps2, robot),
+            cruise_mps: config.follow.cruise_mps,
+            standing_mps: config.yielding.standing_mps,
+            axes: axes(&robot.limits),
+            shaped: [Profile::default(); 2],
+        })
+    }
+
+    /// Something else drives: the plan is of no use any more.
+    pub fn reset(&mut self) {
+        self.mppi.reset();
+    }
+
+    /// One decision.
+    pub fn decide(
+        &mut self,
+        drive: &Drive,
+        s: &Situation<'_>,
+        way: Way<'_>,
+        outlook: &Outlook,
+        guard: &mut Guard,
+    ) -> Sampled {
+        let mut v_max_mps = drive.v_max_mps.min(self.cruise_mps);
+        let mut capped = if drive.v_max_mps < self.cruise_mps { drive.why.clone() } else { String::new() };
+        let present_mps = s.measured.v_mps.max(s.last.v_mps);
+        if let Some(limit) = outlook.zones().ahead(way.path, way.from_m, v_max_mps.max(present_mps))
+            && limit.v_mps < v_max_mps
+        {
+            (v_max_mps, capped) = (limit.v_mps, limit.reason);
+        }
+        let answer = self.mppi.decide(&Request {
+            pose: s.pose,
+            last: s.last,
+            elapsed_s: s.dt_s,
+            grid: s.grid,
+            moving: s.moving,
+            path: way.path,
+            from_m: way.from_m,
+            v_max_mps,
+            w_max_radps: drive.w_max_radps,
+            pursuit: way.pursuit,
+            standing_mps: self.standing_mps,
+        });
+        let binding = answer.constraint(s.moving);
+        if answer.outcome != Outcome::Feasible {
+            return Sampled::Refused(binding, alternatives(&answer, None));
+        }
+        let twist = self.shape(s.last, answer.twist, s.dt_s);
+        let wish = Wish { v_mps: twist.v_mps, turn: twist.w_radps, curve: false };
+        let mut choice = guard.choose(s, wish);
+        if !choice.blocked_by.is_empty() {
+            let why = format!("braking tail: {}", choice.blocked_by);
+            return Sampled::Refused(why.clone(), alternatives(&answer, Some(&why)));
+        }
+        let plan = answer.candidate();
+        choice.chosen = format!(
+            "{}: v {:.2} m/s, w {:.2} rad/s, cost {:.2}, contact {:.4}, {:.0} effective samples, {:.0} % feasible",
+            plan.name,
+            choice.twist.v_mps,
+            choice.twist.w_radps,
+            plan.costs.total(),
+            plan.probability,
+            answer.effective_samples,
+            100.0 * answer.feasible_share
+        );
+        choice.alternatives = alternatives(&answer, None);
+        let constraint = if binding.is_empty() { capped } else { binding };
+        let reason = match constraint.as_str() {
+            "" => "following the path".to_string(),
+            binding => format!("following the path: {binding}"),
+        };
+        Sampled::Granted(Proposal { trajectory: self.mppi.trajectory(s.last), choice, reason, constraint })
+    }
+
+    /// The velocity of this period on the jerk-limited way to the one wanted.
+    fn shape(&mut self, last: Twist2, wanted: Twist2, dt_s: f64) -> Twist2 {
+        let shape = |axis: &Axis, before: &mut Profile, from: f64, to: f64| {
+            let goes_on = (before.velocity - from).abs() <= SAME;
+            let acceleration = if goes_on { before.acceleration } else { 0.0 };
+            *before = Profile { velocity: from, acceleration }.towards(to, dt_s, axis);
+            before.velocity
+        };
+        let ([axis_v, axis_w], [v, w]) = (&self.axes, &mut self.shaped);
+        Twist2 {
+            v_mps: shape(axis_v, v, last.v_mps, wanted.v_mps),
+            w_radps: shape(axis_w, w, last.w_radps, wanted.w_radps),
+        }
+    }
+}
+
+/// The turn rate's acceleration takes as long to build up as that of the speed.
+fn axes(limits: &DriveLimits) -> [Axis; 2] {
+    let jerk_radps3 = limits.alpha_radps2 * limits.jerk_mps3 / limits.accel_mps2;
+    [
+        Axis { accel: limits.accel_mps2, decel: limits.decel_mps2, jerk: limits.jerk_mps3 },
+        Axis { accel: limits.alpha_radps2, decel: limits.alpha_radps2, jerk: jerk_radps3 },
+    ]
+}
+
+/// What was compared and is not driven. With a reason against it the plan chosen is among them.
+fn alternatives(answer: &Answer, against: Option<&str>) -> Vec<Alternative> {
+    let driven = answer.outcome == Outcome::Feasible && against.is_none();
+    let others = answer
+        .candidates
+        .iter()
+        .enumerate()
+        .filter(|(i, c)| !(c.name.is_empty() || driven && *i == answer.chosen));
+    others
+        .map(|(i, candidate)| Alternative {
+            name: candidate.name.to_string(),
+            cost: candidate.costs.total(),
+            rejected_because: match against.filter(|_| i == answer.chosen) {
+                Some(why) => why.to_string(),
+                None => rejected(candidate, answer),
+            },
+        })
+        .collect()
+}
+
+fn rejected(candidate: &Candidate, answer: &Answer) -> String {
+    if candidate.touches {
+        "touches an obstacle".to_string()
+    } else if !candidate.feasible {
+        format!("risk of contact {:.3}", candidate.probability)
+    } else if candidate.costs.total() > answer.candidate().costs.total() {
+        "costs more".to_string()
+    } else {
+        "the mean is taken when it is feasible".to_string()
+    }
+}
