@@ -270,12 +270,7 @@ impl PlannerNode {
     }
 
     fn tell_when_due(&mut self, now: Now) {
-        let paused = self.desk.clock.is_paused();
-        let status = self.desk.missions.status(paused);
-        if status == MissionStatus::None {
-            self.desk.told = None;
-            return;
-        }
+        let status = self.desk.missions.status(self.desk.clock.is_paused());
         let told = self.telling(now, status);
         let period = Span::from_s(self.config.mission.state_period_s);
         let due = |(last, at): &(Told, Instant)| *last != told || now.mono.since(*at) >= period;
@@ -310,24 +305,25 @@ impl PlannerNode {
     }
 
     fn mission_state(&self, now: Now, status: MissionStatus) -> MissionState {
-        let Some(mission) = self.desk.missions.current() else { return MissionState::default() };
+        let mission = self.desk.missions.current();
+        let started = mission.map_or_else(|| self.tree_time(now), Mission::started);
         let (attempts, remaining_m) = (self.navigator.attempts(), self.navigator.left_m());
         let least = Span::from_s(self.config.mission.blocked_after_s);
         let (block, blocked_s) = self.desk.blocked.lasting(now.mono, least);
         MissionState {
-            id: mission.id,
+            id: mission.map_or_else(MissionId::default, |mission| mission.id),
             goal_id: self.goals,
             status,
             tree: self.trees.name().to_string(),
             frame: self.navigator.world().map_or_else(Default::default, |world| world.ego.frame),
             pose: self.navigator.pose(),
-            navigation_s: self.tree_time(now).since(mission.started()).as_s().max(0.0),
+            navigation_s: self.tree_time(now).since(started).as_s().max(0.0),
             remaining_s: self.desk.pace.remaining_s(remaining_m, self.config.follow.cruise_mps),
             remaining_m,
             recoveries: attempts.total(),
             poses_remaining: self.poses_left(),
-            waypoint: mission.waypoint(),
-            missed: mission.missed().to_vec(),
+            waypoint: mission.map_or(0, Mission::waypoint),
+            missed: mission.map_or_else(Vec::new, |mission| mission.missed().to_vec()),
             block,
             blocked_s,
             tried: attempts.list().to_vec(),
