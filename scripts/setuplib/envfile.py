@@ -13,7 +13,8 @@ from .machine import Plan, clean_environment, compiler, python_headers
 IDL_PACKAGES = (
     "builtin_interfaces", "std_msgs", "std_srvs", "geometry_msgs", "sensor_msgs", "nav_msgs", "tf2_msgs",
     "diagnostic_msgs", "rosgraph_msgs", "rcl_interfaces", "visualization_msgs", "lifecycle_msgs", "action_msgs",
-    "unique_identifier_msgs", "service_msgs", "type_description_interfaces", "rosbag2_interfaces", "outrider_msgs",
+    "unique_identifier_msgs", "service_msgs", "type_description_interfaces", "rosbag2_interfaces", "nav2_msgs",
+    "outrider_msgs",
 )
 
 HEAD = """\
@@ -125,7 +126,7 @@ def write_checked(plan: Plan, environ, key: str) -> None:
 
     trial = plan.env_file.with_name("env.trial.sh")
     trial.write_text(shell_text(plan, key))
-    names = [f"{OUR_PACKAGE}.msg", "tf2_msgs.msg", "rosbag2_interfaces.srv"] if python_headers() else []
+    names = [f"{OUR_PACKAGE}.msg", "tf2_msgs.msg", "rosbag2_interfaces.srv", "nav2_msgs.action"] if python_headers() else []
     script = '. "$0" && exec python -c "$@"'
     done = subprocess.run(
         ["sh", "-c", script, str(trial), CHECK, *names], env=clean_environment(plan, environ),

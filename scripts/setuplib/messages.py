@@ -13,7 +13,7 @@ OUR_PACKAGE = "outrider_msgs"
 
 
 def packages(plan: Plan) -> list:
-    """msgs/, and stand-ins for the packages that the ROS 2 in use lacks (the wheels have no tf2_msgs and no rosbag2_interfaces)."""
+    """msgs/, and stand-ins for the packages that the ROS 2 in use lacks (the wheels have no tf2_msgs, rosbag2_interfaces and nav2_msgs)."""
     present = plan.prefixes if plan.sourced else []
     stand_ins = sorted(p.parent for p in (plan.root / "scripts" / "interfaces").glob("*/package.xml"))
     return [plan.root / "msgs"] + [folder for folder in stand_ins if not holds(present, folder.name)]

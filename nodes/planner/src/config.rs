@@ -38,6 +38,9 @@ pub struct Config {
     /// What the modes of assurance mean for the planner.
     #[garde(dive)]
     pub modes: ModeConfig,
+    /// What holds for missions.
+    #[garde(dive)]
+    pub mission: MissionConfig,
 }
 
 /// Which controller follows the path; the braking tail of every command is verified whichever it is.
@@ -261,6 +264,39 @@ pub struct ModeConfig {
     /// And of the measured turn rate than this, rad/s.
     #[garde(custom(within(0.1, 5.0)))]
     pub tracking_error_radps: f64,
+}
+
+/// What holds for missions.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct MissionConfig {
+    /// File name of the tree for a goal with several poses.
+    #[garde(length(min = 1, max = 128))]
+    pub through_poses_tree: String,
+    /// A waypoint that is not reached ends the mission; else the next one is driven to.
+    #[garde(skip)]
+    pub stop_on_missed_waypoint: bool,
+    /// A mission is given up when the robot is not known in the frame of its goal for so long, s.
+    #[garde(custom(within(1.0, 600.0)))]
+    pub frame_timeout_s: f64,
+    /// And when it takes longer than this, pauses not counted, s.
+    #[garde(custom(within(1.0, 864_000.0)))]
+    pub time_limit_s: f64,
+    /// A cancelled mission is over after this even when the robot is not known to stand, s.
+    #[garde(custom(within(0.5, 60.0)))]
+    pub stop_timeout_s: f64,
+    /// Its state is told at least so often, s.
+    #[garde(custom(within(0.05, 2.0)))]
+    pub state_period_s: f64,
+    /// What keeps the robot from driving on for so long is told, s.
+    #[garde(custom(within(0.0, 60.0)))]
+    pub blocked_after_s: f64,
+    /// For so long it is a warning in the diagnostics, s.
+    #[garde(custom(within(1.0, 600.0)))]
+    pub stuck_after_s: f64,
+    /// Getting on by so much ends a block and what was tried against it, m.
+    #[garde(custom(within(0.4, 10.0)))]
+    pub progress_m: f64,
 }
 
 impl Config {

@@ -22,4 +22,12 @@ pub enum PlannerError {
     /// The behaviour tree can not be built.
     #[error("behaviour tree {0}")]
     Tree(#[from] outrider_bt::BtError),
+    /// A behaviour tree that a mission may ask for can not be built.
+    #[error("behaviour tree {name}: {error}")]
+    NamedTree {
+        /// Its file's name.
+        name: String,
+        /// Why.
+        error: outrider_bt::BtError,
+    },
 }

@@ -6,7 +6,7 @@ use outrider_foundation::{Point2, Pose2};
 use std::collections::VecDeque;
 
 /// Most poses of one drive; a tree that asks for more is told so.
-pub const GOAL_LIMIT: usize = 1000;
+pub const GOAL_LIMIT: usize = outrider_foundation::data::MISSION_POSE_LIMIT;
 
 /// Where to go, one pose after the other.
 #[derive(Clone, Debug)]
@@ -67,6 +67,13 @@ impl Goals {
         self.on_the_way.len().saturating_add(1)
     }
 
+    /// The straight way from the next pose past the others to the last, m.
+    pub fn beyond_next_m(&self) -> f64 {
+        let after = self.on_the_way.iter().skip(1).chain([&self.last]);
+        let steps = self.on_the_way.iter().zip(after);
+        steps.map(|(from, to)| from.position().distance_m(to.position())).sum()
+    }
+
     /// Converts all poses.
     pub fn convert(&mut self, frame: FrameId, map: impl Fn(Pose2) -> Pose2) {
         self.frame = frame;
@@ -85,6 +92,7 @@ mod tests {
         let mut goals = Goals::new(ActiveGoal { id: 1, frame: FrameId::Map, pose: pose(9.0) });
         assert_eq!((goals.next(), goals.left()), (pose(9.0), 1));
         assert!(!goals.set(&[]) && goals.set(&[pose(1.0), pose(3.0), pose(1.5)]));
+        assert!((goals.beyond_next_m() - 3.5).abs() < 1e-9);
         // The one at 3 m is passed before the goal counts, which is nearer.
         assert_eq!(goals.pass(Point2::new(1.2, 0.0), 0.5), 1);
         assert_eq!((goals.next(), goals.last().pose, goals.sent()), (pose(3.0), pose(1.5), pose(9.0)));

@@ -14,6 +14,7 @@ pub mod follow;
 mod goals;
 pub mod leaves;
 mod maneuver;
+pub mod mission;
 pub mod mppi;
 mod navigator;
 mod node;
@@ -23,13 +24,13 @@ pub mod search;
 mod tree_log;
 
 pub use config::{
-    Config, Controller, FollowConfig, GoalConfig, ModeConfig, SafetyConfig, SearchConfig, TimingConfig,
-    YieldConfig,
+    Config, Controller, FollowConfig, GoalConfig, MissionConfig, ModeConfig, SafetyConfig, SearchConfig,
+    TimingConfig, YieldConfig,
 };
 pub use error::PlannerError;
 pub use goals::GOAL_LIMIT;
 pub use maneuver::Maneuver;
 pub use navigator::{CLEAR_LIMIT, Navigator};
-pub use node::{Input, Output, PlannerNode};
+pub use node::{Input, Output, PlannerNode, REQUEST_LIMIT};
 pub use outrider_bt::{Cause, Status};
 pub use tree_log::{CHANGE_LIMIT, TreeChange, TreeChanges};

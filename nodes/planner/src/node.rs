@@ -1,14 +1,18 @@
 //! The node: inputs, time, the tree, and the command that comes of it.
 
+mod missions;
+
+pub use missions::REQUEST_LIMIT;
+
 use crate::config::Config;
 use crate::error::PlannerError;
-use crate::leaves;
-use crate::navigator::{ActiveGoal, Drive, Navigator, Proposal};
+use crate::mission::{Missions, Trees};
+use crate::navigator::{Drive, Navigator, Proposal};
 use crate::tree_log::{TreeChanges, TreeLog};
-use outrider_bt::{BtError, Status, Tree};
+use outrider_bt::{BtError, Status};
 use outrider_foundation::data::{
-    AssuranceState, ClearCostmap, Command, CommandSource, Decision, GateMode, GateState, Goal, Mode,
-    SourceStatus, TreeStatus, WorldModel,
+    AssuranceState, ClearCostmap, Command, CommandSource, Decision, GateMode, GateState, Goal, MissionReply,
+    MissionRequest, MissionState, Mode, SourceStatus, TreeStatus, WorldModel,
 };
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::robot::DriveLimits;
@@ -31,6 +35,8 @@ pub enum Input {
     Goal(Goal),
     /// Give the goal up.
     Cancel,
+    /// A mission, its end, a pause.
+    Mission(MissionRequest),
     /// The mode in force.
     Assurance(AssuranceState),
     /// What the gate does with the commands.
@@ -64,6 +70,10 @@ pub enum Output {
     Tree(TreeChanges),
     /// The world model is to forget what scans have marked.
     Clear(ClearCostmap),
+    /// The answer to a request.
+    MissionReply(MissionReply),
+    /// How a mission stands: whenever that changes, and a few times a second.
+    Mission(MissionState),
 }
 
 /// The planner's core.
@@ -71,14 +81,17 @@ pub struct PlannerNode {
     config: Config,
     limits: DriveLimits,
     boot_id: u64,
-    tree: Tree<Navigator>,
+    trees: Trees,
     tree_log: TreeLog,
+    desk: missions::Desk,
     navigator: Navigator,
     world_arrived: Option<Instant>,
     /// Newest sign of life of the world model; once one has come, they have to keep coming.
     alive_at: Option<Instant>,
     gate: Option<GateState>,
     mode: Option<Mode>,
+    /// What assurance names as the limit.
+    limiting: String,
     /// Least speed limit that assurance's monitors report.
     speed_limit_mps: Option<f64>,
     last: Twist2,
@@ -108,17 +121,18 @@ impl PlannerNode {
     /// When the configuration or the tree cannot be.
     pub fn new(config: Config, robot: &Robot, tree_xml: &str, boot_id: u64) -> Result<Self, PlannerError> {
         config.check(robot)?;
-        let mut tree = Tree::parse(tree_xml, &leaves::registry())?;
         Ok(Self {
             limits: robot.limits,
             boot_id,
-            tree_log: TreeLog::new(&mut tree),
-            tree,
+            tree_log: TreeLog::default(),
+            trees: Trees::new(tree_xml)?,
+            desk: missions::Desk::new(Missions::new(config.mission.clone())),
             navigator: Navigator::new(&config, robot),
             world_arrived: None,
             alive_at: None,
             gate: None,
             mode: None,
+            limiting: String::new(),
             speed_limit_mps: None,
             last: Twist2::ZERO,
             last_at: None,
@@ -142,10 +156,22 @@ impl PlannerNode {
         Ok(self)
     }
 
+    /// With the trees that a mission may ask for: file names and BT.CPP XML.
+    ///
+    /// # Errors
+    /// When one cannot be, or the one for several poses is not among them.
+    pub fn with_trees<'a>(
+        mut self,
+        files: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<Self, PlannerError> {
+        self.trees.add(files, &self.config.mission.through_poses_tree)?;
+        Ok(self)
+    }
+
     /// Counters and states for people.
     pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
         let (searches, expanded) = self.navigator.search_counts();
-        vec![
+        let own = vec![
             ("commands", self.sequence.to_string()),
             ("goals", self.goals.to_string()),
             ("orders to clear the costmap", self.clears.to_string()),
@@ -157,19 +183,19 @@ impl PlannerNode {
             ("last rejection", self.counts.last_rejection.clone()),
             ("inconsistent inputs", self.counts.inconsistent.to_string()),
             ("world models out of order", self.counts.out_of_order.to_string()),
-        ]
+        ];
+        own.into_iter().chain(self.mission_diagnostics()).collect()
     }
 
-    fn take(&mut self, input: &Stamped<Input>) -> bool {
+    fn take(&mut self, input: &Stamped<Input>, now: Now) -> bool {
         match &input.value {
             Input::WorldModel(world) => return self.take_world(world, input.received),
             Input::Alive => self.alive_at = Some(input.received),
             Input::GlobalGrid(grid) if grid.is_consistent() => self.navigator.set_global(grid),
             Input::GlobalGrid(_) => self.counts.inconsistent = self.counts.inconsistent.saturating_add(1),
-            Input::Goal(goal) => self.take_goal(goal, input.received),
-            Input::Cancel => {
-                self.end_goal(TreeStatus::Idle, "goal cancelled".to_string(), input.received);
-            }
+            Input::Goal(goal) => self.take_goal(goal, now),
+            Input::Cancel => self.take_cancel(now),
+            Input::Mission(request) => self.take_request(request, now),
             Input::Assurance(state) => self.take_assurance(state),
             Input::Gate(state) => self.gate = Some(state.clone()),
             Input::Rejected { topic, reason } => {
@@ -202,31 +228,17 @@ impl PlannerNode {
         true
     }
 
-    fn take_goal(&mut self, goal: &Goal, at: Instant) {
-        self.goals = self.goals.saturating_add(1);
-        self.halt_tree(at, &format!("goal {} came", self.goals));
-        let known = leaves::tell_goal(&mut self.tree, self.goals);
-        if !goal.pose.is_finite() {
-            self.end_goal(TreeStatus::Failure, "goal refused: not finite".to_string(), at);
-        } else if let Err(error) = known {
-            self.end_goal(TreeStatus::Failure, format!("goal refused: {error}"), at);
-        } else {
-            let active = ActiveGoal { id: self.goals, frame: goal.frame, pose: goal.pose };
-            self.navigator.set_goal(Some(active));
-            self.tree_status = TreeStatus::Running;
-        }
-    }
-
-    fn halt_tree(&mut self, at: Instant, why: &str) {
+    fn halt_tree(&mut self, now: Now, why: &str) {
         self.tree_log.end(why);
-        if let Err(error) = self.tree.halt(at, &mut self.navigator) {
+        let tree_now = self.tree_time(now);
+        if let Err(error) = self.trees.active().halt(tree_now, &mut self.navigator) {
             self.counts.rejected = self.counts.rejected.saturating_add(1);
             self.counts.last_rejection = format!("halting the behaviour tree: {error}");
         }
     }
 
-    fn end_goal(&mut self, status: TreeStatus, reason: String, at: Instant) {
-        self.halt_tree(at, &reason);
+    fn end_goal(&mut self, status: TreeStatus, reason: String, now: Now) {
+        self.halt_tree(now, &reason);
         self.navigator.set_goal(None);
         self.tree_status = status;
         self.idle_reason = reason;
@@ -235,6 +247,7 @@ impl PlannerNode {
     /// Speed monitors tell their limit (of the mode, of a zone): the planner keeps below it instead of being refused.
     fn take_assurance(&mut self, state: &AssuranceState) {
         self.mode = Some(state.mode);
+        self.limiting.clone_from(&state.limiting);
         let limits = state.monitors.iter().filter(|m| m.name.contains("speed") && m.unit == "m/s");
         let limits = limits.map(|m| m.limit).filter(|l| l.is_finite() && *l >= LEAST_LIMIT_MPS);
         self.speed_limit_mps = limits.min_by(f64::total_cmp);
@@ -320,18 +333,19 @@ impl PlannerNode {
         if self.navigator.goal().is_none() {
             return Some(self.idle_reason.clone());
         }
+        if self.desk.clock.is_paused() {
+            return Some("paused by the operator".to_string());
+        }
+        let tree_now = self.tree_time(now);
         if self.navigator.goal_out_of_reach() {
-            self.navigator.excuse_standing(now.mono);
+            self.navigator.excuse_standing(tree_now);
             return Some("not localised".to_string());
         }
         if !self.in_control() {
-            self.navigator.excuse_standing(now.mono);
+            self.navigator.excuse_standing(tree_now);
         }
-        match self.tree.tick(now.mono, &mut self.navigator) {
-            Ok(Status::Success) => {
-                self.end_goal(TreeStatus::Success, "goal reached".to_string(), now.mono);
-                Some("goal reached".to_string())
-            }
+        match self.trees.active().tick(tree_now, &mut self.navigator) {
+            Ok(Status::Success) => Some(self.leg_over(Ok(()), now)),
             Ok(Status::Running) => {
                 self.tree_status = TreeStatus::Running;
                 if self.mode == Some(Mode::EStop) {
@@ -351,13 +365,11 @@ impl PlannerNode {
     }
 
     fn give_up(&mut self, trouble: &str, now: Now) -> String {
-        let reason = format!("gave up: {trouble}");
-        self.end_goal(TreeStatus::Failure, reason.clone(), now.mono);
-        reason
+        self.leg_over(Err(format!("gave up: {trouble}")), now)
     }
 
     fn tell_tree(&mut self, now: Now, out: &mut Outbox<Output>) {
-        if let Some(changes) = self.tree_log.take(&mut self.tree, now.ros, self.boot_id) {
+        if let Some(changes) = self.tree_log.take(self.trees.active(), now.ros, self.boot_id) {
             out.push(Output::Tree(changes));
         }
     }
@@ -367,18 +379,20 @@ impl PlannerNode {
         self.tree_log.serve(goal_id);
         self.navigator.observe(now);
         let mut active_node = String::new();
-        let proposal = match self.unusable(now) {
+        let unusable = self.unusable(now);
+        let proposal = match &unusable {
             Some(reason) => {
-                self.navigator.excuse_standing(now.mono);
-                self.navigator.blind_stop(reason)
+                self.navigator.excuse_standing(self.desk.clock.at(now.mono));
+                self.navigator.blind_stop(reason.clone())
             }
             None => {
                 let hold = self.tick(now);
-                active_node = self.tree.active_leaf().to_string();
+                active_node = self.trees.active_leaf().to_string();
                 let drive = self.drive(now);
                 self.navigator.propose(&drive, hold)
             }
         };
+        let block = self.block(unusable.as_deref(), &proposal);
         self.last = proposal.choice.twist;
         self.last_at = Some(now.mono);
         self.sequence = self.sequence.saturating_add(1);
@@ -391,6 +405,7 @@ impl PlannerNode {
             let (stamp, boot_id, sequence) = (now.ros, self.boot_id, self.clears);
             out.push(Output::Clear(ClearCostmap { stamp, boot_id, sequence, local, global, region }));
         }
+        self.attend_mission(now, unusable.is_some(), block);
     }
 
     fn publish(
@@ -444,8 +459,9 @@ impl Node for PlannerNode {
     fn step(&mut self, now: Now, inputs: &[Stamped<Input>], out: &mut Outbox<Output>) {
         let mut new_world = false;
         self.tree_log.step();
+        self.desk.begin_step();
         for input in inputs {
-            new_world |= self.take(input);
+            new_world |= self.take(input, now);
         }
         self.tell_tree(now, out);
         let due = self.next_wakeup().is_none_or(|at| now.mono >= at);
@@ -453,6 +469,7 @@ impl Node for PlannerNode {
             self.decide(now, out);
             self.tell_tree(now, out);
         }
+        self.desk.take_out().for_each(|output| out.push(output));
     }
 
     fn next_wakeup(&self) -> Option<Instant> {

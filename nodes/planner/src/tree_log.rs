@@ -60,9 +60,8 @@ pub struct TreeLog {
 
 impl TreeLog {
     /// Lets a tree keep its changes.
-    pub fn new(tree: &mut Tree<Navigator>) -> Self {
+    pub fn watch(tree: &mut Tree<Navigator>) {
         tree.keep_journal(CHANGE_LIMIT);
-        Self::default()
     }
 
     /// Another step begins.

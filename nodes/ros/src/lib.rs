@@ -11,6 +11,7 @@
 mod clock;
 pub mod demo;
 mod gate_extras;
+mod missions;
 mod params;
 pub mod player;
 mod prefixes;

@@ -5,6 +5,7 @@
 
 use crate::clock::{Clocks, monotonic};
 use crate::gate_extras::GateExtras;
+use crate::missions::MissionExtras;
 use crate::params::Parameters;
 use crate::priority::ask_for_priority;
 use crate::process::main_of;
@@ -86,6 +87,7 @@ struct Shell {
     health: r2r::PublisherUntyped,
     clock: Option<Bytes>,
     gate: Option<GateExtras>,
+    missions: Option<MissionExtras>,
     next_health: Instant,
     announced: bool,
     publish_errors: u64,
@@ -111,6 +113,7 @@ impl Shell {
         let name = core.spec().name.clone();
         let clock = parameters.use_sim_time.then(|| subscribe(ros, &topics::clock())).transpose()?;
         let gate = (name == "gate").then(|| GateExtras::connect(ros, core.as_ref())).transpose()?;
+        let missions = (name == "planner").then(|| MissionExtras::connect(ros, core.as_ref())).transpose()?;
         Ok(Self {
             inputs,
             outputs,
@@ -120,6 +123,7 @@ impl Shell {
             clocks: Clocks::new(parameters.use_sim_time),
             clock,
             gate,
+            missions,
             next_health: monotonic(),
             announced: false,
             publish_errors: 0,
@@ -206,16 +210,23 @@ impl Shell {
         if let (Some(extras), Some(now)) = (&mut self.gate, self.clocks.now()) {
             extras.receive(ros, now, self.core.as_mut());
         }
+        if let (Some(extras), Some(now)) = (&mut self.missions, self.clocks.now()) {
+            extras.receive(now, self.core.as_mut());
+        }
     }
 
     fn step(&mut self, now: Now) -> anyhow::Result<()> {
         let (outputs, errors, gate) = (&self.outputs, &mut self.publish_errors, &mut self.gate);
+        let missions = &mut self.missions;
         let before = monotonic();
         let mut tick: Tick = self.core.step(now, &mut |index, bytes| {
             if let Some(publisher) = outputs.get(index) {
                 publish(publisher, bytes, errors);
             }
             if let Some(extras) = gate.as_mut() {
+                extras.observe(index, bytes);
+            }
+            if let Some(extras) = missions.as_mut() {
                 extras.observe(index, bytes);
             }
         });
@@ -236,6 +247,11 @@ fn wait(now: Option<Now>, wakeup: Option<Instant>) -> Span {
 
 /// The next message of a stream, if one is there already.
 pub(crate) fn next(stream: &mut Bytes) -> Option<Vec<u8>> {
+    next_of(stream)
+}
+
+/// The next item of a stream, if one is there already.
+pub(crate) fn next_of<T>(stream: &mut Box<dyn Stream<Item = T> + Unpin>) -> Option<T> {
     stream.next().now_or_never().flatten()
 }
 

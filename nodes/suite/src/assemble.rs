@@ -95,6 +95,10 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
         "planner" => {
             let default = || files.config.join("trees/navigate_to_pose.xml");
             resources.insert_file("tree", &files.tree.clone().unwrap_or_else(default))?;
+            for path in config::list(&files.config.join("trees"), "xml")? {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                resources.insert_file(&format!("{NAMED_TREE}{name}"), &path)?;
+            }
         }
         "assurance" => {
             for path in config::list(&files.config.join("assurance"), "stl")? {
@@ -165,6 +169,11 @@ pub fn assemble(
             if let Some(zones) = zones(node, &resources)? {
                 core = core.with_zones(&zones).map_err(|e| refused(ZONES, e.to_string()))?;
             }
+            // Bags from before missions have no others.
+            core = match named_trees(&resources) {
+                trees if trees.is_empty() => core,
+                trees => core.with_trees(trees).map_err(|e| refused("config", e.to_string()))?,
+            };
             Box::new(Host::new(spec(resources), PlannerBinding, core))
         }
         "assurance" => {
@@ -227,6 +236,13 @@ fn authenticator(node: &str, resources: &Resources) -> Result<Option<PermitAuthe
         .secret(PERMIT_KEY)
         .ok_or_else(|| AssembleError::KeyNeeded { node: node.to_owned(), record: record.to_owned() })?;
     Ok(Some(PermitAuthenticator::new(key_block(secret.bytes()), permit_code)))
+}
+
+/// Roles of the trees that a mission may ask for begin so; what follows is the file's name.
+const NAMED_TREE: &str = "tree/";
+
+fn named_trees(resources: &Resources) -> Vec<(&str, &str)> {
+    resources.iter().filter_map(|(role, text)| Some((role.strip_prefix(NAMED_TREE)?, text))).collect()
 }
 
 /// Roles of the specification files begin so; what follows is the file's name.

@@ -5,9 +5,11 @@ use crate::bindings::topics;
 use crate::convert;
 use crate::faults::Hand;
 use crate::lockstep::{Lockstep, LockstepError, Observed, Observer};
-use crate::scenario::Scenario;
+use crate::scenario::{MissionAsk, MissionStep, Scenario};
 use outrider_foundation::Stamp;
-use outrider_foundation::data::{Goal, OperatorAction, OperatorRequest};
+use outrider_foundation::data::{
+    Goal, MissionAction, MissionKind, MissionOrder, MissionRequest, OperatorAction, OperatorRequest,
+};
 use outrider_foundation::grid::FrameId;
 use outrider_msgs::outrider_msgs::{Decision, GateState, GroundTruth};
 use outrider_msgs::std_msgs::Bool;
@@ -152,7 +154,8 @@ pub fn drive(
             let (truth, decision) = (watch.truth.as_ref(), watch.decision.as_ref());
             show(&Progress { elapsed_s: now_s, truth, decision });
         }
-        let arrived = operator.goal_given_s.is_some() && watch.arrived(&scenario, now_s);
+        let asked_all = operator.goal_given_s.is_some() && operator.asked >= scenario.mission.len();
+        let arrived = asked_all && watch.arrived(&scenario, now_s);
         if arrived || now_s >= scenario.time_limit_s {
             return Ok(result(&scenario, &watch, arrived, now_s, operator.goal_given_s));
         }
@@ -165,6 +168,8 @@ struct Operator {
     next_arm_s: f64,
     requests: u64,
     goal_given_s: Option<f64>,
+    /// Steps of the scenario's mission that were asked.
+    asked: usize,
 }
 
 impl Operator {
@@ -177,7 +182,14 @@ impl Operator {
     ) -> Result<(), LockstepError> {
         let (now_s, stamp) = (suite.elapsed_s(), suite.now().ros);
         let disarmed = watch.gate.as_ref().is_none_or(|g| g.mode == GateState::DISARMED);
-        let give_goal = self.goal_given_s.is_none() && watch.is_armed() && now_s >= scenario.goal_at_s;
+        let give_goal = scenario.mission.is_empty()
+            && self.goal_given_s.is_none()
+            && watch.is_armed()
+            && now_s >= scenario.goal_at_s;
+        let ask = scenario.mission.get(self.asked).filter(|step| {
+            // Once armed it goes on, whatever becomes of the gate.
+            now_s >= step.at_s && (self.asked > 0 || watch.is_armed())
+        });
         let mut record = |observed: &Observed| {
             see(observed);
             watch.see(observed, now_s);
@@ -195,8 +207,33 @@ impl Operator {
             let message = convert::goal_to_message(&goal(scenario, stamp));
             suite.publish(&topics::goal_pose(), &message, &mut record)?;
         }
+        if let Some(step) = ask {
+            self.goal_given_s = self.goal_given_s.or(Some(now_s));
+            self.asked += 1;
+            let message = convert::mission_request_to_message(&request(step, self.asked, stamp));
+            suite.publish(&topics::mission_request(), &message, &mut record)?;
+        }
         Ok(())
     }
+}
+
+/// Missions are told apart by the number of their step.
+fn request(step: &MissionStep, number: usize, stamp: Stamp) -> MissionRequest {
+    let start = |kind| {
+        let poses = step.poses.iter().map(|pose| (*pose).into()).collect();
+        MissionAction::Start(MissionOrder { kind, frame: FrameId::Map, poses, tree: step.tree.clone() })
+    };
+    let any = [0; 16];
+    let mut own = any;
+    own[..8].copy_from_slice(&(number as u64).to_le_bytes());
+    let (id, action) = match step.ask {
+        MissionAsk::Navigate => (own, start(MissionKind::Navigate)),
+        MissionAsk::Waypoints => (own, start(MissionKind::Waypoints { loops: step.loops, first: 0 })),
+        MissionAsk::Cancel => (any, MissionAction::Cancel),
+        MissionAsk::Pause => (any, MissionAction::Pause),
+        MissionAsk::Resume => (any, MissionAction::Resume),
+    };
+    MissionRequest { stamp, sequence: number as u64, id, action }
 }
 
 fn goal(scenario: &Scenario, stamp: Stamp) -> Goal {

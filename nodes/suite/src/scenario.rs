@@ -46,6 +46,10 @@ pub struct Scenario {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<Vec<RecordedTrack>>,
+    /// What is asked of the planner in place of the goal, in the order of time.
+    #[garde(dive, length(max = 64), custom(in_order))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mission: Vec<MissionStep>,
     /// What goes wrong.
     #[garde(dive, custom(crate::faults::check))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -64,6 +68,61 @@ impl Scenario {
             Some(own) => scenario.parent().unwrap_or(Path::new("")).join(own),
             None => config.join(name),
         }
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissionAsk {
+    /// Drive through the poses to the last one.
+    Navigate,
+    /// Drive to each of the poses.
+    Waypoints,
+    /// Give it up.
+    Cancel,
+    /// Stop and hold.
+    Pause,
+    /// Go on.
+    Resume,
+}
+
+/// One request of an operator to the planner, as the actions and services make it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct MissionStep {
+    /// When, at the earliest: not before the gate is armed.
+    #[garde(range(min = 0.0, max = 3600.0))]
+    pub at_s: f64,
+    /// What.
+    #[garde(skip)]
+    pub ask: MissionAsk,
+    /// Where to, in the map frame.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub poses: Vec<ScenarioPose>,
+    /// File name of a behaviour tree; empty for the one that is configured.
+    #[garde(length(max = 128))]
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub tree: String,
+    /// Rounds of waypoints after the first.
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub loops: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde wants it so")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
+#[allow(clippy::ptr_arg, reason = "garde wants it so")]
+fn in_order(steps: &Vec<MissionStep>, _: &()) -> garde::Result {
+    match steps.windows(2).find(|pair| matches!(pair, [a, b] if b.at_s < a.at_s)) {
+        Some([_, late]) => {
+            Err(garde::Error::new(format!("at_s: {} is before the step before it", late.at_s)))
+        }
+        _ => Ok(()),
     }
 }
 

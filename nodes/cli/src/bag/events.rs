@@ -1,5 +1,6 @@
 //! `outrider bag events`: what happened, one line each.
 
+use super::mission_events::{self, MissionWatch};
 use super::survey::{Seen, Survey, TopicSurvey, open};
 use crate::report::{Recording, RunSummary, StopKind};
 use outrider_msgs::geometry_msgs::{PoseStamped, TwistStamped};
@@ -35,6 +36,7 @@ pub struct Event {
     /// Log time since the epoch.
     pub t_ns: u64,
     /// What kind: `stop`, `wait`, `gate`, `assurance`, `intervention`, `planner`, `e_stop`, `operator`, `goal`,
+    /// `mission`, `blocked`, `recovery`,
     /// `teleop`, `node`, `gap`, `loss`, `damage`.
     pub kind: &'static str,
     /// One sentence.
@@ -116,6 +118,7 @@ struct Watch {
     planner: Option<u8>,
     e_stop: Option<bool>,
     teleop_ns: Option<u64>,
+    mission: MissionWatch,
 }
 
 impl Watch {
@@ -185,6 +188,17 @@ impl Watch {
                     w.tell(t, "operator", format!("asks the gate: {what} (request {})", m.sequence));
                 })
             }
+            (_, ours::MissionRequest::TYPE_NAME) => {
+                self.with(data, at_ns, |w, t, m: ours::MissionRequest| {
+                    w.tell(t, "operator", mission_events::request(&m));
+                })
+            }
+            (_, ours::MissionReply::TYPE_NAME) => self.with(data, at_ns, |w, t, m: ours::MissionReply| {
+                w.tell(t, "operator", mission_events::reply(&m));
+            }),
+            (_, ours::MissionState::TYPE_NAME) => self.with(data, at_ns, |w, t, m: ours::MissionState| {
+                w.mission.see(&m).into_iter().for_each(|(kind, text)| w.tell(t, kind, text));
+            }),
             (_, ours::OperatorReply::TYPE_NAME) => self.with(data, at_ns, |w, t, m: ours::OperatorReply| {
                 let what = if m.success { "yes" } else { "no" };
                 w.tell(

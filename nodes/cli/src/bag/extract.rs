@@ -122,6 +122,7 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
         time_limit_s: ((maker.to_s - maker.from_s) * TIME_FACTOR).clamp(30.0, 3600.0),
         goal_at_s,
         people: Some(maker.people()),
+        mission: Vec::new(),
         faults: faults.iter().map(|found| found.fault).collect(),
     };
     let events = events::read(&args.bag)?;

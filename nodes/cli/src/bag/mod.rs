@@ -9,6 +9,7 @@ mod expected;
 mod extract;
 mod faults;
 mod info;
+mod mission_events;
 mod signals;
 mod survey;
 #[cfg(test)]

@@ -114,6 +114,7 @@ fn scenario(task: &Task, seed: u64) -> Scenario {
         time_limit_s: task.time_limit_s,
         goal_at_s: 0.0,
         people: Some(task.moving.clone()),
+        mission: Vec::new(),
         faults: Vec::new(),
     }
 }

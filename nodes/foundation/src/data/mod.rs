@@ -5,6 +5,7 @@
 
 mod clear;
 mod command;
+mod mission;
 mod safety;
 mod sensing;
 mod truth;
@@ -12,6 +13,11 @@ mod world;
 
 pub use clear::{CLEAR_SIDE_LIMIT_M, ClearCostmap, ClearRegion};
 pub use command::{Alternative, Command, CommandSource, Decision, Goal, TrajectoryPoint, TreeStatus};
+pub use mission::{
+    ATTEMPT_LIMIT, Attempt, Block, BlockKind, MISSION_POSE_LIMIT, MissedWaypoint, MissionAction, MissionId,
+    MissionKind, MissionOrder, MissionReply, MissionRequest, MissionState, MissionStatus, Outcome,
+    TREE_NAME_LIMIT,
+};
 pub use safety::{
     AssuranceState, CausalRef, Challenge, CommandDigest, CommandVelocity, Digest, Envelope, GateMode,
     GateState, Intervention, Mode, MonitorReading, OperatorAction, OperatorReply, OperatorRequest, Permit,

@@ -3,7 +3,7 @@
 use super::speed_zones::SpeedZones;
 use crate::config::{FollowConfig, YieldConfig};
 use crate::path::Path;
-use crate::safety::{Guard, Inflation, Moving};
+use crate::safety::{Blocker, Guard, Inflation, Moving};
 use outrider_foundation::data::TrajectoryPoint;
 use outrider_foundation::grid::CostGrid;
 use outrider_foundation::robot::DriveLimits;
@@ -26,6 +26,8 @@ pub struct SpeedLimit {
     pub v_mps: f64,
     /// In a few words.
     pub reason: String,
+    /// Where, or whom.
+    pub blocker: Blocker,
 }
 
 /// Looks ahead.
@@ -106,7 +108,8 @@ impl Outlook {
             let pose = path.at(from_m + way_m);
             if guard.cover().clearance_m(grid, pose, 0.0).is_some_and(|clearance_m| clearance_m < 0.0) {
                 let v_mps = (2.0 * self.decel_mps2 * (way_m - self.standoff_m).max(0.0)).sqrt();
-                return Some(SpeedLimit { v_mps, reason: format!("path blocked in {way_m:.1} m") });
+                let reason = format!("path blocked in {way_m:.1} m");
+                return Some(SpeedLimit { v_mps, reason, blocker: Blocker::place(pose.position()) });
             }
         }
         None
@@ -143,11 +146,12 @@ impl Outlook {
         if share >= 1.0 {
             return None;
         }
-        let name = full.with.and_then(|i| near.get(i)).map_or_else(String::new, Moving::name);
-        let distance_m =
-            full.with.and_then(|i| near.get(i)).map_or(0.0, |m| m.track.position.distance_m(pose.position()));
+        let whom = full.with.and_then(|i| near.get(i));
+        let name = whom.map_or_else(String::new, Moving::name);
+        let distance_m = whom.map_or(0.0, |m| m.track.position.distance_m(pose.position()));
         let reason = format!("giving way to {name} at {distance_m:.1} m");
-        Some(SpeedLimit { v_mps: wish_mps * share, reason })
+        let blocker = whom.map_or_else(Blocker::default, Blocker::track);
+        Some(SpeedLimit { v_mps: wish_mps * share, reason, blocker })
     }
 
     /// It can come near within the horizon at all.

@@ -5,6 +5,7 @@
 
 use super::outlook::SpeedLimit;
 use crate::path::Path;
+use crate::safety::Blocker;
 use outrider_foundation::Point2;
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::polygon::Polygon;
@@ -59,7 +60,11 @@ impl SpeedZones {
                 }
             }
         }
-        least.map(|(v_mps, name)| SpeedLimit { v_mps, reason: format!("speed zone {name}") })
+        least.map(|(v_mps, name)| SpeedLimit {
+            v_mps,
+            reason: format!("speed zone {name}"),
+            blocker: Blocker::default(),
+        })
     }
 }
 

@@ -1,10 +1,13 @@
 use crate::navigator::Navigator;
 use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
-use outrider_foundation::data::{CLEAR_SIDE_LIMIT_M, ClearRegion};
+use outrider_foundation::data::{CLEAR_SIDE_LIMIT_M, ClearRegion, Outcome};
 
 /// Lets the world model forget.
-struct ClearCostmap(fn(f64) -> ClearRegion);
+struct ClearCostmap(&'static str, fn(f64) -> ClearRegion);
 
+const ENTIRE: &str = "ClearEntireCostmap";
+const AROUND: &str = "ClearCostmapAroundRobot";
+const EXCEPT: &str = "ClearCostmapExceptRegion";
 const SIDE: &str = "reset_distance";
 const LEAST_M: f64 = 0.0;
 
@@ -24,7 +27,7 @@ fn side(doc: &'static str) -> Port {
 /// What trees may say of `ClearEntireCostmap`.
 pub fn entire_manifest() -> Manifest {
     described(
-        "ClearEntireCostmap",
+        ENTIRE,
         "Lets the world model forget what scans have marked, and forgets the path; succeeds. It is done with the next scan: what that \
          sees is there again at once, and the map stays. Fails when too much is asked for in one tick.",
         "<ClearEntireCostmap service_name=\"local_costmap/clear_entirely_local_costmap\"/>",
@@ -34,7 +37,7 @@ pub fn entire_manifest() -> Manifest {
 /// What trees may say of `ClearCostmapAroundRobot`.
 pub fn around_manifest() -> Manifest {
     described(
-        "ClearCostmapAroundRobot",
+        AROUND,
         "As ClearEntireCostmap, in a square about the robot.",
         "<ClearCostmapAroundRobot reset_distance=\"1.0\"/>",
     )
@@ -44,7 +47,7 @@ pub fn around_manifest() -> Manifest {
 /// What trees may say of `ClearCostmapExceptRegion`.
 pub fn except_manifest() -> Manifest {
     described(
-        "ClearCostmapExceptRegion",
+        EXCEPT,
         "As ClearEntireCostmap, but for a square about the robot.",
         "<ClearCostmapExceptRegion reset_distance=\"1.0\"/>",
     )
@@ -53,24 +56,24 @@ pub fn except_manifest() -> Manifest {
 
 /// Makes a `ClearEntireCostmap`.
 pub fn make_entire(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
-    Ok(Box::new(ClearCostmap(|_| ClearRegion::Entire)))
+    Ok(Box::new(ClearCostmap(ENTIRE, |_| ClearRegion::Entire)))
 }
 
 /// Makes a `ClearCostmapAroundRobot`.
 pub fn make_around(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, SIDE, LEAST_M, CLEAR_SIDE_LIMIT_M)?;
-    Ok(Box::new(ClearCostmap(ClearRegion::Square)))
+    Ok(Box::new(ClearCostmap(AROUND, ClearRegion::Square)))
 }
 
 /// Makes a `ClearCostmapExceptRegion`.
 pub fn make_except(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, SIDE, LEAST_M, CLEAR_SIDE_LIMIT_M)?;
-    Ok(Box::new(ClearCostmap(ClearRegion::ExceptSquare)))
+    Ok(Box::new(ClearCostmap(EXCEPT, ClearRegion::ExceptSquare)))
 }
 
 impl Leaf<Navigator> for ClearCostmap {
     fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
-        let side_m = match (self.0)(0.0) {
+        let side_m = match (self.1)(0.0) {
             ClearRegion::Entire => 0.0,
             _ => io.number_in(SIDE, LEAST_M, CLEAR_SIDE_LIMIT_M)?,
         };
@@ -78,7 +81,8 @@ impl Leaf<Navigator> for ClearCostmap {
         let names = |grid: &str| service.as_ref().is_some_and(|service| service.contains(grid));
         let (local, global) = (names("local_costmap"), names("global_costmap"));
         let both = local == global;
-        let asked = navigator.clear_costmap(local || both, global || both, (self.0)(side_m));
+        let asked = navigator.clear_costmap(local || both, global || both, (self.1)(side_m));
+        navigator.tried(self.0, if asked { Outcome::Succeeded } else { Outcome::Failed });
         Ok(if asked { Status::Success } else { Status::Failure })
     }
 }

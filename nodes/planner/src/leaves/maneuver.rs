@@ -1,16 +1,21 @@
 use crate::maneuver::Maneuver;
 use crate::navigator::Navigator;
 use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_foundation::data::Outcome;
 use outrider_foundation::{Instant, Span};
 
 /// Farthest way and widest angle of one maneuver, m and rad.
 const MOST: f64 = 10.0;
+const BACK_UP: &str = "BackUp";
+const DRIVE: &str = "DriveOnHeading";
+const SPIN: &str = "Spin";
 const MOST_S: f64 = 600.0;
 const LEAST_MPS: f64 = 0.01;
 const MOST_MPS: f64 = 2.0;
 
 /// Backs up, drives straight on, or turns on the spot. It only asks for it: the guard and assurance judge it like any move.
 struct Move {
+    name: &'static str,
     what: fn(&mut Io<'_>, &Navigator) -> Result<Maneuver, Fault>,
     since: Option<Instant>,
 }
@@ -30,7 +35,7 @@ fn error_code() -> Port {
 /// What trees may say of `BackUp`.
 pub fn back_up_manifest() -> Manifest {
     Manifest::new(
-        "BackUp",
+        BACK_UP,
         Class::Action,
         "Drives straight back. Commands are judged as all others; fails when it takes too long, as it does when the way is blocked.",
         "<BackUp backup_dist=\"0.30\" backup_speed=\"0.15\"/>",
@@ -47,7 +52,7 @@ pub fn back_up_manifest() -> Manifest {
 /// What trees may say of `DriveOnHeading`.
 pub fn drive_manifest() -> Manifest {
     Manifest::new(
-        "DriveOnHeading",
+        DRIVE,
         Class::Action,
         "Drives straight on, without a path. Commands are judged as all others; fails when it takes too long.",
         "<DriveOnHeading dist_to_travel=\"0.5\" speed=\"0.1\" time_allowance=\"12\"/>",
@@ -64,7 +69,7 @@ pub fn drive_manifest() -> Manifest {
 /// What trees may say of `Spin`.
 pub fn spin_manifest() -> Manifest {
     Manifest::new(
-        "Spin",
+        SPIN,
         Class::Action,
         "Turns on the spot, to the left when the angle is positive. Commands are judged as all others; fails when it takes too long.",
         "<Spin spin_dist=\"1.57\"/>",
@@ -97,28 +102,29 @@ fn spin(io: &mut Io<'_>, navigator: &Navigator) -> Result<Maneuver, Fault> {
 pub fn make_back_up(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "backup_dist", 0.0, MOST)?;
     super::checked(io, "backup_speed", LEAST_MPS, MOST_MPS)?;
-    make(io, back_up)
+    make(io, BACK_UP, back_up)
 }
 
 /// Makes a `DriveOnHeading`.
 pub fn make_drive(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "dist_to_travel", -MOST, MOST)?;
     super::checked(io, "speed", LEAST_MPS, MOST_MPS)?;
-    make(io, drive)
+    make(io, DRIVE, drive)
 }
 
 /// Makes a `Spin`.
 pub fn make_spin(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "spin_dist", -MOST, MOST)?;
-    make(io, spin)
+    make(io, SPIN, spin)
 }
 
 fn make(
     io: &mut Io<'_>,
+    name: &'static str,
     what: fn(&mut Io<'_>, &Navigator) -> Result<Maneuver, Fault>,
 ) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "time_allowance", 0.0, MOST_S)?;
-    Ok(Box::new(Move { what, since: None }))
+    Ok(Box::new(Move { name, what, since: None }))
 }
 
 impl Leaf<Navigator> for Move {
@@ -136,13 +142,17 @@ impl Leaf<Navigator> for Move {
         };
         if status.is_completed() {
             self.since = None;
+            let done = status == Status::Success;
+            navigator.tried(self.name, if done { Outcome::Succeeded } else { Outcome::Failed });
             io.output("error_code_id", super::NONE)?;
         }
         Ok(status)
     }
 
     fn halt(&mut self, navigator: &mut Navigator) {
-        self.since = None;
+        if self.since.take().is_some() {
+            navigator.tried(self.name, Outcome::Halted);
+        }
         navigator.end_maneuver();
     }
 }

@@ -1,7 +1,9 @@
 use crate::navigator::Navigator;
 use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_foundation::data::Outcome;
 use outrider_foundation::{Instant, Span};
 
+const NAME: &str = "Wait";
 const LEAST_S: f64 = 0.05;
 const MOST_S: f64 = 3600.0;
 
@@ -13,7 +15,7 @@ struct Wait {
 /// What trees may say of it.
 pub fn manifest() -> Manifest {
     Manifest::new(
-        "Wait",
+        NAME,
         Class::Action,
         "Runs for a while, standing still, then succeeds.",
         "<Wait wait_duration=\"5.0\"/>",
@@ -28,17 +30,20 @@ pub fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
 }
 
 impl Leaf<Navigator> for Wait {
-    fn tick(&mut self, io: &mut Io<'_>, _navigator: &mut Navigator) -> Result<Status, Fault> {
+    fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
         let duration = Span::from_s(io.number_in("wait_duration", LEAST_S, MOST_S)?);
         let since = *self.since.get_or_insert(io.now);
         if io.now.since(since) < duration {
             return Ok(Status::Running);
         }
         self.since = None;
+        navigator.tried(NAME, Outcome::Succeeded);
         Ok(Status::Success)
     }
 
-    fn halt(&mut self, _navigator: &mut Navigator) {
-        self.since = None;
+    fn halt(&mut self, navigator: &mut Navigator) {
+        if self.since.take().is_some() {
+            navigator.tried(NAME, Outcome::Halted);
+        }
     }
 }

@@ -5,7 +5,7 @@ use super::sampling::{Sampled, Way};
 use crate::follow::{Outlook, Steering, Turning, turning};
 use crate::maneuver::{Maneuver, UnderWay};
 use crate::path::Path;
-use crate::safety::{Choice, Guard, Moving, Situation, Wish};
+use crate::safety::{Blocker, Choice, Guard, Moving, Situation, Wish};
 use outrider_bt::Status;
 use outrider_foundation::Twist2;
 use outrider_foundation::data::{Alternative, TrajectoryPoint};
@@ -24,6 +24,8 @@ pub struct Proposal {
     pub reason: String,
     /// What limits it; empty for nothing.
     pub constraint: String,
+    /// What is in the way, as a place or a track.
+    pub blocker: Blocker,
 }
 
 impl Proposal {
@@ -77,7 +79,8 @@ impl Navigator {
     pub fn blind_stop(&self, reason: String) -> Proposal {
         let tail = self.guard.stop_tail(self.measured());
         let choice = Choice { tail, chosen: "stop".to_string(), ..Choice::default() };
-        Proposal { trajectory: choice.tail.clone(), choice, constraint: reason.clone(), reason }
+        let (trajectory, constraint) = (choice.tail.clone(), reason.clone());
+        Proposal { trajectory, choice, constraint, reason, blocker: Blocker::default() }
     }
 
     /// The command for this moment. `hold` is the reason for standing still; without it the path is followed.
@@ -103,18 +106,21 @@ impl Navigator {
             let most = Twist2::new(drive.v_max_mps, drive.w_max_radps);
             let choice = self.guard.choose(&situation, UnderWay::limited(wish, most));
             let constraint = choice.blocked_by.clone();
+            self.forbidden.clone_from(&constraint);
             let reason = match constraint.as_str() {
                 "" => maneuver.reason(left),
                 blocked => format!("{}: {blocked}", choice.chosen),
             };
-            return Proposal { trajectory: choice.tail.clone(), choice, reason, constraint };
+            let (trajectory, blocker) = (choice.tail.clone(), choice.blocker);
+            return Proposal { trajectory, choice, reason, constraint, blocker };
         }
         let path = self.path.as_ref().filter(|_| hold.is_none());
         let Some(path) = path else {
             let choice = self.guard.choose(&situation, Wish::default());
             let reason = hold.unwrap_or_else(|| "no path".to_string());
             let constraint = choice.blocked_by.clone();
-            return Proposal { trajectory: choice.tail.clone(), choice, reason, constraint };
+            let (trajectory, blocker) = (choice.tail.clone(), choice.blocker);
+            return Proposal { trajectory, choice, reason, constraint, blocker };
         };
         let clearance_m = self.guard.clearance_m(&world.local, self.pose);
         let steering = self.follower.steer(path, self.pose, world.ego.twist, clearance_m);
@@ -150,7 +156,8 @@ impl Navigator {
         } else {
             ("following the path".to_string(), limit.reason)
         };
-        let mut proposal = Proposal { choice, trajectory, reason, constraint };
+        let blocker = if blocked { choice.blocker } else { limit.blocker };
+        let mut proposal = Proposal { choice, trajectory, reason, constraint, blocker };
         if let Some((why, alternatives)) = refused {
             proposal.fall_back(&why, alternatives);
         }
@@ -163,6 +170,8 @@ struct Binding {
     reason: String,
     /// It says better what the robot does than "following the path".
     telling: bool,
+    /// What is in the way.
+    blocker: Blocker,
 }
 
 /// A turn on the spot where there is room, else making room for it.
@@ -179,13 +188,14 @@ fn turn(
         Turning::Spin { by_rad } => {
             let turn = wish.turn.abs().min(drive.w_max_radps).copysign(by_rad);
             let reason = format!("turning to {}", steering.limit);
-            (Wish { turn, ..wish }, Binding { reason, telling: true })
+            (Wish { turn, ..wish }, Binding { reason, telling: true, blocker: Blocker::default() })
         }
         Turning::MakeRoom { way_m, curvature } => {
             let v_mps = if way_m < 0.0 { -reverse_mps } else { MAKE_ROOM_MPS };
             let reason = format!("making room to turn: {way_m:.2} m");
             let v_mps = v_mps.clamp(-drive.v_max_mps, drive.v_max_mps);
-            (Wish { v_mps, turn: curvature, curve: true }, Binding { reason, telling: true })
+            let binding = Binding { reason, telling: true, blocker: Blocker::default() };
+            (Wish { v_mps, turn: curvature, curve: true }, binding)
         }
     }
 }
@@ -201,24 +211,26 @@ fn limited(
     guard: &Guard,
 ) -> (Wish, Binding) {
     let mut wish = steering.wish;
-    let mut binding = Binding { reason: steering.limit.to_string(), telling: false };
-    let mut apply = |wish: &mut Wish, v_mps: f64, reason: &str, telling: bool| {
+    let (reason, blocker) = (steering.limit.to_string(), Blocker::default());
+    let mut binding = Binding { reason, telling: false, blocker };
+    let mut apply = |wish: &mut Wish, v_mps: f64, reason: &str, blocker: Option<Blocker>| {
         if v_mps < wish.v_mps {
             wish.v_mps = v_mps;
-            binding = Binding { reason: reason.to_string(), telling };
+            let (telling, blocker) = (blocker.is_some(), blocker.unwrap_or_default());
+            binding = Binding { reason: reason.to_string(), telling, blocker };
         }
     };
     let bend = wish.turn.abs().max(1e-9);
-    apply(&mut wish, drive.v_max_mps.min(drive.w_max_radps / bend), &drive.why, false);
+    apply(&mut wish, drive.v_max_mps.min(drive.w_max_radps / bend), &drive.why, None);
     let v_mps = s.measured.v_mps.max(s.last.v_mps);
     if let Some(limit) = outlook.zones().ahead(path, from_m, wish.v_mps.max(v_mps)) {
-        apply(&mut wish, limit.v_mps, &limit.reason, false);
+        apply(&mut wish, limit.v_mps, &limit.reason, None);
     }
     if let Some(limit) = outlook.blocked(path, from_m, wish.v_mps.max(v_mps), s.grid, guard) {
-        apply(&mut wish, limit.v_mps, &limit.reason, true);
+        apply(&mut wish, limit.v_mps, &limit.reason, Some(limit.blocker));
     }
     if let Some(limit) = outlook.give_way(path, from_m, s.pose, v_mps, wish.v_mps, s.moving) {
-        apply(&mut wish, limit.v_mps, &limit.reason, true);
+        apply(&mut wish, limit.v_mps, &limit.reason, Some(limit.blocker));
     }
     (wish, binding)
 }

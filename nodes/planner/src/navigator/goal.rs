@@ -13,7 +13,7 @@ impl Navigator {
         self.drop_path();
         self.planned_at = None;
         self.progress = None;
-        self.trouble.clear();
+        self.all_is_well();
         self.follower.restart(false);
     }
 
@@ -39,6 +39,17 @@ impl Navigator {
         self.goals.as_ref().map(Goals::sent)
     }
 
+    /// Way left to the goal: along the path to the next pose, and straight from pose to pose from there on, m.
+    pub fn left_m(&self) -> f64 {
+        self.remaining_m() + self.goals.as_ref().map_or(0.0, Goals::beyond_next_m)
+    }
+
+    /// The robot is at rest, as far as is measured.
+    pub fn stands(&self) -> bool {
+        let (measured, config) = (self.measured(), &self.config.goal);
+        measured.v_mps.abs() <= config.stopped_mps && measured.w_radps.abs() <= config.stopped_radps
+    }
+
     /// Poses that are left to be driven to.
     pub fn goals_left(&self) -> usize {
         self.goals.as_ref().map_or(0, Goals::left)
@@ -61,14 +72,13 @@ impl Navigator {
     /// The robot stands at the goal.
     pub fn goal_reached(&self) -> bool {
         let (Some(goals), config) = (&self.goals, &self.config.goal) else { return false };
-        let (goal, measured) = (goals.last(), self.measured());
+        let goal = goals.last();
         if goals.left() > 1 {
             return false;
         }
         let turn_rad = wrap_angle(goal.pose.yaw_rad - self.pose.yaw_rad);
         goal.pose.position().distance_m(self.pose.position()) <= config.xy_tolerance_m
             && turn_rad.abs() <= config.yaw_tolerance_rad
-            && measured.v_mps.abs() <= config.stopped_mps
-            && measured.w_radps.abs() <= config.stopped_radps
+            && self.stands()
     }
 }

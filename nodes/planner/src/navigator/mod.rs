@@ -4,6 +4,7 @@
 
 mod command;
 mod goal;
+mod recovery;
 mod sampling;
 mod way;
 
@@ -14,6 +15,7 @@ use crate::config::Config;
 use crate::follow::{Follower, Outlook};
 use crate::goals::Goals;
 use crate::maneuver::UnderWay;
+use crate::mission::{Attempts, codes};
 use crate::path::Path;
 use crate::safety::Guard;
 use crate::search::Router;
@@ -59,6 +61,12 @@ pub struct Navigator {
     cut_m: f64,
     /// Why there is no path, or why it cannot be followed; empty when all is well.
     trouble: String,
+    /// The same as a code of [`crate::mission::codes`].
+    trouble_code: u16,
+    /// What was tried against it.
+    attempts: Attempts,
+    /// What forbade the wish of the last command; empty for nothing.
+    forbidden: String,
     plan_changed: bool,
     /// Asked for since the last command: of the local grid, of the global one, where.
     clears: Vec<(bool, bool, ClearRegion)>,
@@ -94,6 +102,9 @@ impl Navigator {
             maneuver_left: None,
             cut_m: 0.0,
             trouble: String::new(),
+            trouble_code: codes::NONE,
+            attempts: Attempts::default(),
+            forbidden: String::new(),
             plan_changed: false,
             clears: Vec::new(),
             progress: None,
@@ -132,11 +143,6 @@ impl Navigator {
             Some(kept) => kept.clone_from(grid),
             None => self.global = Some(grid.clone()),
         }
-    }
-
-    /// Why things do not go on; empty when they do.
-    pub fn trouble(&self) -> &str {
-        &self.trouble
     }
 
     /// Moves the robot to `now` and the goal into its frame. Call before every tick.

@@ -6,7 +6,7 @@ use crate::config::{Config, Controller};
 use crate::follow::Outlook;
 use crate::mppi::{Answer, Axis, Candidate, Mppi, Outcome, Profile, Request};
 use crate::path::Path;
-use crate::safety::{Guard, Situation, Wish};
+use crate::safety::{Blocker, Guard, Situation, Wish};
 use outrider_foundation::data::Alternative;
 use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::{Robot, Twist2};
@@ -118,7 +118,13 @@ impl Sampling {
             "" => "following the path".to_string(),
             binding => format!("following the path: {binding}"),
         };
-        Sampled::Granted(Proposal { trajectory: self.mppi.trajectory(s.last), choice, reason, constraint })
+        Sampled::Granted(Proposal {
+            trajectory: self.mppi.trajectory(s.last),
+            choice,
+            reason,
+            constraint,
+            blocker: Blocker::default(),
+        })
     }
 
     /// The velocity of this period on the jerk-limited way to the one wanted.

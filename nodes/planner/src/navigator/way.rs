@@ -1,16 +1,15 @@
 //! The path to the goal: planning, judging, cutting and following it.
 
 use super::Navigator;
+use crate::mission::codes;
 use crate::safety::Moving;
-use crate::search::Disc;
+use crate::search::{Disc, RouteError};
 use outrider_bt::Status;
 use outrider_foundation::data::ClearRegion;
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Instant, Pose2, Span};
 
-/// Points of the path nearer than this are under the robot already: they say nothing about the way ahead, m.
-const UNDERFOOT_M: f64 = 0.2;
 /// Added to the discs of people in the search: cells are coarse and the follower cuts curves a little, m.
 const DISC_SLACK_M: f64 = 0.05;
 /// Moving or turning by this counts as getting on, m and rad.
@@ -81,28 +80,14 @@ impl Navigator {
 
     /// There is a path, the robot is near it, and nothing stands on it within the horizon.
     pub fn path_is_valid(&self) -> bool {
-        let (Some(path), Some(world)) = (&self.path, &self.world) else { return false };
-        if self.follower.deviation_m() > self.config.search.deviation_limit_m {
-            return false;
-        }
-        let progress_m = self.follower.progress_m();
-        let horizon_m = progress_m + self.config.search.validity_horizon_m;
-        let moving = Moving::all(&world.tracks, self.age_s);
-        let margin_m = self.inscribed_m + self.config.safety.track_margin_m;
-        let standing: Vec<Disc> = self.standing_discs(&moving, margin_m);
-        let ahead = path.poses.iter().zip(&path.arc_m);
-        let mut ahead = ahead.filter(|(_, s)| **s > progress_m + UNDERFOOT_M && **s <= horizon_m);
-        ahead.all(|(pose, _)| {
-            let p = pose.position();
-            let known =
-                world.local.distance_at_m(p).or_else(|| self.global_grid().and_then(|g| g.distance_at_m(p)));
-            known.is_none_or(|distance_m| distance_m >= self.inscribed_m)
-                && standing.iter().all(|disc| disc.centre.distance_m(p) > disc.radius_m)
-        })
+        self.path.is_some()
+            && self.world.is_some()
+            && self.follower.deviation_m() <= self.config.search.deviation_limit_m
+            && self.obstruction_ahead().is_none()
     }
 
     /// The global grid, when it and the robot share a frame.
-    fn global_grid(&self) -> Option<&CostGrid> {
+    pub(super) fn global_grid(&self) -> Option<&CostGrid> {
         let frame = self.world.as_ref()?.ego.frame;
         self.global.as_ref().filter(|grid| grid.frame == frame)
     }
@@ -131,13 +116,13 @@ impl Navigator {
         let route = match self.router.plan(frame, self.pose.position(), goal) {
             Ok(route) => route,
             Err(error) => {
-                self.trouble = error.to_string();
+                self.in_trouble(code_of(&error), error.to_string());
                 return false;
             }
         };
         self.expanded = route.expanded;
         self.planned_at = Some(now);
-        self.trouble.clear();
+        self.all_is_well();
         let better = self.config.search.better_share;
         let keep = self.path.as_ref().is_some_and(|old| {
             let usable = old.complete && self.path_is_valid();
@@ -177,7 +162,7 @@ impl Navigator {
             return Status::Success;
         }
         if !path.complete && path.length_m() - self.follower.progress_m() < SHORT_END_M {
-            self.trouble = "goal is blocked".to_string();
+            self.in_trouble(codes::GOAL_OCCUPIED, "goal is blocked".to_string());
             return Status::Failure;
         }
         let (from, since) = *self.progress.get_or_insert((self.pose, now));
@@ -185,7 +170,7 @@ impl Navigator {
         if moved_m > PROGRESS || wrap_angle(from.yaw_rad - self.pose.yaw_rad).abs() > PROGRESS {
             self.progress = Some((self.pose, now));
         } else if now.since(since) > Span::from_s(self.config.goal.progress_timeout_s) {
-            self.trouble = "no progress along the path".to_string();
+            self.in_trouble(codes::FAILED_TO_MAKE_PROGRESS, "no progress along the path".to_string());
             self.drop_path();
             self.planned_at = None;
             self.progress = None;
@@ -212,5 +197,16 @@ impl Navigator {
         if let Some((_, since)) = &mut self.progress {
             *since = now;
         }
+    }
+}
+
+/// The number that Nav2 has for it.
+const fn code_of(error: &RouteError) -> u16 {
+    match error {
+        RouteError::Start { .. } => codes::START_OCCUPIED,
+        RouteError::Goal => codes::GOAL_OCCUPIED,
+        RouteError::Outside => codes::GOAL_OUTSIDE_MAP,
+        RouteError::NoPath => codes::NO_VALID_PATH,
+        RouteError::Limit { .. } => codes::PLANNING_LIMIT,
     }
 }

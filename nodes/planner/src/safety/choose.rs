@@ -10,7 +10,7 @@ use crate::config::SafetyConfig;
 use outrider_foundation::data::{Alternative, TrajectoryPoint};
 use outrider_foundation::grid::CostGrid;
 use outrider_foundation::robot::DriveLimits;
-use outrider_foundation::{Footprint, Pose2, Robot, Twist2};
+use outrider_foundation::{Footprint, Point2, Pose2, Robot, Twist2};
 
 /// Distances from obstacles are not resolved beyond this, m.
 const CLEARANCE_CAP_M: f64 = 0.5;
@@ -64,6 +64,27 @@ pub struct Judgement {
     pub track: Option<(usize, f64)>,
 }
 
+/// What is in the way: a place, a tracked object, or both; neither when there is nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Blocker {
+    /// Where, in the grid's frame.
+    pub at: Option<Point2>,
+    /// Which track; zero for none.
+    pub track_id: u64,
+}
+
+impl Blocker {
+    /// Something that stands there.
+    pub const fn place(at: Point2) -> Self {
+        Self { at: Some(at), track_id: 0 }
+    }
+
+    /// A tracked object.
+    pub const fn track(moving: &Moving<'_>) -> Self {
+        Self { at: Some(moving.track.position), track_id: moving.track.id }
+    }
+}
+
 /// What was picked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Choice {
@@ -77,6 +98,8 @@ pub struct Choice {
     pub alternatives: Vec<Alternative>,
     /// What forbids the wish; empty when it was granted.
     pub blocked_by: String,
+    /// The same as a place or a track.
+    pub blocker: Blocker,
 }
 
 /// Judges and picks.
@@ -214,25 +237,28 @@ impl Guard {
         static_ok && j.track_m >= self.config.track_margin_m.min(stop.track_m)
     }
 
-    /// What forbids a tail, in a few words.
-    fn describe(&self, s: &Situation<'_>, j: Option<&Judgement>) -> String {
-        let Some(j) = j else { return "braking tail too long".to_string() };
+    /// What forbids a tail, in a few words, and where it is.
+    fn describe(&self, s: &Situation<'_>, j: Option<&Judgement>) -> (String, Blocker) {
+        let Some(j) = j else { return ("braking tail too long".to_string(), Blocker::default()) };
         if j.track_m < self.config.track_margin_m
             && let Some((index, _)) = j.track
             && let Some(moving) = s.moving.get(index)
         {
             let none = Inflation { sigma_gain: 0.0, sigma_cap_m: 0.0, unseen_growth_mps: 0.0 };
             let distance_m = moving.clearance_m(&self.footprint, s.pose, 0.0, &none);
-            return format!("{} at {:.1} m", moving.name(), distance_m.max(0.0));
+            let text = format!("{} at {:.1} m", moving.name(), distance_m.max(0.0));
+            return (text, Blocker::track(moving));
         }
         if j.static_m == f64::NEG_INFINITY {
-            return "edge of the local grid".to_string();
+            return ("edge of the local grid".to_string(), Blocker::default());
         }
+        let blocker = Blocker::place(j.static_pose.position());
         let way_m = j.static_pose.position().distance_m(s.pose.position());
         if j.static_start_m < 0.0 {
-            return "contact with an obstacle".to_string();
+            return ("contact with an obstacle".to_string(), blocker);
         }
-        format!("obstacle {:.2} m ahead at ({:.2}, {:.2})", way_m, j.static_pose.x_m, j.static_pose.y_m)
+        let (x_m, y_m) = (j.static_pose.x_m, j.static_pose.y_m);
+        (format!("obstacle {way_m:.2} m ahead at ({x_m:.2}, {y_m:.2})"), blocker)
     }
 
     /// Picks the command for a wish.
@@ -261,15 +287,16 @@ impl Guard {
             let _ = self.judge(s, first, false);
             return granted(self);
         }
-        let blocked_by = self.describe(s, first_judgement.as_ref());
+        let (blocked_by, blocker) = self.describe(s, first_judgement.as_ref());
         let mut alternatives = vec![rejected(first, &blocked_by)];
         if let Some(stop) = stop
             && let Some((twist, tail)) = self.best(s, wish, first, &stop, &mut alternatives)
         {
             let chosen = format!("instead v {:.2} m/s, w {:.2} rad/s", twist.v_mps, twist.w_radps);
-            return Choice { twist, tail, chosen, alternatives, blocked_by };
+            return Choice { twist, tail, chosen, alternatives, blocked_by, blocker };
         }
-        Choice { twist: brake, tail: stop_tail, chosen: "stop".to_string(), alternatives, blocked_by }
+        let chosen = "stop".to_string();
+        Choice { twist: brake, tail: stop_tail, chosen, alternatives, blocked_by, blocker }
     }
 
     /// The cheapest allowed command of the fixed list.
@@ -291,7 +318,7 @@ impl Guard {
             tried.push(twist);
             let judgement = self.judge(s, twist, false);
             if !judgement.is_some_and(|j| self.allowed(&j, stop)) {
-                let why = self.describe(s, judgement.as_ref());
+                let (why, _) = self.describe(s, judgement.as_ref());
                 alternatives.push(rejected(twist, &why));
             } else if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
                 best = Some((cost, twist, self.scratch.clone()));

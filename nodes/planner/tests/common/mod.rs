@@ -4,8 +4,8 @@
 pub mod sampling;
 
 use outrider_foundation::data::{
-    ClearCostmap, Command, Decision, EgoState, Goal, SourceState, SourceStatus, Track, TrackState,
-    TreeStatus, WorldModel,
+    ClearCostmap, Command, Decision, EgoState, Goal, MissionReply, MissionState, SourceState, SourceStatus,
+    Track, TrackState, TreeStatus, WorldModel,
 };
 use outrider_foundation::grid::{COST_LETHAL, Cell, CostGrid, FrameId};
 use outrider_foundation::robot::{Robot, example};
@@ -226,11 +226,15 @@ pub struct Loop {
     pub changes: Vec<TreeChanges>,
     pub clears: Vec<ClearCostmap>,
     pub steps: u64,
+    pub replies: Vec<MissionReply>,
+    pub states: Vec<MissionState>,
     pub outputs: Vec<Output>,
     pub least_clearance_m: f64,
     pub least_person_m: f64,
     pub world_model: fn(&mut WorldModel),
     pub worlds_on: bool,
+    /// The most outputs of a step.
+    pub outbox: usize,
     /// Half the side of the local grid; `None`: all of the world.
     pub window_m: Option<f64>,
 }
@@ -255,11 +259,14 @@ impl Loop {
             changes: Vec::new(),
             clears: Vec::new(),
             steps: 0,
+            replies: Vec::new(),
+            states: Vec::new(),
             outputs: Vec::new(),
             least_clearance_m: f64::INFINITY,
             least_person_m: f64::INFINITY,
             world_model: |_| (),
             worlds_on: true,
+            outbox: 16,
             window_m: None,
         }
     }
@@ -314,7 +321,7 @@ impl Loop {
         if !inputs.is_empty() || due {
             let inputs: Vec<_> =
                 inputs.into_iter().map(|value| Stamped { received: now.mono, value }).collect();
-            let mut out = Outbox::new(16);
+            let mut out = Outbox::new(self.outbox);
             self.steps += 1;
             self.node.step(now, &inputs, &mut out);
             assert_eq!(out.dropped(), 0);
@@ -326,6 +333,8 @@ impl Loop {
                     Output::Plan { poses, .. } => self.plans.push(poses),
                     Output::Tree(changes) => self.changes.push(changes),
                     Output::Clear(order) => self.clears.push(order),
+                    Output::MissionReply(reply) => self.replies.push(reply),
+                    Output::Mission(state) => self.states.push(state),
                 }
             }
         }

@@ -52,6 +52,12 @@ pub mod topics {
         goal_pose: "goal_pose", geometry_msgs::PoseStamped, Qos::RELIABLE;
         /// True on this gives the goal up.
         cancel: "planner/cancel", std_msgs::Bool, Qos::RELIABLE;
+        /// Missions, their end, pauses: calls of actions and services to the planner.
+        mission_request: "planner/mission_request", ours::MissionRequest, Qos::RECORD;
+        /// The planner's answers.
+        mission_reply: "planner/mission_reply", ours::MissionReply, Qos::RECORD;
+        /// How the mission stands.
+        mission_state: "planner/mission_state", ours::MissionState, Qos::RECORD;
         /// State of the world.
         world_model: "world_model", ours::WorldModel, Qos::RELIABLE;
         /// The world model runs; stamped.
@@ -129,6 +135,9 @@ pub mod topics {
             detections(),
             goal_pose(),
             cancel(),
+            mission_request(),
+            mission_reply(),
+            mission_state(),
             world_model(),
             alive(),
             global_grid(),
@@ -180,6 +189,10 @@ fn take<M: Message, T>(bytes: &[u8], convert: impl FnOnce(M) -> Result<T, String
 
 fn no_such_input<T>(input: usize) -> Result<T, String> {
     Err(format!("input {input} is not bound"))
+}
+
+fn warning(message: impl Into<String>, values: Vec<(String, String)>) -> Diagnosis {
+    Diagnosis { level: diagnostic_msgs::DiagnosticStatus::WARN, message: message.into(), values }
 }
 
 fn healthy(message: impl Into<String>, values: Vec<(String, String)>) -> Diagnosis {

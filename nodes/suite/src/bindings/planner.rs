@@ -1,6 +1,6 @@
 //! The planner between the world model and assurance.
 
-use super::{convert, healthy, no_such_input, take, topics};
+use super::{convert, healthy, no_such_input, take, topics, warning};
 use outrider_msgs::CodecError;
 use outrider_msgs::std_msgs::{Bool, Header};
 use outrider_planner::{Input, Output, PlannerNode};
@@ -24,6 +24,7 @@ impl Binding for PlannerBinding {
             topics::assurance_state(),
             topics::gate_state(),
             topics::alive(),
+            topics::mission_request(),
         ]
     }
 
@@ -35,6 +36,8 @@ impl Binding for PlannerBinding {
             topics::trajectory(),
             topics::tree_transitions(),
             topics::clear_costmap(),
+            topics::mission_reply(),
+            topics::mission_state(),
         ]
     }
 
@@ -62,6 +65,7 @@ impl Binding for PlannerBinding {
                 Ok(Decoded::numbered(Input::Gate(state), boot_id, sequence))
             }
             6 => Ok(Decoded::one(take(bytes, |_: Header| Ok(Input::Alive))?)),
+            7 => Ok(Decoded::one(Input::Mission(take(bytes, convert::mission_request_from_message)?))),
             _ => no_such_input(input),
         }
     }
@@ -85,10 +89,16 @@ impl Binding for PlannerBinding {
             }
             Output::Tree(changes) => emit(sink, 4, &convert::tree_changes_to_message(changes)),
             Output::Clear(order) => emit(sink, 5, &convert::clear_to_message(order)),
+            Output::MissionReply(r) => emit(sink, 6, &convert::mission_reply_to_message(r)),
+            Output::Mission(s) => emit(sink, 7, &convert::mission_state_to_message(s)),
         }
     }
 
     fn diagnose(&self, core: &PlannerNode) -> Diagnosis {
-        healthy("running", core.diagnostics().into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+        let values = core.diagnostics().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        match core.stuck() {
+            Some(why) => warning(format!("stuck: {why}"), values),
+            None => healthy("running", values),
+        }
     }
 }

@@ -5,6 +5,7 @@
 mod canonical;
 mod command;
 mod markers;
+mod mission;
 mod safety;
 mod sensing;
 mod tree;
@@ -16,6 +17,10 @@ pub use command::{
     goal_to_message, path_message, trajectory_message,
 };
 pub use markers::{MARKER_LIMIT, marker_message};
+pub use mission::{
+    mission_reply_to_message, mission_request_from_message, mission_request_to_message,
+    mission_state_to_message, mission_status_text,
+};
 pub use safety::{
     assurance_state_from_message, assurance_state_to_message, challenge_from_message, challenge_to_message,
     gate_state_from_message, gate_state_to_message, intervention_to_message, key_block,

@@ -1,0 +1,92 @@
+//! What goes wrong on the way, what stands there, and what was tried against it.
+
+use super::Navigator;
+use crate::mission::{Attempts, codes};
+use crate::safety::{Blocker, Moving};
+use outrider_foundation::Point2;
+use outrider_foundation::data::Outcome;
+
+/// Points of the path nearer than this are under the robot already: they say nothing about the way ahead, m.
+const UNDERFOOT_M: f64 = 0.2;
+
+impl Navigator {
+    /// Why things do not go on; empty when they do.
+    pub fn trouble(&self) -> &str {
+        &self.trouble
+    }
+
+    /// The same as a code of [`codes`].
+    pub const fn trouble_code(&self) -> u16 {
+        self.trouble_code
+    }
+
+    pub(super) fn in_trouble(&mut self, code: u16, text: String) {
+        self.trouble_code = code;
+        self.trouble = text;
+    }
+
+    pub(super) fn all_is_well(&mut self) {
+        self.trouble_code = codes::NONE;
+        self.trouble.clear();
+    }
+
+    /// A leaf that may be a recovery has ended. It was one when it ran because of trouble.
+    pub fn tried(&mut self, leaf: &str, outcome: Outcome) {
+        if !self.trouble.is_empty() {
+            let detail = if outcome == Outcome::Failed { self.forbidden.as_str() } else { "" };
+            self.attempts.note(leaf, outcome, detail);
+        }
+    }
+
+    /// What was tried in this mission.
+    pub const fn attempts(&self) -> &Attempts {
+        &self.attempts
+    }
+
+    /// The robot has got on: what was tried before says nothing any more.
+    pub fn got_on(&mut self) {
+        self.attempts.got_on();
+    }
+
+    /// Another mission begins.
+    pub fn forget_attempts(&mut self) {
+        self.attempts = Attempts::default();
+    }
+
+    /// What stands at a place, as far as the robot's centre may not be there.
+    fn standing_at(&self, p: Point2, moving: &[Moving<'_>], margin_m: f64) -> Option<Blocker> {
+        let local = self.world.as_ref().and_then(|world| world.local.distance_at_m(p));
+        let known = local.or_else(|| self.global_grid().and_then(|grid| grid.distance_at_m(p)));
+        if known.is_some_and(|distance_m| distance_m < self.inscribed_m) {
+            return Some(Blocker::place(p));
+        }
+        let standing_mps = self.config.yielding.standing_mps;
+        let covers = |m: &&Moving<'_>| {
+            m.stands(standing_mps) && m.track.position.distance_m(p) <= m.track.radius_m + margin_m
+        };
+        moving.iter().find(covers).map(Blocker::track)
+    }
+
+    /// What stands on the path within the horizon.
+    pub(super) fn obstruction_ahead(&self) -> Option<Blocker> {
+        let (path, world) = (self.path.as_ref()?, self.world.as_ref()?);
+        let progress_m = self.follower.progress_m();
+        let horizon_m = progress_m + self.config.search.validity_horizon_m;
+        let moving = Moving::all(&world.tracks, self.age_s);
+        let margin_m = self.inscribed_m + self.config.safety.track_margin_m;
+        let ahead = path.poses.iter().zip(&path.arc_m);
+        let mut ahead = ahead.filter(|(_, s)| **s > progress_m + UNDERFOOT_M && **s <= horizon_m);
+        ahead.find_map(|(pose, _)| self.standing_at(pose.position(), &moving, margin_m))
+    }
+
+    /// What the trouble is about: it stands on the path, or on the goal; the default when neither is known.
+    pub fn obstruction(&self) -> Blocker {
+        let on_goal = || {
+            let (goals, world) = (self.goals.as_ref()?, self.world.as_ref()?);
+            let moving = Moving::all(&world.tracks, self.age_s);
+            let margin_m = self.inscribed_m + self.config.safety.track_margin_m;
+            self.standing_at(goals.next().position(), &moving, margin_m)
+        };
+        self.obstruction_ahead().or_else(on_goal).unwrap_or_default()
+    }
+}
