@@ -463,6 +463,7 @@ impl Node for PlannerNode {
         for input in inputs {
             new_world |= self.take(input, now);
         }
+        self.desk.take_out().for_each(|output| out.push(output));
         self.tell_tree(now, out);
         let due = self.next_wakeup().is_none_or(|at| now.mono >= at);
         if new_world || due {

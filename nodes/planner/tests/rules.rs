@@ -322,7 +322,10 @@ fn the_first_wakeup_is_at_once_and_then_a_period_later() {
     assert!(node.next_wakeup().unwrap() <= now.mono);
     let mut out = Outbox::new(8);
     node.step(now, &[], &mut out);
-    assert!(matches!(out.items(), [Output::Command(Command { sequence: 1, .. }), Output::Decision(_)]));
+    assert!(matches!(
+        out.items(),
+        [Output::Command(Command { sequence: 1, .. }), Output::Decision(_), Output::Mission(_)]
+    ));
     assert_eq!(node.next_wakeup(), Some(now.mono + Span::from_millis(25)));
 }
 

@@ -124,7 +124,7 @@ fn a_step_takes_as_much_as_before_whatever_the_size() {
     for (cells, resolution_m) in [(320, 0.05), (400, 0.05), (120, 0.05), (200, 0.1), (400, 0.05)] {
         let change = world.resize(cells, resolution_m);
         // The bits of a scan, and with another resolution the table of costs.
-        assert!(change <= 8, "{change} at the change to {cells} cells of {resolution_m} m");
+        assert!(change <= 16, "{change} at the change to {cells} cells of {resolution_m} m");
         world.drive(5);
         assert_eq!(world.width, cells);
         assert_eq!(world.drive(100), usual, "after the change to {cells} cells of {resolution_m} m");

@@ -85,6 +85,11 @@ impl Trees {
         self.active = index.min(self.list.len().saturating_sub(1));
     }
 
+    /// It is the one in use.
+    pub const fn is_active(&self, index: usize) -> bool {
+        self.active == index
+    }
+
     /// The tree in use.
     pub fn active(&mut self) -> &mut Tree<Navigator> {
         let index = self.active.min(self.list.len() - 1);

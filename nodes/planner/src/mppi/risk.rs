@@ -34,6 +34,8 @@ pub struct Component {
     pub counts: [bool; STEP_LIMIT],
     /// Counts for comfort only: it tells when somebody is about to come.
     pub comfort_only: bool,
+    /// By how many halves of the passing gap it is ahead of its time.
+    later: u8,
     /// Its place in the list of what moves.
     pub index: usize,
 }
@@ -66,20 +68,20 @@ pub fn fill(
     for (index, one) in moving.iter().enumerate() {
         let still = one.still || one.stands(around.standing_mps);
         let one = Moving { still, ..*one };
-        let component = Component::new(config, &one, index, 0.0, &around)?;
+        let component = Component::new(config, &one, index, 0, &around)?;
         let shift = !still && one.track.state != TrackState::Reachable && gap_s > 0.0;
         if component.first().is_some() {
             out.push(component);
         }
-        for later_s in [0.5 * gap_s, gap_s].into_iter().filter(|_| shift) {
-            let ahead = Component::new(config, &one, index, later_s, &around)?;
+        for later in [1, 2_u8].into_iter().filter(|_| shift) {
+            let ahead = Component::new(config, &one, index, later, &around)?;
             if ahead.first().is_some() {
                 out.push(ahead);
             }
         }
     }
-    // Those that can be met first come first; what is left out matters least. Stable: the rest in the order of ids.
-    out.sort_by_key(|one| (one.comfort_only, one.first()));
+    // Those that can be met first come first; what is left out matters least.
+    out.sort_unstable_by_key(|one| (one.comfort_only, one.first(), one.index, one.later));
     let beyond = out.len().saturating_sub(COMPONENT_LIMIT);
     out.truncate(COMPONENT_LIMIT);
     Some(beyond)
@@ -90,10 +92,11 @@ impl Component {
         config: &MppiConfig,
         one: &Moving<'_>,
         index: usize,
-        later_s: f64,
+        later: u8,
         around: &Around<'_>,
     ) -> Option<Self> {
         let track = one.track;
+        let later_s = 0.5 * config.risk.passing_gap_s * f64::from(later);
         let mut component = Self {
             weight: if track.existence > 0.0 { track.existence.min(1.0) as f32 } else { 1.0 },
             radius_m: (track.radius_m + config.risk.margin_m) as f32,
@@ -101,7 +104,8 @@ impl Component {
             y_m: [0.0; STEP_LIMIT],
             per_sigma: [1.0; STEP_LIMIT],
             counts: [false; STEP_LIMIT],
-            comfort_only: later_s > 0.0,
+            comfort_only: later > 0,
+            later,
             index,
         };
         let reachable = track.state == TrackState::Reachable;

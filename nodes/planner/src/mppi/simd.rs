@@ -25,16 +25,8 @@ impl Level {
         let mut levels = vec![Self::Baseline];
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx2") {
-                levels.push(Self::Avx2);
-            }
-            if is_x86_feature_detected!("avx512f")
-                && is_x86_feature_detected!("avx512bw")
-                && is_x86_feature_detected!("avx512dq")
-                && is_x86_feature_detected!("avx512vl")
-            {
-                levels.push(Self::Avx512);
-            }
+            levels.extend(has_avx2().then_some(Self::Avx2));
+            levels.extend(has_avx512().then_some(Self::Avx512));
         }
         levels
     }
@@ -43,6 +35,19 @@ impl Level {
     pub fn best() -> Self {
         Self::available().last().copied().unwrap_or(Self::Baseline)
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512vl")
 }
 
 /// The trajectories of one decision, tile by tile: `steps` rows each.
@@ -119,7 +124,7 @@ pub enum Work<'a, 'b> {
 pub fn run(level: Level, work: Work<'_, '_>) {
     match level {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx2 if is_x86_feature_detected!("avx2") => {
+        Level::Avx2 if has_avx2() => {
             #[allow(unsafe_code, reason = "instructions beyond the baseline have no other door")]
             // SAFETY: the guard of this arm has asked the processor for AVX2.
             unsafe {
@@ -127,9 +132,9 @@ pub fn run(level: Level, work: Work<'_, '_>) {
             }
         }
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512 if Level::best() == Level::Avx512 => {
+        Level::Avx512 if has_avx512() => {
             #[allow(unsafe_code, reason = "instructions beyond the baseline have no other door")]
-            // SAFETY: `best` is AVX-512 only when the processor has all four of its features.
+            // SAFETY: the guard of this arm has asked the processor for all four features.
             unsafe {
                 with_avx512(work);
             }

@@ -158,6 +158,7 @@ impl PlannerNode {
         check(order)?;
         let tree = self.trees.find(order)?;
         if let Some(end) = self.desk.missions.replaced() {
+            self.tree_log.end(&format!("goal {} came", self.goals.saturating_add(1)));
             self.finish(end, now);
         }
         self.navigator.forget_attempts();
@@ -178,10 +179,12 @@ impl PlannerNode {
     fn begin_leg(&mut self, leg: &Leg, now: Now) {
         self.goals = self.goals.saturating_add(1);
         self.halt_tree(now, &format!("goal {} came", self.goals));
-        // What has changed in the one before is told before it is out of sight.
-        let told = self.tree_log.take(self.trees.active(), now.ros, self.boot_id);
-        self.desk.out.extend(told.map(Output::Tree));
-        self.trees.activate(leg.tree);
+        if !self.trees.is_active(leg.tree) {
+            // What has changed in the one before is told before it is out of sight.
+            let told = self.tree_log.take(self.trees.active(), now.ros, self.boot_id);
+            self.desk.out.extend(told.map(Output::Tree));
+            self.trees.activate(leg.tree);
+        }
         let known = leaves::tell_goal(self.trees.active(), self.goals);
         match (known, leg.poses.last()) {
             (Ok(()), Some(pose)) => {

@@ -1,0 +1,106 @@
+//! The sampling controller drives: closed loop through doorways, round and behind people, as `drive.rs` for the pursuit.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use common::{Loop, TREE, Walker, config, hall, robot, two_rooms};
+use outrider_foundation::data::TreeStatus;
+use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::{Point2, Pose2};
+use outrider_planner::{Controller, Input, PlannerNode};
+
+fn sampling(grid: outrider_foundation::grid::CostGrid, start: Pose2) -> Loop {
+    let mut l = Loop::new(grid, start);
+    let mut config = config();
+    config.controller = Controller::Mppi;
+    l.node = PlannerNode::new(config, &robot(), TREE, 7).unwrap();
+    l
+}
+
+#[track_caller]
+fn assert_arrived(l: &Loop, goal: Pose2) {
+    assert_eq!(l.status(), TreeStatus::Success, "\n{}", l.trace(0.5));
+    assert!(l.pose.position().distance_m(goal.position()) <= 0.17, "{:?}", l.pose);
+    assert!(wrap_angle(l.pose.yaw_rad - goal.yaw_rad).abs() <= 0.27, "{:?}", l.pose);
+    assert!(l.least_clearance_m > 0.04, "came to {} m", l.least_clearance_m);
+    l.check_commands();
+}
+
+#[test]
+fn it_drives_through_a_doorway_to_the_goal_and_its_heading() {
+    for with_map in [false, true] {
+        for lag_s in [0.0, 0.15] {
+            let mut l = sampling(two_rooms(), Pose2::new(2.0, 2.0, 2.5));
+            l.lag_s = lag_s;
+            l.window_m = if with_map { Some(4.0) } else { None };
+            if with_map {
+                let grid = l.grid.clone();
+                l.send(Input::GlobalGrid(grid));
+            }
+            let goal = Pose2::new(10.0, 6.0, -1.57);
+            l.goal(goal);
+            assert!(l.run_to_end(60.0), "{}", l.trace(0.5));
+            assert_arrived(&l, goal);
+            assert!(l.t_s() < 30.0, "it took {} s\n{}", l.t_s(), l.trace(0.5));
+            let sampled = l.decisions.iter().filter(|d| d.chosen.contains("mean of the samples")).count();
+            assert!(sampled * 2 > l.decisions.len(), "{sampled} of {}\n{}", l.decisions.len(), l.trace(0.5));
+        }
+    }
+}
+
+#[test]
+fn it_keeps_clear_of_people_who_cross_and_goes_on() {
+    for (i, starts_s) in [0.5, 1.5, 2.5, 3.5, 4.5, 5.5].into_iter().enumerate() {
+        let side = if i % 2 == 0 { 1.0 } else { -1.0 };
+        let mut l = sampling(hall(), Pose2::new(1.0, 4.0, 0.0));
+        let (from, velocity) = (Point2::new(6.0, 4.0 - 3.0 * side), Point2::new(0.0, 1.2 * side));
+        l.walkers = vec![Walker { from, velocity, starts_s, ends_s: starts_s + 5.0 }];
+        let goal = Pose2::new(10.5, 4.0, 0.0);
+        l.goal(goal);
+        assert!(l.run_to_end(45.0), "start {starts_s}\n{}", l.trace(0.5));
+        assert_arrived(&l, goal);
+        assert!(l.least_person_m > 0.1, "start {starts_s}: {} m\n{}", l.least_person_m, l.trace(0.25));
+        assert!(l.t_s() < 25.0, "start {starts_s}: {} s\n{}", l.t_s(), l.trace(0.5));
+    }
+}
+
+#[test]
+fn it_goes_round_a_person_who_stands_in_the_way() {
+    let mut l = sampling(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.walkers =
+        vec![Walker { from: Point2::new(5.0, 4.0), velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 }];
+    let goal = Pose2::new(10.5, 4.0, 0.0);
+    l.goal(goal);
+    assert!(l.run_to_end(40.0), "{}", l.trace(0.5));
+    assert_arrived(&l, goal);
+    assert!(l.least_person_m > 0.1, "{} m", l.least_person_m);
+}
+
+#[test]
+fn a_decision_names_what_was_compared_and_what_it_cost() {
+    let mut l = sampling(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.5, 4.0, 0.0));
+    l.run(4.0);
+    let decision = l.decisions.last().unwrap();
+    assert!(
+        decision.chosen.contains("effective samples") && decision.chosen.contains("feasible"),
+        "{decision:?}"
+    );
+    let names: Vec<&str> = decision.alternatives.iter().map(|a| a.name.as_str()).collect();
+    assert_eq!(names, ["best sample", "plan before", "pursuit", "stop"]);
+    assert!(decision.alternatives.iter().all(|a| a.cost.is_finite() && !a.rejected_because.is_empty()));
+    assert!(l.last().trajectory.len() == 57);
+}
+
+#[test]
+fn the_same_inputs_give_the_same_outputs() {
+    let run = || {
+        let mut l = sampling(two_rooms(), Pose2::new(2.0, 2.0, 1.0));
+        l.goal(Pose2::new(9.0, 3.0, 0.0));
+        l.run(4.0);
+        l.outputs
+    };
+    let (a, b) = (run(), run());
+    assert!(a.len() > 300);
+    assert_eq!(a, b);
+}
