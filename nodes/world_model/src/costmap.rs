@@ -2,7 +2,7 @@
 
 use crate::beams::Beam;
 use crate::config::{CostmapConfig, InflationConfig};
-use crate::distance::{DistanceScratch, squared_distance};
+use crate::distance::{DistanceScratch, limit_cells, squared_distance};
 use crate::inflation::InflationTable;
 use crate::obstacles::{Corner, ObstacleLayer};
 use crate::static_map::{Ranges, StaticMap};
@@ -21,6 +21,8 @@ pub struct Costmap {
     fixed_for: Option<(Corner, u64)>,
     ranges: Ranges,
     lethal: Vec<bool>,
+    /// How far away distances are told apart, in cells.
+    limit: u16,
     scratch: DistanceScratch,
     grid: CostGrid,
 }
@@ -30,13 +32,14 @@ impl Costmap {
     pub fn new(config: &CostmapConfig, inflation: &InflationConfig, robot: &Robot) -> Self {
         let (width, height) = (config.width_cells, config.height_cells);
         let cells = width as usize * height as usize;
+        let limit = limit_cells(inflation.distance_limit_m, config.resolution_m);
         let grid = CostGrid {
             frame: FrameId::Odom,
             resolution_m: config.resolution_m,
             width,
             height,
             cost: vec![COST_UNKNOWN; cells],
-            distance_sq: vec![u16::MAX; cells],
+            distance_sq: vec![limit * limit; cells],
             ..CostGrid::default()
         };
         Self {
@@ -52,6 +55,7 @@ impl Costmap {
             fixed_for: None,
             ranges: Ranges::default(),
             lethal: vec![false; cells],
+            limit,
             scratch: DistanceScratch::default(),
             grid,
         }
@@ -95,7 +99,7 @@ impl Costmap {
         self.grid.sequence = self.grid.sequence.saturating_add(1);
         self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut self.grid.cost);
         let (width, height) = (self.grid.width as usize, self.grid.height as usize);
-        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+        squared_distance(&self.lethal, width, height, self.limit, &mut self.scratch, &mut self.grid.distance_sq);
         self.table.inflate(&self.grid.distance_sq, &mut self.grid.cost);
     }
 

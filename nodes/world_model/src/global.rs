@@ -1,7 +1,7 @@
 //! The global grid: the static map, and what the scans have found beside it.
 
 use crate::config::{InflationConfig, MapConfig};
-use crate::distance::{DistanceScratch, squared_distance};
+use crate::distance::{DistanceScratch, limit_cells, squared_distance};
 use crate::inflation::InflationTable;
 use crate::static_map::StaticMap;
 use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId};
@@ -14,6 +14,8 @@ pub struct GlobalMap {
     map_number: u64,
     table: InflationTable,
     merge_margin_sq: f64,
+    /// How far away distances are told apart, in cells.
+    limit: u16,
     /// Distances to the obstacles of the map alone.
     map_distance_sq: Vec<u16>,
     /// Cells that are obstacles only by the scans, rising; and those of the grid made last.
@@ -44,6 +46,7 @@ impl GlobalMap {
             ),
             map_number: sequence,
             merge_margin_sq: margin_cells * margin_cells,
+            limit: limit_cells(inflation.distance_limit_m, map.resolution_m),
             map_distance_sq: Vec::new(),
             found: Vec::new(),
             published: Vec::new(),
@@ -76,6 +79,11 @@ impl GlobalMap {
     /// Squared distance in cells² from every cell to the nearest obstacle of the map alone.
     pub fn map_distance_sq(&self) -> &[u16] {
         &self.map_distance_sq
+    }
+
+    /// From here on that is saturated.
+    pub fn limit_sq(&self) -> u16 {
+        self.limit * self.limit
     }
 
     /// Changes whenever the map does.
@@ -122,7 +130,7 @@ impl GlobalMap {
             }
         }
         let (width, height) = (self.map.width, self.map.height);
-        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+        squared_distance(&self.lethal, width, height, self.limit, &mut self.scratch, &mut self.grid.distance_sq);
         for (cost, cell) in self.grid.cost.iter_mut().zip(&self.map.cells) {
             *cost = if *cell == COST_UNKNOWN { COST_UNKNOWN } else { COST_FREE };
         }
