@@ -401,9 +401,9 @@ impl Config {
             (reach_m(&self.ego.matching), "ego.matching.fit_m, and four times its kernel_m"),
         ];
         let limit_m = self.inflation.distance_limit_m;
-        least.into_iter().try_for_each(|(least_m, what)| {
-            at_least("inflation.distance_limit_m", limit_m, least_m, what)
-        })
+        least
+            .into_iter()
+            .try_for_each(|(least_m, what)| at_least("inflation.distance_limit_m", limit_m, least_m, what))
     }
 }
 
@@ -461,9 +461,12 @@ pub(crate) mod tests {
             refuse(|c| c.inflation.radius_m = 0.2).contains("inflation.radius_m: 0.2 is not within [0.25")
         );
         assert!(
-            refuse(|c| c.inflation.distance_limit_m = 0.7).contains("distance_limit_m: 0.7 is not within [0.8")
+            refuse(|c| c.inflation.distance_limit_m = 0.7)
+                .contains("distance_limit_m: 0.7 is not within [0.8")
         );
-        assert!(refuse(|c| c.ego.matching.kernel_m = 0.4).contains("distance_limit_m: 1.5 is not within [1.6"));
+        assert!(
+            refuse(|c| c.ego.matching.kernel_m = 0.4).contains("distance_limit_m: 1.5 is not within [1.6")
+        );
         assert!(refuse(|c| c.map.merge_margin_m = 1.6).contains("merge_margin_m"));
         assert!(refuse(|c| c.inflation.distance_limit_m = 10.0).contains("1/179"));
         assert!(refuse(|c| c.costmap.log_odds.hit = 0.3).contains("log_odds.hit"));

@@ -19,14 +19,24 @@ const BETWEEN_CELLS: u16 = 2;
 /// Cells whose distances are found at once.
 const BLOCK: usize = 16;
 
-/// Of 1, 2, …, up to before the greatest limit.
-const SQUARES: [i16; LIMIT_MAX_CELLS as usize - 1] = squares();
+/// Offsets that are tried in one go: how many there are to try is then much the same from block to block, which processors
+/// foresee.
+const STEP: usize = 8;
 
-const fn squares() -> [i16; LIMIT_MAX_CELLS as usize - 1] {
-    let mut table = [0; LIMIT_MAX_CELLS as usize - 1];
+/// A block at every offset of a step.
+const WINDOW: usize = BLOCK + STEP - 1;
+
+/// Steps up to the greatest limit.
+const STEPS: usize = (LIMIT_MAX_CELLS as usize).div_ceil(STEP);
+
+/// Of 1, 2, …; saturated.
+const SQUARES: [[i16; STEP]; STEPS] = squares();
+
+const fn squares() -> [[i16; STEP]; STEPS] {
+    let mut table = [[i16::MAX; STEP]; STEPS];
     let mut i = 0;
-    while i < table.len() {
-        table[i] = ((i + 1) * (i + 1)) as i16;
+    while i < LIMIT_MAX_CELLS as usize {
+        table[i / STEP][i % STEP] = ((i + 1) * (i + 1)) as i16;
         i += 1;
     }
     table
@@ -47,8 +57,9 @@ pub fn finest_m(limit_m: f64) -> f64 {
 /// Buffers that are kept from one call to the next, so that a call allocates nothing once they have grown.
 #[derive(Clone, Debug, Default)]
 pub struct DistanceScratch {
-    /// Cells to the nearest lethal cell of the same column at or below; the limit when there is none nearer.
-    below: Vec<u8>,
+    /// Cells to the nearest lethal cell of the same column at or below, in rows of whole blocks; the limit when there is none
+    /// nearer.
+    below: Vec<[u8; BLOCK]>,
     row: Row,
 }
 
@@ -56,11 +67,11 @@ pub struct DistanceScratch {
 #[derive(Clone, Debug, Default)]
 struct Row {
     /// Cells to the nearest lethal cell of the same column.
-    column: Vec<u8>,
+    column: Vec<[u8; BLOCK]>,
     /// Their squares, with so many cells of the limit's square on either side that every block finds its neighbours.
     heights: Vec<i16>,
-    /// Which blocks have a cell below the limit.
-    active: Vec<bool>,
+    /// Blocks to the nearest one with a cell below the limit.
+    gaps: Vec<usize>,
     /// Per block: in the row above no cell was farther from its nearest lethal one, in cells.
     above: Vec<u16>,
 }
@@ -91,58 +102,72 @@ pub fn squared_distance(
 fn field(lethal: &[bool], width: usize, limit: u16, scratch: &mut DistanceScratch, out: &mut [u16]) {
     // By its greatest value it fits.
     let far = limit as u8;
+    let blocks = width.div_ceil(BLOCK);
     let DistanceScratch { below, row } = scratch;
     below.clear();
+    let mut last = std::mem::take(&mut row.column);
     for line in lethal.chunks_exact(width) {
-        let start = below.len();
-        below.extend(line.iter().map(|l| if *l { 0 } else { far }));
-        let (done, new) = below.split_at_mut(start);
-        let last = done.get(start.saturating_sub(width)..).unwrap_or_default();
-        step(last, new);
+        let (whole, rest) = line.as_chunks::<BLOCK>();
+        for (last, cells) in last.iter_mut().zip(whole) {
+            step(last, &cells.map(|lethal| if lethal { 0 } else { far }));
+        }
+        if let Some(last) = last.last_mut().filter(|_| !rest.is_empty()) {
+            let mut cells = [far; BLOCK];
+            cells.iter_mut().zip(rest).filter(|(_, lethal)| **lethal).for_each(|(cell, _)| *cell = 0);
+            step(last, &cells);
+        }
+        below.extend_from_slice(&last);
     }
-    for (below, out) in below.chunks_exact(width).zip(out.chunks_exact_mut(width)).rev() {
+    row.column = last;
+    row.column.fill([far; BLOCK]);
+    for (below, out) in below.chunks_exact(blocks).zip(out.chunks_exact_mut(width)).rev() {
         row.next(below, limit);
         row.find(limit, out);
     }
 }
 
-/// The column distances of a row from those of the one before.
+/// The column distances of the next row from those of this one, where there is nothing nearer.
 #[inline(always)]
-fn step(last: &[u8], row: &mut [u8]) {
-    for (cell, last) in row.iter_mut().zip(last) {
-        *cell = (*cell).min(last.saturating_add(1));
+fn step(cells: &mut [u8; BLOCK], own: &[u8; BLOCK]) {
+    for (cell, own) in cells.iter_mut().zip(own) {
+        *cell = (*own).min(cell.saturating_add(1));
     }
 }
 
 impl Row {
     fn begin(&mut self, width: usize, limit: u16) {
         let blocks = width.div_ceil(BLOCK);
-        let margin = 2 * usize::from(limit);
         self.column.clear();
-        self.column.resize(blocks * BLOCK, limit as u8);
+        self.column.resize(blocks, [limit as u8; BLOCK]);
         self.heights.clear();
-        self.heights.resize(margin + blocks * BLOCK, (limit * limit) as i16);
-        self.active.clear();
-        self.active.resize(blocks, false);
+        self.heights.resize(2 * margin(limit) + blocks * BLOCK, (limit * limit) as i16);
+        self.gaps.clear();
+        self.gaps.resize(blocks, 0);
         self.above.clear();
         self.above.resize(blocks, limit);
     }
 
     /// Goes on to the next lower row.
     #[inline(always)]
-    fn next(&mut self, below: &[u8], limit: u16) {
-        for (cell, below) in self.column.iter_mut().zip(below) {
-            *cell = (*below).min(cell.saturating_add(1));
-        }
-        let heights = self.heights.get_mut(usize::from(limit)..).unwrap_or_default();
-        let blocks = self.column.as_chunks::<BLOCK>().0.iter().zip(heights.as_chunks_mut::<BLOCK>().0);
-        for ((column, heights), active) in blocks.zip(&mut self.active) {
+    fn next(&mut self, below: &[[u8; BLOCK]], limit: u16) {
+        let heights = self.heights.get_mut(margin(limit)..).unwrap_or_default().as_chunks_mut::<BLOCK>().0;
+        let mut gap = usize::from(limit);
+        for (((column, below), heights), out) in
+            self.column.iter_mut().zip(below).zip(heights).zip(&mut self.gaps)
+        {
+            step(column, below);
             let mut least = u8::MAX;
             for (height, column) in heights.iter_mut().zip(column) {
                 *height = i16::from(*column) * i16::from(*column);
                 least = least.min(*column);
             }
-            *active = u16::from(least) < limit;
+            gap = if u16::from(least) < limit { 0 } else { gap + 1 };
+            *out = gap;
+        }
+        gap = usize::from(limit);
+        for out in self.gaps.iter_mut().rev() {
+            gap = if *out == 0 { 0 } else { gap + 1 };
+            *out = gap.min(*out);
         }
     }
 
@@ -150,49 +175,52 @@ impl Row {
     #[inline(always)]
     fn find(&mut self, limit: u16, out: &mut [u16]) {
         let far = (limit * limit) as i16;
-        for (i, (out, above)) in out.chunks_mut(BLOCK).zip(&mut self.above).enumerate() {
+        let mut at = margin(limit);
+        for ((out, above), gap) in out.chunks_mut(BLOCK).zip(&mut self.above).zip(&self.gaps) {
             let reach = usize::from((*above + 1).min(limit - 1));
-            let Some(first) = first_offset(&self.active, i, reach) else {
+            // All that the blocks between hold is the limit.
+            let first = gap.saturating_sub(1) * (BLOCK / STEP);
+            if *gap > 0 && first * STEP >= reach {
                 out.fill(far as u16);
                 *above = limit;
-                continue;
-            };
-            let cells = block(&self.heights, usize::from(limit) + i * BLOCK, first, reach);
-            let mut most = 0;
-            for cell in cells {
-                most = most.max(cell);
-            }
-            *above = f32::from(most).sqrt() as u16;
-            if let Some(out) = out.as_chunks_mut::<BLOCK>().0.first_mut() {
-                *out = cells.map(|cell| cell as u16);
             } else {
-                out.iter_mut().zip(cells).for_each(|(out, cell)| *out = cell as u16);
+                let cells = block(&self.heights, at, first, reach.div_ceil(STEP));
+                let mut most = 0;
+                for cell in cells {
+                    most = most.max(cell);
+                }
+                *above = f32::from(most).sqrt() as u16;
+                if let Some(out) = out.as_chunks_mut::<BLOCK>().0.first_mut() {
+                    *out = cells.map(|cell| cell as u16);
+                } else {
+                    out.iter_mut().zip(cells).for_each(|(out, cell)| *out = cell as u16);
+                }
             }
+            at += BLOCK;
         }
     }
 }
 
-/// The first offset at which block `i` can find a source, `None` when that is beyond `reach`.
-#[inline(always)]
-fn first_offset(active: &[bool], i: usize, reach: usize) -> Option<usize> {
-    let at = |i: Option<usize>| i.and_then(|i| active.get(i)).copied().unwrap_or(false);
-    if at(Some(i)) {
-        return Some(1);
-    }
-    let near = (0..).take_while(|k| k * BLOCK < reach);
-    near.map(|k| (k, k + 1)).find(|(_, k)| at(i.checked_sub(*k)) || at(Some(i + k))).map(|(k, _)| k * BLOCK + 1)
+/// Cells before the first and behind the last one of a row.
+const fn margin(limit: u16) -> usize {
+    (limit as usize).next_multiple_of(STEP)
 }
 
-/// The block of cells that begins above source `at`, with sources from `first` to `reach` cells away and its own.
+/// The block of cells that begins above source `at`, with its own sources and those of the steps from `first` to before `end`.
 #[inline(always)]
-fn block(heights: &[i16], at: usize, first: usize, reach: usize) -> [i16; BLOCK] {
-    let window = |from: usize, to: usize| heights.get(from..to).unwrap_or_default().array_windows::<BLOCK>();
-    let left = window(at - reach, at - first + BLOCK).rev();
-    let right = window(at + first, at + reach + BLOCK);
+fn block(heights: &[i16], at: usize, first: usize, end: usize) -> [i16; BLOCK] {
+    let window = |from: usize| heights.get(from..).and_then(|cells| cells.first_chunk::<WINDOW>());
     let mut least = heights.get(at..).and_then(|own| own.first_chunk::<BLOCK>()).copied().unwrap_or_default();
-    for ((left, right), square) in left.zip(right).zip(SQUARES.iter().skip(first - 1)) {
-        for ((least, left), right) in least.iter_mut().zip(left).zip(right) {
-            *least = (*least).min((*left).min(*right).saturating_add(*square));
+    for (step, squares) in (first..end).zip(SQUARES.get(first..end).unwrap_or_default()) {
+        let (Some(left), Some(right)) = (window(at - (step + 1) * STEP), window(at + step * STEP + 1)) else {
+            break;
+        };
+        for (i, square) in squares.iter().enumerate() {
+            for lane in 0..BLOCK {
+                // All within the two windows.
+                let nearer = left[STEP - 1 - i + lane].min(right[i + lane]);
+                least[lane] = least[lane].min(nearer.saturating_add(*square));
+            }
         }
     }
     least
