@@ -17,26 +17,23 @@ pub const LIMIT_MAX_CELLS: u16 = 181;
 const BETWEEN_CELLS: u16 = 2;
 
 /// Cells whose distances are found at once.
-const BLOCK: usize = 16;
+const BLOCK: usize = 32;
 
-/// Offsets that are tried in one go: how many there are to try is then much the same from block to block, which processors
-/// foresee.
-const STEP: usize = 8;
+/// Rows are padded to whole lines of so many cells, so that loops over them leave no rest.
+const LINE: usize = 4 * BLOCK;
 
-/// A block at every offset of a step.
-const WINDOW: usize = BLOCK + STEP - 1;
+/// Offsets are tried so many more at a time: how many there are to try is then much the same from block to block, which
+/// processors foresee.
+const STEP: usize = 4;
 
-/// Steps up to the greatest limit.
-const STEPS: usize = (LIMIT_MAX_CELLS as usize).div_ceil(STEP);
+/// Of 1, 2, …, up to the greatest limit; saturated.
+const SQUARES: [i16; (LIMIT_MAX_CELLS as usize).next_multiple_of(STEP)] = squares();
 
-/// Of 1, 2, …; saturated.
-const SQUARES: [[i16; STEP]; STEPS] = squares();
-
-const fn squares() -> [[i16; STEP]; STEPS] {
-    let mut table = [[i16::MAX; STEP]; STEPS];
+const fn squares() -> [i16; (LIMIT_MAX_CELLS as usize).next_multiple_of(STEP)] {
+    let mut table = [i16::MAX; (LIMIT_MAX_CELLS as usize).next_multiple_of(STEP)];
     let mut i = 0;
     while i < LIMIT_MAX_CELLS as usize {
-        table[i / STEP][i % STEP] = ((i + 1) * (i + 1)) as i16;
+        table[i] = ((i + 1) * (i + 1)) as i16;
         i += 1;
     }
     table
@@ -57,17 +54,16 @@ pub fn finest_m(limit_m: f64) -> f64 {
 /// Buffers that are kept from one call to the next, so that a call allocates nothing once they have grown.
 #[derive(Clone, Debug, Default)]
 pub struct DistanceScratch {
-    /// Cells to the nearest lethal cell of the same column at or below, in rows of whole blocks; the limit when there is none
-    /// nearer.
-    below: Vec<[u8; BLOCK]>,
+    /// Cells to the nearest lethal cell of the same column at or below, in padded rows; the limit when there is none nearer.
+    below: Vec<[u8; LINE]>,
     row: Row,
 }
 
-/// One row.
+/// One row, padded.
 #[derive(Clone, Debug, Default)]
 struct Row {
     /// Cells to the nearest lethal cell of the same column.
-    column: Vec<[u8; BLOCK]>,
+    column: Vec<[u8; LINE]>,
     /// Their squares, with so many cells of the limit's square on either side that every block finds its neighbours.
     heights: Vec<i16>,
     /// Blocks to the nearest one with a cell below the limit.
@@ -102,71 +98,71 @@ pub fn squared_distance(
 fn field(lethal: &[bool], width: usize, limit: u16, scratch: &mut DistanceScratch, out: &mut [u16]) {
     // By its greatest value it fits.
     let far = limit as u8;
-    let blocks = width.div_ceil(BLOCK);
+    let lines = width.div_ceil(LINE);
     let DistanceScratch { below, row } = scratch;
     below.clear();
-    let mut last = std::mem::take(&mut row.column);
-    for line in lethal.chunks_exact(width) {
-        let (whole, rest) = line.as_chunks::<BLOCK>();
-        for (last, cells) in last.iter_mut().zip(whole) {
-            step(last, &cells.map(|lethal| if lethal { 0 } else { far }));
+    for cells in lethal.chunks_exact(width) {
+        for (column, cells) in row.column.iter_mut().zip(cells.chunks(LINE)) {
+            if let Some(cells) = cells.first_chunk::<LINE>() {
+                grow(column, cells, far);
+            } else {
+                let mut padded = [false; LINE];
+                padded.iter_mut().zip(cells).for_each(|(to, from)| *to = *from);
+                grow(column, &padded, far);
+            }
         }
-        if let Some(last) = last.last_mut().filter(|_| !rest.is_empty()) {
-            let mut cells = [far; BLOCK];
-            cells.iter_mut().zip(rest).filter(|(_, lethal)| **lethal).for_each(|(cell, _)| *cell = 0);
-            step(last, &cells);
-        }
-        below.extend_from_slice(&last);
+        below.extend_from_slice(&row.column);
     }
-    row.column = last;
-    row.column.fill([far; BLOCK]);
-    for (below, out) in below.chunks_exact(blocks).zip(out.chunks_exact_mut(width)).rev() {
-        row.next(below, limit);
+    row.column.fill([far; LINE]);
+    for (below, out) in below.chunks_exact(lines).zip(out.chunks_exact_mut(width)).rev() {
+        row.next(below, far);
         row.find(limit, out);
     }
 }
 
-/// The column distances of the next row from those of this one, where there is nothing nearer.
+/// The column distances of the next row from those of this one.
 #[inline(always)]
-fn step(cells: &mut [u8; BLOCK], own: &[u8; BLOCK]) {
-    for (cell, own) in cells.iter_mut().zip(own) {
-        *cell = (*own).min(cell.saturating_add(1));
+fn grow(column: &mut [u8; LINE], lethal: &[bool; LINE], far: u8) {
+    for (cell, lethal) in column.iter_mut().zip(lethal) {
+        *cell = if *lethal { 0 } else { cell.saturating_add(1).min(far) };
     }
 }
 
 impl Row {
     fn begin(&mut self, width: usize, limit: u16) {
-        let blocks = width.div_ceil(BLOCK);
+        let lines = width.div_ceil(LINE);
         self.column.clear();
-        self.column.resize(blocks, [limit as u8; BLOCK]);
+        self.column.resize(lines, [limit as u8; LINE]);
         self.heights.clear();
-        self.heights.resize(2 * margin(limit) + blocks * BLOCK, (limit * limit) as i16);
+        self.heights.resize(2 * margin(limit) + lines * LINE, (limit * limit) as i16);
         self.gaps.clear();
-        self.gaps.resize(blocks, 0);
+        self.gaps.resize(lines * LINE / BLOCK, 0);
         self.above.clear();
-        self.above.resize(blocks, limit);
+        self.above.resize(lines * LINE / BLOCK, limit);
     }
 
     /// Goes on to the next lower row.
     #[inline(always)]
-    fn next(&mut self, below: &[[u8; BLOCK]], limit: u16) {
-        let heights = self.heights.get_mut(margin(limit)..).unwrap_or_default().as_chunks_mut::<BLOCK>().0;
-        let mut gap = usize::from(limit);
-        for (((column, below), heights), out) in
-            self.column.iter_mut().zip(below).zip(heights).zip(&mut self.gaps)
-        {
-            step(column, below);
-            let mut least = u8::MAX;
-            for (height, column) in heights.iter_mut().zip(column) {
-                *height = i16::from(*column) * i16::from(*column);
-                least = least.min(*column);
+    fn next(&mut self, below: &[[u8; LINE]], far: u8) {
+        let heights = self.heights.get_mut(margin(u16::from(far))..).unwrap_or_default();
+        let heights = heights.as_chunks_mut::<LINE>().0;
+        for ((column, below), heights) in self.column.iter_mut().zip(below).zip(heights) {
+            for ((cell, below), height) in column.iter_mut().zip(below).zip(heights) {
+                *cell = cell.saturating_add(1).min(*below);
+                // By the greatest limit it fits.
+                *height = i16::from(*cell).wrapping_mul(i16::from(*cell));
             }
-            gap = if u16::from(least) < limit { 0 } else { gap + 1 };
+        }
+        let none = usize::from(far);
+        let mut gap = none;
+        for (column, out) in self.column.as_flattened().as_chunks::<BLOCK>().0.iter().zip(&mut self.gaps) {
+            let least = column.iter().fold(u8::MAX, |least, cell| least.min(*cell));
+            gap = if least < far { 0 } else { gap.saturating_add(1) };
             *out = gap;
         }
-        gap = usize::from(limit);
+        gap = none;
         for out in self.gaps.iter_mut().rev() {
-            gap = if *out == 0 { 0 } else { gap + 1 };
+            gap = if *out == 0 { 0 } else { gap.saturating_add(1) };
             *out = gap.min(*out);
         }
     }
@@ -179,18 +175,15 @@ impl Row {
         for ((out, above), gap) in out.chunks_mut(BLOCK).zip(&mut self.above).zip(&self.gaps) {
             let reach = usize::from((*above + 1).min(limit - 1));
             // All that the blocks between hold is the limit.
-            let first = gap.saturating_sub(1) * (BLOCK / STEP);
-            if *gap > 0 && first * STEP >= reach {
+            let first = gap.saturating_sub(1) * BLOCK;
+            if *gap > 0 && first >= reach {
                 out.fill(far as u16);
                 *above = limit;
             } else {
-                let cells = block(&self.heights, at, first, reach.div_ceil(STEP));
-                let mut most = 0;
-                for cell in cells {
-                    most = most.max(cell);
-                }
+                let cells = block(&self.heights, at, first, reach.next_multiple_of(STEP));
+                let most = cells.iter().fold(0, |most, cell| most.max(*cell));
                 *above = f32::from(most).sqrt() as u16;
-                if let Some(out) = out.as_chunks_mut::<BLOCK>().0.first_mut() {
+                if let Some(out) = out.first_chunk_mut::<BLOCK>() {
                     *out = cells.map(|cell| cell as u16);
                 } else {
                     out.iter_mut().zip(cells).for_each(|(out, cell)| *out = cell as u16);
@@ -206,21 +199,18 @@ const fn margin(limit: u16) -> usize {
     (limit as usize).next_multiple_of(STEP)
 }
 
-/// The block of cells that begins above source `at`, with its own sources and those of the steps from `first` to before `end`.
+/// The block of cells that begins above source `at`, with its own sources and those that are more than `from` and at most `to`
+/// cells away.
 #[inline(always)]
-fn block(heights: &[i16], at: usize, first: usize, end: usize) -> [i16; BLOCK] {
-    let window = |from: usize| heights.get(from..).and_then(|cells| cells.first_chunk::<WINDOW>());
-    let mut least = heights.get(at..).and_then(|own| own.first_chunk::<BLOCK>()).copied().unwrap_or_default();
-    for (step, squares) in (first..end).zip(SQUARES.get(first..end).unwrap_or_default()) {
-        let (Some(left), Some(right)) = (window(at - (step + 1) * STEP), window(at + step * STEP + 1)) else {
-            break;
-        };
-        for (i, square) in squares.iter().enumerate() {
-            for lane in 0..BLOCK {
-                // All within the two windows.
-                let nearer = left[STEP - 1 - i + lane].min(right[i + lane]);
-                least[lane] = least[lane].min(nearer.saturating_add(*square));
-            }
+fn block(heights: &[i16], at: usize, from: usize, to: usize) -> [i16; BLOCK] {
+    let windows = |from: usize, to: usize| heights.get(from..to).unwrap_or_default().array_windows::<BLOCK>();
+    let left = windows(at - to, at - from + BLOCK - 1).rev();
+    let right = windows(at + from + 1, at + to + BLOCK);
+    let mut least =
+        heights.get(at..).and_then(|own| own.first_chunk::<BLOCK>()).copied().unwrap_or([0; BLOCK]);
+    for ((left, right), square) in left.zip(right).zip(SQUARES.get(from..to).unwrap_or_default()) {
+        for ((least, left), right) in least.iter_mut().zip(left).zip(right) {
+            *least = (*least).min((*left).min(*right).saturating_add(*square));
         }
     }
     least
