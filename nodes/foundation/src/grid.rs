@@ -11,7 +11,7 @@ pub const COST_INSCRIBED: u8 = 253;
 pub const COST_LETHAL: u8 = 254;
 /// Never seen.
 pub const COST_UNKNOWN: u8 = 255;
-/// Squared distances at or beyond this many cells² are stored as this.
+/// No squared distance is greater, in cells².
 pub const DISTANCE_SQ_MAX: u16 = u16::MAX;
 /// The most cells that a grid may have: 4096 × 4096.
 pub const CELL_LIMIT: usize = 1 << 24;
@@ -70,8 +70,9 @@ pub struct CostGrid {
     pub origin: Point2,
     /// Nav2 cost of every cell; `width * height` values.
     pub cost: Vec<u8>,
-    /// Squared Euclidean distance in cells² from every cell's centre to the nearest lethal cell's centre, saturated at
-    /// [`DISTANCE_SQ_MAX`]; `width * height` values.
+    /// Squared Euclidean distance in cells² from every cell's centre to the nearest lethal cell's centre; `width * height`
+    /// values. Exact up to a limit of the publisher's, at most [`DISTANCE_SQ_MAX`]; what is farther has the limit's square. So
+    /// every value is a distance at which there is nothing nearer, and the limit is no less than the greatest of them.
     pub distance_sq: Vec<u16>,
 }
 

@@ -19,7 +19,7 @@ use outrider_msgs::sensor_msgs::LaserScan;
 use outrider_msgs::{decode, encode};
 use outrider_suite::convert::{scan_from_message, scan_to_message};
 use outrider_world_model::beams::{Beam, Body, Reach, Sweep, beams};
-use outrider_world_model::distance::{DistanceScratch, squared_distance};
+use outrider_world_model::distance::{DistanceScratch, limit_cells, squared_distance};
 use outrider_world_model::inflation::InflationTable;
 use outrider_world_model::obstacles::ObstacleLayer;
 use outrider_world_model::tracks::Tracker;
@@ -211,6 +211,7 @@ fn field(cells: usize, name: &'static str, p50_us: f64, cycles: u64) -> Row {
     let mut row = Row::new(name, p50_us, if cells == CELLS { 2.0 * p50_us } else { p50_us });
     let table =
         InflationTable::new(0.35, config.inflation.radius_m, config.inflation.cost_scaling_per_m, 0.05);
+    let limit = limit_cells(config.inflation.distance_limit_m, 0.05);
     let (mut scratch, mut out) = (DistanceScratch::default(), vec![0; cells * cells]);
     let mut cost = vec![0u8; cells * cells];
     for cycle in 0..cycles + WARM_UP {
@@ -224,7 +225,7 @@ fn field(cells: usize, name: &'static str, p50_us: f64, cycles: u64) -> Row {
             }
         }
         row.time(cycle, || {
-            squared_distance(black_box(&lethal), cells, cells, &mut scratch, &mut out);
+            squared_distance(black_box(&lethal), cells, cells, limit, &mut scratch, &mut out);
             cost.fill(COST_FREE);
             table.inflate(&out, &mut cost);
         });

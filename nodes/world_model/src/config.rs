@@ -1,7 +1,9 @@
 //! The configuration: `config/world_model.yaml` is the only home of values.
 
+use crate::distance::finest_m;
 use crate::error::WorldModelError;
-use crate::inflation::{InflationTable, RADIUS_LIMIT_CELLS};
+use crate::inflation::InflationTable;
+use crate::matching::reach_m;
 use crate::tracks::TracksConfig;
 use garde::Validate;
 use outrider_foundation::Robot;
@@ -335,7 +337,7 @@ pub struct LogOddsConfig {
     pub occupied: f64,
 }
 
-/// Costs round obstacles.
+/// Costs round obstacles, and distances from them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct InflationConfig {
@@ -345,6 +347,9 @@ pub struct InflationConfig {
     /// How fast they fall beyond the inscribed radius, in 1/m.
     #[garde(custom(within(0.1, 100.0)))]
     pub cost_scaling_per_m: f64,
+    /// Distances from obstacles are exact up to here, in m; those of two cells farther and more are all given as that.
+    #[garde(custom(within(0.05, 20.0)))]
+    pub distance_limit_m: f64,
 }
 
 /// The static map and the global grid.
@@ -378,11 +383,6 @@ impl InflationConfig {
     /// Costs by distance for a robot with this inscribed radius, on cells of this size.
     pub(crate) fn table(&self, inscribed_m: f64, resolution_m: f64) -> InflationTable {
         InflationTable::new(inscribed_m, self.radius_m, self.cost_scaling_per_m, resolution_m)
-    }
-
-    /// The finest grid on which the radius can be told, in m.
-    pub fn finest_m(&self) -> f64 {
-        self.radius_m / RADIUS_LIMIT_CELLS
     }
 }
 
@@ -419,8 +419,9 @@ impl Config {
         let inscribed_m = robot.footprint.inscribed_m();
         at_least("inflation.radius_m", self.inflation.radius_m, inscribed_m, "the robot's inscribed radius")?;
         at_least("costmap.clear_max_m", grid.clear_max_m, grid.mark_max_m, "costmap.mark_max_m")?;
-        let finest_m = self.inflation.finest_m();
-        at_least("costmap.resolution_m", grid.resolution_m, finest_m, "1/255 of inflation.radius_m")?;
+        self.check_distance_limit()?;
+        let finest_m = finest_m(self.inflation.distance_limit_m);
+        at_least("costmap.resolution_m", grid.resolution_m, finest_m, "1/179 of inflation.distance_limit_m")?;
         let cells = f64::from(grid.width_cells.min(grid.height_cells));
         let reach_m = 0.5 * cells * grid.resolution_m;
         let needed_m = robot.footprint.circumscribed_m() + self.inflation.radius_m;
@@ -437,6 +438,19 @@ impl Config {
         let miss_min = 0.5 * (odds.max - odds.occupied) + step;
         at_least("costmap.log_odds.miss", odds.miss, miss_min, "more than half of max - occupied")?;
         at_least("costmap.log_odds.max", odds.max, odds.occupied, "costmap.log_odds.occupied")
+    }
+
+    /// Who compares distances must find them exact.
+    fn check_distance_limit(&self) -> Result<(), WorldModelError> {
+        let least = [
+            (self.inflation.radius_m, "inflation.radius_m"),
+            (self.map.merge_margin_m, "map.merge_margin_m"),
+            (reach_m(&self.ego.matching), "ego.matching.fit_m, and four times its kernel_m"),
+        ];
+        let limit_m = self.inflation.distance_limit_m;
+        least
+            .into_iter()
+            .try_for_each(|(least_m, what)| at_least("inflation.distance_limit_m", limit_m, least_m, what))
     }
 }
 
@@ -501,6 +515,15 @@ pub(crate) mod tests {
         assert!(
             refuse(|c| c.inflation.radius_m = 0.2).contains("inflation.radius_m: 0.2 is not within [0.25")
         );
+        assert!(
+            refuse(|c| c.inflation.distance_limit_m = 0.7)
+                .contains("distance_limit_m: 0.7 is not within [0.8")
+        );
+        assert!(
+            refuse(|c| c.ego.matching.kernel_m = 0.4).contains("distance_limit_m: 1.5 is not within [1.6")
+        );
+        assert!(refuse(|c| c.map.merge_margin_m = 1.6).contains("merge_margin_m"));
+        assert!(refuse(|c| c.inflation.distance_limit_m = 10.0).contains("1/179"));
         assert!(refuse(|c| c.costmap.log_odds.hit = 0.3).contains("log_odds.hit"));
         assert!(refuse(|c| c.costmap.log_odds.miss = 0.3).contains("log_odds.miss"));
         assert!(refuse(|c| c.costmap.clear_max_m = 1.0).contains("clear_max_m"));

@@ -2,7 +2,7 @@
 
 use crate::beams::Beam;
 use crate::config::{CostmapConfig, InflationConfig};
-use crate::distance::{DistanceScratch, squared_distance};
+use crate::distance::{DistanceScratch, limit_cells, squared_distance};
 use crate::inflation::InflationTable;
 use crate::obstacles::{Corner, ObstacleLayer};
 use crate::static_map::{Ranges, StaticMap};
@@ -23,6 +23,8 @@ pub struct Costmap {
     zones: ZoneLayer,
     ranges: Ranges,
     lethal: Vec<bool>,
+    /// How far away distances are told apart, in cells.
+    limit: u16,
     scratch: DistanceScratch,
     grid: CostGrid,
 }
@@ -32,13 +34,14 @@ impl Costmap {
     pub fn new(config: &CostmapConfig, inflation: &InflationConfig, robot: &Robot) -> Self {
         let (width, height) = (config.width_cells, config.height_cells);
         let cells = width as usize * height as usize;
+        let limit = limit_cells(inflation.distance_limit_m, config.resolution_m);
         let grid = CostGrid {
             frame: FrameId::Odom,
             resolution_m: config.resolution_m,
             width,
             height,
             cost: vec![COST_UNKNOWN; cells],
-            distance_sq: vec![u16::MAX; cells],
+            distance_sq: vec![limit * limit; cells],
             ..CostGrid::default()
         };
         let mut costmap = Self {
@@ -55,6 +58,7 @@ impl Costmap {
             zones: ZoneLayer::default(),
             ranges: Ranges::default(),
             lethal: vec![false; cells],
+            limit,
             scratch: DistanceScratch::default(),
             grid,
         };
@@ -73,7 +77,14 @@ impl Costmap {
         self.lethal.resize(room.max(cells), false);
         self.grid.distance_sq.resize(room.max(cells), u16::MAX);
         // The buffers of the distance field grow here.
-        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+        squared_distance(
+            &self.lethal,
+            width,
+            height,
+            self.limit,
+            &mut self.scratch,
+            &mut self.grid.distance_sq,
+        );
         self.lethal.truncate(cells);
         self.grid.distance_sq.truncate(cells);
     }
@@ -84,6 +95,7 @@ impl Costmap {
         let cells = size.width as usize * size.height as usize;
         if size.resolution_m.to_bits() != self.grid.resolution_m.to_bits() {
             self.table = inflation.table(self.footprint.inscribed_m(), size.resolution_m);
+            self.limit = limit_cells(inflation.distance_limit_m, size.resolution_m);
         }
         self.obstacles.resize(size);
         let grid = &mut self.grid;
@@ -155,7 +167,14 @@ impl Costmap {
         self.grid.sequence = self.grid.sequence.saturating_add(1);
         self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut self.grid.cost);
         let (width, height) = (self.grid.width as usize, self.grid.height as usize);
-        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+        squared_distance(
+            &self.lethal,
+            width,
+            height,
+            self.limit,
+            &mut self.scratch,
+            &mut self.grid.distance_sq,
+        );
         self.table.inflate(&self.grid.distance_sq, &mut self.grid.cost);
         if self.grid.frame == FrameId::Map {
             self.zones.make_leaving_dear(&Lattice::of(&self.grid), &mut self.grid.cost);

@@ -1,62 +1,86 @@
-//! The exact squared Euclidean distance field of a grid, in integers.
+//! The squared Euclidean distance field of a grid, exact up to a limit, in integers.
 //!
-//! Two passes. Down and up the columns for the distance within the column; then, along each row, the least of
-//! `height(source) + (cell - source)²` over all sources of the row. A cell farther right never has its nearest source farther
-//! left (the matrix of those sums is a Monge array; see Aggarwal et al., "Geometric applications of a matrix-searching
-//! algorithm", 1987). So the row is halved again and again at the nearest source of the middle cell, until blocks of
-//! [`BLOCK`] cells are left whose few sources are tried one by one, all cells of the block at once. Everything is plain loops
-//! over short arrays, which the compiler turns into vector code; integers, or floats that hold integers exactly, so that
-//! every machine finds the same. Results saturate at [`DISTANCE_SQ_MAX`], so nothing 256 cells away or farther matters.
+//! Two passes (Meijster, Roerdink and Hesselink, "A general algorithm for computing distance transforms in linear time", 2000):
+//! up and down the columns for the distance within the column; then, for every cell, the least of `height(source) + offset²`
+//! over the sources of its row. The distance of a cell is at most one more than that of the cell above it, so no source farther
+//! along the row than that has to be looked at, nor any beyond the limit. Whole blocks of cells are done at once, in plain loops
+//! over short arrays of 16-bit integers, which the compiler turns into vector code: once for every x86-64 and once for AVX2,
+//! chosen when it runs. Integers, so that every machine finds the same.
 
-use outrider_foundation::grid::{CELL_LIMIT, DISTANCE_SQ_MAX};
+use multiversion::multiversion;
+use outrider_foundation::grid::CELL_LIMIT;
 
-/// Distances from here on are beyond what a `u16` holds squared: 256² is 65,536.
-const FAR_CELLS: usize = 256;
+/// Limits are no greater, in cells: the greatest whose square an `i16` holds.
+pub const LIMIT_MAX_CELLS: u16 = 181;
+
+/// No point is farther than this from the farthest of the four centres about it, in whole cells.
+const BETWEEN_CELLS: u16 = 2;
 
 /// Cells whose distances are found at once.
-const BLOCK: usize = 16;
+const BLOCK: usize = 32;
 
-/// Cells of a row that are searched at once: with what lies within [`FAR_CELLS`] on both sides, squares stay below 2²⁴, up to
-/// where an `f32` holds every integer.
-const PIECE: usize = 64 * BLOCK;
+/// Rows are padded to whole lines of so many cells, so that loops over them leave no rest.
+const LINE: usize = 4 * BLOCK;
 
-/// Sources that are compared at once in the search.
-const LANES: usize = 8;
+/// Offsets are tried so many more at a time: how many there are to try is then much the same from block to block, which
+/// processors foresee.
+const STEP: usize = 4;
 
-/// Squares of −[`FAR_CELLS`] − [`BLOCK`] to as much above zero, saturated.
-const SQUARES: [u16; 2 * ZERO + 1] = squares();
+/// Of 1, 2, …, up to the greatest limit; saturated.
+const SQUARES: [i16; (LIMIT_MAX_CELLS as usize).next_multiple_of(STEP)] = squares();
 
-/// Where in [`SQUARES`] that of zero is.
-const ZERO: usize = FAR_CELLS + BLOCK;
-
-const fn squares() -> [u16; 2 * ZERO + 1] {
-    let mut table = [DISTANCE_SQ_MAX; 2 * ZERO + 1];
-    let mut d = 0;
-    while d < FAR_CELLS {
-        table[ZERO + d] = (d * d) as u16;
-        table[ZERO - d] = (d * d) as u16;
-        d += 1;
+const fn squares() -> [i16; (LIMIT_MAX_CELLS as usize).next_multiple_of(STEP)] {
+    let mut table = [i16::MAX; (LIMIT_MAX_CELLS as usize).next_multiple_of(STEP)];
+    let mut i = 0;
+    while i < LIMIT_MAX_CELLS as usize {
+        table[i] = ((i + 1) * (i + 1)) as i16;
+        i += 1;
     }
     table
+}
+
+/// The limit in cells with which distances up to `limit_m` are exact, also between the centres of four neighbours; at most
+/// [`LIMIT_MAX_CELLS`].
+pub fn limit_cells(limit_m: f64, resolution_m: f64) -> u16 {
+    // The cast saturates, and NaN becomes zero.
+    ((limit_m / resolution_m).ceil() as u16).saturating_add(BETWEEN_CELLS).min(LIMIT_MAX_CELLS)
+}
+
+/// The finest cells on which distances up to `limit_m` are exact, in m.
+pub fn finest_m(limit_m: f64) -> f64 {
+    limit_m / f64::from(LIMIT_MAX_CELLS - BETWEEN_CELLS)
 }
 
 /// Buffers that are kept from one call to the next, so that a call allocates nothing once they have grown.
 #[derive(Clone, Debug, Default)]
 pub struct DistanceScratch {
-    /// Cells to the nearest lethal cell of the same column.
-    column: Vec<u16>,
-    /// Of one row: those squared, saturated; and the same as floats.
-    heights: Vec<u16>,
-    floats: Vec<f32>,
+    /// Cells to the nearest lethal cell of the same column at or below, in padded rows; the limit when there is none nearer.
+    below: Vec<[u8; LINE]>,
+    row: Row,
 }
 
-/// Squared distance in cells² from every cell to the nearest lethal one, saturated at [`DISTANCE_SQ_MAX`]; row-major.
+/// One row, padded.
+#[derive(Clone, Debug, Default)]
+struct Row {
+    /// Cells to the nearest lethal cell of the same column.
+    column: Vec<[u8; LINE]>,
+    /// Their squares, with so many cells of the limit's square on either side that every block finds its neighbours.
+    heights: Vec<i16>,
+    /// Blocks to the nearest one with a cell below the limit.
+    gaps: Vec<usize>,
+    /// Per block: in the row above no cell was farther from its nearest lethal one, in cells.
+    above: Vec<u16>,
+}
+
+/// Squared distance in cells² from every cell to the nearest lethal one; row-major. From `limit` cells on
+/// (1 to [`LIMIT_MAX_CELLS`]) it is the square of `limit`, which means at least so far.
 ///
 /// Slices whose lengths do not agree with the sizes, or are beyond [`CELL_LIMIT`], give zero everywhere: an obstacle.
 pub fn squared_distance(
     lethal: &[bool],
     width: usize,
     height: usize,
+    limit: u16,
     scratch: &mut DistanceScratch,
     out: &mut [u16],
 ) {
@@ -65,140 +89,131 @@ pub fn squared_distance(
         out.fill(0);
         return;
     }
-    along_columns(lethal, width, &mut scratch.column);
-    for (column, out_row) in scratch.column.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-        scratch.heights.clear();
-        scratch.heights.extend(column.iter().map(|&g| {
-            let far = g >= FAR_CELLS as u16;
-            if far { DISTANCE_SQ_MAX } else { g.wrapping_mul(g) }
-        }));
-        if scratch.heights.iter().fold(DISTANCE_SQ_MAX, |least, &h| least.min(h)) == DISTANCE_SQ_MAX {
-            out_row.fill(DISTANCE_SQ_MAX);
-            continue;
+    let limit = limit.clamp(1, LIMIT_MAX_CELLS);
+    scratch.row.begin(width, limit);
+    field(lethal, width, limit, scratch, out);
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn field(lethal: &[bool], width: usize, limit: u16, scratch: &mut DistanceScratch, out: &mut [u16]) {
+    // By its greatest value it fits.
+    let far = limit as u8;
+    let lines = width.div_ceil(LINE);
+    let DistanceScratch { below, row } = scratch;
+    below.clear();
+    for cells in lethal.chunks_exact(width) {
+        for (column, cells) in row.column.iter_mut().zip(cells.chunks(LINE)) {
+            if let Some(cells) = cells.first_chunk::<LINE>() {
+                grow(column, cells, far);
+            } else {
+                let mut padded = [false; LINE];
+                padded.iter_mut().zip(cells).for_each(|(to, from)| *to = *from);
+                grow(column, &padded, far);
+            }
         }
-        scratch.floats.clear();
-        scratch.floats.extend(scratch.heights.iter().map(|&h| f32::from(h)));
-        along_row(&scratch.heights, &scratch.floats, out_row);
+        below.extend_from_slice(&row.column);
+    }
+    row.column.fill([far; LINE]);
+    for (below, out) in below.chunks_exact(lines).zip(out.chunks_exact_mut(width)).rev() {
+        row.next(below, far);
+        row.find(limit, out);
     }
 }
 
-/// First pass; `u16::MAX` where the column has no lethal cell.
-fn along_columns(lethal: &[bool], width: usize, column: &mut Vec<u16>) {
-    column.clear();
-    column.extend(lethal.iter().map(|&l| if l { 0 } else { u16::MAX }));
-    let step = |near: &[u16], row: &mut [u16]| {
-        for (cell, &neighbour) in row.iter_mut().zip(near) {
-            *cell = (*cell).min(neighbour.saturating_add(1));
-        }
-    };
-    let mut rest: &mut [u16] = column;
-    while let Some((row, below)) = rest.split_at_mut_checked(width) {
-        if let Some(next) = below.get_mut(..width) {
-            step(row, next);
-        }
-        rest = below;
-    }
-    let mut rest: &mut [u16] = column;
-    while let Some(end) = rest.len().checked_sub(width) {
-        let (above, row) = rest.split_at_mut(end);
-        if let Some(start) = end.checked_sub(width)
-            && let Some(next) = above.get_mut(start..)
-        {
-            step(row, next);
-        }
-        rest = above;
+/// The column distances of the next row from those of this one.
+#[inline(always)]
+fn grow(column: &mut [u8; LINE], lethal: &[bool; LINE], far: u8) {
+    for (cell, lethal) in column.iter_mut().zip(lethal) {
+        *cell = if *lethal { 0 } else { cell.saturating_add(1).min(far) };
     }
 }
 
-/// Second pass over one row, piece by piece.
-fn along_row(heights: &[u16], floats: &[f32], out: &mut [u16]) {
-    for (i, cells) in out.chunks_mut(PIECE).enumerate() {
-        let begin = i * PIECE;
-        let first = begin.saturating_sub(FAR_CELLS);
-        let end = begin.saturating_add(cells.len()).saturating_add(FAR_CELLS).min(heights.len());
-        let (Some(heights), Some(floats)) = (heights.get(first..end), floats.get(first..end)) else { return };
-        let row = Row { heights, floats };
-        row.search(begin - first, cells, 0, heights.len().saturating_sub(1));
+impl Row {
+    fn begin(&mut self, width: usize, limit: u16) {
+        let lines = width.div_ceil(LINE);
+        self.column.clear();
+        self.column.resize(lines, [limit as u8; LINE]);
+        self.heights.clear();
+        self.heights.resize(2 * margin(limit) + lines * LINE, (limit * limit) as i16);
+        self.gaps.clear();
+        self.gaps.resize(lines * LINE / BLOCK, 0);
+        self.above.clear();
+        self.above.resize(lines * LINE / BLOCK, limit);
+    }
+
+    /// Goes on to the next lower row.
+    #[inline(always)]
+    fn next(&mut self, below: &[[u8; LINE]], far: u8) {
+        let heights = self.heights.get_mut(margin(u16::from(far))..).unwrap_or_default();
+        let heights = heights.as_chunks_mut::<LINE>().0;
+        for ((column, below), heights) in self.column.iter_mut().zip(below).zip(heights) {
+            for ((cell, below), height) in column.iter_mut().zip(below).zip(heights) {
+                *cell = cell.saturating_add(1).min(*below);
+                // By the greatest limit it fits.
+                *height = i16::from(*cell).wrapping_mul(i16::from(*cell));
+            }
+        }
+        let none = usize::from(far);
+        let mut gap = none;
+        for (column, out) in self.column.as_flattened().as_chunks::<BLOCK>().0.iter().zip(&mut self.gaps) {
+            let least = column.iter().fold(u8::MAX, |least, cell| least.min(*cell));
+            gap = if least < far { 0 } else { gap.saturating_add(1) };
+            *out = gap;
+        }
+        gap = none;
+        for out in self.gaps.iter_mut().rev() {
+            gap = if *out == 0 { 0 } else { gap.saturating_add(1) };
+            *out = gap.min(*out);
+        }
+    }
+
+    /// Second pass over it.
+    #[inline(always)]
+    fn find(&mut self, limit: u16, out: &mut [u16]) {
+        let far = (limit * limit) as i16;
+        let mut at = margin(limit);
+        for ((out, above), gap) in out.chunks_mut(BLOCK).zip(&mut self.above).zip(&self.gaps) {
+            let reach = usize::from((*above + 1).min(limit - 1));
+            // All that the blocks between hold is the limit.
+            let first = gap.saturating_sub(1) * BLOCK;
+            if *gap > 0 && first >= reach {
+                out.fill(far as u16);
+                *above = limit;
+            } else {
+                let cells = block(&self.heights, at, first, reach.next_multiple_of(STEP));
+                let most = cells.iter().fold(0, |most, cell| most.max(*cell));
+                *above = f32::from(most).sqrt() as u16;
+                if let Some(out) = out.first_chunk_mut::<BLOCK>() {
+                    *out = cells.map(|cell| cell as u16);
+                } else {
+                    out.iter_mut().zip(cells).for_each(|(out, cell)| *out = cell as u16);
+                }
+            }
+            at += BLOCK;
+        }
     }
 }
 
-/// A part of a row: the height of every source.
-#[derive(Clone, Copy)]
-struct Row<'a> {
-    heights: &'a [u16],
-    floats: &'a [f32],
+/// Cells before the first and behind the last one of a row.
+const fn margin(limit: u16) -> usize {
+    (limit as usize).next_multiple_of(STEP)
 }
 
-impl Row<'_> {
-    /// Fills `cells`, of which the first is above source `begin`, and whose nearest sources lie from `low` to `high`.
-    /// It calls itself no deeper than PIECE / BLOCK can be halved: six times.
-    fn search(self, begin: usize, cells: &mut [u16], low: usize, high: usize) {
-        let blocks = cells.len().div_ceil(BLOCK);
-        if blocks <= 1 {
-            self.fill(begin, cells, low, high);
-            return;
-        }
-        let (left, right) = cells.split_at_mut(blocks / 2 * BLOCK);
-        let middle = begin + left.len();
-        let nearest = self.nearest(middle, low, high);
-        self.search(begin, left, low, nearest);
-        self.search(middle, right, nearest, high);
-    }
-
-    /// The nearest source of a cell, of those from `low` to `high`.
-    fn nearest(self, cell: usize, low: usize, high: usize) -> usize {
-        // A source farther away in the row than the cell's own column says cannot be nearer.
-        let own = self.floats.get(cell).copied().unwrap_or(f32::INFINITY);
-        let reach = if own < f32::from(DISTANCE_SQ_MAX) { own.sqrt() as usize } else { self.floats.len() };
-        let from = low.max(cell.saturating_sub(reach)).min(high);
-        let to = high.min(cell.saturating_add(reach)).max(from);
-        let sources = self.floats.get(from..=to).unwrap_or_default();
-        let mut least = [f32::INFINITY; LANES];
-        let mut at = [0i32; LANES];
-        let mut place: [f32; LANES] = std::array::from_fn(|lane| (from + lane) as f32 - cell as f32);
-        // `lane` is below the length of all these arrays.
-        let (chunks, rest) = sources.as_chunks::<LANES>();
-        for (i, chunk) in chunks.iter().enumerate() {
-            for lane in 0..LANES {
-                let value = chunk[lane] + place[lane] * place[lane];
-                at[lane] = if value < least[lane] { i as i32 } else { at[lane] };
-                least[lane] = if value < least[lane] { value } else { least[lane] };
-                place[lane] += LANES as f32;
-            }
-        }
-        let (mut best, mut best_value) = (from, f32::INFINITY);
-        for lane in 0..LANES {
-            if least[lane] < best_value {
-                (best, best_value) = (from + at[lane] as usize * LANES + lane, least[lane]);
-            }
-        }
-        for ((lane, height), place) in rest.iter().enumerate().zip(place) {
-            let value = height + place * place;
-            if value < best_value {
-                (best, best_value) = (from + chunks.len() * LANES + lane, value);
-            }
-        }
-        best
-    }
-
-    /// One block.
-    fn fill(self, begin: usize, cells: &mut [u16], low: usize, high: usize) {
-        // Beyond, all is saturated.
-        let low = low.max(begin.saturating_sub(FAR_CELLS));
-        let high = high.min(begin.saturating_add(FAR_CELLS + BLOCK - 1));
-        let mut least = [DISTANCE_SQ_MAX; BLOCK];
-        for (source, &height) in (low..).zip(self.heights.get(low..=high).unwrap_or_default()) {
-            // By the two bounds this is within the table.
-            let squares = SQUARES.get(ZERO + begin - source..).and_then(|s| s.first_chunk::<BLOCK>());
-            let Some(squares) = squares else { continue };
-            for (least, square) in least.iter_mut().zip(squares) {
-                *least = (*least).min(square.saturating_add(height));
-            }
-        }
-        for (cell, least) in cells.iter_mut().zip(least) {
-            *cell = least;
+/// The block of cells that begins above source `at`, with its own sources and those that are more than `from` and at most `to`
+/// cells away.
+#[inline(always)]
+fn block(heights: &[i16], at: usize, from: usize, to: usize) -> [i16; BLOCK] {
+    let windows = |from: usize, to: usize| heights.get(from..to).unwrap_or_default().array_windows::<BLOCK>();
+    let left = windows(at - to, at - from + BLOCK - 1).rev();
+    let right = windows(at + from + 1, at + to + BLOCK);
+    let mut least =
+        heights.get(at..).and_then(|own| own.first_chunk::<BLOCK>()).copied().unwrap_or([0; BLOCK]);
+    for ((left, right), square) in left.zip(right).zip(SQUARES.get(from..to).unwrap_or_default()) {
+        for ((least, left), right) in least.iter_mut().zip(left).zip(right) {
+            *least = (*least).min((*left).min(*right).saturating_add(*square));
         }
     }
+    least
 }
 
 #[cfg(test)]
@@ -206,13 +221,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn field(lethal: &[bool], width: usize, height: usize) -> Vec<u16> {
+    fn field(lethal: &[bool], width: usize, height: usize, limit: u16) -> Vec<u16> {
         let mut out = vec![7; lethal.len()];
-        squared_distance(lethal, width, height, &mut DistanceScratch::default(), &mut out);
+        squared_distance(lethal, width, height, limit, &mut DistanceScratch::default(), &mut out);
         out
     }
 
-    fn brute_force(lethal: &[bool], width: usize) -> Vec<u16> {
+    fn brute_force(lethal: &[bool], width: usize, limit: u16) -> Vec<u16> {
         let cells = |i: usize| ((i % width) as i64, (i / width) as i64);
         let obstacles: Vec<(i64, i64)> =
             lethal.iter().enumerate().filter(|(_, l)| **l).map(|(i, _)| cells(i)).collect();
@@ -220,7 +235,7 @@ mod tests {
             .map(|i| {
                 let (x, y) = cells(i);
                 let nearest = obstacles.iter().map(|(ox, oy)| (x - ox).pow(2) + (y - oy).pow(2)).min();
-                nearest.unwrap_or(i64::MAX).min(i64::from(DISTANCE_SQ_MAX)) as u16
+                nearest.unwrap_or(i64::MAX).min(i64::from(limit).pow(2)) as u16
             })
             .collect()
     }
@@ -233,35 +248,51 @@ mod tests {
 
     proptest! {
         #[test]
-        fn equals_brute_force((width, lethal) in grids()) {
-            prop_assert_eq!(field(&lethal, width, lethal.len() / width), brute_force(&lethal, width));
+        fn equals_brute_force((width, lethal) in grids(), limit in 1..=60u16) {
+            let height = lethal.len() / width;
+            prop_assert_eq!(field(&lethal, width, height, limit), brute_force(&lethal, width, limit));
         }
 
         #[test]
-        fn equals_brute_force_beyond_saturation(at in proptest::collection::vec(0..2400usize, 0..4), wide in any::<bool>()) {
-            let mut lethal = vec![false; 2400];
+        fn equals_brute_force_on_large_grids_with_few_obstacles(
+            at in proptest::collection::vec(0..24_000usize, 0..12), width in 1..24_000usize, limit in 1..=LIMIT_MAX_CELLS
+        ) {
+            let height = 24_000 / width;
+            let mut lethal = vec![false; width * height];
             for i in at {
-                lethal[i] = true;
+                lethal.get_mut(i).map(|l| *l = true);
             }
-            let width = if wide { 600 } else { 4 };
-            prop_assert_eq!(field(&lethal, width, 2400 / width), brute_force(&lethal, width));
+            prop_assert_eq!(field(&lethal, width, height, limit), brute_force(&lethal, width, limit));
         }
+    }
+
+    #[test]
+    fn limits_are_whole_cells_and_hold() {
+        assert_eq!(limit_cells(1.5, 0.05), 32);
+        assert_eq!(limit_cells(1.51, 0.05), 33);
+        assert_eq!(limit_cells(0.1, 1.0), 3);
+        assert_eq!((limit_cells(1e9, 0.05), limit_cells(f64::NAN, 0.05)), (LIMIT_MAX_CELLS, 2));
+        assert_eq!(limit_cells(1.5, finest_m(1.5)), LIMIT_MAX_CELLS);
+        assert_eq!(field(&[true, false, false], 3, 1, 0), [0, 1, 1]);
+        let wide: Vec<bool> = (0..400).map(|i| i == 0).collect();
+        let far = field(&wide, 400, 1, u16::MAX);
+        assert_eq!((far[180], far[181], far[399]), (32_400, 32_761, 32_761));
     }
 
     #[test]
     fn buffers_are_reused_without_leaking_from_call_to_call() {
         let mut scratch = DistanceScratch::default();
         let mut out = vec![0; 9];
-        squared_distance(&[true; 9], 3, 3, &mut scratch, &mut out);
+        squared_distance(&[true; 9], 3, 3, 20, &mut scratch, &mut out);
         assert_eq!(out, [0; 9]);
-        squared_distance(&[false; 9], 3, 3, &mut scratch, &mut out);
-        assert_eq!(out, [DISTANCE_SQ_MAX; 9]);
+        squared_distance(&[false; 9], 3, 3, 20, &mut scratch, &mut out);
+        assert_eq!(out, [400; 9]);
     }
 
     #[test]
     fn sizes_that_do_not_agree_give_an_obstacle_everywhere() {
-        assert_eq!(field(&[false; 9], 3, 4), [0; 9]);
-        assert_eq!(field(&[false; 9], usize::MAX, 2), [0; 9]);
-        assert_eq!(field(&[], 0, 0), [0u16; 0]);
+        assert_eq!(field(&[false; 9], 3, 4, 5), [0; 9]);
+        assert_eq!(field(&[false; 9], usize::MAX, 2, 5), [0; 9]);
+        assert_eq!(field(&[], 0, 0, 5), [0u16; 0]);
     }
 }

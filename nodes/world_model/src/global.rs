@@ -1,7 +1,7 @@
 //! The global grid: the static map, and what the scans have found beside it.
 
 use crate::config::{InflationConfig, MapConfig};
-use crate::distance::{DistanceScratch, squared_distance};
+use crate::distance::{DistanceScratch, limit_cells, squared_distance};
 use crate::inflation::InflationTable;
 use crate::static_map::StaticMap;
 use crate::zones::{Lattice, ZoneLayer};
@@ -20,6 +20,8 @@ pub struct GlobalMap {
     zones: ZoneLayer,
     /// How far zones gave way in the grid made last.
     zones_epoch: u64,
+    /// How far away distances are told apart, in cells.
+    limit: u16,
     /// Distances to the obstacles of the map alone.
     map_distance_sq: Vec<u16>,
     /// Cells that are obstacles only by the scans, rising; and those of the grid made last.
@@ -50,6 +52,7 @@ impl GlobalMap {
             merge_margin_m: config.merge_margin_m,
             zones_epoch: zones.epoch(),
             zones,
+            limit: limit_cells(inflation.distance_limit_m, map.resolution_m),
             map_distance_sq: Vec::new(),
             found: Vec::with_capacity(found_max),
             published: Vec::with_capacity(found_max),
@@ -66,6 +69,7 @@ impl GlobalMap {
     pub fn set_map(&mut self, map: StaticMap, sequence: u64) {
         if map.resolution_m.to_bits() != self.map.resolution_m.to_bits() {
             self.table = self.inflation.table(self.inscribed_m, map.resolution_m);
+            self.limit = limit_cells(self.inflation.distance_limit_m, map.resolution_m);
         }
         self.map = map;
         self.begin(sequence);
@@ -105,6 +109,11 @@ impl GlobalMap {
     /// Squared distance in cells² from every cell to the nearest obstacle of the map alone.
     pub fn map_distance_sq(&self) -> &[u16] {
         &self.map_distance_sq
+    }
+
+    /// From here on that is saturated.
+    pub fn limit_sq(&self) -> u16 {
+        self.limit * self.limit
     }
 
     /// Changes whenever the map does.
@@ -158,7 +167,14 @@ impl GlobalMap {
 
     fn measure(&mut self) {
         let (width, height) = (self.map.width, self.map.height);
-        squared_distance(&self.lethal, width, height, &mut self.scratch, &mut self.grid.distance_sq);
+        squared_distance(
+            &self.lethal,
+            width,
+            height,
+            self.limit,
+            &mut self.scratch,
+            &mut self.grid.distance_sq,
+        );
     }
 
     fn compose(&mut self) {

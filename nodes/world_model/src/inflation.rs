@@ -1,9 +1,9 @@
 //! Costs round obstacles, by the formula of Nav2's inflation layer, from the squared distance.
 
-use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN, DISTANCE_SQ_MAX};
+use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN};
 
-/// Inflation reaches no farther than this many cells: beyond, squared distances are no longer told apart.
-pub const RADIUS_LIMIT_CELLS: f64 = 255.0;
+/// Squared distances that there are.
+const DISTANCES: usize = 1 << 16;
 
 /// Cells that are looked at together.
 const TOGETHER: usize = 16;
@@ -11,55 +11,76 @@ const TOGETHER: usize = 16;
 /// Cost by squared distance in cells², so that inflating a cell is one look-up.
 #[derive(Clone, Debug)]
 pub struct InflationTable {
-    cost: Vec<u8>,
+    /// Of every squared distance, so that none has to be checked before; only the first few are ever read.
+    cost: Box<[u8; DISTANCES]>,
+    /// Free from here on.
+    beyond: u16,
 }
 
 impl InflationTable {
-    /// For a robot with this inscribed radius on cells of this size; zero beyond `radius_m`.
+    /// For a robot with this inscribed radius on cells of this size; zero beyond `radius_m`, which the limit of the distances
+    /// must not be less than.
     pub fn new(inscribed_m: f64, radius_m: f64, cost_scaling_per_m: f64, resolution_m: f64) -> Self {
+        let mut table = Self { cost: Box::new([COST_FREE; DISTANCES]), beyond: 0 };
         // The greatest value stands for every distance beyond.
-        let cost = (0..DISTANCE_SQ_MAX)
-            .map(|sq| f64::from(sq).sqrt() * resolution_m)
-            .take_while(|distance_m| *distance_m <= radius_m)
-            .map(|distance_m| {
-                if distance_m <= 0.0 {
-                    COST_LETHAL
-                } else if distance_m <= inscribed_m {
-                    COST_INSCRIBED
-                } else {
-                    let factor = libm::exp(-cost_scaling_per_m * (distance_m - inscribed_m));
-                    (f64::from(COST_INSCRIBED - 1) * factor) as u8
-                }
-            })
-            .collect();
-        Self { cost }
+        for (sq, cost) in (0..u16::MAX).zip(table.cost.iter_mut()) {
+            let distance_m = f64::from(sq).sqrt() * resolution_m;
+            if distance_m > radius_m {
+                break;
+            }
+            table.beyond = sq + 1;
+            *cost = if distance_m <= 0.0 {
+                COST_LETHAL
+            } else if distance_m <= inscribed_m {
+                COST_INSCRIBED
+            } else {
+                let factor = libm::exp(-cost_scaling_per_m * (distance_m - inscribed_m));
+                (f64::from(COST_INSCRIBED - 1) * factor) as u8
+            };
+        }
+        table
     }
 
     /// Inflates cells that are in themselves free or unknown; see [`Self::cost`].
     pub fn inflate(&self, distance_sq: &[u16], cost: &mut [u8]) {
-        let beyond = u16::try_from(self.cost.len()).unwrap_or(DISTANCE_SQ_MAX);
-        for (distances, costs) in distance_sq.chunks(TOGETHER).zip(cost.chunks_mut(TOGETHER)) {
+        let (whole, rest) = distance_sq.as_chunks::<TOGETHER>();
+        let (costs, last) = cost.as_chunks_mut::<TOGETHER>();
+        for (distances, costs) in whole.iter().zip(costs) {
             // Most cells are far from everything: the least distance of several is a matter of a few instructions.
-            if distances.iter().fold(DISTANCE_SQ_MAX, |least, sq| least.min(*sq)) >= beyond {
-                continue;
+            if distances.iter().fold(u16::MAX, |least, sq| least.min(*sq)) < self.beyond {
+                let inflated = distances.map(|sq| self.inflated(sq));
+                for (cost, inflated) in costs.iter_mut().zip(inflated) {
+                    *cost = combined(*cost, inflated);
+                }
             }
-            for (cost, sq) in costs.iter_mut().zip(distances) {
-                *cost = self.cost(*cost, *sq);
-            }
+        }
+        for (cost, sq) in last.iter_mut().zip(rest) {
+            *cost = self.cost(*cost, *sq);
         }
     }
 
     /// The cost of a cell that is in itself `base` (free or unknown) at this squared distance from an obstacle.
     /// Unknown cells stay unknown unless an obstacle is within the inscribed radius, as in Nav2.
     pub fn cost(&self, base: u8, distance_sq: u16) -> u8 {
-        let inflated = self.cost.get(usize::from(distance_sq)).copied().unwrap_or(COST_FREE);
-        if base == COST_UNKNOWN && inflated < COST_INSCRIBED { COST_UNKNOWN } else { inflated }
+        combined(base, self.inflated(distance_sq))
     }
+
+    #[inline]
+    fn inflated(&self, distance_sq: u16) -> u8 {
+        // Every `u16` is within the table.
+        self.cost[usize::from(distance_sq)]
+    }
+}
+
+#[inline]
+fn combined(base: u8, inflated: u8) -> u8 {
+    if base == COST_UNKNOWN && inflated < COST_INSCRIBED { COST_UNKNOWN } else { inflated }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outrider_foundation::grid::DISTANCE_SQ_MAX;
 
     #[test]
     fn costs_follow_nav2() {

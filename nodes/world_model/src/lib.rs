@@ -30,6 +30,7 @@ mod node;
 pub mod obstacles;
 mod passed;
 mod source;
+mod star;
 mod static_map;
 pub mod tracks;
 mod transforms;

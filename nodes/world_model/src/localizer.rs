@@ -2,9 +2,9 @@
 
 use crate::beams::{Beam, Body, HitChoice, Reach, Sweep, beams, check, hits, sweep_s};
 use crate::config::EgoConfig;
-use crate::distance::{DistanceScratch, squared_distance};
+use crate::distance::{DistanceScratch, limit_cells, squared_distance};
 use crate::ego::{EgoEstimator, ImuReading, Localisation, LocalisationCounters, ReckonerCounters};
-use crate::matching::{Field, Match, OwnMap, OwnMapConfig, POINT_LIMIT};
+use crate::matching::{Field, Match, OwnMap, OwnMapConfig, POINT_LIMIT, reach_m};
 use crate::static_map::StaticMap;
 use nalgebra::Matrix3;
 use outrider_foundation::data::{Imu, OccupancyMap, Odometry, Scan};
@@ -57,7 +57,7 @@ pub struct Build {
 #[derive(Clone, Debug)]
 enum Target {
     Nothing,
-    Map { map: StaticMap, distance_sq: Vec<u16>, start: Pose2, covariance: Matrix3<f64> },
+    Map { map: StaticMap, distance_sq: Vec<u16>, limit: u16, start: Pose2, covariance: Matrix3<f64> },
     OwnScans { map: Box<OwnMap>, inserted: Option<Pose2>, unmatched: u32 },
 }
 
@@ -96,15 +96,17 @@ impl Localizer {
         let target = match against {
             Against::Nothing => Target::Nothing,
             Against::OwnScans(own) => {
-                Target::OwnScans { map: Box::new(OwnMap::new(own)), inserted: None, unmatched: 0 }
+                let map = Box::new(OwnMap::new(own, reach_m(&config.matching)));
+                Target::OwnScans { map, inserted: None, unmatched: 0 }
             }
             Against::Map { map, occupied_threshold, start, covariance } => {
                 let map = StaticMap::new(&map, &map.frame, occupied_threshold, 0.0)?;
                 let lethal: Vec<bool> = map.cells.iter().map(|cell| *cell == COST_LETHAL).collect();
                 let mut distance_sq = vec![0; lethal.len()];
                 let mut scratch = DistanceScratch::default();
-                squared_distance(&lethal, map.width, map.height, &mut scratch, &mut distance_sq);
-                Target::Map { map, distance_sq, start, covariance }
+                let limit = limit_cells(reach_m(&config.matching), map.resolution_m);
+                squared_distance(&lethal, map.width, map.height, limit, &mut scratch, &mut distance_sq);
+                Target::Map { map, distance_sq, limit, start, covariance }
             }
         };
         Ok(Self {
@@ -185,8 +187,9 @@ impl Localizer {
             self.localisation.begin(pose, covariance, sample.reckoned);
         }
         let field = match &self.target {
-            Target::Map { map, distance_sq, .. } => Some(Field {
+            Target::Map { map, distance_sq, limit, .. } => Some(Field {
                 distance_sq,
+                limit_sq: limit * limit,
                 width: map.width,
                 height: map.height,
                 resolution_m: map.resolution_m,

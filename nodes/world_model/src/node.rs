@@ -8,6 +8,7 @@ use crate::beams::{Beam, Body, Disc, Reach, Sweep, beams, check, sweep_s};
 use crate::clear::Clears;
 use crate::config::Config;
 use crate::costmap::Costmap;
+use crate::distance::finest_m;
 use crate::ego::{EgoEstimator, Localisation};
 use crate::error::WorldModelError;
 use crate::global::GlobalMap;
@@ -301,7 +302,7 @@ impl WorldModelNode {
 
     fn take_map(&mut self, now: Now, received: Instant, map: &OccupancyMap, out: &mut Outbox<Output>) {
         let frame = &self.robot.description.map_frame;
-        let finest_m = self.config.inflation.finest_m();
+        let finest_m = finest_m(self.config.inflation.distance_limit_m);
         let checked = self
             .sources
             .map

@@ -158,12 +158,9 @@ impl ObstacleLayer {
     pub fn integrate(&mut self, beams: &[Beam]) {
         let (origin, scale) = (self.origin(), 1.0 / self.resolution_m);
         let cells = |p: Point2| ((p.x_m - origin.x_m) * scale, (p.y_m - origin.y_m) * scale);
-        for beam in beams {
-            let end = cells(beam.end);
-            self.passed.free(cells(beam.origin), end);
-            if beam.marks {
-                self.passed.hit(end);
-            }
+        self.passed.free(beams.iter().map(|beam| (cells(beam.origin), cells(beam.end))));
+        for beam in beams.iter().filter(|beam| beam.marks) {
+            self.passed.hit(cells(beam.end));
         }
         let (e, width) = (self.evidence, self.width);
         let log_odds = &mut self.log_odds;

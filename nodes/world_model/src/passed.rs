@@ -1,40 +1,35 @@
 //! Which cells of a grid the beams of a scan pass and end in, as bits.
 //!
 //! The cells on a line are those of Amanatides and Woo, "A fast voxel traversal algorithm for ray tracing", 1987, but they are
-//! not walked one by one: a beam that goes more across than up passes whole runs of a row, and a run is a few words. One that
-//! goes more up than across does the same in a second set of bits whose lines are the columns, which is turned at the end.
+//! not walked one by one: a beam passes whole runs of a row, and a run is a few words. Where beams lie so close together that
+//! they pass every cell between them, not even that is done: see [`Star`].
+
+use crate::star::Star;
 
 /// Cells of a word.
-const WORD: usize = 64;
+pub(crate) const WORD: usize = 64;
 /// Fixed point of the crossings: a cell is 2³².
 const CELL: f64 = 4_294_967_296.0;
 /// No crossing is farther from the grid, in cells; nothing of it is in the grid there.
 const OUTSIDE: f64 = 1e6;
 
-/// Bits of one orientation.
+/// A bit for every cell.
 #[derive(Clone, Debug)]
-struct Lines {
-    /// Lines, cells of a line, words of a line.
-    count: usize,
-    length: usize,
-    words: usize,
-    bits: Vec<u64>,
+pub(crate) struct Bits {
+    /// Cells of a row, rows, words of a row.
+    pub width: usize,
+    pub height: usize,
+    pub words: usize,
+    pub bits: Vec<u64>,
 }
 
-/// Where a beam goes, in cells, along the lines (`a`) and across them (`b`).
-#[derive(Clone, Copy)]
-struct Way {
-    a: (f64, f64),
-    b: (f64, f64),
-}
-
-impl Lines {
-    fn new(count: usize, length: usize) -> Self {
-        let words = length.div_ceil(WORD);
-        Self { count, length, words, bits: vec![0; count * words] }
+impl Bits {
+    pub(crate) fn new(width: usize, height: usize) -> Self {
+        let words = width.div_ceil(WORD);
+        Self { width, height, words, bits: vec![0; height * words] }
     }
 
-    /// Sets the cells from `low` to `high` of the line whose words begin at `base`.
+    /// Sets the cells from `low` to `high` of the row whose words begin at `base`.
     #[inline]
     fn fill(&mut self, base: usize, low: usize, high: usize) {
         let (first, last) = (u64::MAX << (low % WORD), u64::MAX >> (WORD - 1 - high % WORD));
@@ -50,47 +45,47 @@ impl Lines {
         }
     }
 
-    /// Sets the cells from the first one up to the one before the last, as far as they lie in the grid; for a beam that goes
-    /// no farther across the lines than along them.
-    fn pass(&mut self, way: Way) {
-        let (mut from, end) = (floor(way.a.0), floor(way.a.1));
-        let (line, last) = (floor(way.b.0), floor(way.b.1));
-        let (length, count) = (self.length as i64, self.count as i64);
-        if !(0..length).contains(&from) || !(0..count).contains(&line) {
+    /// Sets the cells of a line from its first one up to the one before its last, as far as they lie in the grid; nothing when
+    /// the first does not.
+    fn pass(&mut self, start: (f64, f64), stop: (f64, f64)) {
+        let (mut from, end) = (floor(start.0), floor(stop.0));
+        let (row, last) = (floor(start.1), floor(stop.1));
+        let (width, height) = (self.width as i64, self.height as i64);
+        if !(0..width).contains(&from) || !(0..height).contains(&row) {
             return;
         }
-        let up = last > line;
-        let slope = (way.a.1 - way.a.0) / (way.b.1 - way.b.0);
-        let edge = (line + i64::from(up)) as f64;
-        // Where it goes over into the next line, and how much farther along that is from line to line.
-        let mut crossing = fixed(way.a.0 + (edge - way.b.0) * slope);
+        let up = last > row;
+        let slope = (stop.0 - start.0) / (stop.1 - start.1);
+        let edge = (row + i64::from(up)) as f64;
+        // Where it goes over into the next row, and how much farther along that is from row to row.
+        let mut crossing = fixed(start.0 + (edge - start.1) * slope);
         let step = fixed(if up { slope } else { -slope });
-        // Beyond the ends of a line lies one cell that stands for all.
-        let (least, most) = (from.min(end).max(-1), from.max(end).min(length));
+        // Beyond the ends of a row lies one cell that stands for all.
+        let (least, most) = (from.min(end).max(-1), from.max(end).min(width));
         let stride = if up { self.words as isize } else { -(self.words as isize) };
-        let mut base = line as usize * self.words;
-        let lines = if up { last.min(count) - line } else { line - last.max(-1) };
-        for _ in 0..lines {
+        let mut base = row as usize * self.words;
+        let rows = if up { last.min(height) - row } else { row - last.max(-1) };
+        for _ in 0..rows {
             let to = (crossing >> 32).clamp(least, most);
-            self.fill(base, from.min(to).max(0) as usize, from.max(to).min(length - 1) as usize);
-            if to < 0 || to == length {
+            self.fill(base, from.min(to).max(0) as usize, from.max(to).min(width - 1) as usize);
+            if to < 0 || to == width {
                 return;
             }
             from = to;
             base = base.wrapping_add_signed(stride);
             crossing = crossing.saturating_add(step);
         }
-        // Into the line of its end, unless that lies outside.
-        if (0..count).contains(&last) && from != end {
+        // Into the row of its end, unless that lies outside.
+        if (0..height).contains(&last) && from != end {
             let before = if end > from { end - 1 } else { end + 1 };
-            self.fill(base, from.min(before).max(0) as usize, from.max(before).min(length - 1) as usize);
+            self.fill(base, from.min(before).max(0) as usize, from.max(before).min(width - 1) as usize);
         }
     }
 }
 
 /// A cast cuts towards zero; on processors without SSE4.1 `f64::floor` is a call.
 #[inline]
-fn floor(v: f64) -> i64 {
+pub(crate) fn floor(v: f64) -> i64 {
     let cut = v as i64;
     cut.saturating_sub(i64::from(cut as f64 > v))
 }
@@ -102,28 +97,27 @@ fn fixed(cells: f64) -> i64 {
 /// What one scan says of the cells.
 #[derive(Clone, Debug)]
 pub(crate) struct Passed {
-    rows: Lines,
-    columns: Lines,
-    hits: Lines,
+    star: Star,
+    free: Bits,
+    hits: Bits,
 }
 
 impl Passed {
     /// Nothing.
     pub(crate) fn new(width: usize, height: usize) -> Self {
         Self {
-            rows: Lines::new(height, width),
-            columns: Lines::new(width, height),
-            hits: Lines::new(height, width),
+            star: Star::new(width, height),
+            free: Bits::new(width, height),
+            hits: Bits::new(width, height),
         }
     }
 
-    /// A beam in cells from the lower left corner: free from its first cell up to the one before its last.
-    pub(crate) fn free(&mut self, from: (f64, f64), to: (f64, f64)) {
-        let (x, y) = ((from.0, to.0), (from.1, to.1));
-        if (x.1 - x.0).abs() >= (y.1 - y.0).abs() {
-            self.rows.pass(Way { a: x, b: y });
-        } else {
-            self.columns.pass(Way { a: y, b: x });
+    /// Beams in cells from the lower left corner, neighbours next to each other: free from the first cell of each up to the one
+    /// before its last.
+    pub(crate) fn free(&mut self, beams: impl Iterator<Item = ((f64, f64), (f64, f64))>) {
+        self.star.fill(beams, &mut self.free);
+        for ray in self.star.rays() {
+            self.free.pass(ray.start(), ray.to);
         }
     }
 
@@ -131,20 +125,19 @@ impl Passed {
     pub(crate) fn hit(&mut self, at: (f64, f64)) {
         let (col, row) = (usize::try_from(floor(at.0)), usize::try_from(floor(at.1)));
         if let (Ok(col), Ok(row)) = (col, row)
-            && col < self.hits.length
-            && row < self.hits.count
+            && col < self.hits.width
+            && row < self.hits.height
         {
             self.hits.fill(row * self.hits.words, col, col);
         }
     }
 
     /// Hands out, row by row from the lowest, the words of cells that are free and of those that are hit, and forgets them.
-    /// What is hit is not free.
+    /// What is hit is not free. Bits beyond the end of a row mean nothing.
     pub(crate) fn take(&mut self, mut see: impl FnMut(usize, &[u64], &[u64])) {
-        self.turn();
-        let words = self.rows.words.max(1);
-        let lines = self.rows.bits.chunks_exact_mut(words).zip(self.hits.bits.chunks_exact_mut(words));
-        for (row, (free, hits)) in lines.enumerate() {
+        let words = self.free.words.max(1);
+        let rows = self.free.bits.chunks_exact_mut(words).zip(self.hits.bits.chunks_exact_mut(words));
+        for (row, (free, hits)) in rows.enumerate() {
             for (free, hit) in free.iter_mut().zip(&*hits) {
                 *free &= !hit;
             }
@@ -152,48 +145,6 @@ impl Passed {
             free.fill(0);
             hits.fill(0);
         }
-    }
-
-    /// Adds the columns to the rows.
-    fn turn(&mut self) {
-        for col_word in 0..self.rows.words {
-            for row_word in 0..self.columns.words {
-                let mut block = [0; WORD];
-                let mut any = 0;
-                for (i, word) in block.iter_mut().enumerate() {
-                    let at = (col_word * WORD + i) * self.columns.words + row_word;
-                    *word = self.columns.bits.get_mut(at).map(std::mem::take).unwrap_or_default();
-                    any |= *word;
-                }
-                if any == 0 {
-                    continue;
-                }
-                transpose(&mut block);
-                for (i, word) in block.iter().enumerate() {
-                    let at = (row_word * WORD + i) * self.rows.words + col_word;
-                    if let Some(bits) = self.rows.bits.get_mut(at) {
-                        *bits |= word;
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Turns a square of bits about its diagonal (Warren, "Hacker's Delight", 2nd edition, 7-3).
-fn transpose(block: &mut [u64; WORD]) {
-    let (mut half, mut mask) = (WORD / 2, u64::MAX >> (WORD / 2));
-    while half > 0 {
-        for pair in block.chunks_exact_mut(2 * half) {
-            let (low, high) = pair.split_at_mut(half);
-            for (a, b) in low.iter_mut().zip(high) {
-                let swapped = (*a >> half ^ *b) & mask;
-                *a ^= swapped << half;
-                *b ^= swapped;
-            }
-        }
-        half /= 2;
-        mask ^= mask << half;
     }
 }
 
@@ -260,7 +211,7 @@ mod tests {
             let (s, c) = libm::sincos(angle);
             let to = (x + length * c, y + length * s);
             let mut passed = Passed::new(SIDES.0, SIDES.1);
-            passed.free((x, y), to);
+            passed.free([((x, y), to)].into_iter());
             prop_assert_eq!(cells(&mut passed).0, walked((x, y), to));
             prop_assert_eq!(cells(&mut passed).0, vec![], "forgotten");
         }
@@ -268,10 +219,74 @@ mod tests {
         #[test]
         fn no_beam_is_too_wild(x in any::<f64>(), y in any::<f64>(), ox in any::<f64>(), oy in any::<f64>(), near in 0.0..70.0f64) {
             let mut passed = Passed::new(SIDES.0, SIDES.1);
-            passed.free((ox, oy), (x, y));
-            passed.free((near, near), (x, y));
+            let (wild, near) = ((x, y), (near, near));
+            passed.free([((ox, oy), wild), (near, wild), (near, (ox, oy)), (near, (near.0 + x, 3.0))].into_iter());
             passed.hit((x, y));
             cells(&mut passed);
+        }
+    }
+
+    /// A scan's beams from a lidar that moves, in cells: walls of any roughness, and gaps.
+    fn scan(
+        count: usize,
+        first_rad: f64,
+        step_rad: f64,
+        roughness: f64,
+        moves: (f64, f64),
+        seed: u64,
+    ) -> Vec<((f64, f64), (f64, f64))> {
+        let mut rng = outrider_foundation::rng::Rng::new(seed, 1, 2);
+        let mut length = 40.0;
+        let beam = |i: usize| {
+            let (s, c) = libm::sincos(first_rad + step_rad * i as f64);
+            length = f64::clamp(length + roughness * (rng.uniform() - 0.5), 0.2, 120.0);
+            // Somebody close by, or an opening.
+            let here = if rng.uniform() < 0.05 { length * 2.0 * rng.uniform() } else { length };
+            let share = i as f64 / count as f64;
+            let from = (75.3 + share * moves.0, 35.6 + share * moves.1);
+            (rng.uniform() < 0.97, (from, (from.0 + here * c, from.1 + here * s)))
+        };
+        (0..count).map(beam).filter(|(there, _)| *there).map(|(_, beam)| beam).collect()
+    }
+
+    fn drawn(beams: &[((f64, f64), (f64, f64))]) -> Cells {
+        let mut passed = Passed::new(SIDES.0, SIDES.1);
+        beams.iter().for_each(|(from, to)| passed.free.pass(*from, *to));
+        cells(&mut passed).0
+    }
+
+    proptest! {
+        #[test]
+        fn filled_is_as_drawn_line_by_line(
+            count in 2..1500usize, first in -3.2..3.2f64, step in 0.001..0.05f64, back in any::<bool>(),
+            roughness in 0.0..30.0f64, seed in any::<u64>()
+        ) {
+            let step = f64::min(step, 7.0 / count as f64) * if back { -1.0 } else { 1.0 };
+            let beams = scan(count, first, step, roughness, (0.0, 0.0), seed);
+            let mut passed = Passed::new(SIDES.0, SIDES.1);
+            passed.free(beams.iter().copied());
+            let (filled, drawn) = (cells(&mut passed).0, drawn(&beams));
+            let lost: Vec<_> = drawn.iter().filter(|cell| !filled.contains(cell)).collect();
+            let too_many: Vec<_> = filled.iter().filter(|cell| !drawn.contains(cell)).collect();
+            prop_assert!(lost.is_empty() && too_many.is_empty(), "lost {lost:?}, too many {too_many:?}");
+        }
+
+        /// A lidar that moves by up to three cells: no cell too many, and none lost that is farther away than it has moved.
+        #[test]
+        fn a_lidar_that_moves_makes_no_difference(
+            first in -3.2..3.2f64, x in -3.0..3.0f64, y in -3.0..3.0f64, roughness in 0.0..30.0f64, seed in any::<u64>()
+        ) {
+            let beams = scan(720, first, 0.008727, roughness, (x, y), seed);
+            let mut passed = Passed::new(SIDES.0, SIDES.1);
+            passed.free(beams.iter().copied());
+            let (filled, drawn) = (cells(&mut passed).0, drawn(&beams));
+            let near = |cell: &(i64, i64)| {
+                let (dx, dy) = (cell.0 as f64 - 74.8 - x / 2.0, cell.1 as f64 - 35.1 - y / 2.0);
+                libm::hypot(dx, dy) < 1.5 + libm::hypot(x, y) / 2.0
+            };
+            let lost: Vec<_> = drawn.iter().filter(|cell| !filled.contains(cell) && !near(cell)).collect();
+            let too_many: Vec<_> = filled.iter().filter(|cell| !drawn.contains(cell)).collect();
+            prop_assert!(lost.is_empty() && too_many.is_empty(), "lost {lost:?}, too many {too_many:?}");
         }
     }
 
@@ -288,7 +303,7 @@ mod tests {
             (999.0, 3.5),
         ] {
             let mut passed = Passed::new(SIDES.0, SIDES.1);
-            passed.free((5.5, 3.5), to);
+            passed.free([((5.5, 3.5), to)].into_iter());
             let found = cells(&mut passed).0;
             assert_eq!(found.len(), walked((5.5, 3.5), to).len(), "{to:?}: {found:?}");
         }
@@ -297,7 +312,7 @@ mod tests {
     #[test]
     fn what_is_hit_is_not_free() {
         let mut passed = Passed::new(SIDES.0, SIDES.1);
-        passed.free((1.5, 1.5), (9.5, 1.5));
+        passed.free([((1.5, 1.5), (9.5, 1.5))].into_iter());
         passed.hit((4.5, 1.5));
         passed.hit((-1.0, 1.5));
         passed.hit((4.5, 70.0));

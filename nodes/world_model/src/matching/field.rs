@@ -1,13 +1,14 @@
 //! Distances to the nearest obstacle, read between the cells.
 
 use outrider_foundation::Point2;
-use outrider_foundation::grid::DISTANCE_SQ_MAX;
 
 /// A distance field on a regular grid.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
-    /// Squared distance in cells² from every cell's centre to the nearest obstacle's, saturated; row-major.
+    /// Squared distance in cells² from every cell's centre to the nearest obstacle's; row-major.
     pub distance_sq: &'a [u16],
+    /// From here on it is saturated.
+    pub limit_sq: u16,
     /// Cells along x.
     pub width: usize,
     /// Cells along y.
@@ -37,7 +38,7 @@ impl Field<'_> {
             return None;
         }
         let sq = *self.distance_sq.get(row as usize * self.width + col as usize)?;
-        (sq < DISTANCE_SQ_MAX).then_some(sq)
+        (sq < self.limit_sq).then_some(sq)
     }
 
     /// Bilinear between the four cells about a point; `None` outside and where one of them is saturated.
@@ -56,7 +57,7 @@ impl Field<'_> {
             self.distance_sq.get(start..start + 2)?.first_chunk::<2>()?,
             self.distance_sq.get(start + self.width..start + self.width + 2)?.first_chunk::<2>()?,
         );
-        if a.max(b).max(c).max(d) == DISTANCE_SQ_MAX {
+        if a.max(b).max(c).max(d) >= self.limit_sq {
             return None;
         }
         let [a, b, c, d] = [a, b, c, d].map(|sq| f64::from(sq).sqrt() * self.resolution_m);
@@ -80,6 +81,7 @@ mod tests {
         let distance_sq: Vec<u16> = row.iter().cycle().take(12).copied().collect();
         let field = Field {
             distance_sq: &distance_sq,
+            limit_sq: 16,
             width: 4,
             height: 3,
             resolution_m: 0.5,
@@ -93,7 +95,7 @@ mod tests {
             assert_eq!(field.distance(Point2::new(outside.0, outside.1)), None, "{outside:?}");
         }
         assert_eq!(field.cell_sq(Point2::new(f64::NAN, 3.0)), None);
-        let far = vec![DISTANCE_SQ_MAX; 12];
+        let far = vec![16; 12];
         assert_eq!(Field { distance_sq: &far, ..field }.distance(Point2::new(-0.15, 2.7)), None);
     }
 }

@@ -289,6 +289,11 @@ fn lever_m(points: &[Point2]) -> f64 {
     (sum / points.len().max(1) as f64).sqrt().max(0.1)
 }
 
+/// How far from the map a hit still says something, in m: up to there the field has to be exact.
+pub fn reach_m(config: &MatchingConfig) -> f64 {
+    f64::max(CUT_KERNELS * config.kernel_m, config.fit_m)
+}
+
 /// What was expected and what the hits say, together: pose and covariance. `None` when the expected covariance is not
 /// positive definite.
 pub fn fuse(expected: Pose2, covariance: &Matrix3<f64>, found: &Match) -> Option<(Pose2, Matrix3<f64>)> {

@@ -4,7 +4,7 @@
 use super::Field;
 use crate::beams::Beam;
 use crate::config::LogOddsConfig;
-use crate::distance::{DistanceScratch, squared_distance};
+use crate::distance::{DistanceScratch, limit_cells, squared_distance};
 use crate::obstacles::ObstacleLayer;
 use outrider_foundation::Point2;
 
@@ -26,17 +26,19 @@ pub struct OwnMap {
     layer: ObstacleLayer,
     lethal: Vec<bool>,
     distance_sq: Vec<u16>,
+    limit: u16,
     scratch: DistanceScratch,
 }
 
 impl OwnMap {
-    /// Nothing seen.
-    pub fn new(config: OwnMapConfig) -> Self {
+    /// Nothing seen. Its distances are exact up to `reach_m`.
+    pub fn new(config: OwnMapConfig, reach_m: f64) -> Self {
         let cells = config.cells as usize * config.cells as usize;
         Self {
             layer: ObstacleLayer::new(config.cells, config.cells, config.resolution_m, &config.log_odds),
             lethal: vec![false; cells],
-            distance_sq: vec![u16::MAX; cells],
+            distance_sq: vec![0; cells],
+            limit: limit_cells(reach_m, config.resolution_m),
             scratch: DistanceScratch::default(),
             config,
         }
@@ -50,7 +52,7 @@ impl OwnMap {
             *lethal = seen == Some(true);
         }
         let side = self.config.cells as usize;
-        squared_distance(&self.lethal, side, side, &mut self.scratch, &mut self.distance_sq);
+        squared_distance(&self.lethal, side, side, self.limit, &mut self.scratch, &mut self.distance_sq);
     }
 
     /// Distances to what has been seen.
@@ -58,6 +60,7 @@ impl OwnMap {
         let side = self.config.cells as usize;
         Field {
             distance_sq: &self.distance_sq,
+            limit_sq: self.limit * self.limit,
             width: side,
             height: side,
             resolution_m: self.config.resolution_m,

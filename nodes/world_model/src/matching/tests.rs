@@ -13,6 +13,7 @@ struct World {
 }
 
 const SIDE: usize = 400;
+const LIMIT: u16 = 60;
 
 impl World {
     fn new(walls: &[(f64, f64, f64, f64)]) -> Self {
@@ -27,7 +28,7 @@ impl World {
             }
         }
         let mut distance_sq = vec![0; SIDE * SIDE];
-        squared_distance(&lethal, SIDE, SIDE, &mut DistanceScratch::default(), &mut distance_sq);
+        squared_distance(&lethal, SIDE, SIDE, LIMIT, &mut DistanceScratch::default(), &mut distance_sq);
         Self { walls, distance_sq }
     }
 
@@ -52,6 +53,7 @@ impl World {
     fn field(&self) -> Field<'_> {
         Field {
             distance_sq: &self.distance_sq,
+            limit_sq: LIMIT * LIMIT,
             width: SIDE,
             height: SIDE,
             resolution_m: RESOLUTION_M,

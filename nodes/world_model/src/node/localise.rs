@@ -189,6 +189,7 @@ impl WorldModelNode {
         let (grid, distance_sq) = (global.map(), global.map_distance_sq());
         let field = Field {
             distance_sq,
+            limit_sq: global.limit_sq(),
             width: grid.width,
             height: grid.height,
             resolution_m: grid.resolution_m,

@@ -3,6 +3,7 @@ use crate::config::tests::shipped;
 use crate::distance::{DistanceScratch, squared_distance};
 
 const SIDE: usize = 200;
+const LIMIT: u16 = 60;
 
 /// A room of 8 m by 6 m on a grid of 10 m by 10 m.
 fn room() -> Vec<u16> {
@@ -13,12 +14,13 @@ fn room() -> Vec<u16> {
         }
     }
     let mut out = vec![0; lethal.len()];
-    squared_distance(&lethal, SIDE, SIDE, &mut DistanceScratch::default(), &mut out);
+    squared_distance(&lethal, SIDE, SIDE, LIMIT, &mut DistanceScratch::default(), &mut out);
     out
 }
 
 fn field(distance_sq: &[u16]) -> Field<'_> {
-    Field { distance_sq, width: SIDE, height: SIDE, resolution_m: 0.05, origin: Point2::new(0.0, 0.0) }
+    let origin = Point2::new(0.0, 0.0);
+    Field { distance_sq, limit_sq: LIMIT * LIMIT, width: SIDE, height: SIDE, resolution_m: 0.05, origin }
 }
 
 /// Hits on the room's walls, whose centres are at 1.025, 9.025 and 1.025, 7.025 m, as seen from a pose without turn.
