@@ -1,5 +1,6 @@
 //! Costs round obstacles, by the formula of Nav2's inflation layer, from the squared distance.
 
+use multiversion::multiversion;
 use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN};
 
 /// Squared distances that there are.
@@ -11,9 +12,10 @@ const TOGETHER: usize = 16;
 /// Cost by squared distance in cells², so that inflating a cell is one look-up.
 #[derive(Clone, Debug)]
 pub struct InflationTable {
-    /// Of every squared distance, so that none has to be checked before; only the first few are ever read.
-    cost: Box<[u8; DISTANCES]>,
-    /// Free from here on.
+    /// For cells that are free in themselves, and for unknown ones; of every squared distance, so that none has to be checked
+    /// before. Only the first few are ever read.
+    costs: Box<[[u8; DISTANCES]; 2]>,
+    /// Nothing changes from here on.
     beyond: u16,
 }
 
@@ -21,15 +23,17 @@ impl InflationTable {
     /// For a robot with this inscribed radius on cells of this size; zero beyond `radius_m`, which the limit of the distances
     /// must not be less than.
     pub fn new(inscribed_m: f64, radius_m: f64, cost_scaling_per_m: f64, resolution_m: f64) -> Self {
-        let mut table = Self { cost: Box::new([COST_FREE; DISTANCES]), beyond: 0 };
+        let mut costs = Box::new([[COST_FREE; DISTANCES], [COST_UNKNOWN; DISTANCES]]);
+        let [free, unknown] = &mut *costs;
+        let mut beyond = 0;
         // The greatest value stands for every distance beyond.
-        for (sq, cost) in (0..u16::MAX).zip(table.cost.iter_mut()) {
+        for (sq, (free, unknown)) in (0..u16::MAX).zip(free.iter_mut().zip(unknown)) {
             let distance_m = f64::from(sq).sqrt() * resolution_m;
             if distance_m > radius_m {
                 break;
             }
-            table.beyond = sq + 1;
-            *cost = if distance_m <= 0.0 {
+            beyond = sq + 1;
+            *free = if distance_m <= 0.0 {
                 COST_LETHAL
             } else if distance_m <= inscribed_m {
                 COST_INSCRIBED
@@ -37,23 +41,18 @@ impl InflationTable {
                 let factor = libm::exp(-cost_scaling_per_m * (distance_m - inscribed_m));
                 (f64::from(COST_INSCRIBED - 1) * factor) as u8
             };
+            if *free >= COST_INSCRIBED {
+                *unknown = *free;
+            }
         }
-        table
+        Self { costs, beyond }
     }
 
     /// Inflates cells that are in themselves free or unknown; see [`Self::cost`].
     pub fn inflate(&self, distance_sq: &[u16], cost: &mut [u8]) {
         let (whole, rest) = distance_sq.as_chunks::<TOGETHER>();
         let (costs, last) = cost.as_chunks_mut::<TOGETHER>();
-        for (distances, costs) in whole.iter().zip(costs) {
-            // Most cells are far from everything: the least distance of several is a matter of a few instructions.
-            if distances.iter().fold(u16::MAX, |least, sq| least.min(*sq)) < self.beyond {
-                let inflated = distances.map(|sq| self.inflated(sq));
-                for (cost, inflated) in costs.iter_mut().zip(inflated) {
-                    *cost = combined(*cost, inflated);
-                }
-            }
-        }
+        inflate(self, whole, costs);
         for (cost, sq) in last.iter_mut().zip(rest) {
             *cost = self.cost(*cost, *sq);
         }
@@ -61,20 +60,28 @@ impl InflationTable {
 
     /// The cost of a cell that is in itself `base` (free or unknown) at this squared distance from an obstacle.
     /// Unknown cells stay unknown unless an obstacle is within the inscribed radius, as in Nav2.
-    pub fn cost(&self, base: u8, distance_sq: u16) -> u8 {
-        combined(base, self.inflated(distance_sq))
-    }
-
     #[inline]
-    fn inflated(&self, distance_sq: u16) -> u8 {
-        // Every `u16` is within the table.
-        self.cost[usize::from(distance_sq)]
+    pub fn cost(&self, base: u8, distance_sq: u16) -> u8 {
+        // [`COST_FREE`] has no upper bit and [`COST_UNKNOWN`] has; every `u16` is within a table.
+        self.costs[usize::from(base >> 7)][usize::from(distance_sq)]
     }
 }
 
-#[inline]
-fn combined(base: u8, inflated: u8) -> u8 {
-    if base == COST_UNKNOWN && inflated < COST_INSCRIBED { COST_UNKNOWN } else { inflated }
+#[multiversion(targets("x86_64+avx2"))]
+fn inflate(table: &InflationTable, distance_sq: &[[u16; TOGETHER]], cost: &mut [[u8; TOGETHER]]) {
+    let [free, _] = &*table.costs;
+    for (distances, costs) in distance_sq.iter().zip(cost) {
+        // Most cells are far from everything: the least distance of several is a matter of a few instructions.
+        if distances.iter().fold(u16::MAX, |least, sq| least.min(*sq)) >= table.beyond {
+            continue;
+        }
+        // Every `u16` is within the table.
+        let inflated = distances.map(|sq| free[usize::from(sq)]);
+        for (cost, inflated) in costs.iter_mut().zip(inflated) {
+            let stays = *cost == COST_UNKNOWN && inflated < COST_INSCRIBED;
+            *cost = if stays { COST_UNKNOWN } else { inflated };
+        }
+    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod resize;
 use crate::beams::Beam;
 use crate::config::{LOG_ODDS_SCALE, LogOddsConfig};
 use crate::passed::Passed;
+use multiversion::multiversion;
 use outrider_foundation::data::ClearRegion;
 use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN};
 use outrider_foundation::{Footprint, Point2, Pose2};
@@ -26,12 +27,23 @@ struct Evidence {
 }
 
 impl Evidence {
+    #[inline(always)]
     fn held(odds: i8) -> i8 {
         if odds == UNSEEN { 0 } else { odds }
     }
 
+    #[inline(always)]
+    fn missed(self, odds: i8) -> i8 {
+        Self::held(odds).saturating_sub(self.miss).clamp(self.min, self.max)
+    }
+
     /// The cells whose bit is set were passed.
+    #[inline(always)]
     fn miss(self, cells: &mut [i8], bits: u64) {
+        if let Some(cells) = cells.first_chunk_mut::<WORD>().filter(|_| bits == u64::MAX) {
+            cells.iter_mut().for_each(|odds| *odds = self.missed(*odds));
+            return;
+        }
         let mut chosen = [0_u8; WORD];
         for (bytes, byte) in chosen.as_chunks_mut::<8>().0.iter_mut().zip(bits.to_le_bytes()) {
             // Every bit becomes a byte of its own: 0 or 1.
@@ -39,8 +51,7 @@ impl Evidence {
             *bytes = spread.to_be_bytes();
         }
         for (odds, chosen) in cells.iter_mut().zip(chosen) {
-            let next = Self::held(*odds).saturating_sub(self.miss).clamp(self.min, self.max);
-            *odds = if chosen != 0 { next } else { *odds };
+            *odds = if chosen != 0 { self.missed(*odds) } else { *odds };
         }
     }
 
@@ -51,6 +62,19 @@ impl Evidence {
                 *odds = Self::held(*odds).saturating_add(self.hit).clamp(self.min, self.max);
             }
             bits &= bits - 1;
+        }
+    }
+}
+
+/// A row of cells and what a scan says of them.
+#[multiversion(targets("x86_64+avx2"))]
+fn take_in(evidence: Evidence, cells: &mut [i8], free: &[u64], hits: &[u64]) {
+    for ((cells, free), hits) in cells.chunks_mut(WORD).zip(free).zip(hits) {
+        if *free != 0 {
+            evidence.miss(cells, *free);
+        }
+        if *hits != 0 {
+            evidence.hit(cells, *hits);
         }
     }
 }
@@ -166,14 +190,7 @@ impl ObstacleLayer {
         let log_odds = &mut self.log_odds;
         self.passed.take(|row, free, hits| {
             let cells = log_odds.get_mut(row * width..(row + 1) * width).unwrap_or_default();
-            for ((cells, free), hits) in cells.chunks_mut(WORD).zip(free).zip(hits) {
-                if *free != 0 {
-                    e.miss(cells, *free);
-                }
-                if *hits != 0 {
-                    e.hit(cells, *hits);
-                }
-            }
+            take_in(e, cells, free, hits);
         });
     }
 

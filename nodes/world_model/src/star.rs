@@ -17,7 +17,7 @@ const BEFORE_END: f64 = 0.75;
 /// a diagonal, and what a chord cuts off.
 const BACK: f64 = 1.0;
 /// Two wedges are bounded together when they are as long as each other but for so much, in cells.
-const ALIKE: f64 = 4.0;
+const ALIKE: f64 = 2.0;
 /// A part of the star that is filled at once turns no farther, in rad by its chords, so that it does not lie over itself.
 const TURN: f64 = 3.2;
 /// No beam is longer for the star, in cells.
@@ -49,7 +49,8 @@ impl Ray {
         if !(length > BEFORE_END && length < LONG) {
             return Self { from, to, ..Self::default() };
         }
-        Self { from, to, direction: (dx / length, dy / length), length, ..Self::default() }
+        let per_length = 1.0 / length;
+        Self { from, to, direction: (dx * per_length, dy * per_length), length, ..Self::default() }
     }
 
     fn at(&self, length: f64) -> (f64, f64) {
@@ -65,7 +66,8 @@ impl Ray {
     /// Finds how far it is filled up to the next one, and how far apart they are at a length of one.
     fn meet(&mut self, next: &Self) -> f64 {
         let apart = distance(self.direction, next.direction);
-        let shifted = distance(self.from, next.from);
+        // No less than their distance.
+        let shifted = (self.from.0 - next.from.0).abs() + (self.from.1 - next.from.1).abs();
         let near = (APART - shifted) / apart;
         let wedge = self.length.min(next.length).min(near) - BEFORE_END;
         // Beams that begin too far apart may cross.

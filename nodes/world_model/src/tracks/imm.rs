@@ -105,7 +105,8 @@ impl Imm {
     /// stop is in the noise of walking, so that the mean is where somebody who goes on will be.
     pub fn position_after(&self, dt_s: f64, config: &MotionConfig) -> (Point2, Matrix2<f64>) {
         let [stands, walks, turns] = self.probabilities;
-        let set_off = 0.5 * stands * (1.0 - at(&changes(dt_s, config), 0, 0));
+        let [dwell_s, ..] = config.dwell_s;
+        let set_off = 0.5 * stands * (1.0 - stay(dt_s, dwell_s));
         let later = [stands - 2.0 * set_off, walks + set_off, turns + set_off];
         let [still, straight, turn] = self.beliefs;
         let places = [
@@ -229,14 +230,18 @@ pub(crate) fn innovation_of(at: &(Point2, Matrix2<f64>), measurement: &Measureme
 fn changes(dt_s: f64, config: &MotionConfig) -> [[f64; MODES]; MODES] {
     let mut table = [[0.0; MODES]; MODES];
     for (i, (row, dwell_s)) in table.iter_mut().zip(&config.dwell_s).enumerate() {
-        // In the long run each is as likely as another: staying does not fall below that.
-        let fade = libm::exp(-dt_s.max(0.0) / dwell_s * MODES as f64 / (MODES - 1) as f64);
-        let stay = (1.0 + (MODES - 1) as f64 * fade) / MODES as f64;
+        let stay = stay(dt_s, *dwell_s);
         for (j, p) in row.iter_mut().enumerate() {
             *p = if i == j { stay } else { (1.0 - stay) / (MODES - 1) as f64 };
         }
     }
     table
+}
+
+/// Probability of moving after a time as before. In the long run each way is as likely as another: it does not fall below that.
+fn stay(dt_s: f64, dwell_s: f64) -> f64 {
+    let fade = libm::exp(-dt_s.max(0.0) / dwell_s * MODES as f64 / (MODES - 1) as f64);
+    (1.0 + (MODES - 1) as f64 * fade) / MODES as f64
 }
 
 fn at(table: &[[f64; MODES]; MODES], i: usize, j: usize) -> f64 {

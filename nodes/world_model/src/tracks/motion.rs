@@ -5,7 +5,7 @@
 //! velocity. All transitions are exact in time but the turn's, whose noise is that of constant velocity.
 
 use super::config::MotionConfig;
-use nalgebra::{Matrix2, SMatrix, SVector, Vector2};
+use nalgebra::{Matrix2, SMatrix, SVector, Vector2, Vector3};
 
 /// Numbers in the state: x, y, vx, vy in m and m/s, turn rate in rad/s.
 pub(crate) const DIMENSIONS: usize = 5;
@@ -89,12 +89,85 @@ impl Belief {
         config: &MotionConfig,
     ) -> (Vector2<f64>, Matrix2<f64>) {
         let t = dt_s.max(0.0);
-        let step = Step::of(mode, self, t, config);
-        let rows = step.transition.fixed_rows::<2>(0).into_owned();
-        let spread = rows * self.covariance * rows.transpose();
-        let noise = Matrix2::new(step.noise.pp, 0.0, 0.0, step.noise.pp);
-        let mean = if mode == Mode::Turn { step.mean } else { step.transition * self.mean };
-        (Vector2::new(mean.x, mean.y), 0.5 * (spread + spread.transpose()) + noise)
+        let m = &self.mean;
+        // The position's rows of the transition: one, and what is carried over of the velocity and of the turn rate.
+        let (x, y, pp, moved) = match mode {
+            Mode::Still | Mode::Straight => {
+                let (carry, pp) = match mode {
+                    Mode::Still => {
+                        let (_, carry, pp) = settling(t, config);
+                        (carry, pp)
+                    }
+                    _ => (t, white_position(t, config.acceleration_psd_m2ps3)),
+                };
+                let moved = Vector2::new(m.x + carry * m.z, m.y + carry * m.w);
+                (Vector3::new(carry, 0.0, 0.0), Vector3::new(0.0, carry, 0.0), pp, moved)
+            }
+            Mode::Turn => {
+                let arc = Arc::of(self, t);
+                let moved = arc.moved(m);
+                let pp = white_position(t, config.turn_acceleration_psd_m2ps3);
+                let (by_turn_x, by_turn_y) = arc.by_turn(m);
+                (Vector3::new(arc.s, -arc.c, by_turn_x), Vector3::new(arc.c, arc.s, by_turn_y), pp, moved)
+            }
+        };
+        let p = &self.covariance;
+        let (px, py) = (Vector3::new(p.m13, p.m14, p.m15), Vector3::new(p.m23, p.m24, p.m25));
+        let rest = p.fixed_view::<3, 3>(2, 2);
+        let (rx, ry) = (rest * x, rest * y);
+        let xx = p.m11 + 2.0 * px.dot(&x) + x.dot(&rx) + pp;
+        let yy = p.m22 + 2.0 * py.dot(&y) + y.dot(&ry) + pp;
+        let xy = p.m12 + px.dot(&y) + py.dot(&x) + x.dot(&ry);
+        (moved, Matrix2::new(xx, xy, xy, yy))
+    }
+}
+
+/// Of somebody who stands: how velocity decays, how far it carries, and the noise of the position.
+fn settling(t: f64, config: &MotionConfig) -> (f64, f64, f64) {
+    let tau = config.still_settle_s;
+    let decay = libm::exp(-t / tau);
+    let s = config.still_speed_mps * config.still_speed_mps;
+    let carry = tau * (1.0 - decay);
+    let pp = 2.0 * s * tau * (t - 2.0 * carry + 0.5 * tau * (1.0 - decay * decay));
+    (decay, carry, pp.max(0.0))
+}
+
+/// The position's noise under white acceleration.
+fn white_position(t: f64, psd: f64) -> f64 {
+    psd * t * t * t / 3.0
+}
+
+/// A way along a circle: sin(wt), cos(wt), sin(wt)/w, (1 − cos(wt))/w and the derivatives of the last two by w.
+struct Arc {
+    sin: f64,
+    cos: f64,
+    s: f64,
+    c: f64,
+    ds: f64,
+    dc: f64,
+}
+
+impl Arc {
+    fn of(from: &Belief, t: f64) -> Self {
+        let w = from.mean[4];
+        let (sin, cos) = libm::sincos(w * t);
+        let (s, c, ds, dc) = if w.abs() < STRAIGHT_RADPS {
+            (t, 0.5 * w * t * t, -w * t * t * t / 3.0, 0.5 * t * t)
+        } else {
+            let (s, c) = (sin / w, (1.0 - cos) / w);
+            (s, c, (t * cos - s) / w, (t * sin - c) / w)
+        };
+        Self { sin, cos, s, c, ds, dc }
+    }
+
+    /// Where it leads.
+    fn moved(&self, m: &State) -> Vector2<f64> {
+        Vector2::new(m.x + self.s * m.z - self.c * m.w, m.y + self.c * m.z + self.s * m.w)
+    }
+
+    /// The derivative of that by the turn rate.
+    fn by_turn(&self, m: &State) -> (f64, f64) {
+        (self.ds * m.z - self.dc * m.w, self.dc * m.z + self.ds * m.w)
     }
 }
 
@@ -138,20 +211,17 @@ impl Step {
 
     /// Velocity decays to the swaying of somebody who stands, the turn rate to what is known of anybody's.
     fn still(t: f64, config: &MotionConfig) -> Self {
-        let tau = config.still_settle_s;
-        let decay = libm::exp(-t / tau);
-        let s = config.still_speed_mps * config.still_speed_mps;
+        let (decay, carry, pp) = settling(t, config);
+        let (tau, s) = (config.still_settle_s, config.still_speed_mps * config.still_speed_mps);
         let mut transition = Spread::identity();
-        let carry = tau * (1.0 - decay);
         (transition.m13, transition.m24) = (carry, carry);
         (transition.m33, transition.m44) = (decay, decay);
         let turn = Self::forget_turn(&mut transition, t, config);
-        let pp = 2.0 * s * tau * (t - 2.0 * carry + 0.5 * tau * (1.0 - decay * decay));
         let pv = s * tau * (1.0 - decay) * (1.0 - decay);
         Self {
             transition,
             mean: State::zeros(),
-            noise: Noise { pp: pp.max(0.0), pv, vv: s * (1.0 - decay * decay), ww: turn },
+            noise: Noise { pp, pv, vv: s * (1.0 - decay * decay), ww: turn },
         }
     }
 
@@ -164,38 +234,25 @@ impl Step {
 
     fn turn(from: &Belief, t: f64, config: &MotionConfig) -> Self {
         let (vx, vy, w) = (from.mean.z, from.mean.w, from.mean[4]);
-        let (sin, cos) = libm::sincos(w * t);
-        // sin(wt)/w, (1 − cos(wt))/w and their derivatives by w.
-        let (s, c, ds, dc) = if w.abs() < STRAIGHT_RADPS {
-            (t, 0.5 * w * t * t, -w * t * t * t / 3.0, 0.5 * t * t)
-        } else {
-            let (s, c) = (sin / w, (1.0 - cos) / w);
-            (s, c, (t * cos - s) / w, (t * sin - c) / w)
-        };
+        let arc = Arc::of(from, t);
+        let Arc { sin, cos, s, c, .. } = arc;
         let mut transition = Spread::identity();
         (transition.m13, transition.m14) = (s, -c);
         (transition.m23, transition.m24) = (c, s);
         (transition.m33, transition.m34) = (cos, -sin);
         (transition.m43, transition.m44) = (sin, cos);
-        transition.m15 = ds * vx - dc * vy;
-        transition.m25 = dc * vx + ds * vy;
+        (transition.m15, transition.m25) = arc.by_turn(&from.mean);
         transition.m35 = -t * (sin * vx + cos * vy);
         transition.m45 = t * (cos * vx - sin * vy);
-        let m = &from.mean;
-        let mean = State::new(
-            m.x + s * vx - c * vy,
-            m.y + c * vx + s * vy,
-            cos * vx - sin * vy,
-            sin * vx + cos * vy,
-            w,
-        );
+        let moved = arc.moved(&from.mean);
+        let mean = State::new(moved.x, moved.y, cos * vx - sin * vy, sin * vx + cos * vy, w);
         let noise = Self::white(t, config.turn_acceleration_psd_m2ps3, config.turn_rate_psd_rad2ps3 * t);
         Self { transition, mean, noise }
     }
 
     /// White acceleration.
     fn white(t: f64, psd: f64, ww: f64) -> Noise {
-        Noise { pp: psd * t * t * t / 3.0, pv: 0.5 * psd * t * t, vv: psd * t, ww }
+        Noise { pp: white_position(t, psd), pv: 0.5 * psd * t * t, vv: psd * t, ww }
     }
 
     /// Where the turn rate has no part it falls back to what is known of anybody's. Returns its noise.
