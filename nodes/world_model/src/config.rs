@@ -520,7 +520,7 @@ pub(crate) mod tests {
                 .contains("distance_limit_m: 0.7 is not within [0.8")
         );
         assert!(
-            refuse(|c| c.ego.matching.kernel_m = 0.4).contains("distance_limit_m: 1.5 is not within [1.6")
+            refuse(|c| c.ego.matching.kernel_m = 0.4).contains("distance_limit_m: 1.2 is not within [1.6")
         );
         assert!(refuse(|c| c.map.merge_margin_m = 1.6).contains("merge_margin_m"));
         assert!(refuse(|c| c.inflation.distance_limit_m = 10.0).contains("1/179"));

@@ -134,6 +134,8 @@ impl Row {
         self.column.clear();
         self.column.resize(lines, [limit as u8; LINE]);
         self.heights.clear();
+        // So that another limit takes no more.
+        self.heights.reserve(2 * margin(LIMIT_MAX_CELLS) + lines * LINE);
         self.heights.resize(2 * margin(limit) + lines * LINE, (limit * limit) as i16);
         self.gaps.clear();
         self.gaps.resize(lines * LINE / BLOCK, 0);
