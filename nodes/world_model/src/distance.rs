@@ -107,7 +107,9 @@ fn field(lethal: &[bool], width: usize, limit: u16, scratch: &mut DistanceScratc
                 grow(column, cells, far);
             } else {
                 let mut padded = [false; LINE];
-                padded.iter_mut().zip(cells).for_each(|(to, from)| *to = *from);
+                for (to, from) in padded.iter_mut().zip(cells) {
+                    *to = *from;
+                }
                 grow(column, &padded, far);
             }
         }
@@ -158,7 +160,10 @@ impl Row {
         let none = usize::from(far);
         let mut gap = none;
         for (column, out) in self.column.as_flattened().as_chunks::<BLOCK>().0.iter().zip(&mut self.gaps) {
-            let least = column.iter().fold(u8::MAX, |least, cell| least.min(*cell));
+            let mut least = u8::MAX;
+            for cell in column {
+                least = least.min(*cell);
+            }
             gap = if least < far { 0 } else { gap.saturating_add(1) };
             *out = gap;
         }
@@ -183,13 +188,20 @@ impl Row {
                 *above = limit;
             } else {
                 let cells = block(&self.heights, at, first, reach.next_multiple_of(STEP));
-                let most = cells.iter().fold(0, |most, cell| most.max(*cell));
+                let mut most = 0;
+                for cell in &cells {
+                    most = most.max(*cell);
+                }
                 *above = f32::from(most).sqrt() as u16;
                 // The length of a whole block is known beforehand, and its loop vector code.
                 if let Some(out) = out.first_chunk_mut::<BLOCK>() {
-                    out.iter_mut().zip(&cells).for_each(|(out, cell)| *out = *cell as u16);
+                    for (out, cell) in out.iter_mut().zip(&cells) {
+                        *out = *cell as u16;
+                    }
                 } else {
-                    out.iter_mut().zip(&cells).for_each(|(out, cell)| *out = *cell as u16);
+                    for (out, cell) in out.iter_mut().zip(&cells) {
+                        *out = *cell as u16;
+                    }
                 }
             }
             at += BLOCK;
@@ -206,20 +218,14 @@ const fn margin(limit: u16) -> usize {
 /// cells away.
 #[inline(always)]
 fn block(heights: &[i16], at: usize, from: usize, to: usize) -> [i16; BLOCK] {
-    let window = |from: usize| heights.get(from..).and_then(|cells| cells.first_chunk::<{ BLOCK + 1 }>());
+    let windows = |from: usize, to: usize| heights.get(from..to).unwrap_or_default().array_windows::<BLOCK>();
+    let left = windows(at - to, at - from + BLOCK - 1).rev();
+    let right = windows(at + from + 1, at + to + BLOCK);
     let mut least =
         heights.get(at..).and_then(|own| own.first_chunk::<BLOCK>()).copied().unwrap_or([0; BLOCK]);
-    let pairs = SQUARES.get(from..to).unwrap_or_default().as_chunks::<2>().0;
-    let (mut left, mut right) = (at - from, at + from + 1);
-    for [near, far] in pairs {
-        left -= 2;
-        let (Some(before), Some(behind)) = (window(left), window(right)) else { break };
-        right += 2;
-        for lane in 0..BLOCK {
-            // All lanes are within the two windows.
-            let nearer = before[lane + 1].min(behind[lane]).saturating_add(*near);
-            let farther = before[lane].min(behind[lane + 1]).saturating_add(*far);
-            least[lane] = least[lane].min(nearer).min(farther);
+    for ((left, right), square) in left.zip(right).zip(SQUARES.get(from..to).unwrap_or_default()) {
+        for ((least, left), right) in least.iter_mut().zip(left).zip(right) {
+            *least = (*least).min((*left).min(*right).saturating_add(*square));
         }
     }
     least

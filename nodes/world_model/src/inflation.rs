@@ -72,11 +72,18 @@ fn inflate(table: &InflationTable, distance_sq: &[[u16; TOGETHER]], cost: &mut [
     let [free, _] = &*table.costs;
     for (distances, costs) in distance_sq.iter().zip(cost) {
         // Most cells are far from everything: the least distance of several is a matter of a few instructions.
-        if distances.iter().fold(u16::MAX, |least, sq| least.min(*sq)) >= table.beyond {
+        let mut least = u16::MAX;
+        for sq in distances {
+            least = least.min(*sq);
+        }
+        if least >= table.beyond {
             continue;
         }
-        // Every `u16` is within the table.
-        let inflated = distances.map(|sq| free[usize::from(sq)]);
+        let mut inflated = [0; TOGETHER];
+        for (inflated, sq) in inflated.iter_mut().zip(distances) {
+            // Every `u16` is within the table.
+            *inflated = free[usize::from(*sq)];
+        }
         for (cost, inflated) in costs.iter_mut().zip(inflated) {
             let stays = *cost == COST_UNKNOWN && inflated < COST_INSCRIBED;
             *cost = if stays { COST_UNKNOWN } else { inflated };

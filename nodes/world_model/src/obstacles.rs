@@ -5,7 +5,6 @@ mod resize;
 use crate::beams::Beam;
 use crate::config::{LOG_ODDS_SCALE, LogOddsConfig};
 use crate::passed::Passed;
-use multiversion::multiversion;
 use outrider_foundation::data::ClearRegion;
 use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN};
 use outrider_foundation::{Footprint, Point2, Pose2};
@@ -27,21 +26,20 @@ struct Evidence {
 }
 
 impl Evidence {
-    #[inline(always)]
     fn held(odds: i8) -> i8 {
         if odds == UNSEEN { 0 } else { odds }
     }
 
-    #[inline(always)]
     fn missed(self, odds: i8) -> i8 {
         Self::held(odds).saturating_sub(self.miss).clamp(self.min, self.max)
     }
 
     /// The cells whose bit is set were passed.
-    #[inline(always)]
     fn miss(self, cells: &mut [i8], bits: u64) {
         if let Some(cells) = cells.first_chunk_mut::<WORD>().filter(|_| bits == u64::MAX) {
-            cells.iter_mut().for_each(|odds| *odds = self.missed(*odds));
+            for odds in cells {
+                *odds = self.missed(*odds);
+            }
             return;
         }
         let mut chosen = [0_u8; WORD];
@@ -51,7 +49,8 @@ impl Evidence {
             *bytes = spread.to_be_bytes();
         }
         for (odds, chosen) in cells.iter_mut().zip(chosen) {
-            *odds = if chosen != 0 { self.missed(*odds) } else { *odds };
+            let next = self.missed(*odds);
+            *odds = if chosen != 0 { next } else { *odds };
         }
     }
 
@@ -67,7 +66,6 @@ impl Evidence {
 }
 
 /// A row of cells and what a scan says of them.
-#[multiversion(targets("x86_64+avx2"))]
 fn take_in(evidence: Evidence, cells: &mut [i8], free: &[u64], hits: &[u64]) {
     for ((cells, free), hits) in cells.chunks_mut(WORD).zip(free).zip(hits) {
         if *free != 0 {
