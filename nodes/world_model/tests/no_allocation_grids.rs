@@ -63,7 +63,8 @@ impl World {
         let mut most = 0;
         for _ in 0..scans {
             self.ms += 50;
-            let (stamp, x_m) = (self.stamp(), 1e-4 * self.ms as f64);
+            // To and fro by some cells, so that the grid rolls and the scans still fit the map.
+            let (stamp, x_m) = (self.stamp(), 0.1 * (1e-3 * self.ms as f64).sin());
             let pose = Pose2::new(x_m, 0.0, 0.0);
             let near = (self.ms / 1000) % 3;
             let ranges_m = (0..BEAMS).map(|i| if i / 40 % 4 == near as usize { 2.0 } else { 6.0 }).collect();
@@ -108,10 +109,17 @@ impl World {
             width: side,
             height: side,
             origin: Point2::new(-8.0, -8.0),
-            cells: vec![0; (side * side) as usize],
+            cells: (0..side * side).map(|i| round_wall(i % side, i / side)).collect(),
         };
         self.step(vec![Input::Map(map)]);
     }
+}
+
+/// Occupancy of a cell of the map: a round wall 6 m from where the robot is.
+fn round_wall(col: u32, row: u32) -> i8 {
+    let from_middle_m = |cell: u32| 0.05 * (f64::from(cell) + 0.5) - 8.0;
+    let radius_m = from_middle_m(col).hypot(from_middle_m(row));
+    if (radius_m - 6.0).abs() < 0.05 { 100 } else { 0 }
 }
 
 #[test]
