@@ -34,11 +34,11 @@ pub struct TreeView {
     pub left_out: Vec<String>,
     /// How many steps there are.
     pub steps: usize,
-    /// Number of the last step that the script knows.
-    pub last: usize,
+    /// Those of them that the script knows: after which the tree was another than before.
+    pub known: usize,
 }
 
-/// For the script: one entry each a step.
+/// For the script: one entry each a step that it knows.
 #[derive(Serialize)]
 struct Data {
     /// Name and depth of every node.
@@ -78,20 +78,38 @@ impl TreeView {
             steps.len().saturating_add(usize::try_from(recording.tree.left_out()).unwrap_or(usize::MAX));
         tell(nodes.len(), ROW_LIMIT, "nodes");
         tell(count, steps.len(), "steps");
-        tell(steps.len(), STEP_LIMIT, "steps with the cursor");
-        let json = serde_json::to_string(&data(steps, &nodes)).context("the tree's steps")?;
+        let kept = lasting(steps);
+        tell(kept.len(), STEP_LIMIT, "steps of the slider");
+        let kept = kept.get(..STEP_LIMIT).unwrap_or(&kept);
+        let json = serde_json::to_string(&data(kept, &nodes)).context("the tree's steps")?;
         let rows: Vec<Vec<Run>> = (0..nodes.len().min(ROW_LIMIT)).map(|node| runs(steps, node)).collect();
         let drawings = Layout::ALL.into_iter().map(|layout| draw(recording, &nodes, &rows, layout)).collect();
-        let last = steps.len().min(STEP_LIMIT).saturating_sub(1);
         // A closing tag in a name must not end the script.
-        Ok(Self { drawings, data: json.replace("</", "<\\/"), left_out, steps: steps.len(), last })
+        Ok(Self {
+            drawings,
+            data: json.replace("</", "<\\/"),
+            left_out,
+            steps: steps.len(),
+            known: kept.len(),
+        })
     }
 }
 
-fn data(steps: &[Step], nodes: &[NodeRow]) -> Data {
-    let steps = steps.get(..STEP_LIMIT).unwrap_or(steps);
+/// The steps after which the tree is another than before, or has ended. What comes and goes within a step, as conditions do with
+/// every tick, is in the picture only.
+fn lasting(steps: &[Step]) -> Vec<&Step> {
+    let before = std::iter::once(None).chain(steps.iter().map(Some));
+    let pairs = steps.iter().zip(before);
+    let lasts = |(step, before): &(&Step, Option<&Step>)| {
+        let same = before.is_some_and(|before| before.message.statuses == step.message.statuses);
+        !same || step.breaks || !step.message.ended.is_empty()
+    };
+    pairs.filter(lasts).map(|(step, _)| step).collect()
+}
+
+fn data(steps: &[&Step], nodes: &[NodeRow]) -> Data {
     let digits = |step: &Step| step.message.statuses.iter().map(|s| char::from(b'0' + s.min(&9))).collect();
-    let all = |(at, step): (usize, &Step)| {
+    let all = |(at, step): (usize, &&Step)| {
         let needed = at % SNAPSHOT_EVERY == 0 || step.breaks || step.message.dropped > 0;
         if needed { digits(step) } else { String::new() }
     };

@@ -63,7 +63,7 @@ fn every_status_is_drawn_where_it_was_with_its_cause() {
     }
     // 738 units for 2 s from 330 on: running from 514.5 to 699.
     assert!(wide.contains("<rect class=\"m-running\" x=\"514.0\" y=\"43.0\" width=\"184.0\""), "{wide}");
-    assert_eq!((view.steps, view.last), (2, 1));
+    assert_eq!((view.steps, view.known), (2, 2));
     assert!(view.left_out.is_empty());
 }
 
@@ -94,4 +94,14 @@ fn without_the_file_the_changes_name_the_nodes_and_gaps_are_bridged_by_the_statu
 fn a_bag_without_a_tree_shows_none() {
     let view = TreeView::new(&Recording::default()).unwrap();
     assert!(view.drawings.is_empty() && view.data.is_empty());
+}
+
+#[test]
+fn the_slider_passes_over_what_comes_and_goes_within_a_step() {
+    let mut recording = recording();
+    let blink = vec![change(2, 1, T::IDLE, T::SUCCESS, T::TICK), change(2, 1, T::SUCCESS, T::IDLE, T::RESET)];
+    recording.tree.take(1.2, step(3, blink, [T::IDLE; 2], ""));
+    let view = TreeView::new(&recording).unwrap();
+    assert_eq!((view.steps, view.known), (3, 2));
+    assert_eq!(view.drawings[0].matches("class=\"m-success\"").count(), 1);
 }
