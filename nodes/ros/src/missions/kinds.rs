@@ -12,7 +12,7 @@ use r2r::nav2_msgs::msg::MissedWaypoint;
 use r2r::std_msgs::msg::Header;
 
 /// One of Nav2's actions.
-pub(super) trait Kind: 'static {
+pub(super) trait Kind: Sized + 'static {
     /// Its types.
     type Action: WrappedActionTypeSupport + 'static;
     /// Its name.
