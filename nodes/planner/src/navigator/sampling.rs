@@ -77,6 +77,12 @@ impl Sampling {
         {
             (v_max_mps, capped) = (limit.v_mps, limit.reason);
         }
+        // Courtesy is the same whichever controller drives: it decides how fast, the samples decide where.
+        if let Some(limit) = outlook.give_way(way.path, way.from_m, s.pose, present_mps, v_max_mps, s.moving)
+            && limit.v_mps < v_max_mps
+        {
+            (v_max_mps, capped) = (limit.v_mps, limit.reason);
+        }
         let answer = self.mppi.decide(&Request {
             pose: s.pose,
             last: s.last,
@@ -113,7 +119,7 @@ impl Sampling {
             100.0 * answer.feasible_share
         );
         choice.alternatives = alternatives(&answer, None);
-        let constraint = if binding.is_empty() { capped } else { binding };
+        let constraint = if capped.is_empty() { binding } else { capped };
         let reason = match constraint.as_str() {
             "" => "following the path".to_string(),
             binding => format!("following the path: {binding}"),
