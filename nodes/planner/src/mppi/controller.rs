@@ -154,7 +154,11 @@ impl Answer {
             Outcome::NotFinite => "input out of bounds".to_string(),
             Outcome::NoneFeasible if plan.touches => "no sample is clear of obstacles".to_string(),
             Outcome::NoneFeasible => {
-                format!("no sample keeps the risk of contact: {:.3} with {}", plan.probability, name())
+                format!(
+                    "no sample keeps clear of those who move: {}, contact {:.3}",
+                    name(),
+                    plan.probability
+                )
             }
             Outcome::Feasible => {
                 let (costs, whole) = (plan.costs, plan.costs.total().max(1e-9));

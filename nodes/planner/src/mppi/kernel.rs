@@ -23,6 +23,10 @@ pub const LANES: usize = 32;
 const DRAWN: usize = LANES / 2;
 /// What moves is looked at every so many steps.
 pub const RISK_STRIDE: usize = 4;
+/// Somebody's way is cut within this many standard deviations of it.
+const CUT_SIGMAS: f32 = 1.0;
+/// By a robot that is faster than this, m/s.
+const CUT_MPS: f32 = 0.1;
 /// The path every so many.
 pub const PATH_STRIDE: usize = 4;
 
@@ -371,7 +375,7 @@ fn meet(
     // The discs' centres lie between these.
     let (front, rear) = (scene.discs.x_m[scene.discs.count - 1], scene.discs.x_m[0]);
     let radius = scene.discs.radius_m as f32;
-    let mut sum = [0.0; LANES];
+    let (mut sum, mut cuts) = ([0.0; LANES], [0.0; LANES]);
     for one in scene.components.iter().filter(|one| one.counts[t]) {
         let (mx, my, per_sigma) = (one.x_m[t], one.y_m[t], one.per_sigma[t]);
         let reach = radius + one.radius_m;
@@ -386,17 +390,24 @@ fn meet(
             risk[l] += weights.comfort * lack * lack;
         }
         if one.comfort_only {
+            // Who moves where somebody is about to come cuts in before him; a robot at rest does not.
+            for l in 0..LANES {
+                let cut = gap[l] * per_sigma < CUT_SIGMAS && state.v[l].abs() > CUT_MPS;
+                cuts[l] = if cut { 1.0 } else { cuts[l] };
+            }
             continue;
         }
         for l in 0..LANES {
             sum[l] += one.weight * upper_tail(gap[l] * per_sigma);
         }
     }
-    let limit = if t < weights.chance_steps { weights.probability_max } else { f32::INFINITY };
+    let asked = t < weights.chance_steps;
+    let limit = if asked { weights.probability_max } else { f32::INFINITY };
+    let cut_limit = if asked { 0.5 } else { 2.0 };
     for l in 0..LANES {
         risk[l] += weights.probability * sum[l];
         probability[l] = greater(sum[l], probability[l]);
-        let begun = sum[l] > limit || violated[l] > 0.0;
+        let begun = sum[l] > limit || cuts[l] > cut_limit || violated[l] > 0.0;
         violated[l] += if begun { RISK_STRIDE as f32 } else { 0.0 };
     }
 }

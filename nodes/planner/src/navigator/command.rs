@@ -13,6 +13,9 @@ use outrider_foundation::data::{Alternative, TrajectoryPoint};
 /// Speed of making room ahead for a turn, m/s.
 const MAKE_ROOM_MPS: f64 = 0.1;
 
+/// The last of the way to the goal is the pursuit's, which hits a point better than samples do, m.
+const PURSUIT_M: f64 = 0.5;
+
 /// A command in the making.
 #[derive(Clone, Debug, Default)]
 pub struct Proposal {
@@ -131,8 +134,9 @@ impl Navigator {
             limited(&steering, drive, &situation, path, from_m, &self.outlook, &self.guard)
         };
         let mut refused = None;
+        let ends = path.complete && path.length_m() - from_m < PURSUIT_M;
         match &mut self.sampling {
-            Some(sampling) if !steering.rotating => {
+            Some(sampling) if !steering.rotating && !ends => {
                 let way = Way { path, from_m, pursuit: wish };
                 match sampling.decide(drive, &situation, way, &self.outlook, &mut self.guard) {
                     Sampled::Granted(proposal) => return proposal,

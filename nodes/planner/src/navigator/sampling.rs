@@ -14,11 +14,17 @@ use outrider_foundation::{Robot, Twist2};
 /// A velocity this near to the last one that was shaped continues its acceleration, m/s or rad/s.
 const SAME: f64 = 1e-6;
 
+/// A plan that leads no farther than this, m, stands still;
+const STALLED_M: f64 = 0.1;
+/// the pursuit drives when it would be faster than this, m/s.
+const STALLED_MPS: f64 = 0.1;
+
 /// The controller and the jerk-limited profile behind it.
 pub struct Sampling {
     mppi: Mppi,
     cruise_mps: f64,
     standing_mps: f64,
+    step_s: f64,
     axes: [Axis; 2],
     shaped: [Profile; 2],
 }
@@ -50,6 +56,7 @@ impl Sampling {
             mppi: Mppi::new(&config.mppi, &config.safety, decel_mps2, robot),
             cruise_mps: config.follow.cruise_mps,
             standing_mps: config.yielding.standing_mps,
+            step_s: config.mppi.step_s,
             axes: axes(&robot.limits),
             shaped: [Profile::default(); 2],
         })
@@ -77,6 +84,12 @@ impl Sampling {
         {
             (v_max_mps, capped) = (limit.v_mps, limit.reason);
         }
+        // Courtesy is the same whichever controller drives: it decides how fast, the samples decide where.
+        if let Some(limit) = outlook.give_way(way.path, way.from_m, s.pose, present_mps, v_max_mps, s.moving)
+            && limit.v_mps < v_max_mps
+        {
+            (v_max_mps, capped) = (limit.v_mps, limit.reason);
+        }
         let answer = self.mppi.decide(&Request {
             pose: s.pose,
             last: s.last,
@@ -93,6 +106,12 @@ impl Sampling {
         let binding = answer.constraint(s.moving);
         if answer.outcome != Outcome::Feasible {
             return Sampled::Refused(binding, alternatives(&answer, None));
+        }
+        let travel_m: f64 = self.mppi.plan().map(|t| t.v_mps.abs() * self.step_s).sum();
+        if travel_m < STALLED_M && way.pursuit.curve && way.pursuit.v_mps > STALLED_MPS {
+            // The samples see no way that is worth its cost; the pursuit's may be narrow, but it was searched for.
+            let why = "the samples make no headway";
+            return Sampled::Refused(why.to_string(), alternatives(&answer, Some(why)));
         }
         let twist = self.shape(s.last, answer.twist, s.dt_s);
         let wish = Wish { v_mps: twist.v_mps, turn: twist.w_radps, curve: false };
@@ -113,7 +132,7 @@ impl Sampling {
             100.0 * answer.feasible_share
         );
         choice.alternatives = alternatives(&answer, None);
-        let constraint = if binding.is_empty() { capped } else { binding };
+        let constraint = if capped.is_empty() { binding } else { capped };
         let reason = match constraint.as_str() {
             "" => "following the path".to_string(),
             binding => format!("following the path: {binding}"),
