@@ -160,9 +160,21 @@ impl AStar {
         true
     }
 
-    fn expand(&mut self, grid: &PlanGrid, cell: Cell, at: usize, cost: u64, target: Target, best: &mut Best) {
+    fn expand(
+        &mut self,
+        grid: &PlanGrid,
+        cell: Cell,
+        (at, parent): (usize, u8),
+        cost: u64,
+        target: Target,
+        best: &mut Best,
+    ) {
         let travel = around(grid, cell, at);
-        for (direction, ((dc, dr), travel)) in (0u8..).zip(NEIGHBOURS.into_iter().zip(travel)) {
+        for &direction in ONWARD.get(usize::from(parent)).copied().unwrap_or_default() {
+            let place = usize::from(direction);
+            let (Some(&(dc, dr)), Some(&travel)) = (NEIGHBOURS.get(place), travel.get(place)) else {
+                continue;
+            };
             if travel == FORBIDDEN {
                 continue;
             }
