@@ -100,8 +100,10 @@ fn halls() -> Vec<(&'static str, CostGrid)> {
 /// Starts and goals near opposite corners, 62 m apart, both free.
 fn problems(grid: &PlanGrid) -> Vec<(Cell, Cell)> {
     let mut rng = Rng::new(8, 2, 0);
+    // A number among the arguments: so many problems.
+    let count = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(PROBLEMS);
     let mut list = Vec::new();
-    while list.len() < PROBLEMS {
+    while list.len() < count {
         let mut pick = |base: i32| base + (rng.uniform() * 170.0) as i32;
         let (a, b) = (Cell { col: pick(10), row: pick(10) }, Cell { col: pick(820), row: pick(820) });
         let turned = |c: Cell| match list.len() % 4 {

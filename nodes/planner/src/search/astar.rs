@@ -19,6 +19,19 @@ pub const COST_PER_CELL: u64 = 1000 * STRAIGHT;
 const NEIGHBOURS: [(i32, i32); 8] = [(1, 0), (0, 1), (-1, 0), (0, -1), (1, 1), (-1, 1), (-1, -1), (1, -1)];
 /// No parent: the start.
 const NO_PARENT: u8 = 8;
+/// The ways on from a cell, by the one that led to it. The others are left out: the cell before has a way at least as cheap
+/// to each of them. All eight from the start.
+const ONWARD: [&[u8]; 9] = [
+    &[0, 4, 7, 1, 3],
+    &[1, 4, 5, 0, 2],
+    &[2, 5, 6, 1, 3],
+    &[3, 6, 7, 0, 2],
+    &[4, 0, 1, 5, 7],
+    &[5, 1, 2, 4, 6],
+    &[6, 2, 3, 5, 7],
+    &[7, 0, 3, 4, 6],
+    &[0, 1, 2, 3, 4, 5, 6, 7],
+];
 /// Width of a bucket of the queue: 0.15 of a free cell.
 const BUCKET_SHIFT: u32 = 21;
 
@@ -125,10 +138,10 @@ impl AStar {
                 continue;
             }
             let at = index as usize;
-            let cost = match self.nodes.get_mut(at) {
+            let (cost, parent) = match self.nodes.get_mut(at) {
                 Some(node) if !node.closed => {
                     node.closed = true;
-                    node.cost
+                    (node.cost, node.parent)
                 }
                 _ => continue,
             };
@@ -142,14 +155,26 @@ impl AStar {
             if target.index.is_none() && is_on_border(grid, cell) && cost + distance < best.bound {
                 (best.bound, best.index) = (cost + distance, at);
             }
-            self.expand(grid, cell, at, cost, target, best);
+            self.expand(grid, cell, (at, parent), cost, target, best);
         }
         true
     }
 
-    fn expand(&mut self, grid: &PlanGrid, cell: Cell, at: usize, cost: u64, target: Target, best: &mut Best) {
+    fn expand(
+        &mut self,
+        grid: &PlanGrid,
+        cell: Cell,
+        (at, parent): (usize, u8),
+        cost: u64,
+        target: Target,
+        best: &mut Best,
+    ) {
         let travel = around(grid, cell, at);
-        for (direction, ((dc, dr), travel)) in (0u8..).zip(NEIGHBOURS.into_iter().zip(travel)) {
+        for &direction in ONWARD.get(usize::from(parent)).copied().unwrap_or_default() {
+            let place = usize::from(direction);
+            let (Some(&(dc, dr)), Some(&travel)) = (NEIGHBOURS.get(place), travel.get(place)) else {
+                continue;
+            };
             if travel == FORBIDDEN {
                 continue;
             }

@@ -340,9 +340,8 @@ mod tests {
                 if grid.travel[index] == FORBIDDEN {
                     continue;
                 }
-                if let Some(cost) = least_costs(&grid, at).map(|costs| costs[goal_index])
-                    && index % 7 == 0
-                {
+                if index % 97 == 0 {
+                    let cost = least_costs(&grid, at).map_or(NEVER, |costs| costs[goal_index]);
                     prop_assert!(*estimate <= cost, "{at:?}: {estimate} > {cost}");
                 }
                 for (dc, dr) in [(1, 0), (0, 1), (-1, 0), (0, -1), (1, 1), (-1, 1), (-1, -1), (1, -1)] {

@@ -3,6 +3,7 @@
 mod astar;
 mod buckets;
 mod coarse;
+pub mod lattice;
 mod plan_grid;
 mod route;
 mod smooth;

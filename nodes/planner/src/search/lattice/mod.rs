@@ -1,0 +1,315 @@
+//! A search that knows the robot's outline and heading: A* on a state lattice (Pivtoraiko, Knepper, Kelly, "Differentially
+//! constrained mobile robot motion planning in state lattices", Journal of Field Robotics 2009).
+//!
+//! States are cells of the grid at 16 headings. Motions are straight pieces, arcs and turns on the spot; along each of them
+//! the outline is held against the distance field. The estimate is the least cost on the grid ([`CoarseField`]), where steps
+//! go in eight directions: up to [`OVERSTATED`] times the way as the crow flies, so what is found costs at most that much
+//! more than the least. A table for free space would add nothing: a robot that turns on the spot has no minimal radius.
+
+mod motions;
+#[cfg(test)]
+mod tests;
+
+pub use motions::{Motion, angle_rad, motions};
+
+use super::astar::STRAIGHT;
+use super::buckets::Buckets;
+use super::coarse::{CoarseField, NEVER};
+use super::plan_grid::{FORBIDDEN, PlanGrid};
+use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::grid::Cell;
+use outrider_foundation::{Point2, Pose2};
+
+/// Octile distance over distance at most: at 22.5° between two of the eight directions.
+pub const OVERSTATED: f64 = 1.0824;
+/// Headings.
+const COUNT: u8 = 16;
+/// Edge of a page of states in cells, as a power of two.
+const PAGE: u32 = 4;
+/// States of a page.
+const PAGE_STATES: usize = (1 << (2 * PAGE)) * COUNT as usize;
+/// Width of a bucket of the queue: 0.6 of a free cell.
+const BUCKET_SHIFT: u32 = 23;
+/// Going backwards costs so many times as much.
+const REVERSE_FACTOR: u64 = 2;
+/// Headings on either side of the wanted one that a start or a goal may be moved to when that one does not fit.
+const TURNED: u8 = 1;
+/// No motion led here: the start.
+const NO_MOTION: u16 = u16::MAX;
+
+/// What the lattice is made with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LatticeRules {
+    /// Arcs are no tighter, m.
+    pub min_radius_m: f64,
+    /// A turn on the spot by one radian costs as much as so many metres of free space.
+    pub turn_cost_m: f64,
+    /// Whether it may go backwards.
+    pub reverse: bool,
+}
+
+/// Result of a search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LatticeFound {
+    /// From the start to the goal, half a cell apart; turns on the spot repeat the place.
+    pub poses: Vec<Pose2>,
+    /// Cost of the way; [`super::COST_PER_CELL`] is that of a free cell.
+    pub cost: u64,
+    /// There is a way.
+    pub reached: bool,
+    /// States expanded.
+    pub expanded: u32,
+    /// The search ended because of its limit.
+    pub limited: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct State {
+    cost: u64,
+    motion: u16,
+    closed: bool,
+}
+
+const UNKNOWN: State = State { cost: NEVER, motion: NO_MOTION, closed: false };
+
+/// The search with its buffers, which are reused.
+#[derive(Clone, Debug)]
+pub struct Lattice {
+    rules: LatticeRules,
+    /// For cells of this size.
+    resolution_m: f64,
+    motions: Vec<Motion>,
+    /// Slot of every page of this search, and the search it belongs to.
+    pages: Vec<(u32, u32)>,
+    pages_across: u32,
+    slots: Vec<Vec<State>>,
+    used: usize,
+    search: u32,
+    open: Buckets,
+    coarse: CoarseField,
+}
+
+/// Where a search takes place.
+struct Ground<'a, F> {
+    grid: &'a PlanGrid,
+    fits: F,
+}
+
+impl<F: FnMut(Pose2) -> bool> Ground<'_, F> {
+    /// Travel cost at a pose; `None` where the robot may not be.
+    fn travel(&mut self, pose: Pose2) -> Option<u64> {
+        let travel = self.grid.travel_at(pose.position());
+        (travel != FORBIDDEN && (self.fits)(pose)).then_some(u64::from(travel))
+    }
+}
+
+impl Lattice {
+    /// With these rules; motions are made for the first grid that is searched.
+    pub fn new(rules: LatticeRules) -> Self {
+        Self {
+            rules,
+            resolution_m: 0.0,
+            motions: Vec::new(),
+            pages: Vec::new(),
+            pages_across: 0,
+            slots: Vec::new(),
+            used: 0,
+            search: 0,
+            open: Buckets::default(),
+            coarse: CoarseField::default(),
+        }
+    }
+
+    /// A cheap way from one pose to another, each moved to the nearest cell centre and heading at which the robot fits,
+    /// expanding at most `limit` states. `fits` says whether the outline fits at a pose; where the grid forbids the robot's
+    /// centre it is not asked. `None` when the robot fits neither at the start nor at the goal, or one is outside the grid.
+    pub fn search(
+        &mut self,
+        grid: &PlanGrid,
+        start: Pose2,
+        goal: Pose2,
+        limit: u32,
+        fits: impl FnMut(Pose2) -> bool,
+    ) -> Option<LatticeFound> {
+        let mut ground = Ground { grid, fits };
+        let (from, heading) = place(&mut ground, start)?;
+        let (to, goal_heading) = place(&mut ground, goal)?;
+        self.reset(grid, from, to);
+        let mut found = LatticeFound::default();
+        let first = self.coarse.at(grid, from);
+        if first == NEVER {
+            return Some(found);
+        }
+        // A motion of the lattice is shorter than an arc's reach both ways.
+        let longest = self.motions.iter().map(|m| m.poses.len() as u64).max().unwrap_or(1);
+        let turn = self.turn_cost(std::f64::consts::FRAC_PI_2);
+        self.open.reset(BUCKET_SHIFT, first, 4 * longest * 65_535 * STRAIGHT + turn);
+        let index = state_index(grid, from, heading)?;
+        if let Some(state) = self.state(grid, from, heading) {
+            *state = State { cost: 0, ..UNKNOWN };
+        }
+        self.open.push(first, index);
+        let end = state_index(grid, to, goal_heading)?;
+        while let Some((_, index)) = self.open.pop() {
+            let (cell, heading) = state_at(grid, index);
+            let Some(state) = self.state(grid, cell, heading) else { continue };
+            if std::mem::replace(&mut state.closed, true) {
+                continue;
+            }
+            let cost = state.cost;
+            if index == end {
+                (found.reached, found.cost) = (true, cost);
+                found.poses = self.trace(grid, cell, heading);
+                break;
+            }
+            if found.expanded >= limit {
+                found.limited = true;
+                break;
+            }
+            found.expanded += 1;
+            self.expand(&mut ground, cell, heading, cost);
+        }
+        Some(found)
+    }
+
+    fn expand(
+        &mut self,
+        ground: &mut Ground<'_, impl FnMut(Pose2) -> bool>,
+        cell: Cell,
+        heading: u8,
+        cost: u64,
+    ) {
+        let per_heading = self.motions.len() / usize::from(COUNT);
+        let first = usize::from(heading) * per_heading;
+        for number in first..first + per_heading {
+            let Some(motion) = self.motions.get(number) else { continue };
+            let to = Cell { col: cell.col + motion.cells.0, row: cell.row + motion.cells.1 };
+            let to_heading = motion.to;
+            if ground.grid.index_of(to).is_none() {
+                continue;
+            }
+            let Some(step) = self.cost_of(ground, cell, motion) else { continue };
+            let total = cost + step;
+            let Some(state) = self.state(ground.grid, to, to_heading) else { continue };
+            if total >= state.cost {
+                continue;
+            }
+            *state = State { cost: total, motion: number as u16, closed: false };
+            let estimate = self.coarse.at(ground.grid, to);
+            if let Some(index) = state_index(ground.grid, to, to_heading).filter(|_| estimate != NEVER) {
+                self.open.push(total + estimate, index);
+            }
+        }
+    }
+
+    /// What a motion costs; `None` when the robot does not fit all along it.
+    fn cost_of(
+        &self,
+        ground: &mut Ground<'_, impl FnMut(Pose2) -> bool>,
+        cell: Cell,
+        motion: &Motion,
+    ) -> Option<u64> {
+        let (grid, centre) = (ground.grid, ground.grid.centre_of(cell));
+        let mut before = u64::from(grid.travel_at(centre));
+        let mut cost = self.turn_cost(motion.turn_rad);
+        for [x, y, yaw_rad, way] in &motion.poses {
+            let (x_m, y_m) = (centre.x_m + x * grid.resolution_m, centre.y_m + y * grid.resolution_m);
+            let travel = ground.travel(Pose2::new(x_m, y_m, *yaw_rad))?;
+            // Rounded up, and the dearer end: no less than the way's length in the cheaper of the two cells.
+            cost += (way * STRAIGHT as f64).ceil() as u64 * travel.max(before);
+            before = travel;
+        }
+        Some(if motion.reverse { REVERSE_FACTOR * cost } else { cost })
+    }
+
+    fn turn_cost(&self, turn_rad: f64) -> u64 {
+        if turn_rad <= 0.0 {
+            return 0;
+        }
+        let cells = turn_rad * self.rules.turn_cost_m / self.resolution_m;
+        (cells * 1000.0 * STRAIGHT as f64) as u64 + 1
+    }
+
+    fn reset(&mut self, grid: &PlanGrid, start: Cell, goal: Cell) {
+        if (self.resolution_m - grid.resolution_m).abs() > 1e-12 {
+            self.resolution_m = grid.resolution_m;
+            self.motions = motions(self.rules.min_radius_m / grid.resolution_m, self.rules.reverse);
+        }
+        let across = (grid.width >> PAGE) + 1;
+        let pages = across as usize * ((grid.height >> PAGE) + 1) as usize;
+        self.search = self.search.wrapping_add(1);
+        if self.search == 0 || self.pages.len() != pages {
+            self.pages.clear();
+            self.pages.resize(pages, (0, 0));
+            self.search = 1;
+        }
+        self.pages_across = across;
+        self.used = 0;
+        self.coarse.reset(grid, start, goal);
+    }
+
+    /// What is known of a state. Pages come into being when they are first looked at.
+    fn state(&mut self, grid: &PlanGrid, cell: Cell, heading: u8) -> Option<&mut State> {
+        grid.index_of(cell)?;
+        let (col, row) = (cell.col as u32, cell.row as u32);
+        let page = self.pages.get_mut(((row >> PAGE) * self.pages_across + (col >> PAGE)) as usize)?;
+        if page.1 != self.search {
+            *page = (self.used as u32, self.search);
+            if self.used == self.slots.len() {
+                self.slots.push(Vec::new());
+            }
+            let slot = self.slots.get_mut(self.used)?;
+            slot.clear();
+            slot.resize(PAGE_STATES, UNKNOWN);
+            self.used += 1;
+        }
+        let mask = (1 << PAGE) - 1;
+        let within = (((row & mask) << PAGE | (col & mask)) * u32::from(COUNT) + u32::from(heading)) as usize;
+        self.slots.get_mut(page.0 as usize)?.get_mut(within)
+    }
+
+    fn trace(&mut self, grid: &PlanGrid, mut cell: Cell, mut heading: u8) -> Vec<Pose2> {
+        let mut backwards = Vec::new();
+        // No state comes twice: costs fall on the way back.
+        for _ in 0..grid.travel.len().saturating_mul(usize::from(COUNT)) {
+            let number = self.state(grid, cell, heading).map_or(NO_MOTION, |state| state.motion);
+            let Some(motion) = self.motions.get(usize::from(number)) else { break };
+            cell = Cell { col: cell.col - motion.cells.0, row: cell.row - motion.cells.1 };
+            heading = motion.from;
+            let centre = grid.centre_of(cell);
+            backwards.extend(motion.poses.iter().rev().map(|[x, y, yaw_rad, _]| {
+                let (dx_m, dy_m) = (x * grid.resolution_m, y * grid.resolution_m);
+                Pose2::new(centre.x_m + dx_m, centre.y_m + dy_m, *yaw_rad)
+            }));
+        }
+        let Point2 { x_m, y_m } = grid.centre_of(cell);
+        backwards.push(Pose2::new(x_m, y_m, angle_rad(heading)));
+        backwards.reverse();
+        backwards
+    }
+}
+
+/// The state of a pose: its cell, and the nearest heading at which the robot fits there.
+fn place(ground: &mut Ground<'_, impl FnMut(Pose2) -> bool>, pose: Pose2) -> Option<(Cell, u8)> {
+    let cell = ground.grid.cell_of(pose.position());
+    let index = ground.grid.index_of(cell)?;
+    if ground.grid.travel.get(index).is_none_or(|travel| *travel == FORBIDDEN) {
+        return None;
+    }
+    let mut headings: Vec<(f64, u8)> =
+        (0..COUNT).map(|h| (wrap_angle(angle_rad(h) - pose.yaw_rad).abs(), h)).collect();
+    headings.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+    headings.truncate(1 + 2 * usize::from(TURNED));
+    let Point2 { x_m, y_m } = ground.grid.centre_of(cell);
+    let heading = headings.into_iter().find(|(_, h)| (ground.fits)(Pose2::new(x_m, y_m, angle_rad(*h))))?;
+    Some((cell, heading.1))
+}
+
+/// `None` where numbers of states do not fit: beyond 2^28 cells, more than there may be.
+fn state_index(grid: &PlanGrid, cell: Cell, heading: u8) -> Option<u32> {
+    u32::try_from(grid.index_of(cell)? * usize::from(COUNT) + usize::from(heading)).ok()
+}
+
+fn state_at(grid: &PlanGrid, index: u32) -> (Cell, u8) {
+    (grid.cell_at((index / u32::from(COUNT)) as usize), (index % u32::from(COUNT)) as u8)
+}

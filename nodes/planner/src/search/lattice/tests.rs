@@ -1,0 +1,199 @@
+use super::super::COST_PER_CELL;
+use super::*;
+use outrider_foundation::Footprint;
+use outrider_foundation::rng::Rng;
+
+const RULES: LatticeRules = LatticeRules { min_radius_m: 0.3, turn_cost_m: 0.2, reverse: false };
+const CELL_M: f64 = 0.05;
+
+/// A grid with walls `[x0, y0, x1, y1]` in metres; the centre may be wherever there is none.
+fn grid(size: [f64; 2], walls: &[[f64; 4]]) -> PlanGrid {
+    let (width, height) = ((size[0] / CELL_M).round() as u32, (size[1] / CELL_M).round() as u32);
+    let mut grid = PlanGrid { resolution_m: CELL_M, width, height, ..PlanGrid::default() };
+    grid.travel = vec![1000; (width * height) as usize];
+    for i in 0..grid.travel.len() {
+        let p = grid.centre_of(grid.cell_at(i));
+        if walls.iter().any(|w| p.x_m > w[0] && p.x_m < w[2] && p.y_m > w[1] && p.y_m < w[3]) {
+            grid.travel[i] = FORBIDDEN;
+        }
+    }
+    grid
+}
+
+/// No wall's cell, and nothing beyond the grid, lies within the outline.
+fn fits(grid: &PlanGrid, outline: &Footprint, pose: Pose2) -> bool {
+    let reach = (outline.circumscribed_m() / CELL_M).ceil() as i32 + 1;
+    let (at, base_from_map) = (grid.cell_of(pose.position()), pose.inverse());
+    (-reach..=reach).all(|dr| {
+        (-reach..=reach).all(|dc| {
+            let cell = Cell { col: at.col + dc, row: at.row + dr };
+            let free = grid.index_of(cell).is_some_and(|i| grid.travel[i] != FORBIDDEN);
+            free || outline.signed_distance_m(base_from_map.apply(grid.centre_of(cell))) > 0.0
+        })
+    })
+}
+
+fn outline(length_m: f64, width_m: f64) -> Footprint {
+    Footprint::rectangle(0.5 * length_m, 0.5 * length_m, width_m).unwrap()
+}
+
+fn check(grid: &PlanGrid, outline: &Footprint, found: &LatticeFound, start: Pose2, goal: Pose2) {
+    assert!(found.reached, "{} states", found.expanded);
+    let (first, last) = (found.poses[0], *found.poses.last().unwrap());
+    for (pose, wanted) in [(first, start), (last, goal)] {
+        assert!(pose.position().distance_m(wanted.position()) <= 0.036, "{pose:?} {wanted:?}");
+        assert!(wrap_angle(pose.yaw_rad - wanted.yaw_rad).abs() <= 0.24, "{pose:?} {wanted:?}");
+    }
+    for pair in found.poses.windows(2) {
+        assert!(fits(grid, outline, pair[1]), "{:?}", pair[1]);
+        assert!(pair[0].position().distance_m(pair[1].position()) <= 0.5 * CELL_M + 1e-9);
+        assert!(wrap_angle(pair[0].yaw_rad - pair[1].yaw_rad).abs() < 0.1);
+    }
+}
+
+#[test]
+fn straight_ahead_costs_its_length_and_a_turn_what_it_costs() {
+    let grid = grid([4.0, 2.0], &[]);
+    let outline = outline(0.3, 0.2);
+    let mut lattice = Lattice::new(RULES);
+    let (start, goal) = (Pose2::new(0.525, 1.025, 0.0), Pose2::new(3.525, 1.025, 0.0));
+    let found = lattice.search(&grid, start, goal, 100_000, |p| fits(&grid, &outline, p)).unwrap();
+    check(&grid, &outline, &found, start, goal);
+    assert_eq!(found.cost, 60 * COST_PER_CELL);
+    // Turning about on the spot: half a turn at 0.2 m a radian.
+    let goal = Pose2::new(0.525, 1.025, std::f64::consts::PI);
+    let found = lattice.search(&grid, start, goal, 100_000, |p| fits(&grid, &outline, p)).unwrap();
+    check(&grid, &outline, &found, start, goal);
+    let metres = found.cost as f64 / COST_PER_CELL as f64 * CELL_M;
+    assert!((metres - 0.2 * std::f64::consts::PI).abs() < 1e-6, "{metres}");
+}
+
+#[test]
+fn every_heading_of_the_goal_is_reached() {
+    let grid = grid([3.0, 3.0], &[[1.3, 0.0, 1.5, 1.4]]);
+    let outline = outline(0.4, 0.2);
+    let mut lattice = Lattice::new(RULES);
+    let start = Pose2::new(0.525, 0.525, 1.5);
+    for heading in 0..16 {
+        let goal = Pose2::new(2.225, 0.725, angle_rad(heading) + 0.05);
+        let found = lattice.search(&grid, start, goal, 500_000, |p| fits(&grid, &outline, p)).unwrap();
+        check(&grid, &outline, &found, start, goal);
+    }
+}
+
+#[test]
+fn a_narrow_passage_is_passed_lengthwise_and_only_so() {
+    // 0.5 m wide, and the robot 0.8 m by 0.3 m: across it does not fit, and in there it can not turn.
+    let grid = grid([4.0, 2.0], &[[1.5, 0.0, 2.5, 0.75], [1.5, 1.25, 2.5, 2.0]]);
+    let outline = outline(0.8, 0.3);
+    let mut lattice = Lattice::new(RULES);
+    let start = Pose2::new(0.725, 1.025, std::f64::consts::FRAC_PI_2);
+    let goal = Pose2::new(3.225, 1.025, -std::f64::consts::FRAC_PI_2);
+    let found = lattice.search(&grid, start, goal, 500_000, |p| fits(&grid, &outline, p)).unwrap();
+    check(&grid, &outline, &found, start, goal);
+    let inside = found.poses.iter().filter(|p| p.x_m > 1.6 && p.x_m < 2.4);
+    assert!(inside.clone().count() > 20);
+    for pose in inside {
+        assert!(wrap_angle(pose.yaw_rad).abs() < 0.3, "{pose:?}");
+    }
+    // A wider robot has no way through, and it is not for want of trying.
+    let wide = self::outline(0.8, 0.6);
+    let found = lattice.search(&grid, start, goal, 5_000_000, |p| fits(&grid, &wide, p)).unwrap();
+    assert!(!found.reached && !found.limited && found.expanded > 100);
+}
+
+#[test]
+fn the_limit_ends_it_and_what_is_closed_is_said() {
+    let grid = grid([4.0, 2.0], &[]);
+    let outline = outline(0.3, 0.2);
+    let mut lattice = Lattice::new(RULES);
+    let (start, goal) = (Pose2::new(0.525, 1.025, 2.0), Pose2::new(3.525, 1.025, 1.0));
+    let found = lattice.search(&grid, start, goal, 5, |p| fits(&grid, &outline, p)).unwrap();
+    assert!(found.limited && !found.reached && found.expanded == 5);
+    assert_eq!(lattice.search(&grid, start, Pose2::new(9.0, 1.0, 0.0), 5, |_| true), None);
+    assert_eq!(lattice.search(&grid, Pose2::new(0.0, 0.0, 0.0), goal, 5, |p| fits(&grid, &outline, p)), None);
+}
+
+/// Least costs of all states by sweeps over all motions, without a queue or an estimate.
+fn least_cost(
+    lattice: &Lattice,
+    grid: &PlanGrid,
+    outline: &Footprint,
+    from: (Cell, u8),
+    to: (Cell, u8),
+) -> Option<u64> {
+    let mut costs = vec![u64::MAX; grid.travel.len() * 16];
+    costs[state_index(grid, from.0, from.1)? as usize] = 0;
+    let mut ground = Ground { grid, fits: |p| fits(grid, outline, p) };
+    // Every motion's cost once: they do not change.
+    let mut edges = Vec::new();
+    for index in 0..costs.len() as u32 {
+        let (cell, heading) = state_at(grid, index);
+        for motion in lattice.motions.iter().filter(|m| m.from == heading) {
+            let end = Cell { col: cell.col + motion.cells.0, row: cell.row + motion.cells.1 };
+            let Some(end) = state_index(grid, end, motion.to) else { continue };
+            if let Some(cost) = lattice.cost_of(&mut ground, cell, motion) {
+                edges.push((index as usize, end as usize, cost));
+            }
+        }
+    }
+    loop {
+        let mut changed = false;
+        for (a, b, cost) in &edges {
+            if costs[*a] != u64::MAX && costs[*a] + cost < costs[*b] {
+                costs[*b] = costs[*a] + cost;
+                changed = true;
+            }
+        }
+        if !changed {
+            break;
+        }
+    }
+    Some(costs[state_index(grid, to.0, to.1)? as usize]).filter(|c| *c != u64::MAX)
+}
+
+#[test]
+fn it_is_close_to_the_least_cost_on_small_grids() {
+    let outline = outline(0.25, 0.1);
+    let mut rng = Rng::new(8, 3, 0);
+    let (mut ways, mut none) = (0, 0);
+    for _ in 0..12 {
+        let mut grid = grid([1.1, 1.1], &[]);
+        for travel in &mut grid.travel {
+            *travel = if rng.uniform() < 0.06 { FORBIDDEN } else { 1000 + (rng.uniform() * 800.0) as u16 };
+        }
+        let mut pose =
+            || Pose2::new(0.2 + 0.7 * rng.uniform(), 0.2 + 0.7 * rng.uniform(), 6.0 * rng.uniform());
+        let (start, goal) = (pose(), pose());
+        let mut lattice = Lattice::new(RULES);
+        let found = lattice.search(&grid, start, goal, 1_000_000, |p| fits(&grid, &outline, p));
+        let Some(found) = found else { continue };
+        let mut ground = Ground { grid: &grid, fits: |p| fits(&grid, &outline, p) };
+        let (from, to) = (place(&mut ground, start).unwrap(), place(&mut ground, goal).unwrap());
+        let Some(least) = least_cost(&lattice, &grid, &outline, from, to) else {
+            assert!(!found.reached);
+            none += 1;
+            continue;
+        };
+        assert!(found.reached && found.cost >= least);
+        let most = OVERSTATED * least as f64 + f64::from(1 << BUCKET_SHIFT);
+        assert!(found.cost as f64 <= most, "{} and {least}", found.cost);
+        ways += 1;
+    }
+    assert!(ways >= 3, "{ways} ways, {none} without");
+}
+
+#[test]
+fn the_same_twice_and_backwards_only_when_allowed() {
+    // A dead end that the robot can neither turn in nor leave ahead.
+    let grid = grid([3.0, 2.0], &[[0.0, 0.0, 1.5, 0.75], [0.0, 1.25, 1.5, 2.0], [0.0, 0.0, 0.2, 2.0]]);
+    let outline = outline(0.8, 0.3);
+    let (start, goal) = (Pose2::new(0.725, 1.025, 3.1), Pose2::new(2.425, 1.025, 3.1));
+    let ahead =
+        Lattice::new(RULES).search(&grid, start, goal, 1_000_000, |p| fits(&grid, &outline, p)).unwrap();
+    assert!(!ahead.reached && !ahead.limited);
+    let mut lattice = Lattice::new(LatticeRules { reverse: true, ..RULES });
+    let back = lattice.search(&grid, start, goal, 1_000_000, |p| fits(&grid, &outline, p)).unwrap();
+    check(&grid, &outline, &back, start, goal);
+    assert_eq!(lattice.search(&grid, start, goal, 1_000_000, |p| fits(&grid, &outline, p)), Some(back));
+}
