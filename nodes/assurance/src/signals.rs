@@ -126,7 +126,9 @@ impl Sources<'_> {
         if self.known.world.source.stamp().is_none() {
             return;
         }
-        values.position_sigma_m = number(self.known.world.position_sigma_m);
+        // Where there are no zones nobody asks where in the world it is: what the odometry has drifted by is no danger.
+        let sigma_m = if self.zones.none { 0.0 } else { self.known.world.position_sigma_m };
+        values.position_sigma_m = number(sigma_m);
         let watched = self.config.detections_required;
         values.detector_nonconformity =
             number(if watched { self.known.world.conformity.worst() } else { 0.0 });

@@ -160,6 +160,8 @@ fn main() {
         allow_unknown: search.allow_unknown,
         unknown_cost: search.unknown_cost,
         clearance_m: INSCRIBED_M + search.clearance_margin_m,
+        narrow_m: INSCRIBED_M + search.clearance_margin_m,
+        narrow_weight: search.narrow_weight,
     };
     println!(
         "{LENGTH_M} m on {SIDE} x {SIDE} cells of {RESOLUTION_M} m      p50      p99      max   (CPU time)"
@@ -170,7 +172,7 @@ fn main() {
         grid.rebuild(&costs, None, &[], &rules);
         let problems = problems(&grid);
         let mut astar = AStar::default();
-        let mut router = Router::new(search, INSCRIBED_M);
+        let mut router = Router::new(search, INSCRIBED_M, INSCRIBED_M);
         let (mut times, mut whole, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
         let (mut expanded, mut settled, mut longer) = (0, 0, 0.0);
         for (i, (start, goal)) in problems.iter().enumerate() {

@@ -111,6 +111,10 @@ pub struct SearchConfig {
     /// The path keeps the robot's inscribed radius and this away from obstacles, m.
     #[garde(custom(within(0.0, 1.0)))]
     pub clearance_margin_m: f64,
+    /// Where the robot could not turn freely (nearer to obstacles than its circumscribed radius and that margin) a metre
+    /// costs this much more: another way is worth a detour.
+    #[garde(custom(within(0.0, 20.0)))]
+    pub narrow_weight: f64,
     /// When the robot stands in a forbidden cell, the nearest free one within this is where the path begins, m.
     #[garde(custom(within(0.05, 3.0)))]
     pub escape_radius_m: f64,

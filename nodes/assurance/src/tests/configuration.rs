@@ -72,3 +72,19 @@ fn an_empty_set_of_zones_can_be_read() {
     let empty: Zones = serde_saphyr::from_str_valid("version: 1\nexclusion: []\nspeed: []\n").unwrap();
     assert_eq!(refusal(|_, z| *z = empty.clone()), "");
 }
+
+#[test]
+fn zones_that_are_said_to_be_none_have_none() {
+    let text = refusal(|_, z| z.none_because = Some("a bare hall".into()));
+    assert!(text.contains("none_because") && text.contains("there are zones all the same"), "{text}");
+    assert!(
+        refusal(|_, z| *z = Zones { none_because: Some(String::new()), ..Zones::default() })
+            .contains("none_because")
+    );
+    assert_eq!(
+        refusal(
+            |_, z| *z = Zones { version: 1, none_because: Some("a bare hall".into()), ..Zones::default() }
+        ),
+        ""
+    );
+}

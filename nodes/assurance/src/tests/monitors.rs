@@ -1,7 +1,7 @@
 //! Every monitor both ways.
 
-use super::support::{BEAMS, Rig, Scene, passes, permit, recovery};
-use crate::Input;
+use super::support::{BEAMS, Rig, Scene, config, passes, permit, recovery};
+use crate::{Input, Zones};
 use outrider_foundation::data::{CommandSource, Mode, Scan, Track, TrackState, Verdict};
 use outrider_foundation::{Node, Outbox, Point2, Pose2, Span, Twist2};
 
@@ -394,4 +394,18 @@ fn a_missing_command_is_seen() {
     let mut out = Outbox::new(8);
     rig.node.step(rig.now, &[], &mut out);
     assert!(out.items().is_empty(), "an early call is harmless");
+}
+
+#[test]
+fn where_there_are_no_zones_nobody_has_to_be_localised() {
+    let none = || Zones { version: 1, none_because: Some("no map".into()), ..Zones::default() };
+    let mode = |zones: &Zones| {
+        let mut rig = Rig::in_zones(config(), zones, open(), vec![]);
+        rig.localised = false;
+        rig.rest(Span::from_s(3.0));
+        rig.mode()
+    };
+    assert_eq!(mode(&none()), Mode::Nominal);
+    assert_eq!(mode(&Zones { version: 1, ..Zones::default() }), Mode::SafeStop, "none, but nobody said so");
+    assert!(!none().is_empty() && Zones::default().is_empty());
 }

@@ -9,6 +9,8 @@ mod setup;
 mod straight;
 mod suite;
 mod table;
+#[cfg(test)]
+mod tests;
 mod trial;
 
 use crate::sim::Bag;
@@ -91,28 +93,33 @@ impl Planner {
 /// # Errors
 /// When a file is missing or not sound, or a node cannot be started.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let machine = Machine::read(&args.folder)?;
-    let all = if args.dynabarn {
-        data::moving_worlds(&args.folder, &machine)?
-    } else {
-        data::worlds(&args.folder, &machine)?
-    };
-    let tasks = chosen(all, &args)?;
-    let mut setup = Setup::new(&args.config, &machine)?;
-    if args.planner == Planner::Mppi {
-        setup.select_controller("mppi")?;
-    }
-    let tree = args.tree.clone().map_or_else(|| suite::default_tree(&args.config), Ok)?;
-    let suite = Suite { setup: &setup, tree };
     let started = std::time::Instant::now();
-    let runs = drive_all(&args, &suite, &tasks)?;
-    let report = Report::new(args.planner.name(), &tasks, runs);
+    let report = report(&args)?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&report.json())?);
     } else {
         print!("{}", report.text(started.elapsed().as_secs_f64()));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn report(args: &Args) -> anyhow::Result<Report> {
+    let machine = Machine::read(&args.folder)?;
+    let all = if args.dynabarn {
+        data::moving_worlds(&args.folder, &machine)?
+    } else {
+        data::worlds(&args.folder, &machine)?
+    };
+    let tasks = chosen(all, args)?;
+    let mut setup = Setup::new(&args.config, &machine)?;
+    match args.planner {
+        Planner::Mppi | Planner::Rpp => setup.select_controller(args.planner.name())?,
+        Planner::Dwa => {}
+    }
+    let tree = args.tree.clone().map_or_else(|| suite::default_tree(&args.config), Ok)?;
+    let suite = Suite { setup: &setup, tree };
+    let runs = drive_all(args, &suite, &tasks)?;
+    Ok(Report::new(args.planner.name(), &tasks, runs))
 }
 
 /// The tasks that were asked for, in the order of their worlds.

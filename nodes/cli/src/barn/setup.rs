@@ -21,6 +21,9 @@ const CAPPED: [(&str, &[&str], Limit); 6] = [
     ("assurance", &["degraded", "w_max_radps"], Limit::Turn),
 ];
 
+/// What a planner drives with whose configuration names no controller.
+const ONLY_CONTROLLER: &str = "rpp";
+
 #[derive(Clone, Copy)]
 enum Limit {
     Forward,
@@ -106,6 +109,9 @@ impl Setup {
         let path = self.folder.join("planner.yaml");
         let planner = self.nodes.get_mut("planner").with_context(|| path.display().to_string())?;
         let Some(controller) = planner.get_mut("controller") else {
+            if name == ONLY_CONTROLLER {
+                return Ok(());
+            }
             bail!("{}: no key `controller`: this planner has no controller `{name}`", path.display());
         };
         *controller = json!(name);

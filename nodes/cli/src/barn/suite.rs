@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use outrider_foundation::data::{Goal, OperatorAction, OperatorRequest};
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Point2, Stamp};
-use outrider_msgs::outrider_msgs::{Decision, GateState, GroundTruth};
+use outrider_msgs::outrider_msgs::{AssuranceState, Decision, GateState, GroundTruth, Permit};
 use outrider_msgs::std_msgs::Bool;
 use outrider_runtime::{HostedNode, Resources, config};
 use outrider_suite::lockstep::{Lockstep, Observed, Observer};
@@ -21,6 +21,8 @@ use std::path::{Path, PathBuf};
 const ARM_PERIOD_S: f64 = 0.5;
 /// The gate has to be armed by then, s.
 const ARMED_BY_S: f64 = 20.0;
+/// The goal is given when assurance says NOMINAL, but no later than this after the start, s.
+const NOMINAL_BY_S: f64 = 6.0;
 /// There are no zones where there is no map.
 const NO_ZONES: &str = "{version: 1, exclusion: [], speed: [], none_because: BARN worlds have no map}";
 
@@ -89,7 +91,7 @@ impl Suite<'_> {
             "planner" => add("tree", config::read(&self.tree)?, &self.tree.display().to_string()),
             "assurance" => {
                 add("zones", NO_ZONES.to_owned(), "no zones");
-                for path in config::list(&self.setup.folder.join("assurance"), "stl")? {
+                for path in self.specifications()? {
                     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
                     add(&format!("specification/{name}"), config::read(&path)?, &path.display().to_string());
                 }
@@ -97,6 +99,19 @@ impl Suite<'_> {
             _ => {}
         }
         Ok(resources)
+    }
+}
+
+impl Suite<'_> {
+    /// The suite's properties, and in the place of some those of the same names for this robot.
+    fn specifications(&self) -> anyhow::Result<Vec<PathBuf>> {
+        let own = self.setup.folder.join("barn");
+        let files = config::list(&self.setup.folder.join("assurance"), "stl")?;
+        let replaced = |path: PathBuf| {
+            let other = path.file_name().map(|name| own.join(name)).filter(|other| other.exists());
+            other.unwrap_or(path)
+        };
+        Ok(files.into_iter().map(replaced).collect())
     }
 }
 
@@ -133,6 +148,7 @@ fn moment(t_s: f64, truth: &GroundTruth) -> Moment {
 struct Eyes {
     truth: Option<GroundTruth>,
     gate: Option<GateState>,
+    mode: Option<u8>,
     decision: Option<Decision>,
 }
 
@@ -143,6 +159,8 @@ impl Eyes {
             self.truth = outrider_msgs::decode(observed.bytes).ok();
         } else if name == topics::gate_state().name {
             self.gate = outrider_msgs::decode(observed.bytes).ok();
+        } else if name == topics::assurance_state().name {
+            self.mode = outrider_msgs::decode::<AssuranceState>(observed.bytes).ok().map(|s| s.mode);
         } else if name == topics::decision().name {
             self.decision = outrider_msgs::decode(observed.bytes).ok();
         }
@@ -182,7 +200,8 @@ impl Operator {
     ) -> anyhow::Result<bool> {
         let (now_s, stamp) = (suite.elapsed_s(), suite.now().ros);
         if eyes.is_armed() {
-            if self.goal_given {
+            let nominal = eyes.mode == Some(Permit::NOMINAL) || now_s >= NOMINAL_BY_S;
+            if self.goal_given || !nominal {
                 return Ok(false);
             }
             self.goal_given = true;

@@ -32,6 +32,10 @@ pub struct PlanGridRules {
     pub unknown_cost: u8,
     /// The centre keeps this distance from lethal cells, m.
     pub clearance_m: f64,
+    /// Nearer to lethal cells than this the robot cannot turn freely, m.
+    pub narrow_m: f64,
+    /// There a metre costs this much more than elsewhere.
+    pub narrow_weight: f64,
 }
 
 /// A round place where the robot's centre may not be.
@@ -59,38 +63,30 @@ impl PlanGrid {
         self.height = base.height;
         self.origin = base.origin;
         self.travel.clear();
-        let least_sq = squared_cells(rules.clearance_m, base.resolution_m);
+        let near = Near::new(rules, base.resolution_m);
         let cells = base.cost.iter().zip(&base.distance_sq);
-        self.travel.extend(cells.map(|(cost, sq)| {
-            if f64::from(*sq) < least_sq {
-                FORBIDDEN
-            } else {
-                factors.get(usize::from(*cost)).copied().unwrap_or(FORBIDDEN)
-            }
-        }));
+        let travel = |cost: u8| factors.get(usize::from(cost)).copied().unwrap_or(FORBIDDEN);
+        self.travel.extend(cells.map(|(cost, sq)| near.travel(travel(*cost), *sq)));
         if let Some(overlay) = overlay {
-            self.lay_over(overlay, &factors, rules.clearance_m);
+            self.lay_over(overlay, &factors, rules);
         }
         for disc in discs {
             self.forbid(*disc);
         }
     }
 
-    fn lay_over(&mut self, overlay: &CostGrid, factors: &[u16; 256], clearance_m: f64) {
-        let least_sq = squared_cells(clearance_m, overlay.resolution_m);
+    fn lay_over(&mut self, overlay: &CostGrid, factors: &[u16; 256], rules: &PlanGridRules) {
+        let near = Near::new(rules, overlay.resolution_m);
         let far = overlay.centre_of(Cell { col: to_i32(overlay.width), row: to_i32(overlay.height) });
         for cell in self.cells_within(overlay.origin, far) {
             let Some(index) = overlay.index_of(overlay.cell_of(self.centre_of(cell))) else { continue };
             let (Some(cost), Some(sq)) = (overlay.cost.get(index), overlay.distance_sq.get(index)) else {
                 continue;
             };
-            let travel = if f64::from(*sq) < least_sq {
-                FORBIDDEN
-            } else if *cost == COST_UNKNOWN {
+            if *cost == COST_UNKNOWN && !near.forbids(*sq) {
                 continue;
-            } else {
-                factors.get(usize::from(*cost)).copied().unwrap_or(FORBIDDEN)
-            };
+            }
+            let travel = near.travel(factors.get(usize::from(*cost)).copied().unwrap_or(FORBIDDEN), *sq);
             if let Some(value) = self.index_of(cell).and_then(|i| self.travel.get_mut(i)) {
                 *value = travel.max(*value);
             }
@@ -166,6 +162,38 @@ impl PlanGrid {
     }
 }
 
+/// What being near to lethal cells makes of a travel cost.
+struct Near {
+    forbidden_sq: f64,
+    narrow_sq: f64,
+    /// In thousandths.
+    narrow: u16,
+}
+
+impl Near {
+    fn new(rules: &PlanGridRules, resolution_m: f64) -> Self {
+        Self {
+            forbidden_sq: squared_cells(rules.clearance_m, resolution_m),
+            narrow_sq: squared_cells(rules.narrow_m, resolution_m),
+            narrow: (1000.0 * rules.narrow_weight).clamp(0.0, f64::from(FORBIDDEN / 2)) as u16,
+        }
+    }
+
+    fn forbids(&self, sq: u16) -> bool {
+        f64::from(sq) < self.forbidden_sq
+    }
+
+    fn travel(&self, travel: u16, sq: u16) -> u16 {
+        if self.forbids(sq) || travel == FORBIDDEN {
+            FORBIDDEN
+        } else if f64::from(sq) < self.narrow_sq {
+            travel.saturating_add(self.narrow).min(FORBIDDEN - 1)
+        } else {
+            travel
+        }
+    }
+}
+
 /// Grids have at most 2^24 cells, but one side alone may be any number.
 fn to_i32(cells: u32) -> i32 {
     i32::try_from(cells).unwrap_or(i32::MAX)
@@ -196,8 +224,14 @@ mod tests {
     use super::*;
     use outrider_foundation::grid::COST_LETHAL;
 
-    const RULES: PlanGridRules =
-        PlanGridRules { cost_weight: 2.0, allow_unknown: false, unknown_cost: 100, clearance_m: 0.15 };
+    const RULES: PlanGridRules = PlanGridRules {
+        cost_weight: 2.0,
+        allow_unknown: false,
+        unknown_cost: 100,
+        clearance_m: 0.15,
+        narrow_m: 0.15,
+        narrow_weight: 0.0,
+    };
 
     fn grid(cost: Vec<u8>) -> CostGrid {
         let width = cost.len() as u32;
@@ -224,5 +258,18 @@ mod tests {
         assert_eq!(plan.nearest_free(Point2::new(0.3, 0.05), 1.0), Some(Cell { col: 6, row: 0 }));
         assert_eq!(plan.nearest_free(Point2::new(0.3, 0.05), 0.2), None);
         assert_eq!(plan.travel_at(Point2::new(-0.1, 0.0)), FORBIDDEN);
+    }
+
+    #[test]
+    fn narrow_places_are_dearer_and_stay_passable() {
+        let mut plan = PlanGrid::default();
+        let base = grid(vec![COST_LETHAL, 253, 252, 0, 0, 0]);
+        let rules = PlanGridRules { narrow_m: 0.35, narrow_weight: 4.0, ..RULES };
+        plan.rebuild(&base, None, &[], &rules);
+        assert_eq!(plan.travel, [FORBIDDEN, FORBIDDEN, 7000, 5000, 1000, 1000]);
+        let unknown = grid(vec![COST_UNKNOWN; 6]);
+        let rules = PlanGridRules { allow_unknown: true, narrow_weight: 1e6, ..rules };
+        plan.rebuild(&unknown, Some(&base), &[], &rules);
+        assert_eq!(plan.travel[..3], [FORBIDDEN, FORBIDDEN, FORBIDDEN - 1]);
     }
 }

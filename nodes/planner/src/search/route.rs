@@ -59,13 +59,15 @@ pub struct Router {
 }
 
 impl Router {
-    /// For a robot with this inscribed radius.
-    pub fn new(config: &SearchConfig, inscribed_m: f64) -> Self {
+    /// For a robot with these radii, in m.
+    pub fn new(config: &SearchConfig, inscribed_m: f64, circumscribed_m: f64) -> Self {
         let rules = PlanGridRules {
             cost_weight: config.cost_weight,
             allow_unknown: config.allow_unknown,
             unknown_cost: config.unknown_cost,
             clearance_m: inscribed_m + config.clearance_margin_m,
+            narrow_m: circumscribed_m + config.clearance_margin_m,
+            narrow_weight: config.narrow_weight,
         };
         let (grid, astar) = (PlanGrid::default(), AStar::default());
         Self { config: config.clone(), rules, grid, astar, goal_clear: true, bounded: false }
