@@ -48,12 +48,14 @@ impl Bits {
     /// Sets the cells of a line from its first one up to the one before its last, as far as they lie in the grid; nothing when
     /// the first does not.
     fn pass(&mut self, start: (f64, f64), stop: (f64, f64)) {
-        let (mut from, end) = (floor(start.0), floor(stop.0));
-        let (row, last) = (floor(start.1), floor(stop.1));
         let (width, height) = (self.width as i64, self.height as i64);
-        if !(0..width).contains(&from) || !(0..height).contains(&row) {
+        // Most of what is beyond the star is beyond the grid too.
+        let inside = start.0 >= 0.0 && start.0 < width as f64 && start.1 >= 0.0 && start.1 < height as f64;
+        if !inside {
             return;
         }
+        let (mut from, end) = (floor(start.0), floor(stop.0));
+        let (row, last) = (floor(start.1), floor(stop.1));
         let up = last > row;
         let slope = (stop.0 - start.0) / (stop.1 - start.1);
         let edge = (row + i64::from(up)) as f64;

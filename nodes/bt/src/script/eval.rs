@@ -21,6 +21,7 @@ impl Script {
     ///
     /// # Errors
     /// With the script, when an entry is missing or values do not fit.
+    #[inline]
     pub fn run(&mut self, boards: &mut Blackboards) -> Result<(), Fault> {
         for statement in &mut self.statements {
             if statement.numeric.as_mut().and_then(|numeric| numeric.run(boards)).is_none() {
@@ -212,18 +213,16 @@ fn missing(boards: &Blackboards, key: KeyRef) -> Fault {
 }
 
 /// Compares numbers. Written as what makes it fail, so that a number that is none compares as in BehaviorTree.CPP.
-#[inline]
+#[inline(always)]
+#[expect(clippy::neg_cmp_op_on_partial_ord, reason = "a number that is none makes nothing fail")]
 pub(super) fn ordered(op: Compare, a: f64, b: f64) -> bool {
     match op {
         Compare::Equal => (a - b).abs() <= EPSILON,
-        Compare::NotEqual => {
-            let same = (a - b).abs() <= EPSILON;
-            !same
-        }
-        Compare::Less => a < b || unordered(a, b),
-        Compare::Greater => a > b || unordered(a, b),
-        Compare::LessEqual => a <= b || unordered(a, b),
-        Compare::GreaterEqual => a >= b || unordered(a, b),
+        Compare::NotEqual => !((a - b).abs() <= EPSILON),
+        Compare::Less => !(a >= b),
+        Compare::Greater => !(a <= b),
+        Compare::LessEqual => !(a > b),
+        Compare::GreaterEqual => !(a < b),
     }
 }
 
@@ -247,10 +246,6 @@ pub(super) fn bits(op: Binary, a: i64, b: i64) -> f64 {
         Binary::BitOr => a | b,
         _ => a ^ b,
     }) as f64
-}
-
-fn unordered(a: f64, b: f64) -> bool {
-    a.is_nan() || b.is_nan()
 }
 
 /// What `+=` and the like make of an entry's value.

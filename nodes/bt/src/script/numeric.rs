@@ -32,7 +32,9 @@ enum Do {
     Both,
     /// Of results that are 0 or 1 in any case.
     Either,
-    Bits(Binary),
+    BitAnd,
+    BitOr,
+    BitXor,
     Equal,
     NotEqual,
     Less,
@@ -46,6 +48,14 @@ enum Do {
 }
 
 impl Do {
+    /// Compares two numbers.
+    const fn is_comparison(self) -> bool {
+        matches!(
+            self,
+            Self::Equal | Self::NotEqual | Self::Less | Self::Greater | Self::LessEqual | Self::GreaterEqual
+        )
+    }
+
     /// Gives 0 or 1 and nothing else.
     const fn is_truth(self) -> bool {
         matches!(
@@ -82,9 +92,41 @@ struct Load {
     entry: EntryId,
 }
 
+/// Where a number of a short statement is.
+#[derive(Clone, Copy, Debug)]
+enum Operand {
+    Constant(f64),
+    /// As of [`Numeric::generation`].
+    Entry(EntryId),
+}
+
+impl Operand {
+    #[inline(always)]
+    fn get(self, boards: &Blackboards) -> Option<f64> {
+        match self {
+            Self::Constant(number) => Some(number),
+            Self::Entry(entry) => plain(boards.entry_value(entry)),
+        }
+    }
+}
+
+/// What most statements are: they need no cells.
+#[derive(Clone, Copy, Debug)]
+enum Short {
+    /// More than the others.
+    None,
+    /// A number, as in `y += 1`.
+    Value(Operand),
+    /// One operation, as in `x > 3`.
+    One(Do, Operand, Operand),
+    /// Two comparisons, of which one or both have to hold, as in `x > 3 || y < 0`.
+    Two { both: bool, left: (Do, Operand, Operand), right: (Do, Operand, Operand) },
+}
+
 /// A statement over numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Numeric {
+    short: Short,
     /// The entries first, then constants and results.
     cells: [f64; CELL_LIMIT],
     loads: Box<[Load]>,
@@ -115,6 +157,7 @@ impl Numeric {
             *cell = *number;
         }
         Some(Self {
+            short: Short::None,
             cells,
             loads: compiler.loads.into_iter().map(load).collect(),
             steps: compiler.steps.into(),
@@ -135,6 +178,25 @@ impl Numeric {
         if self.generation != boards.generation() {
             self.find_entries(boards)?;
         }
+        let result = match self.short {
+            Short::Value(number) => number.get(boards)?,
+            Short::One(what, a, b) => reckon(what, a.get(boards)?, b.get(boards)?)?,
+            Short::Two { both, left: (left, a, b), right: (right, c, d) } => {
+                let (a, b, c, d) = (a.get(boards)?, b.get(boards)?, c.get(boards)?, d.get(boards)?);
+                let (left, right) = (holds(left, a, b), holds(right, c, d));
+                truth(if both { left & right } else { left | right })
+            }
+            Short::None => self.run_long(boards)?,
+        };
+        match self.target {
+            None => Some(result),
+            Some((op, load)) => write(op, result, load.entry, boards),
+        }
+    }
+
+    /// Step by step.
+    #[inline(never)]
+    fn run_long(&mut self, boards: &Blackboards) -> Option<f64> {
         let cells = &mut self.cells;
         for (place, load) in self.loads.iter().enumerate() {
             cells[place % CELL_LIMIT] = plain(boards.entry_value(load.entry))?;
@@ -142,11 +204,7 @@ impl Numeric {
         if !self.steps.is_empty() {
             run(&self.steps, cells)?;
         }
-        let result = cells[at(self.result)];
-        match self.target {
-            None => Some(result),
-            Some((op, load)) => write(op, result, load.entry, boards),
-        }
+        Some(cells[at(self.result)])
     }
 
     /// Looks the entries up again after one has come or gone.
@@ -157,8 +215,58 @@ impl Numeric {
             load.entry = boards.entry_of(load.key)?;
         }
         self.generation = boards.generation();
+        self.short = self.shorten();
         Some(())
     }
+
+    /// The statement without cells, if it is short enough.
+    fn shorten(&self) -> Short {
+        let operand = |cell: u8| match self.loads.get(usize::from(cell)) {
+            Some(load) => Operand::Entry(load.entry),
+            None => Operand::Constant(self.cells[at(cell)]),
+        };
+        let parts = |step: &Step| (step.what, operand(step.a), operand(step.b));
+        match &*self.steps {
+            [] => Short::Value(operand(self.result)),
+            [one] if one.to == self.result => {
+                let (what, a, b) = parts(one);
+                Short::One(what, a, b)
+            }
+            [left, right, join]
+                if left.what.is_comparison()
+                    && right.what.is_comparison()
+                    && matches!(join.what, Do::Both | Do::Either)
+                    && (join.a, join.b, join.to) == (left.to, right.to, self.result)
+                    && ![right.a, right.b].contains(&left.to) =>
+            {
+                let both = matches!(join.what, Do::Both);
+                Short::Two { both, left: parts(left), right: parts(right) }
+            }
+            _ => Short::None,
+        }
+    }
+}
+
+#[inline]
+fn truth(holds: bool) -> f64 {
+    if holds { 1.0 } else { 0.0 }
+}
+
+/// A comparison holds.
+#[inline(always)]
+fn holds(what: Do, a: f64, b: f64) -> bool {
+    ordered(
+        match what {
+            Do::NotEqual => Compare::NotEqual,
+            Do::Less => Compare::Less,
+            Do::Greater => Compare::Greater,
+            Do::LessEqual => Compare::LessEqual,
+            Do::GreaterEqual => Compare::GreaterEqual,
+            _ => Compare::Equal,
+        },
+        a,
+        b,
+    )
 }
 
 /// Does one step after the other.
@@ -166,9 +274,15 @@ impl Numeric {
 fn run(steps: &[Step], cells: &mut [f64; CELL_LIMIT]) -> Option<()> {
     for step in steps {
         let (a, b) = (cells[at(step.a)], cells[at(step.b)]);
-        cells[at(step.to)] = match step.what {
-            Do::Select if cells[at(step.to)] != 0.0 => a,
-            Do::Select => b,
+        let to = &mut cells[at(step.to)];
+        *to = match step.what {
+            Do::Select => {
+                if *to != 0.0 {
+                    a
+                } else {
+                    b
+                }
+            }
             what => reckon(what, a, b)?,
         };
     }
@@ -205,7 +319,7 @@ pub(super) fn as_truth(number: f64) -> Option<bool> {
 /// The result of an operation on two numbers; those with one operand take the first.
 #[inline(always)]
 fn reckon(what: Do, a: f64, b: f64) -> Option<f64> {
-    let number = |holds: bool| if holds { 1.0 } else { 0.0 };
+    let number = truth;
     Some(match what {
         Do::Plus => arithmetic(Binary::Plus, a, b),
         Do::Minus => arithmetic(Binary::Minus, a, b),
@@ -221,13 +335,15 @@ fn reckon(what: Do, a: f64, b: f64) -> Option<f64> {
         }
         Do::Both => a * b,
         Do::Either => number(a + b > 0.5),
-        Do::Bits(op) => bits(op, whole(a)?, whole(b)?),
-        Do::Equal => number(ordered(Compare::Equal, a, b)),
-        Do::NotEqual => number(ordered(Compare::NotEqual, a, b)),
-        Do::Less => number(ordered(Compare::Less, a, b)),
-        Do::Greater => number(ordered(Compare::Greater, a, b)),
-        Do::LessEqual => number(ordered(Compare::LessEqual, a, b)),
-        Do::GreaterEqual => number(ordered(Compare::GreaterEqual, a, b)),
+        Do::BitAnd => bits(Binary::BitAnd, whole(a)?, whole(b)?),
+        Do::BitOr => bits(Binary::BitOr, whole(a)?, whole(b)?),
+        Do::BitXor => bits(Binary::BitXor, whole(a)?, whole(b)?),
+        Do::Equal => number(holds(Do::Equal, a, b)),
+        Do::NotEqual => number(holds(Do::NotEqual, a, b)),
+        Do::Less => number(holds(Do::Less, a, b)),
+        Do::Greater => number(holds(Do::Greater, a, b)),
+        Do::LessEqual => number(holds(Do::LessEqual, a, b)),
+        Do::GreaterEqual => number(holds(Do::GreaterEqual, a, b)),
         Do::Negate => -a,
         Do::Not => number(a == 0.0),
         Do::Select => return None,
@@ -242,7 +358,9 @@ fn of_two(op: Binary) -> Option<Do> {
         Binary::Divide => Do::Divide,
         Binary::And => Do::And,
         Binary::Or => Do::Or,
-        Binary::BitAnd | Binary::BitOr | Binary::BitXor => Do::Bits(op),
+        Binary::BitAnd => Do::BitAnd,
+        Binary::BitOr => Do::BitOr,
+        Binary::BitXor => Do::BitXor,
         Binary::Concat => return None,
     })
 }

@@ -37,7 +37,7 @@ impl Row<'_> {
             .parse()
             .ok()
             .with_context(|| format!("{}, line {}: {name}: `{text}` is no number", self.file, self.line))?;
-        if !(value.abs() <= limit) {
+        if value.is_nan() || value.abs() > limit {
             bail!("{}, line {}: {name}: {value} is not within [-{limit}, {limit}]", self.file, self.line);
         }
         Ok(value)

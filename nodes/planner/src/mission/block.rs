@@ -74,10 +74,7 @@ mod tests {
         let (lasting, for_s) = blocked.lasting(at(2000), Span::from_millis(500));
         assert_eq!((lasting.kind, for_s), (BlockKind::NoPath, 2.0));
         assert_eq!(blocked.text(at(2000)), "no path, for 2 s");
-        assert!(
-            blocked.see(None, here(0.9), at(2100), 1.0) == false
-                && blocked.see(None, here(1.1), at(2200), 1.0)
-        );
+        assert!(!blocked.see(None, here(0.9), at(2100), 1.0) && blocked.see(None, here(1.1), at(2200), 1.0));
         assert_eq!(blocked.text(at(2200)), "");
         // Nothing in the way for long enough ends it too.
         blocked.see(block(), here(1.1), at(3000), 1.0);

@@ -51,6 +51,6 @@ mod tests {
         // It stands for long: not for ever.
         pace.note(Pose2::new(2.0, 0.0, 0.0), at(400_000));
         assert!((pace.remaining_s(2.0, 1.0) - 20.0).abs() < 1e-9);
-        assert_eq!(pace.remaining_s(f64::INFINITY, 1.0), f64::INFINITY);
+        assert!(pace.remaining_s(f64::INFINITY, 1.0).is_infinite());
     }
 }
