@@ -1,7 +1,8 @@
-//! The baseline of the BARN challenge, in kind: ROS 1's `move_base` on the Jackal as Clearpath configures it, with a 0.5 m/s
-//! dynamic-window planner. A costmap of what the lidar has seen, a cheapest path over it once a second, velocities sampled
-//! 20 times a second, and the usual recoveries. It stands for the published numbers, to see that the simulator is as hard
-//! as theirs; nothing of it is part of the suite, and nothing of the suite watches over it.
+//! The baseline of the BARN challenge, in kind: ROS 1's `move_base` on the Jackal, with a 0.5 m/s dynamic-window planner.
+//! A costmap of what the lidar has seen, a cheapest path over it once a second, velocities sampled 20 times a second, and
+//! the usual recoveries. Constants are named after `move_base`'s parameters; their values were not compared with the
+//! challenge's files. It stands for the published numbers, to see that the simulator is as hard as theirs; nothing of it is
+//! part of the suite, and nothing of the suite watches over it.
 
 mod costmap;
 mod path;
