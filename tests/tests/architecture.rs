@@ -75,7 +75,12 @@ fn no_core_names_a_clock_a_thread_a_file_or_a_hash_map() {
     }
     assert!(files.len() > 30, "only {} files", files.len());
     for file in files {
-        let words = forbidden_words(&std::fs::read_to_string(&file).unwrap());
+        let mut words = forbidden_words(&std::fs::read_to_string(&file).unwrap());
+        // The one door to wider vector instructions: two calls, each behind the question whether the processor has them.
+        if file.ends_with("planner/src/mppi/simd.rs") {
+            let doors = words.extract_if(.., |(_, word)| word.starts_with("unsafe")).count();
+            assert_eq!(doors, 2, "{}", file.display());
+        }
         assert!(words.is_empty(), "{}: {words:?}", file.display());
     }
 }

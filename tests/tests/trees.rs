@@ -121,7 +121,8 @@ fn a_stale_obstacle_goes_when_the_tree_clears_the_costmap() {
     };
     let mut suite = Lockstep::new(&files).unwrap();
     let mut seen = Seen::default();
-    run_until(&mut suite, &mut seen, 2.0);
+    // Between two scans: one with the stamp of another is refused.
+    run_until(&mut suite, &mut seen, 2.02);
     let mut ghost = seen.scan.clone().unwrap();
     let before = seen.obstacles();
     ghost.header.stamp = outrider_runtime::time_message(suite.now().ros);

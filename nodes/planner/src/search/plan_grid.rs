@@ -175,7 +175,7 @@ impl Near {
         Self {
             forbidden_sq: squared_cells(rules.clearance_m, resolution_m),
             narrow_sq: squared_cells(rules.narrow_m, resolution_m),
-            narrow: (1000.0 * rules.narrow_weight).clamp(0.0, f64::from(FORBIDDEN / 2)) as u16,
+            narrow: (1000.0 * rules.narrow_weight).clamp(0.0, f64::from(FORBIDDEN - 1)) as u16,
         }
     }
 
