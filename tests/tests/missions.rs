@@ -65,8 +65,8 @@ fn missions_end_as_they_should_and_every_decision_replays() {
     let mut left: Vec<u32> = of(5).map(|s| s.poses_remaining).collect();
     left.dedup();
     assert_eq!(left[..3], [3, 2, 1], "{left:?}");
-    assert_eq!(of(6).last().unwrap().behavior_tree, "navigate_to_pose_with_recovery.xml");
-    assert_eq!(of(6).last().unwrap().error_msg, "preempted by a newer goal");
+    assert_eq!(of(6).next_back().unwrap().behavior_tree, "navigate_to_pose_with_recovery.xml");
+    assert_eq!(of(6).next_back().unwrap().error_msg, "preempted by a newer goal");
     // Standing still because of the pause, and not before the mission was over.
     let paused: Vec<&S> = of(1).filter(|s| s.status == S::PAUSED).collect();
     let (late, last) = (paused[paused.len() / 2 + 2], paused.last().unwrap());

@@ -1,6 +1,6 @@
 //! Missions in a closed loop: what is asked, what is answered, and how it ends.
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 mod common;
 

@@ -251,7 +251,9 @@ mod tests {
         (0..count).map(beam).filter(|(there, _)| *there).map(|(_, beam)| beam).collect()
     }
 
-    fn drawn(beams: &[((f64, f64), (f64, f64))]) -> Cells {
+    type Line = ((f64, f64), (f64, f64));
+
+    fn drawn(beams: &[Line]) -> Cells {
         let mut passed = Passed::new(SIDES.0, SIDES.1);
         beams.iter().for_each(|(from, to)| passed.free.pass(*from, *to));
         cells(&mut passed).0

@@ -24,7 +24,7 @@ fn beams(round: usize) -> Vec<Beam> {
         let length_m = 1.0 + ((i / 30 + round) % 5) as f64 * 1.5 + 0.02 * (i % 7) as f64;
         let origin = Point2::new(0.01 * round as f64 + 1e-4 * i as f64, 0.0);
         let end = Point2::new(origin.x_m + length_m * c, length_m * s);
-        Beam { origin, end, marks: i % 3 > 0, hits: true }
+        Beam { origin, end, marks: !i.is_multiple_of(3), hits: true }
     };
     (0..BEAMS).map(beam).collect()
 }

@@ -93,8 +93,11 @@ pub fn read(path: &Path) -> anyhow::Result<Vec<Event>> {
     Ok(watch.events)
 }
 
-/// Median and longest allowed silence of a steady topic, s.
+/// Median and longest allowed silence of a steady topic, s. What is told only when it happens is none.
 pub fn steady(t: &TopicSurvey) -> Option<(f64, f64)> {
+    if t.type_name == ours::TreeTransitions::TYPE_NAME {
+        return None;
+    }
     let median_s = t.median_interval_s()?;
     let within = 1.0 - t.gaps_over(2.0) as f64 / t.count.max(1) as f64;
     (t.count >= STEADY.0 && within >= STEADY.1 && median_s > 0.0)

@@ -119,7 +119,7 @@ impl<const LOG: u32> Layer<LOG> {
         let index = self.corner_index(i, j);
         let key = guide(self.corner_cell(index));
         // A step changes a key by at most twice its cost.
-        let span = 2 * (u64::from(FORBIDDEN) * DIAGONAL) << LOG;
+        let span = (2 * u64::from(FORBIDDEN) * DIAGONAL) << LOG;
         self.open.reset(Self::SHIFT, if key == NEVER { 0 } else { key }, span);
         if let Some(corner) = self.corners.get_mut(index)
             && key != NEVER

@@ -43,9 +43,12 @@ pub(super) struct Server<K: Kind> {
     status: r2r::Publisher<GoalStatusArray>,
     book: Book<Goal<K>, ServiceRequest<GetResult<K>>>,
     /// Calls that the planner has not answered yet, by the number of the request.
-    asked: Vec<(u64, MissionId, Goal<K>, ServiceRequest<SendGoal<K>>)>,
+    asked: Vec<Asked<K>>,
     cancelling: Vec<Cancelling>,
 }
+
+/// A goal that was sent: number of the request, its id, what it is, and the call.
+type Asked<K> = (u64, MissionId, Goal<K>, ServiceRequest<SendGoal<K>>);
 
 /// A call to cancel goals, and what the planner has said of each.
 struct Cancelling {
