@@ -275,7 +275,9 @@ mod tests {
             let height = 24_000 / width;
             let mut lethal = vec![false; width * height];
             for i in at {
-                lethal.get_mut(i).map(|l| *l = true);
+                if let Some(lethal) = lethal.get_mut(i) {
+                    *lethal = true;
+                }
             }
             prop_assert_eq!(field(&lethal, width, height, limit), brute_force(&lethal, width, limit));
         }

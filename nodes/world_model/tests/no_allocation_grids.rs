@@ -64,7 +64,7 @@ impl World {
         for _ in 0..scans {
             self.ms += 50;
             // To and fro by some cells, so that the grid rolls and the scans still fit the map.
-            let (stamp, x_m) = (self.stamp(), 0.1 * (1e-3 * self.ms as f64).sin());
+            let (stamp, x_m) = (self.stamp(), 0.1 * libm::sin(1e-3 * self.ms as f64));
             let pose = Pose2::new(x_m, 0.0, 0.0);
             let near = (self.ms / 1000) % 3;
             let ranges_m = (0..BEAMS).map(|i| if i / 40 % 4 == near as usize { 2.0 } else { 6.0 }).collect();
@@ -118,7 +118,7 @@ impl World {
 /// Occupancy of a cell of the map: a round wall 6 m from where the robot is.
 fn round_wall(col: u32, row: u32) -> i8 {
     let from_middle_m = |cell: u32| 0.05 * (f64::from(cell) + 0.5) - 8.0;
-    let radius_m = from_middle_m(col).hypot(from_middle_m(row));
+    let radius_m = libm::hypot(from_middle_m(col), from_middle_m(row));
     if (radius_m - 6.0).abs() < 0.05 { 100 } else { 0 }
 }
 
