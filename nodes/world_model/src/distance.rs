@@ -275,8 +275,8 @@ mod tests {
             let height = 24_000 / width;
             let mut lethal = vec![false; width * height];
             for i in at {
-                if let Some(l) = lethal.get_mut(i) {
-                    *l = true;
+                if let Some(lethal) = lethal.get_mut(i) {
+                    *lethal = true;
                 }
             }
             prop_assert_eq!(field(&lethal, width, height, limit), brute_force(&lethal, width, limit));

@@ -192,6 +192,7 @@ mod tests {
     }
 
     type Cells = Vec<(i64, i64)>;
+    type Line = ((f64, f64), (f64, f64));
 
     fn cells(passed: &mut Passed) -> (Cells, Cells) {
         let (mut free, mut hits) = (Vec::new(), Vec::new());
@@ -236,7 +237,7 @@ mod tests {
         roughness: f64,
         moves: (f64, f64),
         seed: u64,
-    ) -> Vec<((f64, f64), (f64, f64))> {
+    ) -> Vec<Line> {
         let mut rng = outrider_foundation::rng::Rng::new(seed, 1, 2);
         let mut length = 40.0;
         let beam = |i: usize| {
@@ -250,8 +251,6 @@ mod tests {
         };
         (0..count).map(beam).filter(|(there, _)| *there).map(|(_, beam)| beam).collect()
     }
-
-    type Line = ((f64, f64), (f64, f64));
 
     fn drawn(beams: &[Line]) -> Cells {
         let mut passed = Passed::new(SIDES.0, SIDES.1);
