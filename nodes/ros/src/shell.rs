@@ -104,7 +104,7 @@ impl Shell {
     ) -> anyhow::Result<Self> {
         let mut inputs = Vec::new();
         for topic in core.inputs() {
-            inputs.push(subscribe(ros, topic)?);
+            inputs.push(if is_the_shells_own(topic) { nothing() } else { subscribe(ros, topic)? });
         }
         let mut outputs = Vec::new();
         for topic in core.outputs() {
@@ -253,6 +253,18 @@ pub(crate) fn next(stream: &mut Bytes) -> Option<Vec<u8>> {
 /// The next item of a stream, if one is there already.
 pub(crate) fn next_of<T>(stream: &mut Box<dyn Stream<Item = T> + Unpin>) -> Option<T> {
     stream.next().now_or_never().flatten()
+}
+
+/// What a shell makes of service and action calls it hands to its core and publishes for the bag. Were it taken back in, the
+/// core would have every call twice.
+fn is_the_shells_own(topic: &Topic) -> bool {
+    [topics::operator_request(), topics::velocity_publishers(), topics::mission_request()]
+        .iter()
+        .any(|own| own.name == topic.name)
+}
+
+fn nothing() -> Bytes {
+    Box::new(futures::stream::pending())
 }
 
 pub(crate) fn subscribe(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<Bytes> {
