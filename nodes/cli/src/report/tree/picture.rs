@@ -68,7 +68,10 @@ impl TreeView {
         if steps.is_empty() || nodes.is_empty() {
             return Ok(Self::default());
         }
-        let mut left_out = Vec::new();
+        let untold = |(name, count)| {
+            format!("{count} steps of the behaviour tree {name} are not drawn: most are of another")
+        };
+        let mut left_out: Vec<String> = recording.tree.others().map(untold).collect();
         let mut tell = |all: usize, shown: usize, what: &str| {
             if all > shown {
                 left_out.push(format!("of {all} {what} of the behaviour tree the first {shown} are shown"));

@@ -22,9 +22,13 @@ pub struct Step {
 /// What the bag says of the tree.
 #[derive(Clone, Debug, Default)]
 pub struct TreeRecord {
-    /// The file that the planner was started with.
-    xml: String,
-    steps: Vec<Step>,
+    /// The files that the planner was started with.
+    files: Vec<String>,
+    /// Name and steps of every tree, in the order in which they came: missions may ask for others.
+    trees: Vec<(String, Vec<Step>)>,
+    count: usize,
+    /// Run, number and tree of the last step.
+    last: Option<(u64, u64, usize)>,
     /// Steps beyond [`STEP_LIMIT`].
     left_out: u64,
 }
@@ -43,27 +47,48 @@ pub struct NodeRow {
 impl TreeRecord {
     /// Takes a step in.
     pub fn take(&mut self, t_s: f64, message: ours::TreeTransitions) {
-        if self.steps.len() >= STEP_LIMIT {
+        if self.count >= STEP_LIMIT {
             self.left_out += 1;
             return;
         }
-        let follows = self.steps.last().is_some_and(|last| {
-            last.message.boot_id == message.boot_id && last.message.sequence + 1 == message.sequence
+        self.count += 1;
+        let at = self.trees.iter().position(|(name, _)| *name == message.tree).unwrap_or_else(|| {
+            self.trees.push((message.tree.clone(), Vec::new()));
+            self.trees.len() - 1
         });
-        self.steps.push(Step { t_s, breaks: !follows, message });
-    }
-
-    /// Takes in what a node was started with: the planner's tree.
-    pub fn take_info(&mut self, info: &ours::NodeInfo) {
-        let at = info.resource_names.iter().position(|name| name == "tree");
-        if let Some(xml) = at.and_then(|at| info.resource_contents.get(at)) {
-            self.xml.clone_from(xml);
+        let before = self.last.replace((message.boot_id, message.sequence, at));
+        let follows = before == Some((message.boot_id, message.sequence.wrapping_sub(1), at));
+        if let Some((_, steps)) = self.trees.get_mut(at) {
+            steps.push(Step { t_s, breaks: !follows, message });
         }
     }
 
-    /// The steps.
+    /// Takes in what a node was started with: the planner's trees.
+    pub fn take_info(&mut self, info: &ours::NodeInfo) {
+        let files = info.resource_names.iter().zip(&info.resource_contents);
+        let trees = files.filter(|(role, _)| *role == "tree" || role.starts_with("tree/"));
+        self.files.extend(trees.map(|(_, xml)| xml.clone()));
+    }
+
+    /// Name and steps of the tree that most steps are of; the first of equals.
+    fn shown(&self) -> (&str, &[Step]) {
+        let most = |a: (&'_ str, &'_ [Step]), b: (&'_ str, &'_ [Step])| b.1.len() > a.1.len();
+        let all = self.trees.iter().map(|(name, steps)| (name.as_str(), steps.as_slice()));
+        all.reduce(|a, b| if most(a, b) { b } else { a }).unwrap_or_default()
+    }
+
+    /// The steps of the tree that is shown.
     pub fn steps(&self) -> &[Step] {
-        &self.steps
+        self.shown().1
+    }
+
+    /// The other trees, by name, and how many steps there are of each.
+    pub fn others(&self) -> impl Iterator<Item = (&str, usize)> {
+        let shown = self.shown().0;
+        self.trees
+            .iter()
+            .filter(move |(name, _)| name != shown)
+            .map(|(name, steps)| (name.as_str(), steps.len()))
     }
 
     /// Steps that were left out.
@@ -73,15 +98,19 @@ impl TreeRecord {
 
     /// The nodes by number: as the planner's file has them, or what the changes say of them.
     pub fn nodes(&self) -> Vec<NodeRow> {
-        let count = self.steps.iter().map(|step| step.message.statuses.len()).max().unwrap_or(0);
-        self.nodes_of_file()
-            .filter(|nodes| nodes.len() == count)
-            .unwrap_or_else(|| self.nodes_of_changes(count))
+        let count = self.steps().iter().map(|step| step.message.statuses.len()).max().unwrap_or(0);
+        let files = self.files.iter().filter_map(|xml| self.nodes_of_file(xml));
+        let mut files = files.filter(|nodes| nodes.len() == count);
+        files.next().unwrap_or_else(|| self.nodes_of_changes(count))
     }
 
-    fn nodes_of_file(&self) -> Option<Vec<NodeRow>> {
-        let library = Library::read("tree", &self.xml, &mut NoFiles).ok()?;
+    fn nodes_of_file(&self, xml: &str) -> Option<Vec<NodeRow>> {
+        let library = Library::read("tree", xml, &mut NoFiles).ok()?;
         let tree = library.build(&leaves::registry(), &library.main().ok()?).ok()?;
+        let shown = self.shown().0;
+        if !shown.is_empty() && tree.name() != shown {
+            return None;
+        }
         let row = |(info, _): (&outrider_bt::NodeInfo, outrider_bt::Status)| {
             let kind = if info.name == info.id { String::new() } else { info.id.clone() };
             NodeRow { label: info.name.clone(), kind, depth: info.depth }
@@ -93,7 +122,7 @@ impl TreeRecord {
         let unknown =
             |number: usize| NodeRow { label: format!("node {number}"), kind: String::new(), depth: 0 };
         let mut nodes: Vec<NodeRow> = (1..=count).map(unknown).collect();
-        for change in self.steps.iter().flat_map(|step| &step.message.transitions) {
+        for change in self.steps().iter().flat_map(|step| &step.message.transitions) {
             let at = usize::from(change.node).checked_sub(1);
             if let Some(row) = at.and_then(|at| nodes.get_mut(at)) {
                 row.label.clone_from(&change.path);

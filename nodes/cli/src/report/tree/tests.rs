@@ -105,3 +105,24 @@ fn the_slider_passes_over_what_comes_and_goes_within_a_step() {
     assert_eq!((view.steps, view.known), (3, 2));
     assert_eq!(view.drawings[0].matches("class=\"m-success\"").count(), 1);
 }
+
+/// Missions may ask for other trees: their nodes are never taken for those of the one that is drawn.
+#[test]
+fn of_several_trees_the_one_with_most_steps_is_drawn_and_the_others_are_told() {
+    let mut recording = with_file();
+    let of = |sequence: u64, tree: &str, statuses: &[u8]| TreeTransitions {
+        tree: tree.to_owned(),
+        statuses: statuses.to_vec(),
+        ..step(sequence, vec![change(1, 0, T::IDLE, T::RUNNING, T::TICK)], [0; 2], "")
+    };
+    recording.tree.take(1.2, of(3, "Other", &[T::RUNNING; 9]));
+    let view = TreeView::new(&recording).unwrap();
+    assert_eq!((view.steps, recording.tree.nodes().len()), (2, 2));
+    assert_eq!(view.left_out, ["1 steps of the behaviour tree Other are not drawn: most are of another"]);
+    for sequence in 4..7 {
+        recording.tree.take(1.3, of(sequence, "Other", &[T::RUNNING; 9]));
+    }
+    let view = TreeView::new(&recording).unwrap();
+    assert_eq!((view.steps, recording.tree.nodes().len()), (4, 9));
+    assert!(recording.tree.steps()[0].breaks && !recording.tree.steps()[1].breaks);
+}
