@@ -4,8 +4,6 @@
 mod common;
 
 use common::{Loop, TREE, Walker, config, hall, robot, two_rooms};
-use outrider_foundation::data::TreeStatus;
-use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::{Point2, Pose2};
 use outrider_planner::{Controller, Input, PlannerNode};
 
@@ -19,10 +17,7 @@ fn sampling(grid: outrider_foundation::grid::CostGrid, start: Pose2) -> Loop {
 
 #[track_caller]
 fn assert_arrived(l: &Loop, goal: Pose2) {
-    assert_eq!(l.status(), TreeStatus::Success, "\n{}", l.trace(0.5));
-    assert!(l.pose.position().distance_m(goal.position()) <= 0.17, "{:?}", l.pose);
-    assert!(wrap_angle(l.pose.yaw_rad - goal.yaw_rad).abs() <= 0.27, "{:?}", l.pose);
-    assert!(l.least_clearance_m > 0.04, "came to {} m", l.least_clearance_m);
+    l.assert_arrived(goal, 0.04);
     l.check_commands();
 }
 

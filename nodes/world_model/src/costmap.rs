@@ -47,12 +47,7 @@ impl Costmap {
         let mut costmap = Self {
             footprint: robot.footprint.clone(),
             obstacles: ObstacleLayer::new(width, height, config.resolution_m, &config.log_odds),
-            table: InflationTable::new(
-                robot.footprint.inscribed_m(),
-                inflation.radius_m,
-                inflation.cost_scaling_per_m,
-                config.resolution_m,
-            ),
+            table: inflation.table(robot.footprint.inscribed_m(), config.resolution_m),
             fixed: vec![COST_UNKNOWN; cells],
             fixed_for: None,
             zones: ZoneLayer::default(),
@@ -77,6 +72,13 @@ impl Costmap {
         self.lethal.resize(room.max(cells), false);
         self.grid.distance_sq.resize(room.max(cells), u16::MAX);
         // The buffers of the distance field grow here.
+        self.measure(width, height);
+        self.lethal.truncate(cells);
+        self.grid.distance_sq.truncate(cells);
+    }
+
+    /// Distances of a grid of this size to what is lethal.
+    fn measure(&mut self, width: usize, height: usize) {
         squared_distance(
             &self.lethal,
             width,
@@ -85,8 +87,6 @@ impl Costmap {
             &mut self.scratch,
             &mut self.grid.distance_sq,
         );
-        self.lethal.truncate(cells);
-        self.grid.distance_sq.truncate(cells);
     }
 
     /// Changes the grid's size about its middle; what scans have shown is kept where it overlaps. There is room for
@@ -167,14 +167,7 @@ impl Costmap {
         self.grid.sequence = self.grid.sequence.saturating_add(1);
         self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut self.grid.cost);
         let (width, height) = (self.grid.width as usize, self.grid.height as usize);
-        squared_distance(
-            &self.lethal,
-            width,
-            height,
-            self.limit,
-            &mut self.scratch,
-            &mut self.grid.distance_sq,
-        );
+        self.measure(width, height);
         self.table.inflate(&self.grid.distance_sq, &mut self.grid.cost);
         if self.grid.frame == FrameId::Map {
             self.zones.make_leaving_dear(&Lattice::of(&self.grid), &mut self.grid.cost);

@@ -7,6 +7,7 @@ use outrider_foundation::data::{
     ClearCostmap, Command, Decision, EgoState, Goal, MissionReply, MissionState, SourceState, SourceStatus,
     Track, TrackState, TreeStatus, WorldModel,
 };
+use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{COST_LETHAL, Cell, CostGrid, FrameId};
 use outrider_foundation::robot::{Robot, example};
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Stamped, Twist2};
@@ -412,6 +413,15 @@ impl Loop {
             }
         }
         format!("{lines}at {:?} {:?}", self.pose, self.twist)
+    }
+
+    /// It stands at its goal, and was never nearer than `least_m` to anything.
+    #[track_caller]
+    pub fn assert_arrived(&self, goal: Pose2, least_m: f64) {
+        assert_eq!(self.status(), TreeStatus::Success, "\n{}", self.trace(0.5));
+        assert!(self.pose.position().distance_m(goal.position()) <= 0.17, "{:?}", self.pose);
+        assert!(wrap_angle(self.pose.yaw_rad - goal.yaw_rad).abs() <= 0.27, "{:?}", self.pose);
+        assert!(self.least_clearance_m > least_m, "came to {} m", self.least_clearance_m);
     }
 
     /// What every run has to fulfil, whatever happens in it.
