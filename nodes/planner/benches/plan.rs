@@ -13,10 +13,10 @@
 
 use outrider_foundation::grid::{COST_LETHAL, Cell, CostGrid, FrameId};
 use outrider_foundation::rng::Rng;
-use outrider_foundation::{Point2, Pose2};
+use outrider_foundation::{Footprint, Pose2};
 use outrider_planner::Config;
 use outrider_planner::search::{
-    AStar, COST_PER_CELL, DIAGONAL, FORBIDDEN, PlanGrid, PlanGridRules, Router, STRAIGHT,
+    AStar, COST_PER_CELL, DIAGONAL, FORBIDDEN, Ground, PlanGrid, PlanGridRules, Router, STRAIGHT,
 };
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
@@ -172,7 +172,7 @@ fn main() {
         grid.rebuild(&costs, None, &[], &rules);
         let problems = problems(&grid);
         let mut astar = AStar::default();
-        let mut router = Router::new(search, INSCRIBED_M, INSCRIBED_M);
+        let mut router = Router::new(search, &Footprint::rectangle(0.35, 0.35, 2.0 * INSCRIBED_M).unwrap());
         let (mut times, mut whole, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
         let (mut expanded, mut settled, mut longer) = (0, 0, 0.0);
         for (i, (start, goal)) in problems.iter().enumerate() {
@@ -185,7 +185,7 @@ fn main() {
             longer += found.cost as f64 / COST_PER_CELL as f64 * RESOLUTION_M;
             let (from, to) = (grid.centre_of(*start), grid.centre_of(*goal));
             let begin = cpu_ns();
-            router.prepare(&costs, Some(&costs_none()), &[], to);
+            router.prepare(&Ground { base: &costs, overlay: None, discs: &[] }, to);
             black_box(router.plan(FrameId::Map, from, Pose2::new(to.x_m, to.y_m, 0.0))).unwrap();
             whole.push(cpu_ns() - begin);
             if i % PEER_EVERY == 0 {
@@ -211,9 +211,4 @@ fn main() {
     }
     println!(" together: {} problems", all.len());
     report("search", all, "");
-}
-
-/// Nothing laid over the map.
-fn costs_none() -> CostGrid {
-    CostGrid { resolution_m: RESOLUTION_M, origin: Point2::default(), ..CostGrid::default() }
 }

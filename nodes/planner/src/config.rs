@@ -139,6 +139,30 @@ pub struct SearchConfig {
     /// A path is given up when the robot is farther from it than this, m.
     #[garde(custom(within(0.1, 5.0)))]
     pub deviation_limit_m: f64,
+    /// The search with the robot's outline and heading.
+    #[garde(dive)]
+    pub lattice: LatticeConfig,
+}
+
+/// The search with the robot's outline and heading.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct LatticeConfig {
+    /// Kept between the outline and the centres of lethal cells, m.
+    #[garde(custom(within(0.0, 0.5)))]
+    pub margin_m: f64,
+    /// Arcs are no tighter, m.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub min_radius_m: f64,
+    /// A turn on the spot by one radian costs as much as so many metres of free space.
+    #[garde(custom(within(0.01, 5.0)))]
+    pub turn_cost_m: f64,
+    /// Whether a path may go backwards.
+    #[garde(skip)]
+    pub reverse: bool,
+    /// The search gives up after this many expanded states.
+    #[garde(range(min = 100, max = 5_000_000))]
+    pub expansion_limit: u32,
 }
 
 /// How a path is followed: regulated pure pursuit, in the terms of Nav2.

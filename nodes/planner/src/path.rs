@@ -46,6 +46,20 @@ impl Path {
         Some(Self { frame, poses, arc_m, complete: goal_yaw_rad.is_some() })
     }
 
+    /// A complete path from poses with headings of their own; `None` without poses.
+    pub fn from_poses(frame: FrameId, poses: &[Pose2]) -> Option<Self> {
+        let mut path = Self { frame, poses: Vec::new(), arc_m: Vec::new(), complete: true };
+        let mut length_m = 0.0;
+        for pose in poses.iter().take(POSE_LIMIT) {
+            if let Some(last) = path.poses.last() {
+                length_m += last.position().distance_m(pose.position());
+            }
+            path.poses.push(*pose);
+            path.arc_m.push(length_m);
+        }
+        (!path.poses.is_empty()).then_some(path)
+    }
+
     /// Length in metres.
     pub fn length_m(&self) -> f64 {
         self.arc_m.last().copied().unwrap_or(0.0)

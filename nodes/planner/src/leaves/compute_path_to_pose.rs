@@ -18,7 +18,7 @@ pub fn manifest() -> Manifest {
     )
     .ports([
         Port::input("goal", POSE, "the goal: there is one, and it is the planner's own").or(""),
-        Port::input("planner_id", Kind::Text, "as Nav2 names it: there is one planner").or(""),
+        Port::input("planner_id", Kind::Text, super::PLANNER_ID).or(""),
         Port::output("path", PATH, "the path"),
         Port::output("error_code_id", Kind::UInt16, "0, or 208 when there is no path"),
     ])

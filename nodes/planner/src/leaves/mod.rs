@@ -69,7 +69,8 @@ fn checked(io: &mut Io<'_>, port: &str, least: f64, most: f64) -> Result<(), Fau
 
 /// Plans; writes the path and the error code, `failed` when there is no path.
 fn compute_path(io: &mut Io<'_>, navigator: &mut Navigator, failed: u16) -> Result<Status, Fault> {
-    if !navigator.compute_path(io.now) {
+    let by_outline = io.has("planner_id") && *io.text("planner_id")? == *OUTLINE_PLANNER;
+    if !navigator.compute_path(io.now, by_outline) {
         io.output("error_code_id", failed)?;
         return Ok(Status::Failure);
     }
@@ -78,6 +79,13 @@ fn compute_path(io: &mut Io<'_>, navigator: &mut Navigator, failed: u16) -> Resu
     io.output("error_code_id", NONE)?;
     Ok(Status::Success)
 }
+
+/// The `planner_id` of the search with the robot's outline and heading; any other is the plain one, which takes this one's help
+/// where the outline does not fit.
+const OUTLINE_PLANNER: &str = "Lattice";
+/// What the port of that name says of it.
+const PLANNER_ID: &str = "Lattice: with the robot's outline and heading; any other, as GridBased: on the grid, and by the \
+     lattice where the outline does not fit along that path";
 
 /// Nav2's code for no error.
 const NONE: u16 = 0;

@@ -12,7 +12,7 @@ pub fn planner_manifest() -> Manifest {
     Manifest::new(
         "PlannerSelector",
         Class::Action,
-        "Gives the default planner's name and succeeds: there is one planner, and no topic chooses another.",
+        "Gives the default planner's name and succeeds: no topic chooses another.",
         "<PlannerSelector selected_planner=\"{planner}\" default_planner=\"GridBased\" topic_name=\"planner_selector\"/>",
     )
     .ports([

@@ -38,7 +38,7 @@ pub fn path_manifest() -> Manifest {
     )
     .ports([
         Port::input("goals", POSE, "the goals: they are the planner's own").or(""),
-        Port::input("planner_id", Kind::Text, "as Nav2 names it: there is one planner").or(""),
+        Port::input("planner_id", Kind::Text, super::PLANNER_ID).or(""),
         Port::output("path", PATH, "the path"),
         Port::output("error_code_id", Kind::UInt16, "0, or 308 when there is no path"),
     ])

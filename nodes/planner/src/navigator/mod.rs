@@ -84,11 +84,7 @@ impl Navigator {
         let unseen_mps = config.safety.unseen_growth_mps;
         Self {
             inscribed_m: robot.footprint.inscribed_m(),
-            router: Router::new(
-                &config.search,
-                robot.footprint.inscribed_m(),
-                robot.footprint.circumscribed_m(),
-            ),
+            router: Router::new(&config.search, &robot.footprint),
             follower: Follower::new(follow, &config.goal, limits),
             guard: Guard::new(robot, &config.safety),
             outlook: Outlook::new(follow, &config.yielding, unseen_mps, &robot.footprint, limits),

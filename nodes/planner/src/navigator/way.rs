@@ -3,7 +3,7 @@
 use super::Navigator;
 use crate::mission::codes;
 use crate::safety::Moving;
-use crate::search::{Disc, RouteError};
+use crate::search::{Disc, Ground, RouteError};
 use outrider_bt::Status;
 use outrider_foundation::data::ClearRegion;
 use outrider_foundation::geometry::wrap_angle;
@@ -17,6 +17,8 @@ const PROGRESS: f64 = 0.15;
 /// A path that ends short of the goal has been followed when less than this is left, m.
 const SHORT_END_M: f64 = 0.3;
 
+/// A path that ends short of the goal is not kept when less than this is left of it, m.
+const SHORT_KEEP_M: f64 = 1.5;
 /// Most orders to clear a costmap in one tick of the tree.
 pub const CLEAR_LIMIT: usize = 16;
 
@@ -98,8 +100,9 @@ impl Navigator {
         standing.map(|m| Disc { centre: m.track.position, radius_m: m.track.radius_m + margin_m }).collect()
     }
 
-    /// Plans a path; false, with the reason in [`Self::trouble`], when there is none. A valid path is kept unless the new one is clearly better.
-    pub fn compute_path(&mut self, now: Instant) -> bool {
+    /// Plans a path, `by_outline` with the robot's outline and heading from the start; false, with the reason in
+    /// [`Self::trouble`], when there is none. A valid path is kept unless the new one is clearly better.
+    pub fn compute_path(&mut self, now: Instant, by_outline: bool) -> bool {
         let (Some(goals), Some(world)) = (&self.goals, &self.world) else { return false };
         let goal = goals.next();
         let frame = world.ego.frame;
@@ -108,12 +111,13 @@ impl Navigator {
         let yielding = &self.config.yielding;
         let margin_m = self.inscribed_m + yielding.comfort_margin_m + yielding.sigma_cap_m + DISC_SLACK_M;
         let discs = self.standing_discs(&moving, margin_m);
-        match self.global.as_ref().filter(|grid| grid.frame == frame) {
-            Some(map) => self.router.prepare(map, Some(&world.local), &discs, goal.position()),
-            None => self.router.prepare(&world.local, None, &discs, goal.position()),
-        }
+        let map = self.global.as_ref().filter(|grid| grid.frame == frame);
+        let ground = match map {
+            Some(map) => Ground { base: map, overlay: Some(&world.local), discs: &discs },
+            None => Ground { base: &world.local, overlay: None, discs: &discs },
+        };
         self.searches = self.searches.saturating_add(1);
-        let route = match self.router.plan(frame, self.pose.position(), goal) {
+        let route = match self.router.route(&ground, frame, self.pose, goal, by_outline) {
             Ok(route) => route,
             Err(error) => {
                 self.in_trouble(code_of(&error), error.to_string());
@@ -125,9 +129,12 @@ impl Navigator {
         self.all_is_well();
         let better = self.config.search.better_share;
         let keep = self.path.as_ref().is_some_and(|old| {
-            let usable = old.complete && self.path_is_valid();
+            // One that ends short of the goal is kept only for another such, and while enough of it is left.
+            let lasts = !route.path.complete && self.remaining_m() > SHORT_KEEP_M;
+            let usable = (old.complete || lasts) && self.path_is_valid();
+            let rest_m = if old.complete { 0.0 } else { old.end().position().distance_m(goal.position()) };
             let left = self.router.cost_of(old, self.follower.progress_m());
-            usable && left.is_some_and(|left| route.cost > better * left)
+            usable && left.is_some_and(|left| route.cost > better * (left + rest_m))
         });
         if !keep {
             self.path = Some(route.path);

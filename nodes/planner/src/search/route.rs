@@ -1,12 +1,13 @@
 //! From the robot to the goal: what is asked of the search, and what to do when start or goal are covered.
 
 use super::astar::{AStar, COST_PER_CELL};
-use super::plan_grid::{Disc, FORBIDDEN, PlanGrid, PlanGridRules};
+use super::outline::{Ground, OutlinePlanner};
+use super::plan_grid::{FORBIDDEN, PlanGrid, PlanGridRules};
 use super::smooth::{line_cost, shorten, smooth};
 use crate::config::SearchConfig;
 use crate::path::Path;
-use outrider_foundation::grid::{CostGrid, FrameId};
-use outrider_foundation::{Point2, Pose2};
+use outrider_foundation::grid::FrameId;
+use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// Why there is no path.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -39,10 +40,12 @@ pub enum RouteError {
 pub struct Route {
     /// The path.
     pub path: Path,
-    /// Its cost in metres of free space.
+    /// Its cost in metres of free space. A path that does not lead to the goal: with the distance that is left.
     pub cost: f64,
-    /// Cells expanded.
+    /// Cells or states expanded.
     pub expanded: u32,
+    /// Found by the search with the robot's outline and heading.
+    pub by_outline: bool,
 }
 
 /// Plans routes; holds the buffers.
@@ -56,11 +59,16 @@ pub struct Router {
     goal_clear: bool,
     /// The grid is a map, not a window about the robot: there is nothing beyond it.
     bounded: bool,
+    outline: OutlinePlanner,
+    /// The last route was found by the search with the outline.
+    by_outline: bool,
 }
 
 impl Router {
-    /// For a robot with these radii, in m.
-    pub fn new(config: &SearchConfig, inscribed_m: f64, circumscribed_m: f64) -> Self {
+    /// For a robot with this outline.
+    pub fn new(config: &SearchConfig, footprint: &Footprint) -> Self {
+        let inscribed_m = footprint.inscribed_m();
+        let circumscribed_m = footprint.circumscribed_m();
         let rules = PlanGridRules {
             cost_weight: config.cost_weight,
             allow_unknown: config.allow_unknown,
@@ -70,24 +78,63 @@ impl Router {
             narrow_weight: config.narrow_weight,
         };
         let (grid, astar) = (PlanGrid::default(), AStar::default());
-        Self { config: config.clone(), rules, grid, astar, goal_clear: true, bounded: false }
+        let outline = OutlinePlanner::new(&config.lattice, rules, footprint);
+        let config = config.clone();
+        Self { config, rules, grid, astar, goal_clear: true, bounded: false, outline, by_outline: false }
     }
 
-    /// Takes over what stands where: a grid, one laid over it, and discs (things that may move away).
-    pub fn prepare(&mut self, base: &CostGrid, overlay: Option<&CostGrid>, discs: &[Disc], goal: Point2) {
-        let near = base.distance_at_m(goal).is_some_and(|d| d < self.rules.clearance_m);
-        self.bounded = overlay.is_some();
+    /// Plans: on the grid, and where the outline does not fit along that path, or there is none, with the outline as well.
+    /// With `outline_only` it begins with that.
+    ///
+    /// # Errors
+    /// Says why there is no path.
+    pub fn route(
+        &mut self,
+        ground: &Ground<'_>,
+        frame: FrameId,
+        from: Pose2,
+        goal: Pose2,
+        outline_only: bool,
+    ) -> Result<Route, RouteError> {
+        self.prepare(ground, goal.position());
+        self.by_outline = false;
+        let plain =
+            if outline_only { Err(RouteError::NoPath) } else { self.plan(frame, from.position(), goal) };
+        match &plain {
+            Ok(route) if !route.path.complete || self.outline.fits_along(ground, &route.path) => {
+                return plain;
+            }
+            Ok(_) | Err(RouteError::NoPath | RouteError::Goal) => {}
+            Err(_) => return plain,
+        }
+        match self.outline.plan(ground, frame, from, goal, self.config.resample_m) {
+            Ok(mut route) => {
+                self.by_outline = true;
+                route.cost = self.cost_of(&route.path, 0.0).unwrap_or(route.cost);
+                Ok(route)
+            }
+            Err(error) if outline_only => Err(error),
+            Err(_) => plain,
+        }
+    }
+
+    /// Takes over what stands where.
+    pub fn prepare(&mut self, ground: &Ground<'_>, goal: Point2) {
+        let near = ground.base.distance_at_m(goal).is_some_and(|d| d < self.rules.clearance_m);
+        self.bounded = ground.overlay.is_some();
         self.goal_clear = !self.bounded || !near;
-        self.grid.rebuild(base, overlay, discs, &self.rules);
+        self.grid.rebuild(ground.base, ground.overlay, ground.discs, &self.rules);
     }
 
-    /// What the rest of a path costs from an arc length on; `None` when it is blocked.
+    /// What the rest of a path costs from an arc length on, by the rules that the last route was found with; `None` when it is
+    /// blocked.
     pub fn cost_of(&self, path: &Path, from_m: f64) -> Option<f64> {
+        let grid = if self.by_outline { self.outline.grid() } else { &self.grid };
         let mut from = path.at(from_m).position();
         let mut cost = 0.0;
         let after = path.arc_m.partition_point(|s| *s <= from_m);
         for pose in path.poses.iter().skip(after) {
-            cost += line_cost(&self.grid, from, pose.position())?;
+            cost += line_cost(grid, from, pose.position())?;
             from = pose.position();
         }
         Some(cost)
@@ -141,7 +188,8 @@ impl Router {
         let even = smooth(&self.grid, &short, config.resample_m, config.smoothing_rounds);
         let path = Path::new(frame, &even, complete.then_some(goal.yaw_rad)).ok_or(RouteError::NoPath)?;
         let on_grid = found.cost as f64 / COST_PER_CELL as f64 * self.grid.resolution_m;
-        let cost = self.cost_of(&path, 0.0).unwrap_or(on_grid);
-        Ok(Route { path, cost, expanded: found.expanded })
+        let rest_m = if complete { 0.0 } else { path.end().position().distance_m(goal.position()) };
+        let cost = self.cost_of(&path, 0.0).unwrap_or(on_grid) + rest_m;
+        Ok(Route { path, cost, expanded: found.expanded, by_outline: false })
     }
 }

@@ -5,6 +5,8 @@ use outrider_foundation::Point2;
 
 /// A straight cut may cost this share more than what it replaces: the grid's eight directions overstate length anyway.
 const CUT_TOLERANCE: f64 = 1.001;
+/// Points that would move by less than this stay where they are, m.
+const STILL_M: f64 = 1e-4;
 /// A straight cut skips at most this many points.
 const CUT_LIMIT: usize = 400;
 
@@ -45,13 +47,18 @@ pub fn shorten(grid: &PlanGrid, points: &[Point2]) -> Vec<Point2> {
         if from >= last {
             break;
         }
-        let mut to = from + 1;
-        for next in (from + 2)..=last.min(from + CUT_LIMIT) {
-            let (Some(b), Some(until)) = (points.get(next), along.get(next)) else { break };
-            match line_cost(grid, *a, *b) {
-                Some(cut) if cut <= (until - cost) * CUT_TOLERANCE + 1e-9 => to = next,
-                Some(_) => {}
-                None => break,
+        let allowed = |next: usize| {
+            let (Some(b), Some(until)) = (points.get(next), along.get(next)) else { return false };
+            line_cost(grid, *a, *b).is_some_and(|cut| cut <= (until - cost) * CUT_TOLERANCE + 1e-9)
+        };
+        // Ever longer cuts as long as they are allowed, then ever smaller steps on.
+        let (mut to, mut step) = (from + 1, 1);
+        while step > 0 {
+            if to + step <= last.min(from + CUT_LIMIT) && allowed(to + step) {
+                to += step;
+                step *= 2;
+            } else {
+                step /= 2;
             }
         }
         from = to;
@@ -82,7 +89,11 @@ fn resample(points: &[Point2], spacing_m: f64, limit: usize) -> Vec<Point2> {
     even
 }
 
-/// Resamples, then pulls every point towards the middle of its neighbours where that is no dearer. The ends stay.
+/// Resamples, then pulls every point towards the middle of its neighbours where the two lines to them are free and no dearer
+/// than before: the whole never gets dearer, and stays where the robot may be. The ends stay.
+///
+/// Travel costs and forbidden cells both come from the distance field, so this is smoothing on it; a distance that is only known
+/// to be beyond the field's limit is one that costs nothing.
 pub fn smooth(grid: &PlanGrid, points: &[Point2], spacing_m: f64, rounds: u32) -> Vec<Point2> {
     let mut even = resample(points, spacing_m, crate::path::POSE_LIMIT);
     for _ in 0..rounds {
@@ -91,9 +102,10 @@ pub fn smooth(grid: &PlanGrid, points: &[Point2], spacing_m: f64, rounds: u32) -
             let (Some(p), Some(next)) = (even.get(i).copied(), even.get(i + 1).copied()) else { break };
             let middle = Point2::new(0.5 * (before.x_m + next.x_m), 0.5 * (before.y_m + next.y_m));
             let moved = Point2::new(0.5 * (p.x_m + middle.x_m), 0.5 * (p.y_m + middle.y_m));
-            let (old, new) = (grid.travel_at(p), grid.travel_at(moved));
-            // A little dearer is the price of a curve instead of a corner.
-            let accepted = if new != FORBIDDEN && u32::from(new) <= u32::from(old) + 200 { moved } else { p };
+            let cost = |at: Point2| Some(line_cost(grid, before, at)? + line_cost(grid, at, next)?);
+            let better = p.distance_m(moved) > STILL_M
+                && cost(moved).is_some_and(|new| cost(p).is_none_or(|old| new <= old + 1e-12));
+            let accepted = if better { moved } else { p };
             if let Some(slot) = even.get_mut(i) {
                 *slot = accepted;
             }
@@ -135,6 +147,38 @@ mod tests {
             let even = smooth(&grid, &way, 0.1, 50);
             assert!(even.iter().all(|p| grid.travel_at(*p) == 1000));
         }
+    }
+
+    #[test]
+    fn smoothing_is_never_dearer_and_never_leaves_what_is_allowed() {
+        let mut rng = outrider_foundation::rng::Rng::new(8, 4, 0);
+        let mut shorter = 0;
+        for _ in 0..200 {
+            let mut grid = open_grid();
+            for travel in &mut grid.travel {
+                *travel = match rng.uniform() {
+                    u if u < 0.05 => FORBIDDEN,
+                    u if u < 0.5 => 1000,
+                    u => 1000 + (u * 3000.0) as u16,
+                };
+            }
+            let mut astar = super::super::AStar::default();
+            let mut pick =
+                || grid.nearest_free(Point2::new(5.0 * rng.uniform(), 5.0 * rng.uniform()), 1.0).unwrap();
+            let (start, goal) = (pick(), pick());
+            let found = astar.search(&grid, start, goal, 10_000).unwrap();
+            let way: Vec<Point2> = found.cells.iter().map(|c| grid.centre_of(*c)).collect();
+            let cost = |points: &[Point2]| -> Option<f64> {
+                points.windows(2).map(|w| line_cost(&grid, w[0], w[1])).sum()
+            };
+            let short = shorten(&grid, &way);
+            let even = resample(&short, 0.1, 10_000);
+            let Some(before) = cost(&even) else { continue };
+            let after = cost(&smooth(&grid, &short, 0.1, 20)).expect("a smoothed way is free");
+            assert!(after <= before + 1e-9, "{after} > {before}");
+            shorter += u32::from(after < before - 1e-6);
+        }
+        assert!(shorter > 50, "{shorter}");
     }
 
     #[test]

@@ -264,7 +264,8 @@ impl Lattice {
             self.used += 1;
         }
         let mask = (1 << PAGE) - 1;
-        let within = (((row & mask) << PAGE | (col & mask)) * u32::from(COUNT) + u32::from(heading)) as usize;
+        let within =
+            ((((row & mask) << PAGE) | (col & mask)) * u32::from(COUNT) + u32::from(heading)) as usize;
         self.slots.get_mut(page.0 as usize)?.get_mut(within)
     }
 

@@ -1,0 +1,123 @@
+//! The path: found with the robot's outline where the plain one does not fit, and kept unless another is clearly better.
+// Helpers of an integration test are outside of #[test] functions.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use common::{Loop, brute_clearance_m, config, grid, lethal_cells, planner_with, robot};
+use outrider_foundation::data::WorldModel;
+use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::{Point2, Pose2};
+use outrider_planner::search::{Ground, RouteError, Router};
+
+/// Two rooms joined by a passage of this width at y = 4, 1.2 m long.
+fn passage(width_m: f64) -> CostGrid {
+    let (low, high) = (4.0 - 0.5 * width_m, 4.0 + 0.5 * width_m);
+    let walls = [
+        [0.0, 0.0, 12.0, 0.1],
+        [0.0, 7.9, 12.0, 8.0],
+        [0.0, 0.0, 0.1, 8.0],
+        [11.9, 0.0, 12.0, 8.0],
+        [5.4, 0.0, 6.6, low],
+        [5.4, high, 6.6, 8.0],
+    ];
+    grid([12.0, 8.0], Point2::default(), &walls)
+}
+
+fn on(base: &CostGrid) -> Ground<'_> {
+    Ground { base, overlay: None, discs: &[] }
+}
+
+#[test]
+fn where_the_plain_path_has_no_room_the_outline_finds_its_way_and_the_goals_heading() {
+    let (robot, map) = (robot(), passage(0.75));
+    let mut router = Router::new(&config().search, &robot.footprint);
+    let (from, goal) = (Pose2::new(4.0, 4.5, 1.57), Pose2::new(8.0, 3.5, 1.57));
+    router.prepare(&on(&map), goal.position());
+    assert_eq!(router.plan(FrameId::Map, from.position(), goal), Err(RouteError::NoPath));
+    let route = router.route(&on(&map), FrameId::Map, from, goal, false).unwrap();
+    assert!(route.by_outline && route.path.complete);
+    assert_eq!((route.path.poses[0], route.path.end()), (from, goal));
+    let lethal = lethal_cells(&map);
+    for pose in &route.path.poses {
+        assert!(brute_clearance_m(&robot, &map, &lethal, *pose) > 0.03, "{pose:?}");
+        if pose.x_m > 5.5 && pose.x_m < 6.5 {
+            assert!(wrap_angle(pose.yaw_rad).abs() < 0.3, "{pose:?}");
+        }
+    }
+    // The rest of it costs less and less, by the rules that it was found with.
+    let whole = router.cost_of(&route.path, 0.0).unwrap();
+    assert!((whole - route.cost).abs() < 1e-9 && router.cost_of(&route.path, 2.0).unwrap() < whole);
+    // Narrower than the robot: nobody gets through.
+    let closed = passage(0.45);
+    let refused = router.route(&on(&closed), FrameId::Map, from, goal, false);
+    assert!(matches!(refused, Err(RouteError::NoPath)), "{refused:?}");
+}
+
+#[test]
+fn the_plain_path_is_taken_where_it_fits_and_the_lattices_when_asked_for() {
+    let (robot, map) = (robot(), passage(1.4));
+    let mut router = Router::new(&config().search, &robot.footprint);
+    let (from, goal) = (Pose2::new(4.5, 4.0, 0.0), Pose2::new(7.5, 4.0, 0.0));
+    let plain = router.route(&on(&map), FrameId::Map, from, goal, false).unwrap();
+    let asked = router.route(&on(&map), FrameId::Map, from, goal, true).unwrap();
+    assert!(!plain.by_outline && asked.by_outline);
+    assert!(asked.path.length_m() < 1.1 * plain.path.length_m());
+}
+
+#[test]
+fn a_tree_may_ask_for_the_lattice() {
+    let tree = common::TREE.replace("<ComputePathToPose/>", "<ComputePathToPose planner_id=\"Lattice\"/>");
+    assert_ne!(tree, common::TREE);
+    let mut l = Loop::new(common::two_rooms(), Pose2::new(2.0, 2.0, 2.5));
+    l.node = planner_with(&tree);
+    let map = l.grid.clone();
+    l.send(outrider_planner::Input::GlobalGrid(map));
+    l.goal(Pose2::new(4.0, 4.0, 0.0));
+    l.run(0.5);
+    // Headings of the lattice, not of the way between points: the first motion turns on the spot.
+    let plan = l.plans.last().unwrap();
+    let apart = |a: f64, b: f64| (a - b).abs() > 1e-9;
+    let turns =
+        plan.windows(2).any(|w| w[0].position() == w[1].position() && apart(w[0].yaw_rad, w[1].yaw_rad));
+    assert!(plan.len() > 5 && (turns || apart(plan[1].yaw_rad, plan[0].yaw_rad)), "{plan:?}");
+    assert!(l.run_to_end(30.0), "{}", l.trace(0.5));
+}
+
+/// A block in the middle of a hall, with a way round on either side.
+fn block() -> CostGrid {
+    grid([12.0, 8.0], Point2::default(), &[[5.0, 3.0, 7.0, 5.0]])
+}
+
+/// One side a little dearer than the other.
+fn tilt(grid: &mut CostGrid, upper: bool) {
+    for index in 0..grid.cost.len() {
+        if (index / grid.width as usize >= grid.height as usize / 2) == upper && grid.cost[index] < 240 {
+            grid.cost[index] += 3;
+        }
+    }
+}
+
+fn side(path: &[Pose2]) -> Option<bool> {
+    path.iter().find(|p| (p.x_m - 6.0).abs() < 0.2).map(|p| p.y_m > 4.0)
+}
+
+#[test]
+fn between_two_ways_as_good_it_does_not_waver() {
+    // The noise is enough to make now this, now that way the cheaper one.
+    let mut router = Router::new(&config().search, &robot().footprint);
+    let sides = [true, false].map(|upper| {
+        let mut grid = block();
+        tilt(&mut grid, upper);
+        let (from, goal) = (Pose2::new(2.0, 4.025, 0.0), Pose2::new(10.0, 4.025, 0.0));
+        side(&router.route(&on(&grid), FrameId::Map, from, goal, false).unwrap().path.poses).unwrap()
+    });
+    assert_eq!(sides, [false, true]);
+    let mut l = Loop::new(block(), Pose2::new(2.0, 4.025, 0.0));
+    l.world_model = |world: &mut WorldModel| tilt(&mut world.local, (world.sequence / 30).is_multiple_of(2));
+    l.goal(Pose2::new(10.0, 4.025, 0.0));
+    assert!(l.run_to_end(60.0), "{}", l.trace(0.5));
+    let sides: Vec<bool> = l.plans.iter().filter_map(|plan| side(plan)).collect();
+    assert!(!sides.is_empty() && sides.iter().all(|s| *s == sides[0]), "{sides:?}");
+}
