@@ -14,6 +14,8 @@ from harness import wait_for
 from listener import Listener
 
 GOAL = (8.5, 3.0, 1.57)
+# The node of the recorder that has its subscriptions.
+RECORDER = "_recorder_inputs"
 
 
 class Outsider(Listener):
@@ -131,9 +133,13 @@ class Outsider(Listener):
         )
 
     def hear_from(self, nodes, limit_s=40.0):
-        """Waits until all of these reported their health."""
+        """Waits until all of these reported their health; a recorder also listens to what is published here then."""
         missing = lambda: sorted(set(nodes) - set(self.health))
         wait_for(lambda: not missing(), limit_s, lambda: f"/diagnostics of {missing()}")
+        if "recorder" in nodes:
+            for topic in ("/goal_pose", "/e_stop"):
+                listeners = lambda: [s.node_name for s in self.node.get_subscriptions_info_by_topic(topic)]
+                wait_for(lambda: RECORDER in listeners(), limit_s, f"the recorder listens to {topic}")
 
     def stays_stopped(self, seconds):
         """Watches for so long; the commands that were not zero."""

@@ -9,7 +9,7 @@ use crate::missions::MissionExtras;
 use crate::params::Parameters;
 use crate::priority::ask_for_priority;
 use crate::process::main_of;
-use crate::qos::{offered, profile};
+use crate::qos::{kept, offered, profile};
 use crate::transport::start_ros;
 use anyhow::Context as _;
 use futures::{FutureExt as _, Stream, StreamExt as _};
@@ -275,8 +275,13 @@ pub(crate) fn subscribe(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<By
 }
 
 pub(crate) fn advertise(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<r2r::PublisherUntyped> {
-    ros.create_publisher_untyped(&topic.name, topic.type_name, offered(topic.qos))
+    ros.create_publisher_untyped(&topic.name, topic.type_name, offered(kept(topic.qos, is_large(topic))))
         .with_context(|| format!("advertising {} ({})", topic.name, topic.type_name))
+}
+
+/// Whether its messages have tens of kilobytes.
+fn is_large(topic: &Topic) -> bool {
+    topic.name == topics::world_model().name
 }
 
 /// A publication that fails is counted; the first is logged.

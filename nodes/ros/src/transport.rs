@@ -12,12 +12,11 @@ use std::sync::Mutex;
 
 /// Fast DDS over UDP on the loopback interface alone.
 const LOOPBACK_PROFILE: &str = include_str!("loopback.xml");
-/// A reliable publisher of the player asks for acknowledgements so often while some are missing; Fast DDS by itself does every
-/// 3 s, and sends again only what was asked for.
-const QUICK_WRITERS: &str = r#"<data_writer profile_name="outrider_quick" is_default_profile="true">
-      <times><heartbeatPeriod><sec>0</sec><nanosec>10000000</nanosec></heartbeatPeriod></times>
-    </data_writer>
-  "#;
+/// A reliable publisher asks for acknowledgements so often while some are missing; Fast DDS by itself does every 3 s, and sends
+/// again only what was asked for.
+const HEARTBEAT_NS: u32 = 100_000_000;
+/// The same for the player, whose flow control waits for them.
+const QUICK_HEARTBEAT_NS: u32 = 10_000_000;
 const EMPTY_PROFILE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 <dds xmlns="http://www.eprosima.com">
   <profiles>
@@ -30,15 +29,17 @@ const BUILTIN: &str = "FASTDDS_BUILTIN_TRANSPORTS";
 const RANGE: &str = "ROS_AUTOMATIC_DISCOVERY_RANGE";
 /// Names of files with the profile above begin so. One in the environment is that of the process that started this one.
 const OWN: &str = "outrider-dds-";
+/// The same for the loopback interface alone: whoever finds it no longer finds the range that asked for it.
+const OWN_LOOPBACK: &str = "outrider-dds-loopback-";
 /// The file that Fast DDS has still to read.
 static UNREAD: Mutex<Option<PathBuf>> = Mutex::new(None);
 
 /// How soon reliable publishers of this process ask for acknowledgements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asking {
-    /// As Fast DDS has it: after 3 s, or with every message once the history of a topic is full.
+    /// Soon enough that nothing is overwritten that somebody missed.
     Seldom,
-    /// Every 10 ms too.
+    /// As soon as may be.
     Often,
 }
 
@@ -62,7 +63,8 @@ fn choose(variable: impl Fn(&str) -> Option<String>) -> Choice {
     }
     let profiles = PROFILES.iter().find_map(|name| given(name));
     match profiles {
-        Some(file) if is_own(&file) => return Choice::Loopback,
+        Some(file) if is_own(&file, OWN_LOOPBACK) => return Choice::Loopback,
+        Some(file) if is_own(&file, OWN) => {}
         Some(_) => return Choice::Leave("the profiles file that is given"),
         None => {}
     }
@@ -78,14 +80,23 @@ fn profile(choice: &Choice, asking: Asking) -> Option<String> {
     let base = match choice {
         Choice::Leave(_) => return None,
         Choice::Loopback => LOOPBACK_PROFILE,
-        Choice::AsGiven | Choice::BuiltinUdp if asking == Asking::Often => EMPTY_PROFILE,
-        Choice::AsGiven | Choice::BuiltinUdp => return None,
+        Choice::AsGiven | Choice::BuiltinUdp => EMPTY_PROFILE,
+    };
+    let heartbeat_ns = match asking {
+        Asking::Seldom => HEARTBEAT_NS,
+        Asking::Often => QUICK_HEARTBEAT_NS,
     };
     let end = "</profiles>";
-    Some(match asking {
-        Asking::Seldom => base.to_owned(),
-        Asking::Often => base.replacen(end, &format!("{QUICK_WRITERS}{end}"), 1),
-    })
+    Some(base.replacen(end, &format!("{}{end}", writers(heartbeat_ns)), 1))
+}
+
+fn writers(heartbeat_ns: u32) -> String {
+    format!(
+        r#"<data_writer profile_name="outrider_writers" is_default_profile="true">
+      <times><heartbeatPeriod><sec>0</sec><nanosec>{heartbeat_ns}</nanosec></heartbeatPeriod></times>
+    </data_writer>
+  "#
+    )
 }
 
 /// Chooses the transport of this process. To be called first of all, while it has one thread.
@@ -95,7 +106,8 @@ fn profile(choice: &Choice, asking: Asking) -> Option<String> {
 pub(crate) fn avoid_shared_memory(asking: Asking) -> anyhow::Result<()> {
     let choice = choose(|name| std::env::var(name).ok());
     if let Some(text) = profile(&choice, asking) {
-        let path = std::env::temp_dir().join(format!("{OWN}{}.xml", std::process::id()));
+        let name = if choice == Choice::Loopback { OWN_LOOPBACK } else { OWN };
+        let path = std::env::temp_dir().join(format!("{name}{}.xml", std::process::id()));
         write_new(&path, &text).with_context(|| format!("writing {}", path.display()))?;
         set(PROFILES[0], path.clone().into());
         if let Ok(mut unread) = UNREAD.lock() {
@@ -130,8 +142,8 @@ pub(crate) fn start_ros(name: &str) -> anyhow::Result<r2r::Node> {
     node
 }
 
-fn is_own(file: &str) -> bool {
-    Path::new(file).file_name().is_some_and(|name| name.to_string_lossy().starts_with(OWN))
+fn is_own(file: &str, prefix: &str) -> bool {
+    Path::new(file).file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix))
 }
 
 /// Never through a link that somebody laid there. A file of this name is left of an earlier process of this id.
@@ -170,20 +182,23 @@ mod tests {
 
     #[test]
     fn a_child_of_a_node_chooses_for_itself() {
-        let of_parent = [(PROFILES[0], "/tmp/outrider-dds-12.xml"), (RANGE, "SYSTEM_DEFAULT")];
+        let of_parent = [(PROFILES[0], "/tmp/outrider-dds-loopback-12.xml"), (RANGE, "SYSTEM_DEFAULT")];
         assert_eq!(with(&of_parent), Choice::Loopback);
+        let of_parent = [(PROFILES[0], "/tmp/outrider-dds-12.xml"), (BUILTIN, "UDPv4")];
+        assert_eq!(with(&of_parent), Choice::AsGiven);
     }
+
     #[test]
-    fn whoever_asks_often_has_a_profile_for_it_unless_the_user_has_one() {
-        let often = |choice: &Choice| profile(choice, Asking::Often).unwrap_or_default();
-        for choice in [Choice::Loopback, Choice::AsGiven, Choice::BuiltinUdp] {
-            let text = often(&choice);
-            assert_eq!(text.matches("<heartbeatPeriod>").count(), 1, "{choice:?}");
-            assert!(text.trim_end().ends_with("</profiles>\n</dds>"), "{choice:?}: {text}");
-            assert_eq!(text.contains("127.0.0.1"), choice == Choice::Loopback);
+    fn how_often_is_asked_is_in_every_profile_but_the_users_own() {
+        for (asking, period_ns) in [(Asking::Seldom, HEARTBEAT_NS), (Asking::Often, QUICK_HEARTBEAT_NS)] {
+            for choice in [Choice::Loopback, Choice::AsGiven, Choice::BuiltinUdp] {
+                let text = profile(&choice, asking).unwrap_or_default();
+                let period = format!("<heartbeatPeriod><sec>0</sec><nanosec>{period_ns}</nanosec>");
+                assert_eq!(text.matches(&period).count(), 1, "{choice:?}: {text}");
+                assert!(text.trim_end().ends_with("</profiles>\n</dds>"), "{choice:?}: {text}");
+                assert_eq!(text.contains("127.0.0.1"), choice == Choice::Loopback);
+            }
+            assert_eq!(profile(&Choice::Leave(""), asking), None);
         }
-        assert_eq!(often(&Choice::Leave("")), "");
-        assert_eq!(profile(&Choice::Loopback, Asking::Seldom).as_deref(), Some(LOOPBACK_PROFILE));
-        assert_eq!(profile(&Choice::BuiltinUdp, Asking::Seldom), None);
     }
 }

@@ -8,6 +8,7 @@ mod definitions;
 mod numbers;
 mod provenance;
 mod services;
+mod twice;
 
 use crate::clock::realtime;
 use crate::params::Parameters;
@@ -30,6 +31,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use twice::{Twice, Way};
 
 const TURN: Duration = Duration::from_millis(20);
 const FLUSH_PERIOD: Span = Span::from_millis(200);
@@ -54,6 +56,8 @@ struct Recorded {
     channel: ChannelId,
     count: u32,
     numbers: Numbers,
+    /// Of topics that are listened to in both ways.
+    twice: Option<Twice>,
     is_info: bool,
     is_trigger: bool,
 }
@@ -64,8 +68,9 @@ struct Recorder {
     triggers: Vec<String>,
     after: Span,
     repeat_latched: usize,
-    /// By the number of the subscription.
     recorded: Vec<Recorded>,
+    /// By the number of the subscription: which of `recorded`, and in which way.
+    subscriptions: BTreeMap<usize, (usize, Way)>,
     /// Topics that cannot be recorded, and why.
     refused: BTreeMap<String, String>,
     /// Types whose definition is not there.
@@ -97,6 +102,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         after: Span::from_s(config.snapshot.as_ref().map_or(0.0, |s| s.after_s)),
         repeat_latched: config.repeat_latched,
         recorded: Vec::new(),
+        subscriptions: BTreeMap::new(),
         refused: BTreeMap::new(),
         undefined: BTreeMap::new(),
         health: advertise(&mut ros, &topics::diagnostics())?,
@@ -235,13 +241,23 @@ impl Recorder {
             self.refuse(name, format!("more than {TOPIC_LIMIT} topics"));
             return Ok(());
         }
-        let (index, type_hash) = match inputs.subscribe(name, type_name, Qos { depth: DEPTH, ..qos }) {
-            Ok(subscribed) => subscribed,
-            Err(error) => {
-                self.refuse(name, format!("{error:#}"));
-                return Ok(());
+        let ways: &[Way] = if qos.reliable { &[Way::Reliable] } else { &[Way::BestEffort, Way::Reliable] };
+        let (mut type_hash, mut subscribed) = (String::new(), Vec::new());
+        for way in ways {
+            let qos = Qos { reliable: *way == Way::Reliable, depth: DEPTH, ..qos };
+            match inputs.subscribe(name, type_name, qos) {
+                Ok((subscription, hash)) => {
+                    subscribed.push((subscription, (self.recorded.len(), *way)));
+                    type_hash = hash;
+                }
+                Err(error) => {
+                    self.refuse(name, format!("{error:#}"));
+                    return Ok(());
+                }
             }
-        };
+        }
+        // Only now: a topic that is refused after all has no place.
+        self.subscriptions.extend(subscribed);
         let (encoding, text) = definitions::definition(type_name).unwrap_or_else(|why| {
             tracing::warn!("recorder: {name} ({type_name}) is recorded without a definition: {why}");
             self.undefined.insert(type_name.to_owned(), why);
@@ -254,13 +270,13 @@ impl Recorder {
         ]);
         let keep = if latched { self.repeat_latched } else { 0 };
         let channel = self.pipeline.add_channel(name, type_name, definition, &metadata, keep)?;
-        debug_assert_eq!(index, self.recorded.len());
         self.recorded.push(Recorded {
             topic: name.to_owned(),
             type_name: type_name.to_owned(),
             channel,
             count: 0,
             numbers: Numbers::default(),
+            twice: (!qos.reliable).then(Twice::default),
             is_info: type_name == NodeInfo::TYPE_NAME,
             is_trigger: self.triggers.iter().any(|trigger| trigger == name),
         });
@@ -272,8 +288,12 @@ impl Recorder {
         self.refused.insert(name.to_owned(), why);
     }
 
-    fn take(&mut self, index: usize, origin: Origin, bytes: &[u8], paused: bool) {
+    fn take(&mut self, subscription: usize, origin: Origin, bytes: &[u8], paused: bool) {
+        let Some((index, way)) = self.subscriptions.get(&subscription).copied() else { return };
         let Some(recorded) = self.recorded.get_mut(index) else { return };
+        if recorded.twice.as_mut().is_some_and(|twice| !twice.is_new(way, origin)) {
+            return;
+        }
         let now = realtime();
         recorded.numbers.note(&recorded.type_name, origin, bytes);
         if recorded.is_info

@@ -27,7 +27,7 @@ impl Numbers {
     pub(super) fn note(&mut self, type_name: &str, origin: Origin, bytes: &[u8]) {
         if let Some(number) = origin.number {
             if self.publishers.len() >= PUBLISHER_LIMIT && !self.publishers.contains_key(&origin.publisher) {
-                self.forgotten += self.publishers.pop_first().map_or(0, |(_, counter)| counter.lost);
+                self.forgotten += self.publishers.pop_first().map_or(0, |(_, counter)| missing(&counter));
             }
             self.publishers.entry(origin.publisher).or_default().note(0, number);
         } else if let Some((boot, number)) = own_number(type_name, bytes) {
@@ -37,8 +37,13 @@ impl Numbers {
 
     /// Messages that must have been sent in between and did not arrive.
     pub(super) fn lost(&self) -> u64 {
-        self.publishers.values().map(|counter| counter.lost).sum::<u64>() + self.own.lost + self.forgotten
+        self.publishers.values().map(missing).sum::<u64>() + self.own.lost + self.forgotten
     }
+}
+
+/// DDS hands over each number once: one that is not above the last fills a gap.
+fn missing(counter: &LossCounter) -> u64 {
+    counter.lost.saturating_sub(counter.out_of_order)
 }
 
 /// Run and number of a message of the suite that has one.
@@ -80,6 +85,8 @@ mod tests {
             numbers.note("std_msgs/msg/Bool", origin(publisher, Some(number)), &[]);
         }
         assert_eq!(numbers.lost(), 4);
+        numbers.note("std_msgs/msg/Bool", origin(1, Some(8)), &[]);
+        assert_eq!(numbers.lost(), 3, "one came late");
         let mut numbers = Numbers::default();
         for (boot_id, tick) in [(1, 1), (1, 4), (2, 1)] {
             let bytes = outrider_msgs::encode(&Tick { boot_id, tick, ..Tick::default() }).unwrap();
