@@ -6,7 +6,7 @@ RUNS ?= runs
 FUZZ_S ?= 60
 BENCH_OUT ?= /tmp
 
-.PHONY: help setup build demo test check unit system stop-times bench-stl bench-steps bench-world-model bench-mppi bench-trees bench-plan bench-bags bench-hand-over seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
+.PHONY: help setup build demo test check format unit system stop-times bench-stl bench-steps bench-world-model bench-mppi bench-trees bench-plan bench-bags bench-hand-over seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ test: setup ## Everything that must be green before a change lands
 
 check: setup ## Format, lints and licences only
 	@scripts/test check
+
+format: ## Formats the Rust code
+	@scripts/format
 
 unit: setup ## Rust tests only
 	@scripts/test unit

@@ -59,6 +59,12 @@ Groot2 edits these files, with the palette that `outrider tree model` prints. It
 for which there is a C library, or crates that bring an asynchronous runtime with them (`zeromq` 0.7, `rzmq` 0.5), and neither belongs
 beside a planner that answers for every command. The report's view takes its place.
 
+## A node of your own
+
+One file in `nodes/planner/src/leaves`, and its name in the list of `mod.rs` there. The file has a `register` that hands the node's
+manifest (name, ports, an example) and how to make one to the registry; `wait.rs` is a short one. This page, the palette and
+`outrider tree check` know it then.
+
 ## Limits
 
 A file has at most 4 MiB and 100 000 elements, nested 256 deep; a tree has at most 10 000 nodes, nested 512 deep with its

@@ -1,5 +1,5 @@
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 use outrider_foundation::data::{CLEAR_SIDE_LIMIT_M, ClearRegion, Outcome};
 
 /// Lets the world model forget.
@@ -24,8 +24,16 @@ fn side(doc: &'static str) -> Port {
     Port::input(SIDE, Kind::Double, doc).or("1.0")
 }
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry
+        .leaf(around_manifest(), make_around)
+        .leaf(entire_manifest(), make_entire)
+        .leaf(except_manifest(), make_except);
+}
+
 /// What trees may say of `ClearEntireCostmap`.
-pub fn entire_manifest() -> Manifest {
+fn entire_manifest() -> Manifest {
     described(
         ENTIRE,
         "Lets the world model forget what scans have marked, and forgets the path; succeeds. It is done with the next scan: what that \
@@ -35,7 +43,7 @@ pub fn entire_manifest() -> Manifest {
 }
 
 /// What trees may say of `ClearCostmapAroundRobot`.
-pub fn around_manifest() -> Manifest {
+fn around_manifest() -> Manifest {
     described(
         AROUND,
         "As ClearEntireCostmap, in a square about the robot.",
@@ -45,7 +53,7 @@ pub fn around_manifest() -> Manifest {
 }
 
 /// What trees may say of `ClearCostmapExceptRegion`.
-pub fn except_manifest() -> Manifest {
+fn except_manifest() -> Manifest {
     described(
         EXCEPT,
         "As ClearEntireCostmap, but for a square about the robot.",
@@ -55,18 +63,18 @@ pub fn except_manifest() -> Manifest {
 }
 
 /// Makes a `ClearEntireCostmap`.
-pub fn make_entire(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_entire(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(ClearCostmap(ENTIRE, |_| ClearRegion::Entire)))
 }
 
 /// Makes a `ClearCostmapAroundRobot`.
-pub fn make_around(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_around(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, SIDE, LEAST_M, CLEAR_SIDE_LIMIT_M)?;
     Ok(Box::new(ClearCostmap(AROUND, ClearRegion::Square)))
 }
 
 /// Makes a `ClearCostmapExceptRegion`.
-pub fn make_except(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_except(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, SIDE, LEAST_M, CLEAR_SIDE_LIMIT_M)?;
     Ok(Box::new(ClearCostmap(EXCEPT, ClearRegion::ExceptSquare)))
 }

@@ -1,6 +1,6 @@
 use super::{PATH, POSE};
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 
 /// Nav2's code of its planner's result.
 const NO_VALID_PATH: u16 = 208;
@@ -8,8 +8,13 @@ const NO_VALID_PATH: u16 = 208;
 /// Plans a path to the goal. Keeps a valid path unless the new one is clearly better.
 struct ComputePathToPose;
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(manifest(), make);
+}
+
 /// What trees may say of it.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         "ComputePathToPose",
         Class::Action,
@@ -25,7 +30,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(ComputePathToPose))
 }
 

@@ -1,5 +1,5 @@
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Decorator, Fault, Io, Kind, Manifest, Port, Status, Step};
+use outrider_bt::{Class, Decorator, Fault, Io, Kind, Manifest, Port, Registry, Status, Step};
 use outrider_foundation::Point2;
 
 /// Ticks the child once a distance.
@@ -7,8 +7,13 @@ struct DistanceController {
     from: Option<Point2>,
 }
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.decorator(manifest(), make);
+}
+
 /// What trees may say of it.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         "DistanceController",
         Class::Decorator,
@@ -19,7 +24,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
+fn make(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
     Ok(Box::new(DistanceController { from: None }))
 }
 

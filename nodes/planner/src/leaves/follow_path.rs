@@ -1,6 +1,6 @@
 use super::{NONE, PATH};
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 
 /// Nav2's code of its controller's result.
 const FAILED_TO_MAKE_PROGRESS: u16 = 105;
@@ -8,8 +8,13 @@ const FAILED_TO_MAKE_PROGRESS: u16 = 105;
 /// Asks for the path to be followed.
 struct FollowPath;
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(manifest(), make);
+}
+
 /// What trees may say of it.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         "FollowPath",
         Class::Action,
@@ -27,7 +32,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(FollowPath))
 }
 

@@ -1,6 +1,6 @@
 use super::{PATH, POSE};
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Decorator, Fault, Io, Kind, Leaf, Manifest, Port, Status, Step};
+use outrider_bt::{Class, Decorator, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status, Step};
 
 const MOST_M: f64 = 100.0;
 
@@ -10,8 +10,13 @@ struct GoalUpdater;
 /// Ends the path before the goal.
 struct TruncatePath;
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(truncate_manifest(), make_truncate).decorator(updater_manifest(), make_updater);
+}
+
 /// What trees may say of `GoalUpdater`.
-pub fn updater_manifest() -> Manifest {
+fn updater_manifest() -> Manifest {
     Manifest::new(
         "GoalUpdater",
         Class::Decorator,
@@ -25,7 +30,7 @@ pub fn updater_manifest() -> Manifest {
 }
 
 /// What trees may say of `TruncatePath`.
-pub fn truncate_manifest() -> Manifest {
+fn truncate_manifest() -> Manifest {
     Manifest::new(
         "TruncatePath",
         Class::Action,
@@ -40,12 +45,12 @@ pub fn truncate_manifest() -> Manifest {
 }
 
 /// Makes a `GoalUpdater`.
-pub fn make_updater(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
+fn make_updater(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
     Ok(Box::new(GoalUpdater))
 }
 
 /// Makes a `TruncatePath`.
-pub fn make_truncate(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_truncate(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "distance", 0.0, MOST_M)?;
     Ok(Box::new(TruncatePath))
 }

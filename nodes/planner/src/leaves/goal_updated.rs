@@ -1,5 +1,5 @@
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Decorator, Fault, Io, Leaf, Manifest, Status, Step};
+use outrider_bt::{Class, Decorator, Fault, Io, Leaf, Manifest, Registry, Status, Step};
 
 /// Sees whether the goal is another one than before.
 #[derive(Default)]
@@ -13,8 +13,16 @@ fn goal(navigator: &Navigator) -> Option<u64> {
     navigator.goal().map(|goal| goal.id)
 }
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry
+        .leaf(manifest(), make)
+        .leaf(global_manifest(), make_global)
+        .decorator(controller_manifest(), make_controller);
+}
+
 /// What trees may say of `GoalUpdated`.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         "GoalUpdated",
         Class::Condition,
@@ -24,7 +32,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// What trees may say of `GlobalUpdatedGoal`.
-pub fn global_manifest() -> Manifest {
+fn global_manifest() -> Manifest {
     Manifest::new(
         "GlobalUpdatedGoal",
         Class::Condition,
@@ -34,7 +42,7 @@ pub fn global_manifest() -> Manifest {
 }
 
 /// What trees may say of `GoalUpdatedController`.
-pub fn controller_manifest() -> Manifest {
+fn controller_manifest() -> Manifest {
     Manifest::new(
         "GoalUpdatedController",
         Class::Decorator,
@@ -44,17 +52,17 @@ pub fn controller_manifest() -> Manifest {
 }
 
 /// Makes a `GoalUpdated`.
-pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(GoalUpdated { each_start: true, ..GoalUpdated::default() }))
 }
 
 /// Makes a `GlobalUpdatedGoal`.
-pub fn make_global(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_global(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(GoalUpdated::default()))
 }
 
 /// Makes a `GoalUpdatedController`.
-pub fn make_controller(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
+fn make_controller(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
     Ok(Box::new(GoalUpdatedController { known: None }))
 }
 

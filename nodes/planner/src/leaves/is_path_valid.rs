@@ -1,12 +1,17 @@
 use super::PATH;
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Leaf, Manifest, Port, Registry, Status};
 
 /// The path can be followed.
 struct IsPathValid;
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(manifest(), make);
+}
+
 /// What trees may say of it.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         "IsPathValid",
         Class::Condition,
@@ -17,7 +22,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(IsPathValid))
 }
 

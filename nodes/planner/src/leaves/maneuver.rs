@@ -1,6 +1,6 @@
 use crate::maneuver::Maneuver;
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 use outrider_foundation::data::Outcome;
 use outrider_foundation::{Instant, Span};
 
@@ -32,8 +32,16 @@ fn error_code() -> Port {
     Port::output("error_code_id", Kind::UInt16, "0: a failure is told by the status")
 }
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry
+        .leaf(back_up_manifest(), make_back_up)
+        .leaf(drive_manifest(), make_drive)
+        .leaf(spin_manifest(), make_spin);
+}
+
 /// What trees may say of `BackUp`.
-pub fn back_up_manifest() -> Manifest {
+fn back_up_manifest() -> Manifest {
     Manifest::new(
         BACK_UP,
         Class::Action,
@@ -50,7 +58,7 @@ pub fn back_up_manifest() -> Manifest {
 }
 
 /// What trees may say of `DriveOnHeading`.
-pub fn drive_manifest() -> Manifest {
+fn drive_manifest() -> Manifest {
     Manifest::new(
         DRIVE,
         Class::Action,
@@ -67,7 +75,7 @@ pub fn drive_manifest() -> Manifest {
 }
 
 /// What trees may say of `Spin`.
-pub fn spin_manifest() -> Manifest {
+fn spin_manifest() -> Manifest {
     Manifest::new(
         SPIN,
         Class::Action,
@@ -99,21 +107,21 @@ fn spin(io: &mut Io<'_>, navigator: &Navigator) -> Result<Maneuver, Fault> {
 }
 
 /// Makes a `BackUp`.
-pub fn make_back_up(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_back_up(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "backup_dist", 0.0, MOST)?;
     super::checked(io, "backup_speed", LEAST_MPS, MOST_MPS)?;
     make(io, BACK_UP, back_up)
 }
 
 /// Makes a `DriveOnHeading`.
-pub fn make_drive(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_drive(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "dist_to_travel", -MOST, MOST)?;
     super::checked(io, "speed", LEAST_MPS, MOST_MPS)?;
     make(io, DRIVE, drive)
 }
 
 /// Makes a `Spin`.
-pub fn make_spin(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_spin(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "spin_dist", -MOST, MOST)?;
     make(io, SPIN, spin)
 }

@@ -1,13 +1,18 @@
 use super::PATH;
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 use outrider_foundation::Span;
 
 /// The path is old.
 struct PathExpiringTimer;
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(manifest(), make);
+}
+
 /// What trees may say of it.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         "PathExpiringTimer",
         Class::Condition,
@@ -21,7 +26,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "seconds", LEAST_S, MOST_S)?;
     Ok(Box::new(PathExpiringTimer))
 }

@@ -1,6 +1,6 @@
 use super::PATH;
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Decorator, Fault, Io, Kind, Manifest, Port, Status, Step};
+use outrider_bt::{Class, Decorator, Fault, Io, Kind, Manifest, Port, Registry, Status, Step};
 
 /// Ticks the child when a new path near the goal is a detour.
 struct PathLongerOnApproach {
@@ -8,8 +8,13 @@ struct PathLongerOnApproach {
     known: Option<(u64, f64)>,
 }
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.decorator(manifest(), make);
+}
+
 /// What trees may say of it.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         "PathLongerOnApproach",
         Class::Decorator,
@@ -24,7 +29,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
+fn make(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
     Ok(Box::new(PathLongerOnApproach { known: None }))
 }
 

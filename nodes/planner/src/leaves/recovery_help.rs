@@ -1,5 +1,5 @@
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 
 /// An error code is one that a recovery may help with.
 struct RecoveryHelp;
@@ -10,8 +10,13 @@ fn described(id: &'static str, doc: &'static str, example: &'static str) -> Mani
     Manifest::new(id, Class::Condition, doc, example).ports([code])
 }
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(controller_manifest(), make).leaf(planner_manifest(), make);
+}
+
 /// What trees may say of `WouldAPlannerRecoveryHelp`.
-pub fn planner_manifest() -> Manifest {
+fn planner_manifest() -> Manifest {
     described(
         "WouldAPlannerRecoveryHelp",
         "Succeeds when planning ended with an error: all of the planner's may pass by themselves.",
@@ -20,7 +25,7 @@ pub fn planner_manifest() -> Manifest {
 }
 
 /// What trees may say of `WouldAControllerRecoveryHelp`.
-pub fn controller_manifest() -> Manifest {
+fn controller_manifest() -> Manifest {
     described(
         "WouldAControllerRecoveryHelp",
         "Succeeds when following the path ended with an error: all of the controller's may pass by themselves.",
@@ -29,7 +34,7 @@ pub fn controller_manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(RecoveryHelp))
 }
 

@@ -1,5 +1,5 @@
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 
 /// Names the one planner or controller that there is.
 struct Selector {
@@ -7,8 +7,13 @@ struct Selector {
     selected: &'static str,
 }
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(controller_manifest(), make_controller).leaf(planner_manifest(), make_planner);
+}
+
 /// What trees may say of `PlannerSelector`.
-pub fn planner_manifest() -> Manifest {
+fn planner_manifest() -> Manifest {
     Manifest::new(
         "PlannerSelector",
         Class::Action,
@@ -23,7 +28,7 @@ pub fn planner_manifest() -> Manifest {
 }
 
 /// What trees may say of `ControllerSelector`.
-pub fn controller_manifest() -> Manifest {
+fn controller_manifest() -> Manifest {
     Manifest::new(
         "ControllerSelector",
         Class::Action,
@@ -38,12 +43,12 @@ pub fn controller_manifest() -> Manifest {
 }
 
 /// Makes a `PlannerSelector`.
-pub fn make_planner(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_planner(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(Selector { default: "default_planner", selected: "selected_planner" }))
 }
 
 /// Makes a `ControllerSelector`.
-pub fn make_controller(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_controller(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(Selector { default: "default_controller", selected: "selected_controller" }))
 }
 

@@ -1,6 +1,6 @@
 use crate::GOAL_LIMIT;
 use crate::navigator::Navigator;
-use outrider_bt::{BtError, Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{BtError, Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 use outrider_foundation::Pose2;
 
 /// Farthest that a pose may be from the origin, m.
@@ -9,8 +9,13 @@ const MOST_M: f64 = 1e5;
 /// Drives to other poses than the one that was sent.
 struct SetGoals;
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(manifest(), make);
+}
+
 /// What trees may say of it.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         "SetGoals",
         Class::Action,
@@ -25,7 +30,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     if io.is_constant("poses") {
         poses(&io.text("poses")?)?;
     }

@@ -1,5 +1,5 @@
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 use outrider_foundation::Pose2;
 
 const MOST_M: f64 = 10.0;
@@ -7,8 +7,13 @@ const MOST_M: f64 = 10.0;
 /// Drives to a pose before the goal first.
 struct SetStagingGoal;
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(manifest(), make);
+}
+
 /// What trees may say of it.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         "SetStagingGoal",
         Class::Action,
@@ -19,7 +24,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "distance", 0.0, MOST_M)?;
     Ok(Box::new(SetStagingGoal))
 }

@@ -1,6 +1,6 @@
 use super::{PATH, POSE};
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 
 /// Nav2's code of its planner's result.
 const NO_VALID_PATH: u16 = 308;
@@ -12,8 +12,13 @@ struct RemovePassedGoals;
 /// Plans to the next pose.
 struct ComputePathThroughPoses;
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(passed_manifest(), make_passed).leaf(path_manifest(), make_path);
+}
+
 /// What trees may say of `RemovePassedGoals`.
-pub fn passed_manifest() -> Manifest {
+fn passed_manifest() -> Manifest {
     Manifest::new(
         "RemovePassedGoals",
         Class::Action,
@@ -28,7 +33,7 @@ pub fn passed_manifest() -> Manifest {
 }
 
 /// What trees may say of `ComputePathThroughPoses`.
-pub fn path_manifest() -> Manifest {
+fn path_manifest() -> Manifest {
     Manifest::new(
         "ComputePathThroughPoses",
         Class::Action,
@@ -45,13 +50,13 @@ pub fn path_manifest() -> Manifest {
 }
 
 /// Makes a `RemovePassedGoals`.
-pub fn make_passed(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_passed(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "radius", 0.0, MOST_M)?;
     Ok(Box::new(RemovePassedGoals))
 }
 
 /// Makes a `ComputePathThroughPoses`.
-pub fn make_path(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_path(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     Ok(Box::new(ComputePathThroughPoses))
 }
 

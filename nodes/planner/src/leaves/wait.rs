@@ -1,5 +1,5 @@
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Status};
+use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 use outrider_foundation::data::Outcome;
 use outrider_foundation::{Instant, Span};
 
@@ -12,8 +12,13 @@ struct Wait {
     since: Option<Instant>,
 }
 
+/// Adds what is here.
+pub fn register(registry: &mut Registry<Navigator>) {
+    registry.leaf(manifest(), make);
+}
+
 /// What trees may say of it.
-pub fn manifest() -> Manifest {
+fn manifest() -> Manifest {
     Manifest::new(
         NAME,
         Class::Action,
@@ -24,7 +29,7 @@ pub fn manifest() -> Manifest {
 }
 
 /// Makes one.
-pub fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
     super::checked(io, "wait_duration", LEAST_S, MOST_S)?;
     Ok(Box::new(Wait { since: None }))
 }
