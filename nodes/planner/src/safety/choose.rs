@@ -157,6 +157,11 @@ impl Guard {
         &self.limits
     }
 
+    /// The outline.
+    pub const fn footprint(&self) -> &Footprint {
+        &self.footprint
+    }
+
     /// The outline as discs.
     pub const fn cover(&self) -> &FootprintCover {
         &self.cover
