@@ -5,9 +5,10 @@
 
 use crate::clock::{Clocks, monotonic};
 use crate::gate_extras::GateExtras;
+use crate::memory::give_back_code_of_the_start;
 use crate::missions::MissionExtras;
 use crate::params::Parameters;
-use crate::priority::ask_for_priority;
+use crate::priority::{ask_for_priority, stops_the_robot};
 use crate::process::main_of;
 use crate::qos::{kept, offered, profile};
 use crate::transport::start_ros;
@@ -63,6 +64,9 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
     let mut shell = Shell::connect(&mut ros, core, &parameters, scheduling)?;
     tracing::info!("{name}: connected, boot id {:016x}", shell.core.spec().boot_id);
     shell.wait_for_recorder(&mut ros, parameters.wait_for_recorder_s, stop);
+    if !stops_the_robot(name) {
+        give_back_code_of_the_start();
+    }
     while !stop.load(Ordering::Relaxed) {
         shell.turn(&mut ros)?;
     }
