@@ -1,6 +1,6 @@
 //! Keeps a node's resident memory to what it needs while it runs, not what its start needed.
 //!
-//! Measured in `docs/decisions/`; neither changes what a node does.
+//! Figures: `docs/decisions/010-resident-memory.md`. Nothing here changes what a node does.
 
 use rustix::mm::{Advice, madvise};
 use std::ops::Range;
@@ -95,8 +95,12 @@ Anonymous:             0 kB
                 .sum::<u64>()
         };
         keep_heap_tight();
-        let before = resident();
-        assert!(give_back_code_of_the_start() > 0);
-        assert!(resident() < before);
+        // Other tests of this process may touch as much in between, but not every time.
+        let less = || {
+            let before = resident();
+            assert!(give_back_code_of_the_start() > 0);
+            resident() < before
+        };
+        assert!((0..20).any(|_| less()));
     }
 }
