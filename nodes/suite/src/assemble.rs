@@ -137,8 +137,9 @@ pub fn assemble(
     let stamped_command = robot.description.stamped_command;
     Ok(match node {
         "sim" => {
-            let config: outrider_sim::Config = parsed(node, &resources, "config")?;
+            let mut config: outrider_sim::Config = parsed(node, &resources, "config")?;
             let scenario: Scenario = parsed(node, &resources, "scenario")?;
+            scenario.add_to(&mut config);
             let (world, _) = resources.get(node, "world")?;
             let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
             let mut world = World::load(world).map_err(|e| refused("world", e.to_string()))?;

@@ -3,7 +3,7 @@
 use crate::faults::Fault;
 use garde::Validate;
 use outrider_foundation::Pose2;
-pub use outrider_sim::RecordedTrack;
+pub use outrider_sim::{ActorSpec, DoorSpec, EventSpec, FloorPatch, RecordedTrack, Surface};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -46,6 +46,26 @@ pub struct Scenario {
     #[garde(skip)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub people: Option<Vec<RecordedTrack>>,
+    /// Who moves by a behaviour, besides. This and what follows it is added to what sim.yaml has of the same name.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub actors: Vec<ActorSpec>,
+    /// Doors.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doors: Vec<DoorSpec>,
+    /// Models that do not answer the lidar as a wall does.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub surfaces: Vec<Surface>,
+    /// Where the wheels slip.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub slippery: Vec<FloorPatch>,
+    /// Keys of sim.yaml with other values, from a time on, for some time.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventSpec>,
     /// What is asked of the planner in place of the goal, in the order of time.
     #[garde(dive, length(max = 64), custom(in_order))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -62,6 +82,15 @@ fn is_zero(value: &f64) -> bool {
 }
 
 impl Scenario {
+    /// Adds what it has for the simulator to the simulator's own configuration.
+    pub fn add_to(&self, config: &mut outrider_sim::Config) {
+        config.actors.extend(self.actors.iter().cloned());
+        config.doors.extend(self.doors.iter().cloned());
+        config.surfaces.extend(self.surfaces.iter().cloned());
+        config.slippery.extend(self.slippery.iter().copied());
+        config.events.extend(self.events.iter().cloned());
+    }
+
     /// Where a file that it names is, for a scenario read from `scenario` and a configuration in `config`.
     pub fn file(name: &str, scenario: &Path, config: &Path) -> PathBuf {
         match name.strip_prefix("./") {
