@@ -19,7 +19,7 @@ use outrider_msgs::diagnostic_msgs::KeyValue;
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
 use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
-use outrider_suite::{Files, assemble, read_resources, topics};
+use outrider_suite::{Changes, Files, assemble, read_resources, topics};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -59,6 +59,7 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
         tree: parameters.tree.clone(),
         zones: parameters.zones.clone(),
         permit_key: parameters.permit_key.clone(),
+        changes: Changes::default(),
     };
     let core = assemble(name, read_resources(name, &files)?, boot_id())?;
     let mut shell = Shell::connect(&mut ros, core, &parameters, scheduling)?;

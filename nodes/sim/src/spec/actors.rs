@@ -6,7 +6,7 @@ use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 
 /// Somebody or something that moves by its own behaviour. SI units, radians, map frame.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct ActorSpec {
     /// Unique name, as in the truth; members of a group get `_1`, `_2` and so on behind it.
@@ -85,7 +85,7 @@ fn legs(all: &Vec<Vec<f64>>, context: &()) -> garde::Result {
 }
 
 /// What an actor is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
     /// On foot: an upright cylinder, optimal reciprocal collision avoidance.
@@ -98,7 +98,7 @@ pub enum ActorKind {
 }
 
 /// What an actor makes of the robot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Behaviour {
     /// Keeps out of its way as if it would never yield itself. A vehicle stops for whatever stands in its lane.
@@ -113,7 +113,7 @@ pub enum Behaviour {
 }
 
 /// When an actor or a door begins: at a time, and, if asked, not before the robot has come near.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Begin {
     /// Since the start.
@@ -131,7 +131,7 @@ pub struct Begin {
 }
 
 /// Size of a person.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct PersonSize {
     /// Radius.
@@ -143,7 +143,7 @@ pub struct PersonSize {
 }
 
 /// Size and abilities of a vehicle: a box about its middle, driven like a unicycle.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct VehicleSize {
     /// Length of the body.

@@ -6,7 +6,7 @@ use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 
 /// A door of one panel. SI units, radians, map frame. It is seen by the lidar and can be run into, and is not on the map.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct DoorSpec {
     /// Unique name, as the truth tells it for what is nearest.
@@ -88,7 +88,7 @@ fn stays_open() -> f64 {
 }
 
 /// How a door moves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DoorKind {
     /// Turns about its hinge.
@@ -99,7 +99,7 @@ pub enum DoorKind {
 }
 
 /// What a door is told at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct DoorStep {
     /// When.

@@ -7,7 +7,7 @@ use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 
 /// How the models of a name answer the lidar.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Surface {
     /// Name of the model in the world file; with `*` at its end, all whose names begin so.
@@ -19,7 +19,7 @@ pub struct Surface {
 }
 
 /// How a surface answers a beam.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SurfaceKind {
     /// Answers a beam that meets it squarely (within 10°); any other passes through.
@@ -33,7 +33,7 @@ pub enum SurfaceKind {
 }
 
 /// A rectangle of floor, along the axes of the map, on which the wheels slip.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct FloorPatch {
     /// Its corner with the smaller coordinates.
