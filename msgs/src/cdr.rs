@@ -109,6 +109,16 @@ impl<'a> Reader<'a> {
         self.content.len().saturating_sub(self.at)
     }
 
+    /// Whether its numbers have their high bytes first.
+    pub(crate) fn is_big_endian(&self) -> bool {
+        self.big_endian
+    }
+
+    /// Offset in the whole message of what is read next.
+    pub(crate) fn message_offset(&self) -> usize {
+        HEADER_BYTES + self.at
+    }
+
     #[inline]
     fn take(&mut self, bytes: usize) -> Result<&'a [u8], Misfit> {
         let rest = self.content.get(self.at..).unwrap_or_default();

@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
 
 use outrider_evaluation::root;
-use outrider_suite::Files;
 use outrider_suite::drive::{DriveResult, drive};
 use outrider_suite::replay::{Evidence, assembled, replay_all};
+use outrider_suite::{Changes, Files};
 
 fn files(scenario: &str) -> Files {
     Files {
@@ -14,6 +14,7 @@ fn files(scenario: &str) -> Files {
         tree: None,
         zones: None,
         permit_key: None,
+        changes: Changes::default(),
     }
 }
 

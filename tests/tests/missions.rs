@@ -6,7 +6,7 @@ use outrider_evaluation::root;
 use outrider_msgs::outrider_msgs::{MissionReply, MissionState};
 use outrider_suite::drive::drive;
 use outrider_suite::replay::{Evidence, assembled, replay_all};
-use outrider_suite::{Files, topics};
+use outrider_suite::{Changes, Files, topics};
 use std::collections::BTreeMap;
 
 /// What a run told of missions.
@@ -35,6 +35,7 @@ fn run() -> (outrider_suite::drive::DriveResult, Told, Evidence) {
         tree: None,
         zones: None,
         permit_key: None,
+        changes: Changes::default(),
     };
     let (mut told, mut evidence) = (Told::default(), Evidence::default());
     let mut see = |observed: &outrider_suite::lockstep::Observed<'_>| {

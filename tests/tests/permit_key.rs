@@ -8,7 +8,7 @@ use outrider_runtime::Secret;
 use outrider_suite::drive::drive;
 use outrider_suite::lockstep::Observed;
 use outrider_suite::replay::{Evidence, assembled, replay_all};
-use outrider_suite::{Files, read_resources};
+use outrider_suite::{Changes, Files, read_resources};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,14 @@ fn files(folder: &Path, permit_key: Option<PathBuf>) -> Files {
     let limit = text.lines().find(|l| l.starts_with("time_limit_s")).unwrap();
     let scenario = folder.join("short.yaml");
     std::fs::write(&scenario, text.replace(limit, "time_limit_s: 5.0")).unwrap();
-    Files { config: root().join("config"), scenario: Some(scenario), tree: None, zones: None, permit_key }
+    Files {
+        config: root().join("config"),
+        scenario: Some(scenario),
+        tree: None,
+        zones: None,
+        permit_key,
+        changes: Changes::default(),
+    }
 }
 
 #[test]

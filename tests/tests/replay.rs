@@ -17,7 +17,7 @@ use outrider_suite::lockstep::Lockstep;
 use outrider_suite::replay::{
     Evidence, Kind, Outcome, Replay, Source as _, assembled, replay_all, resources_of,
 };
-use outrider_suite::{Files, NODES, assemble, read_resources};
+use outrider_suite::{Changes, Files, NODES, assemble, read_resources};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -37,6 +37,7 @@ fn files(folder: &Path) -> Files {
         tree: None,
         zones: None,
         permit_key: None,
+        changes: Changes::default(),
     }
 }
 

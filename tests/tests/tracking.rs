@@ -6,8 +6,8 @@ use outrider_evaluation::root;
 use outrider_evaluation::tracking::crowd::{Motion, Setting};
 use outrider_evaluation::tracking::{Line, line};
 use outrider_msgs::outrider_msgs::{AssuranceState, Permit};
-use outrider_suite::Files;
 use outrider_suite::drive::drive;
+use outrider_suite::{Changes, Files};
 use outrider_world_model::Config;
 
 fn shipped(setting: Setting) -> Line {
@@ -62,6 +62,7 @@ fn who_turns_about_at_once_is_not_held_against_the_detector() {
         tree: None,
         zones: None,
         permit_key: None,
+        changes: Changes::default(),
     };
     let (mut under_way, mut held_against) = (0, 0);
     let mut observe = |observed: &outrider_suite::lockstep::Observed| {

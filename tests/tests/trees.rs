@@ -8,11 +8,11 @@ use outrider_foundation::data::{Goal, WorldModel};
 use outrider_foundation::grid::{COST_LETHAL, FrameId};
 use outrider_msgs::outrider_msgs::{Tick, TreeTransitions};
 use outrider_msgs::sensor_msgs::LaserScan;
-use outrider_suite::Files;
 use outrider_suite::bindings::topics;
 use outrider_suite::convert::{goal_to_message, world_model_from_message};
 use outrider_suite::drive::drive;
 use outrider_suite::lockstep::{Lockstep, Observed};
+use outrider_suite::{Changes, Files};
 
 /// Trees of a folder, one after the other, to the goal of the scenario.
 fn reach(folder: &str, names: &[&str]) {
@@ -22,6 +22,7 @@ fn reach(folder: &str, names: &[&str]) {
         tree: None,
         zones: None,
         permit_key: None,
+        changes: Changes::default(),
     };
     for name in names {
         files.tree = Some(root().join(format!("{folder}/{name}.xml")));
@@ -118,6 +119,7 @@ fn a_stale_obstacle_goes_when_the_tree_clears_the_costmap() {
         tree: Some(tree),
         zones: None,
         permit_key: None,
+        changes: Changes::default(),
     };
     let mut suite = Lockstep::new(&files).unwrap();
     let mut seen = Seen::default();

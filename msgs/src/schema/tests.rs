@@ -125,3 +125,29 @@ fn a_type_without_fields_takes_a_byte() {
     let tree = schema.tree(&bytes).unwrap();
     assert_eq!(tree.get("b").and_then(Tree::value), Some(Value::Unsigned(9)));
 }
+
+#[test]
+fn numbers_at_a_path_are_edited_in_place() {
+    let schema = schema::<LaserScan>();
+    let scan = LaserScan { range_max: 20.0, ranges: vec![1.0, 2.0, f32::INFINITY], ..Default::default() };
+    let mut bytes = encode(&scan).unwrap();
+    assert_eq!(schema.edit_floats(&mut bytes, "ranges", &mut |r| 2.0 * r + 0.5), Ok(3));
+    let edited = LaserScan { ranges: vec![2.5, 4.5, f32::INFINITY], ..scan.clone() };
+    assert_eq!(crate::decode::<LaserScan>(&bytes).unwrap(), edited);
+    assert_eq!(
+        schema.edit_floats(&mut bytes, "header.stamp.sec", &mut |_| 1.0),
+        Ok(0),
+        "no floating-point number"
+    );
+    assert_eq!(crate::decode::<LaserScan>(&bytes).unwrap(), edited);
+    let length = bytes.len();
+    let mut short = bytes[..length - 2].to_vec();
+    assert!(schema.edit_floats(&mut short, "ranges", &mut |_| 0.0).is_err());
+    assert_eq!(short, bytes[..length - 2], "all or nothing");
+    let odometry = self::schema::<crate::nav_msgs::Odometry>();
+    for (path, there) in
+        [("twist.twist.linear.x", true), ("twist.twist", false), ("header.stamp.sec", false), ("x", false)]
+    {
+        assert_eq!(odometry.has_floats(path), there, "{path}");
+    }
+}

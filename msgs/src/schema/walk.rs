@@ -53,8 +53,61 @@ impl Schema {
         data: &'d [u8],
         see: &mut dyn FnMut(&Path<'_>, Value<'d>) -> bool,
     ) -> Result<(), FieldMisfit> {
-        let mut walker = Walker::new(self, data, Some(see))?;
+        let mut see = |path: &Path<'_>, value: Value<'d>, _: usize| see(path, value);
+        let mut walker = Walker::new(self, data, Some(&mut see))?;
         walker.message(0).map(drop)
+    }
+
+    /// Whether there are floating-point numbers at a path without indexes, as [`Path::is`] takes it.
+    pub fn has_floats(&self, path: &str) -> bool {
+        let mut types = vec![0];
+        let mut found = false;
+        for name in path.split('.') {
+            let named =
+                |index: &usize| self.types.get(*index).into_iter().flatten().filter(|f| f.name == name);
+            let fields: Vec<Kind> = types.iter().flat_map(named).map(|f| f.kind).collect();
+            found = fields.iter().any(|kind| matches!(kind, Kind::Float(_)));
+            types = fields
+                .iter()
+                .filter_map(|k| if let Kind::Message(i) = k { Some(*i) } else { None })
+                .collect();
+        }
+        found
+    }
+
+    /// Puts what `change` makes of it in the place of every floating-point number at a path without indexes; how many those
+    /// are.
+    ///
+    /// # Errors
+    /// The first place that does not fit; nothing is changed then.
+    pub fn edit_floats(
+        &self,
+        data: &mut [u8],
+        path: &str,
+        change: &mut dyn FnMut(f64) -> f64,
+    ) -> Result<usize, FieldMisfit> {
+        let mut places = Vec::new();
+        let mut note = |at: &Path<'_>, value: Value<'_>, end: usize| {
+            if let (true, Value::Float32(_) | Value::Float64(_)) = (at.is(path), value) {
+                places.push((end, matches!(value, Value::Float64(_)), value.number().unwrap_or_default()));
+            }
+            true
+        };
+        let mut walker = Walker::new(self, data, Some(&mut note))?;
+        walker.message(0)?;
+        let big = walker.reader.is_big_endian();
+        for (end, double, old) in &places {
+            let new = change(*old);
+            let mut bytes =
+                if *double { new.to_le_bytes().to_vec() } else { (new as f32).to_le_bytes().to_vec() };
+            if big {
+                bytes.reverse();
+            }
+            if let Some(place) = data.get_mut(end.saturating_sub(bytes.len())..*end) {
+                place.copy_from_slice(&bytes);
+            }
+        }
+        Ok(places.len())
     }
 
     /// Stamp and number of a message.
@@ -133,7 +186,8 @@ impl fmt::Display for Path<'_> {
     }
 }
 
-type See<'v, 'd> = Option<&'v mut dyn FnMut(&Path<'_>, Value<'d>) -> bool>;
+/// Path, value, and the offset in the message of what follows it.
+type See<'v, 'd> = Option<&'v mut dyn FnMut(&Path<'_>, Value<'d>, usize) -> bool>;
 
 struct Walker<'s, 'd, 'v> {
     schema: &'s Schema,
@@ -198,7 +252,7 @@ impl<'s, 'd, 'v> Walker<'s, 'd, 'v> {
         }
         let value = kind.read(&mut self.reader).map_err(|m| self.misfit(m))?;
         Ok(match &mut self.see {
-            Some(see) => see(&self.path, value),
+            Some(see) => see(&self.path, value, self.reader.message_offset()),
             None => true,
         })
     }

@@ -81,6 +81,7 @@ impl AssuranceNode {
         boot_id: u64,
     ) -> Result<Self, AssuranceError> {
         config.check(&robot.limits)?;
+        ZoneMap::check_localisation(&zones, config.localisation_required)?;
         Ok(Self {
             mode: ModeMachine::new(&config),
             episodes: Episodes::new(&config),

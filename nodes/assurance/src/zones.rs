@@ -51,7 +51,20 @@ impl ZoneMap {
         if zones.none_because.is_some() && zones.has_zones() {
             return Err(AssuranceError::Zones("none_because: there are zones all the same".to_owned()));
         }
+        if zones.none_because.as_ref().is_some_and(|why| why.trim().is_empty()) {
+            return Err(AssuranceError::Zones("none_because: blanks are no reason".to_owned()));
+        }
         Ok(made)
+    }
+
+    /// Without a pose in the map no zone is kept: who has zones may not drive without one.
+    pub fn check_localisation(zones: &Zones, required: bool) -> Result<(), AssuranceError> {
+        if required || !zones.has_zones() {
+            return Ok(());
+        }
+        let problem = "localisation_required: false, but there are zones, which nobody keeps without a pose in the map: \
+                       require it, or say in the zones file that there are none (none_because)";
+        Err(AssuranceError::Zones(problem.to_owned()))
     }
 }
 

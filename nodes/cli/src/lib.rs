@@ -1,4 +1,4 @@
-//! The `outrider` command: simulate, replay, report, evaluate, monitor traces and look into bags without ROS.
+//! The `outrider` command: simulate, evaluate, gate, replay, report, monitor traces and look into bags without ROS.
 //!
 //! Every subcommand is one module with its `Args` and a `run` that returns the exit code.
 
@@ -11,12 +11,14 @@
 pub mod bag;
 pub mod barn;
 pub mod evaluate;
+pub mod gate;
 pub mod localize;
 pub mod plan;
 pub mod replay;
 pub mod report;
 pub mod sim;
 pub mod stl;
+pub mod tracking;
 pub mod tree;
 
 use clap::{Parser, Subcommand};
@@ -39,8 +41,10 @@ pub enum Command {
     Bag(bag::Args),
     /// Drive the worlds of the BARN challenge with the whole suite in this process, and score them.
     Barn(barn::Args),
-    /// Say how well people were followed, in a bag with the truth of the simulator or in a scenario.
+    /// Drive every scenario of a suite, with all its parameters and seeds, and measure and judge each run.
     Evaluate(evaluate::Args),
+    /// Say whether a candidate may be released, by its results and those of a baseline.
+    Gate(gate::Args),
     /// Say how well the world model knows where the robot is, over a bag with a reference.
     Localize(localize::Args),
     /// Solve the problems of a MovingAI grid map with the planner's search and compare the lengths with the optimum.
@@ -51,6 +55,8 @@ pub enum Command {
     Sim(sim::Args),
     /// Run every node of a bag again and compare what comes out.
     Replay(replay::Args),
+    /// Say how well people were followed, in a bag with the truth of the simulator or in a scenario.
+    Tracking(tracking::Args),
     /// Evaluate a temporal-logic formula over a trace, or check specification files.
     Stl(stl::Args),
     /// Check a behaviour tree, tick one with scripted leaves, or list the nodes that trees may have.
@@ -67,12 +73,14 @@ impl Cli {
             Command::Bag(args) => bag::run(args),
             Command::Barn(args) => barn::run(args),
             Command::Evaluate(args) => evaluate::run(args),
+            Command::Gate(args) => gate::run(args),
             Command::Localize(args) => localize::run(args),
             Command::Plan(args) => plan::run(args),
             Command::Report(args) => report::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Replay(args) => replay::run(args),
             Command::Stl(args) => stl::run(args),
+            Command::Tracking(args) => tracking::run(args),
             Command::Tree(args) => tree::run(args),
         }
     }

@@ -3,9 +3,9 @@
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use outrider_bags::{BagWriter, ChannelId, WriterOptions};
-use outrider_suite::Files;
 use outrider_suite::drive::{DriveResult, Progress, drive};
 use outrider_suite::lockstep::Observed;
+use outrider_suite::{Changes, Files};
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         tree: args.tree.clone(),
         zones: args.zones.clone(),
         permit_key: args.key.clone(),
+        changes: Changes::default(),
     };
     let mut bag = args.bag.as_deref().map(Bag::create).transpose()?;
     let mut failure = None;

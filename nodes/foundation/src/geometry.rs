@@ -68,8 +68,13 @@ impl Pose2 {
 
     /// `a_from_b.apply(point in b)` is the point in a.
     pub fn apply(self, p: Point2) -> Point2 {
-        let (s, c) = libm::sincos(self.yaw_rad);
-        Point2::new(self.x_m + c * p.x_m - s * p.y_m, self.y_m + s * p.x_m + c * p.y_m)
+        self.for_many().apply(p)
+    }
+
+    /// The same for many points: sine and cosine are found once.
+    pub fn for_many(self) -> Frame {
+        let (sin, cos) = libm::sincos(self.yaw_rad);
+        Frame { pose: self, sin, cos }
     }
 
     /// The position alone.
@@ -95,6 +100,34 @@ impl Pose2 {
             y_m: self.y_m + travel * sinc * s,
             yaw_rad: wrap_angle(self.yaw_rad + turn),
         }
+    }
+}
+
+/// A pose with sine and cosine of its heading.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Frame {
+    pose: Pose2,
+    sin: f64,
+    cos: f64,
+}
+
+impl Frame {
+    /// As [`Pose2::apply`].
+    #[inline]
+    pub fn apply(self, p: Point2) -> Point2 {
+        let Self { pose, sin, cos } = self;
+        Point2::new(pose.x_m + cos * p.x_m - sin * p.y_m, pose.y_m + sin * p.x_m + cos * p.y_m)
+    }
+
+    /// A direction or velocity: turned only.
+    #[inline]
+    pub fn turn(self, v: Point2) -> Point2 {
+        Self { pose: Pose2 { x_m: 0.0, y_m: 0.0, ..self.pose }, ..self }.apply(v)
+    }
+
+    /// Sine and cosine of the heading.
+    pub const fn sin_cos(self) -> (f64, f64) {
+        (self.sin, self.cos)
     }
 }
 
@@ -241,10 +274,15 @@ impl Footprint {
         self.circumscribed_m
     }
 
+    /// Whether a point in the base frame lies inside or on the outline.
+    pub fn contains(&self, p: Point2) -> bool {
+        sides(&self.corners).all(|(a, b)| left_of(a, b, p) >= 0.0)
+    }
+
     /// Signed distance from a point in the base frame to the outline: negative inside.
     pub fn signed_distance_m(&self, p: Point2) -> f64 {
         // Roots only where they are needed: for almost every point it is one.
-        if sides(&self.corners).all(|(a, b)| left_of(a, b, p) >= 0.0) {
+        if self.contains(p) {
             return -sides(&self.corners).map(|(a, b)| edge_offset_m(a, b, p)).fold(f64::INFINITY, f64::min);
         }
         let squares = sides(&self.corners).map(|(a, b)| segment_distance_sq(a, b, p));
@@ -316,6 +354,8 @@ mod tests {
             let back = a_from_b.inverse().apply(a_from_b.apply(p));
             prop_assert!(back.distance_m(p) < 1e-9);
             prop_assert!(a_from_b.then(a_from_b.inverse()).position().distance_m(Point2::default()) < 1e-9);
+            let turn_only = Pose2 { x_m: 0.0, y_m: 0.0, ..a_from_b };
+            prop_assert_eq!(a_from_b.for_many().turn(p), turn_only.apply(p));
         }
 
         #[test]
@@ -342,6 +382,12 @@ mod tests {
         assert_relative_eq!(f.signed_distance_m(Point2::new(0.8, 0.0)), 0.5);
         assert_relative_eq!(f.signed_distance_m(Point2::default()), -0.2);
         assert_relative_eq!(f.signed_distance_m(Point2::new(0.3 + 0.3, 0.2 + 0.4)), 0.5);
+        for (x, y, inside) in
+            [(0.29, 0.19, true), (0.3, 0.2, true), (0.31, 0.0, false), (-0.19, -0.21, false)]
+        {
+            assert_eq!(f.contains(Point2::new(x, y)), inside, "{x} {y}");
+        }
+        assert!(!f.contains(Point2::new(f64::NAN, 0.0)));
         Ok(())
     }
 

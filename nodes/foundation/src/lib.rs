@@ -16,7 +16,7 @@ pub mod track_field;
 pub mod validate;
 pub mod zones;
 
-pub use geometry::{Ellipse, Footprint, Point2, Pose2, Twist2};
+pub use geometry::{Ellipse, Footprint, Frame, Point2, Pose2, Twist2};
 pub use label::Label;
 pub use node::{Node, Outbox, Stamped};
 pub use robot::{Robot, RobotDescription};

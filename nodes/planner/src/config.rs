@@ -35,6 +35,9 @@ pub struct Config {
     /// The sampling controller.
     #[garde(dive)]
     pub mppi: MppiConfig,
+    /// Proposals of others.
+    #[garde(dive)]
+    pub external: ExternalConfig,
     /// What the modes of assurance mean for the planner.
     #[garde(dive)]
     pub modes: ModeConfig,
@@ -271,6 +274,36 @@ pub struct YieldConfig {
     /// Objects slower than this are planned around like walls, m/s.
     #[garde(custom(within(0.0, 1.0)))]
     pub standing_mps: f64,
+}
+
+/// Whether the proposals of an external planner are driven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExternalMode {
+    /// They are not looked at.
+    Off,
+    /// They are judged and compared, and never driven.
+    Shadow,
+    /// They are driven wherever they are fresh and safe.
+    Command,
+}
+
+/// Proposals of an external planner, a learned policy for example.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ExternalConfig {
+    /// What is done with them.
+    #[garde(skip)]
+    pub mode: ExternalMode,
+    /// Where they come from: `topic`, or the name of a policy in the planner's process.
+    #[garde(length(min = 1, max = 64))]
+    pub source: String,
+    /// A message older than this, by its stamp or by its arrival, does not count, s.
+    #[garde(custom(within(0.02, 1.0)))]
+    pub max_age_s: f64,
+    /// After a proposal that was not safe the own controller drives for so long, s.
+    #[garde(custom(within(0.0, 60.0)))]
+    pub rest_s: f64,
 }
 
 /// What the modes of assurance mean for the planner.

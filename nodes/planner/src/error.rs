@@ -16,6 +16,9 @@ pub enum PlannerError {
     /// The configuration as a whole.
     #[error("configuration: {0}")]
     Invalid(String),
+    /// An external planner that is not there.
+    #[error("external.source: `{0}` is neither `topic` nor a policy of this program")]
+    NoPolicy(String),
     /// A zone that cannot be.
     #[error(transparent)]
     Zone(#[from] outrider_foundation::zones::ZoneError),

@@ -10,6 +10,7 @@
 
 mod config;
 mod error;
+pub mod external;
 pub mod follow;
 mod goals;
 pub mod leaves;
@@ -24,13 +25,13 @@ pub mod search;
 mod tree_log;
 
 pub use config::{
-    Config, Controller, FollowConfig, GoalConfig, MissionConfig, ModeConfig, SafetyConfig, SearchConfig,
-    TimingConfig, YieldConfig,
+    Config, Controller, ExternalConfig, ExternalMode, FollowConfig, GoalConfig, MissionConfig, ModeConfig,
+    SafetyConfig, SearchConfig, TimingConfig, YieldConfig,
 };
 pub use error::PlannerError;
 pub use goals::GOAL_LIMIT;
 pub use maneuver::Maneuver;
 pub use navigator::{CLEAR_LIMIT, Navigator};
-pub use node::{Input, Output, PlannerNode, REQUEST_LIMIT};
+pub use node::{EXTERNAL_TOPIC, Input, Output, PlannerNode, REQUEST_LIMIT};
 pub use outrider_bt::{Cause, Status};
 pub use tree_log::{CHANGE_LIMIT, TreeChange, TreeChanges};

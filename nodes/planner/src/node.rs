@@ -6,6 +6,7 @@ pub use missions::REQUEST_LIMIT;
 
 use crate::config::Config;
 use crate::error::PlannerError;
+use crate::external::ExternalPlanner;
 use crate::mission::{Missions, Trees};
 use crate::navigator::{Drive, Navigator, Proposal};
 use crate::tree_log::{TreeChanges, TreeLog};
@@ -19,6 +20,8 @@ use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Node, Now, Outbox, Pose2, Robot, Span, Stamp, Stamped, Twist2};
 
+/// Where an external planner's proposals come from, relative to the namespace.
+pub const EXTERNAL_TOPIC: &str = "planner/external_command";
 /// A speed limit below this is no driving limit but a stop, m/s.
 const LEAST_LIMIT_MPS: f64 = 0.02;
 
@@ -41,6 +44,13 @@ pub enum Input {
     Assurance(AssuranceState),
     /// What the gate does with the commands.
     Gate(GateState),
+    /// What an external planner would drive.
+    External {
+        /// When it was decided.
+        stamp: Stamp,
+        /// The velocity.
+        twist: Twist2,
+    },
     /// A message that the border refused.
     Rejected {
         /// Its topic.
@@ -127,7 +137,7 @@ impl PlannerNode {
             tree_log: TreeLog::default(),
             trees: Trees::new(tree_xml)?,
             desk: missions::Desk::new(Missions::new(config.mission.clone())),
-            navigator: Navigator::new(&config, robot),
+            navigator: Navigator::new(&config, robot)?,
             world_arrived: None,
             alive_at: None,
             gate: None,
@@ -168,6 +178,17 @@ impl PlannerNode {
         Ok(self)
     }
 
+    /// Takes the proposals of this policy instead of those of the source that is configured.
+    pub fn with_policy(mut self, policy: Box<dyn ExternalPlanner>) -> Self {
+        self.navigator.external_mut().set_policy(policy);
+        self
+    }
+
+    /// Why the own controller drives although an external planner is to.
+    pub fn external_failing(&self) -> Option<&str> {
+        self.navigator.external().failing()
+    }
+
     /// Counters and states for people.
     pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
         let (searches, expanded) = self.navigator.search_counts();
@@ -184,7 +205,10 @@ impl PlannerNode {
             ("inconsistent inputs", self.counts.inconsistent.to_string()),
             ("world models out of order", self.counts.out_of_order.to_string()),
         ];
-        own.into_iter().chain(self.mission_diagnostics()).collect()
+        own.into_iter()
+            .chain(self.mission_diagnostics())
+            .chain(self.navigator.external().diagnostics())
+            .collect()
     }
 
     fn take(&mut self, input: &Stamped<Input>, now: Now) -> bool {
@@ -198,7 +222,13 @@ impl PlannerNode {
             Input::Mission(request) => self.take_request(request, now),
             Input::Assurance(state) => self.take_assurance(state),
             Input::Gate(state) => self.gate = Some(state.clone()),
+            Input::External { stamp, twist } => {
+                self.navigator.external_mut().take(*stamp, *twist, input.received);
+            }
             Input::Rejected { topic, reason } => {
+                if topic == EXTERNAL_TOPIC {
+                    self.navigator.external_mut().refuse_message(reason);
+                }
                 self.counts.rejected = self.counts.rejected.saturating_add(1);
                 self.counts.last_rejection = format!("{topic}: {reason}");
             }
@@ -389,7 +419,7 @@ impl PlannerNode {
                 let hold = self.tick(now);
                 active_node = self.trees.active_leaf().to_string();
                 let drive = self.drive(now);
-                self.navigator.propose(&drive, hold)
+                self.navigator.propose(&drive, hold, now)
             }
         };
         let block = self.block(unusable.as_deref(), &proposal);

@@ -171,6 +171,54 @@ fn a_wall_that_appears_right_in_front_stops_it() {
     assert!(l.last().reason.contains("no path to the goal"), "{}", l.last().reason);
 }
 
+/// Accelerations of the commands from one time on: when, dt, and the change of speed and turn rate over it.
+fn accelerations(l: &Loop, from_s: f64) -> Vec<(f64, f64, f64, f64)> {
+    let pairs = l.commands.windows(2).filter(|w| w[0].0 >= from_s);
+    pairs
+        .map(|w| {
+            let (dt, a, b) = (w[1].0 - w[0].0, w[0].1.twist, w[1].1.twist);
+            (w[1].0, dt, (b.v_mps - a.v_mps) / dt, (b.w_radps - a.w_radps) / dt)
+        })
+        .collect()
+}
+
+#[test]
+fn commands_are_limited_in_jerk() {
+    for lag_s in [0.0, 0.15] {
+        let mut l = Loop::new(two_rooms(), Pose2::new(2.0, 2.0, 2.5));
+        l.lag_s = lag_s;
+        l.goal(Pose2::new(10.0, 6.0, -1.57));
+        while l.status() != TreeStatus::Success {
+            l.tick();
+            assert!(l.t_s() < 40.0, "{}", l.trace(0.5));
+        }
+        let limits = l.robot.limits;
+        let jerk_radps3 = limits.jerk_mps3 * limits.alpha_radps2 / limits.accel_mps2;
+        // The last command is the stop at the goal.
+        let all = accelerations(&l, 0.0);
+        for pair in all[..all.len() - 1].windows(2) {
+            let ((_, _, v0, w0), (t_s, dt, v1, w1)) = (pair[0], pair[1]);
+            assert!((v1 - v0).abs() <= limits.jerk_mps3 * dt + 1e-6, "{t_s}: {v0} {v1}\n{}", l.trace(0.5));
+            assert!((w1 - w0).abs() <= jerk_radps3 * dt + 1e-6, "{t_s}: {w0} {w1}\n{}", l.trace(0.5));
+        }
+    }
+}
+
+#[test]
+fn the_limit_of_the_jerk_delays_no_stop() {
+    let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.5, 4.0, 0.0));
+    l.run(5.0);
+    let (before_s, x) = (l.t_s(), l.pose.x_m + 0.35 + 0.95);
+    l.grid = common::grid([12.0, 8.0], Point2::default(), &[[x, 0.0, x + 0.2, 8.0]]);
+    l.lethal = common::lethal_cells(&l.grid);
+    l.run(0.12);
+    // The first command that brakes brakes in full: the profile would take three periods to get there.
+    let all = accelerations(&l, before_s - 0.03);
+    let first = all.iter().map(|a| a.2).find(|a| *a < -0.01).unwrap();
+    assert!(first < -0.95 * l.robot.limits.decel_mps2, "{first}\n{}", l.trace(0.1));
+}
+
 #[test]
 fn a_goal_in_a_wall_is_given_up_with_the_reason() {
     let mut l = Loop::new(two_rooms(), Pose2::new(2.0, 2.0, 0.0));

@@ -13,6 +13,7 @@ use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_planner::mission::codes;
 use outrider_planner::{Config, Input, PlannerNode, REQUEST_LIMIT};
+use std::sync::Arc;
 
 const TREES: [(&str, &str); 3] = [
     ("navigate_to_pose.xml", include_str!("../../../config/trees/navigate_to_pose.xml")),
@@ -358,7 +359,10 @@ fn a_robot_that_is_not_localised_gives_up_with_the_code_for_it() {
     let mut config = config();
     config.mission.frame_timeout_s = 3.0;
     let mut l = start_with(config, hall(), Pose2::new(2.0, 4.0, 0.0));
-    l.world_model = |w| (w.ego.frame, w.local.frame, w.ego.localised) = (FrameId::Odom, FrameId::Odom, false);
+    l.world_model = |w| {
+        (w.ego.frame, w.ego.localised) = (FrameId::Odom, false);
+        Arc::make_mut(&mut w.local).frame = FrameId::Odom;
+    };
     ask(&mut l, 1, navigate(&[FAR]));
     let last = end(&mut l, 1, 5.0);
     assert_eq!((last.status, last.code), (MissionStatus::Aborted, codes::TF_ERROR));

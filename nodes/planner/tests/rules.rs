@@ -14,6 +14,7 @@ use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Twist2};
 use outrider_planner::{Config, Input, Output, PlannerError, PlannerNode};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 #[test]
 fn without_a_goal_zero_is_commanded_and_keeps_coming() {
@@ -132,7 +133,7 @@ fn inconsistent_and_repeated_world_models_are_not_taken() {
     let count = |l: &Loop, key: &str| l.node.diagnostics().into_iter().find(|(k, _)| *k == key).unwrap().1;
     l.worlds_on = false;
     let mut world = l.world();
-    world.local.cost.pop();
+    Arc::make_mut(&mut world.local).cost.pop();
     l.send(Input::WorldModel(world));
     let mut world = l.world();
     world.ego.twist.v_mps = f64::NAN;
@@ -168,7 +169,10 @@ fn cancelling_slows_down_comfortably() {
 #[test]
 fn a_goal_in_the_map_waits_for_the_localiser() {
     let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
-    l.world_model = |w| (w.ego.frame, w.local.frame, w.ego.localised) = (FrameId::Odom, FrameId::Odom, false);
+    l.world_model = |w| {
+        (w.ego.frame, w.ego.localised) = (FrameId::Odom, false);
+        Arc::make_mut(&mut w.local).frame = FrameId::Odom;
+    };
     l.goal(Pose2::new(4.0, 4.0, 0.0));
     l.run(0.5);
     assert_eq!((l.last().twist, l.last().reason.as_str()), (Twist2::ZERO, "not localised"));

@@ -10,6 +10,7 @@ use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Point2, Pose2};
 use outrider_planner::search::{Ground, RouteError, Router};
+use std::sync::Arc;
 
 /// Two rooms joined by a passage of this width at y = 4, 1.2 m long.
 fn passage(width_m: f64) -> CostGrid {
@@ -115,7 +116,9 @@ fn between_two_ways_as_good_it_does_not_waver() {
     });
     assert_eq!(sides, [false, true]);
     let mut l = Loop::new(block(), Pose2::new(2.0, 4.025, 0.0));
-    l.world_model = |world: &mut WorldModel| tilt(&mut world.local, (world.sequence / 30).is_multiple_of(2));
+    l.world_model = |world: &mut WorldModel| {
+        tilt(Arc::make_mut(&mut world.local), (world.sequence / 30).is_multiple_of(2))
+    };
     l.goal(Pose2::new(10.0, 4.025, 0.0));
     assert!(l.run_to_end(60.0), "{}", l.trace(0.5));
     let sides: Vec<bool> = l.plans.iter().filter_map(|plan| side(plan)).collect();

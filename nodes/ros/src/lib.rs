@@ -11,6 +11,7 @@
 mod clock;
 pub mod demo;
 mod gate_extras;
+mod memory;
 mod missions;
 mod params;
 pub mod player;

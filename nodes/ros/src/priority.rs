@@ -15,12 +15,7 @@ const ASSURANCE: i32 = 30;
 /// ordinary programs get: a node that waits behind a compiler is late, and a late node means a stop. Where something is not
 /// allowed the node runs without. To be called before ROS starts its threads.
 pub(crate) fn ask_for_priority(node: &str) -> String {
-    let fifo = match node {
-        "gate" => Some(GATE),
-        "assurance" => Some(ASSURANCE),
-        _ => None,
-    };
-    let Some(priority) = fifo else { return ordinary() };
+    let Some(priority) = real_time_priority(node) else { return ordinary() };
     let scheduling = match real_time(priority) {
         Ok(()) => format!("SCHED_FIFO {priority}"),
         Err(error) => format!("{} (no SCHED_FIFO: {error})", ordinary()),
@@ -32,6 +27,19 @@ pub(crate) fn ask_for_priority(node: &str) -> String {
             Err(error) => format!("memory not locked ({error})"),
         };
     format!("{scheduling}, {memory}")
+}
+
+fn real_time_priority(node: &str) -> Option<i32> {
+    match node {
+        "gate" => Some(GATE),
+        "assurance" => Some(ASSURANCE),
+        _ => None,
+    }
+}
+
+/// Whether the node of this name stops the robot: it is to have its memory at hand, whether the kernel lets it be locked or not.
+pub(crate) fn stops_the_robot(node: &str) -> bool {
+    real_time_priority(node).is_some()
 }
 
 fn ordinary() -> String {

@@ -17,6 +17,7 @@ pub(crate) fn main_asking(
     name: &str,
     run: impl FnOnce(&AtomicBool) -> anyhow::Result<()>,
 ) -> ExitCode {
+    crate::memory::keep_heap_tight();
     install_panic_abort();
     init_logging();
     die_with_parent();

@@ -5,9 +5,10 @@
 
 use crate::clock::{Clocks, monotonic};
 use crate::gate_extras::GateExtras;
+use crate::memory::give_back_code_of_the_start;
 use crate::missions::MissionExtras;
 use crate::params::Parameters;
-use crate::priority::ask_for_priority;
+use crate::priority::{ask_for_priority, stops_the_robot};
 use crate::process::main_of;
 use crate::qos::{kept, offered, profile};
 use crate::transport::start_ros;
@@ -18,7 +19,7 @@ use outrider_msgs::diagnostic_msgs::KeyValue;
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
 use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
-use outrider_suite::{Files, assemble, read_resources, topics};
+use outrider_suite::{Changes, Files, assemble, read_resources, topics};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -58,11 +59,15 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
         tree: parameters.tree.clone(),
         zones: parameters.zones.clone(),
         permit_key: parameters.permit_key.clone(),
+        changes: Changes::default(),
     };
     let core = assemble(name, read_resources(name, &files)?, boot_id())?;
     let mut shell = Shell::connect(&mut ros, core, &parameters, scheduling)?;
     tracing::info!("{name}: connected, boot id {:016x}", shell.core.spec().boot_id);
     shell.wait_for_recorder(&mut ros, parameters.wait_for_recorder_s, stop);
+    if !stops_the_robot(name) {
+        give_back_code_of_the_start();
+    }
     while !stop.load(Ordering::Relaxed) {
         shell.turn(&mut ros)?;
     }

@@ -4,10 +4,10 @@
 //! the error does not grow with the size of the world. Its distance algorithm (GJK) stops at one part in a thousand:
 //! 0.1 mm at 0.1 m, and no further off than that when near.
 
-use crate::config::{BodyConfig, PersonConfig};
+use crate::config::BodyConfig;
 use crate::error::SimError;
-use crate::rays::Disc;
-use crate::world::{Pose3, Shape, Solid};
+use crate::movers::Mover;
+use crate::world::{Motion, Pose3, Shape, Solid};
 use nalgebra::{Point3, UnitQuaternion, Vector3};
 use outrider_foundation::{Footprint, Pose2};
 use parry3d::math::{Pose, Rotation, Vector};
@@ -23,7 +23,7 @@ const CONTACT_M: f64 = 1e-4;
 pub struct Clearance {
     /// Distance from the body's outline; zero in contact, infinite when there is nothing.
     pub distance_m: f64,
-    /// Index of the static shape, or the number of static shapes plus the index of the person.
+    /// Index of the static shape, or the number of static shapes plus that of what moves.
     pub index: Option<usize>,
 }
 
@@ -46,8 +46,8 @@ pub struct ClearanceIndex {
     radius_m: f64,
     obstacles: Vec<Obstacle>,
     statics: usize,
-    person: SharedShape,
-    person_half: Vector3<f64>,
+    /// The parts of what moves, each in its mover's frame, and numbered as their movers.
+    parts: Vec<Obstacle>,
 }
 
 impl ClearanceIndex {
@@ -56,11 +56,11 @@ impl ClearanceIndex {
     ///
     /// # Errors
     /// When a footprint is too thin to be a solid.
-    pub fn new(
+    pub(crate) fn new(
         footprint: &Footprint,
         body: &BodyConfig,
-        person: &PersonConfig,
         statics: &[Shape],
+        movers: &[Mover],
     ) -> Result<Self, SimError> {
         let (low_m, high_m) = (body.ground_clearance_m, body.height_m);
         let corners = footprint.corners().iter();
@@ -74,22 +74,23 @@ impl ClearanceIndex {
             bottom_m < high_m && top_m > low_m
         };
         let numbered = statics.iter().enumerate().filter(|(_, shape)| in_reach(shape));
-        let half = Vector3::new(person.radius_m, person.radius_m, 0.5 * person.height_m);
+        let parts = movers.iter().enumerate().flat_map(|(number, mover)| {
+            mover.parts.iter().map(move |(at, solid)| obstacle(number, solid, *at))
+        });
         Ok(Self {
             body: prism,
             centre_z_m: 0.5 * (low_m + high_m),
             radius_m: libm::hypot(footprint.circumscribed_m(), 0.5 * (high_m - low_m)),
-            obstacles: numbered.map(|(index, shape)| obstacle(index, shape)).collect(),
+            obstacles: numbered.map(|(index, s)| obstacle(index, &s.solid, s.world_from_shape)).collect(),
             statics: statics.len(),
-            person: SharedShape::new(Cylinder::new(half.z as f32, half.x as f32)),
-            person_half: half,
+            parts: parts.collect(),
         })
     }
 
     /// The nearest thing to the body at `world_from_base`; the first in order among equals.
-    pub fn nearest(&self, world_from_base: Pose2, people: &[Disc]) -> Clearance {
+    pub fn nearest(&self, world_from_base: Pose2, movers: &[Motion]) -> Clearance {
         let mut nearest = Clearance { distance_m: f64::INFINITY, index: None };
-        self.visit(world_from_base, people, f64::INFINITY, |index, distance_m| {
+        self.visit(world_from_base, movers, f64::INFINITY, |index, distance_m| {
             if distance_m < nearest.distance_m {
                 nearest = Clearance { distance_m, index: Some(index) };
             }
@@ -105,11 +106,11 @@ impl ClearanceIndex {
     pub fn nearest_within(
         &self,
         world_from_base: Pose2,
-        people: &[Disc],
+        movers: &[Motion],
         within_m: f64,
     ) -> Option<Clearance> {
         let mut nearest = None;
-        self.visit(world_from_base, people, within_m, |index, distance_m| {
+        self.visit(world_from_base, movers, within_m, |index, distance_m| {
             let best_m = nearest.map_or(within_m, |c: Clearance| c.distance_m);
             if distance_m > best_m {
                 return best_m;
@@ -124,13 +125,12 @@ impl ClearanceIndex {
     fn visit(
         &self,
         world_from_base: Pose2,
-        people: &[Disc],
+        movers: &[Motion],
         within_m: f64,
         mut found: impl FnMut(usize, f64) -> f64,
     ) {
         let (x_m, y_m) = (world_from_base.x_m, world_from_base.y_m);
-        let rotation = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), world_from_base.yaw_rad);
-        let base_from_world = Pose3::from_parts(Vector3::new(x_m, y_m, 0.0).into(), rotation).inverse();
+        let base_from_world = on_the_floor(world_from_base).inverse();
         let centre = Point3::new(x_m, y_m, self.centre_z_m);
         let mut limit_m = within_m;
         let mut test = |shape: &SharedShape, world_from_shape: &Pose3, half: &Vector3<f64>, index: usize| {
@@ -150,21 +150,25 @@ impl ClearanceIndex {
         for o in &self.obstacles {
             test(&o.shape, &o.world_from_shape, &o.half, o.index);
         }
-        for (i, person) in people.iter().enumerate() {
-            let at = Vector3::new(person.centre.x_m, person.centre.y_m, self.person_half.z);
-            test(
-                &self.person,
-                &upright(&Pose3::translation(at.x, at.y, at.z)),
-                &y_up(&self.person_half),
-                self.statics + i,
-            );
+        for part in &self.parts {
+            let Some(motion) = movers.get(part.index) else { continue };
+            let mover = match part.shape.as_cylinder() {
+                // Round: which way it looks does not matter.
+                Some(_) => Pose3::translation(motion.pose.x_m, motion.pose.y_m, 0.0),
+                None => on_the_floor(motion.pose),
+            };
+            test(&part.shape, &(mover * part.world_from_shape), &part.half, self.statics + part.index);
         }
     }
 }
 
-fn obstacle(index: usize, shape: &Shape) -> Obstacle {
-    let at = shape.world_from_shape;
-    let (shape, world_from_shape, half) = match shape.solid {
+fn on_the_floor(pose: Pose2) -> Pose3 {
+    let rotation = UnitQuaternion::from_axis_angle(&Vector3::z_axis(), pose.yaw_rad);
+    Pose3::from_parts(Vector3::new(pose.x_m, pose.y_m, 0.0).into(), rotation)
+}
+
+fn obstacle(index: usize, solid: &Solid, at: Pose3) -> Obstacle {
+    let (shape, world_from_shape, half) = match *solid {
         Solid::Box { size_m } => {
             let half = Vector3::from(size_m) * 0.5;
             (SharedShape::new(Cuboid::new(vector(&half))), at, half)
@@ -212,7 +216,7 @@ mod tests {
     fn index(statics: &[Shape]) -> ClearanceIndex {
         let config = shipped();
         let footprint = Footprint::rectangle(0.35, 0.35, 0.5).unwrap();
-        ClearanceIndex::new(&footprint, &config.body, &config.person, statics).unwrap()
+        ClearanceIndex::new(&footprint, &config.body, statics, &[]).unwrap()
     }
 
     fn shape(solid: Solid, x: f64, y: f64, z: f64) -> Shape {
@@ -231,10 +235,6 @@ mod tests {
         let near = i.nearest(Pose2::new(0.0, -1.5, FRAC_PI_2), &[]);
         assert_eq!(near.index, Some(1));
         assert_relative_eq!(near.distance_m, 1.5 - 0.2 - 0.35, epsilon = 1e-3);
-        let person = Disc { centre: Point2::new(-1.0, 0.0), radius_m: 0.25 };
-        let near = i.nearest(Pose2::IDENTITY, &[person]);
-        assert_eq!(near.index, Some(2));
-        assert_relative_eq!(near.distance_m, 0.4, epsilon = 4e-4);
         assert_relative_eq!(i.nearest(Pose2::new(1.4, 0.0, 0.0), &[]).distance_m, 0.0);
         assert_eq!(i.nearest_within(Pose2::IDENTITY, &[], 0.5), None);
         assert_eq!(i.nearest_within(Pose2::new(1.0, 0.0, 0.0), &[], 0.5).unwrap().index, Some(0));

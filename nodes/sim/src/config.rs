@@ -1,6 +1,11 @@
 //! `config/sim.yaml`.
 
 use crate::error::SimError;
+use crate::spec::maybe_within;
+use crate::spec::{
+    ACTOR_LIMIT, ActorSpec, DOOR_LIMIT, DoorSpec, EVENT_LIMIT, EventSpec, FloorPatch, PATCH_LIMIT,
+    SURFACE_LIMIT, Surface, named,
+};
 use garde::Validate;
 use outrider_foundation::data::BEAM_LIMIT;
 use outrider_foundation::validate::within;
@@ -51,6 +56,26 @@ pub struct Config {
     #[garde(length(max = 3))]
     #[serde(default)]
     pub absent: Vec<Absent>,
+    /// Who moves by a behaviour, besides the people of the world or the scenario.
+    #[garde(dive, custom(|all: &Vec<ActorSpec>, (): &()| named(all, |a| &a.name, ACTOR_LIMIT)))]
+    #[serde(default)]
+    pub actors: Vec<ActorSpec>,
+    /// Doors.
+    #[garde(dive, custom(|all: &Vec<DoorSpec>, (): &()| named(all, |d| &d.name, DOOR_LIMIT)))]
+    #[serde(default)]
+    pub doors: Vec<DoorSpec>,
+    /// Models that do not answer the lidar as a wall does.
+    #[garde(dive, length(max = SURFACE_LIMIT))]
+    #[serde(default)]
+    pub surfaces: Vec<Surface>,
+    /// Where the wheels slip.
+    #[garde(dive, length(max = PATCH_LIMIT))]
+    #[serde(default)]
+    pub slippery: Vec<FloorPatch>,
+    /// What changes over time.
+    #[garde(dive, length(max = EVENT_LIMIT))]
+    #[serde(default)]
+    pub events: Vec<EventSpec>,
 }
 
 /// What a robot may go without.
@@ -102,6 +127,50 @@ pub struct DriveConfig {
     /// Age of the newest command at which the drive brakes to a standstill, in s.
     #[garde(custom(within(0.01, 5.0)))]
     pub command_timeout_s: f64,
+    /// Distance between the two wheels' tracks, in m; matters only where the wheels differ.
+    #[garde(custom(within(0.05, 5.0)))]
+    #[serde(default = "wheel_separation")]
+    pub wheel_separation_m: f64,
+    /// What part of its speed the left wheel reaches.
+    #[garde(custom(within(0.0, 2.0)))]
+    #[serde(default = "one")]
+    pub gain_left: f64,
+    /// And the right one.
+    #[garde(custom(within(0.0, 2.0)))]
+    #[serde(default = "one")]
+    pub gain_right: f64,
+    /// What part of the left wheel's way is lost to slip: the odometry counts it, the base does not move by it.
+    #[garde(custom(within(-1.0, 1.0)))]
+    #[serde(default)]
+    pub slip_left: f64,
+    /// And of the right one's.
+    #[garde(custom(within(-1.0, 1.0)))]
+    #[serde(default)]
+    pub slip_right: f64,
+    /// Greatest speed of a wheel in m/s: beyond it the motor is saturated, the other wheel is not slowed.
+    #[garde(custom(maybe_within(0.0, 100.0)))]
+    #[serde(default)]
+    pub wheel_max_mps: Option<f64>,
+    /// What part of its acceleration the drive reaches.
+    #[garde(custom(within(0.01, 10.0)))]
+    #[serde(default = "one")]
+    pub accel_scale: f64,
+    /// What part of its braking.
+    #[garde(custom(within(0.01, 10.0)))]
+    #[serde(default = "one")]
+    pub brake_scale: f64,
+    /// The command in force stays in force: no newer one is taken, and none grows too old.
+    #[garde(skip)]
+    #[serde(default)]
+    pub stuck: bool,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+fn wheel_separation() -> f64 {
+    0.4
 }
 
 /// What a beam reports when its answer is lost.
@@ -145,6 +214,18 @@ pub struct LidarConfig {
     /// What it then reports.
     #[garde(skip)]
     pub dropout: Dropout,
+    /// Constant error of every range, in m.
+    #[garde(custom(within(-5.0, 5.0)))]
+    #[serde(default)]
+    pub bias_m: f64,
+    /// Time from the stamp (or from the last beam, when a sweep takes time) to the publication, in s.
+    #[garde(custom(within(0.0, 2.0)))]
+    #[serde(default)]
+    pub latency_s: f64,
+    /// How long the sweep takes from the first beam to the last, in s; zero: all beams at one instant.
+    #[garde(custom(within(0.0, 1.0)))]
+    #[serde(default)]
+    pub sweep_s: f64,
 }
 
 /// Wheel odometry. Scale errors and the bias are drawn once per seed; the covariance that is published covers all.
@@ -178,6 +259,18 @@ pub struct OdometryConfig {
     /// Standard deviation of the reported turn rate, in rad/s.
     #[garde(custom(within(0.0, 1.0)))]
     pub w_sigma_radps: f64,
+    /// Fault: what the travel is multiplied by, besides. The covariance does not know of it.
+    #[garde(custom(within(-2.0, 3.0)))]
+    #[serde(default = "one")]
+    pub travel_scale: f64,
+    /// Fault: what the turn is multiplied by.
+    #[garde(custom(within(-2.0, 3.0)))]
+    #[serde(default = "one")]
+    pub turn_scale: f64,
+    /// Fault: constant error of the turn rate, in rad/s, standing or not.
+    #[garde(custom(within(-2.0, 2.0)))]
+    #[serde(default)]
+    pub turn_bias_radps: f64,
 }
 
 /// Inertial unit, aligned with the base. The bias is drawn once per seed.
@@ -196,6 +289,18 @@ pub struct ImuConfig {
     /// Standard deviation of an acceleration, in m/s².
     #[garde(custom(within(0.0, 10.0)))]
     pub accel_sigma_mps2: f64,
+    /// How far the gyro's bias wanders in a second, as a standard deviation, in rad/s; it grows with the root of time.
+    #[garde(custom(within(0.0, 0.5)))]
+    #[serde(default)]
+    pub gyro_walk_sigma_radps: f64,
+    /// Fault: a constant error of the turn rate, in rad/s. The variance does not know of it.
+    #[garde(custom(within(-5.0, 5.0)))]
+    #[serde(default)]
+    pub gyro_bias_radps: f64,
+    /// Fault: a constant error of the forward acceleration, in m/s².
+    #[garde(custom(within(-20.0, 20.0)))]
+    #[serde(default)]
+    pub accel_bias_mps2: f64,
 }
 
 /// Localiser: the truth with an error that wanders.
@@ -214,6 +319,18 @@ pub struct LocaliserConfig {
     /// Time over which the error stays alike, in s; zero for white noise.
     #[garde(custom(within(0.0, 600.0)))]
     pub correlation_s: f64,
+    /// Fault: how far off it is, `[x, y, yaw]` in the map frame, in m and rad: set for a time, a jump there and back.
+    #[garde(custom(three(100.0)))]
+    #[serde(default)]
+    pub offset: [f64; 3],
+    /// Fault: how fast it drifts off, `[x, y, yaw]` a second. When it is zero again, so is what has drifted.
+    #[garde(custom(three(10.0)))]
+    #[serde(default)]
+    pub drift_per_s: [f64; 3],
+}
+
+fn three(limit: f64) -> impl FnOnce(&[f64; 3], &()) -> garde::Result {
+    move |values, context| values.iter().try_for_each(|v| within(-limit, limit)(v, context))
 }
 
 /// The static map: what the lidar's plane cuts of the models.
@@ -274,6 +391,35 @@ pub struct DetectorConfig {
     /// Version of the model.
     #[garde(length(chars, min = 1, max = 64))]
     pub model_version: String,
+    /// What the stated class probabilities are softened by (`p^(1/temperature)`, scaled to one): below 1 it is
+    /// surer than it should be, above 1 less sure.
+    #[garde(custom(within(0.05, 20.0)))]
+    #[serde(default = "one")]
+    pub temperature: f64,
+    /// Which class it takes each for: a row for a true person, forklift and other, in it the probability of person,
+    /// forklift and other. None: always the right one.
+    #[garde(custom(rows))]
+    #[serde(default)]
+    pub confusion: Option<[[f64; 3]; 3]>,
+    /// Constant error of the positions in the base frame, `[x, y]` in m; the covariance does not know of it.
+    #[garde(custom(pair(10.0)))]
+    #[serde(default)]
+    pub bias_m: [f64; 2],
+}
+
+fn pair(limit: f64) -> impl FnOnce(&[f64; 2], &()) -> garde::Result {
+    move |values, context| values.iter().try_for_each(|v| within(-limit, limit)(v, context))
+}
+
+#[allow(clippy::ref_option, reason = "garde wants it so")]
+fn rows(matrix: &Option<[[f64; 3]; 3]>, _: &()) -> garde::Result {
+    let sound = |row: &[f64; 3]| {
+        row.iter().all(|p| (0.0..=1.0).contains(p)) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-6
+    };
+    match matrix.iter().flatten().find(|row| !sound(row)) {
+        Some(row) => Err(garde::Error::new(format!("{row:?} are no probabilities that sum to 1"))),
+        None => Ok(()),
+    }
 }
 
 /// A person: an upright cylinder.
@@ -337,9 +483,7 @@ pub(crate) mod tests {
     pub(crate) fn perfect() -> Config {
         let mut c = shipped();
         (c.lidar.noise_sigma_m, c.lidar.dropout_probability) = (0.0, 0.0);
-        let timing = c.odometry.timing;
         c.odometry = OdometryConfig {
-            timing,
             travel_scale_sigma: 0.0,
             turn_scale_sigma: 0.0,
             turn_bias_sigma_radps: 0.0,
@@ -348,6 +492,7 @@ pub(crate) mod tests {
             turn_sigma_per_sqrt_m: 0.0,
             v_sigma_mps: 0.0,
             w_sigma_radps: 0.0,
+            ..c.odometry
         };
         (c.imu.gyro_sigma_radps, c.imu.gyro_bias_sigma_radps, c.imu.accel_sigma_mps2) = (0.0, 0.0, 0.0);
         (c.localiser.position_sigma_m, c.localiser.yaw_sigma_rad) = (0.0, 0.0);

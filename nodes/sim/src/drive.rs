@@ -23,6 +23,7 @@ struct Pending {
 #[derive(Clone, Debug)]
 pub struct Drive {
     limits: DriveLimits,
+    config: DriveConfig,
     period_s: f64,
     /// How far the lag comes within one period: 1 − e^(−T/τ).
     lag_part: f64,
@@ -31,27 +32,58 @@ pub struct Drive {
     pending: VecDeque<Pending>,
     command: Option<Pending>,
     target: Twist2,
+    /// What the controller makes of the command, within the limits.
     twist: Twist2,
+    /// What the wheels do, as a velocity.
+    wheels: Twist2,
+    /// What the base does.
+    base: Twist2,
     dropped: u64,
+}
+
+/// What the floor does under the wheels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Floor {
+    /// What part of the left wheel's way is lost.
+    pub slip_left: f64,
+    /// And of the right one's.
+    pub slip_right: f64,
+    /// What part of acceleration and braking is reached.
+    pub grip: f64,
+}
+
+impl Floor {
+    /// A good one.
+    pub const FIRM: Self = Self { slip_left: 0.0, slip_right: 0.0, grip: 1.0 };
 }
 
 impl Drive {
     /// At rest.
     pub fn new(limits: DriveLimits, config: &DriveConfig, period: Span) -> Self {
         let period_s = period.as_s();
-        let tau_s = config.time_constant_s;
         Self {
             limits,
+            config: *config,
             period_s,
-            lag_part: if tau_s > 0.0 { 1.0 - libm::exp(-period_s / tau_s) } else { 1.0 },
+            lag_part: lag_part(config, period_s),
             dead_time: Span::from_s(config.dead_time_s),
             timeout: Span::from_s(config.command_timeout_s),
             pending: VecDeque::new(),
             command: None,
             target: Twist2::ZERO,
             twist: Twist2::ZERO,
+            wheels: Twist2::ZERO,
+            base: Twist2::ZERO,
             dropped: 0,
         }
+    }
+
+    /// Takes other numbers; commands that are under way keep their time.
+    pub fn reconfigure(&mut self, config: &DriveConfig) {
+        self.config = *config;
+        self.lag_part = lag_part(config, self.period_s);
+        self.dead_time = Span::from_s(config.dead_time_s);
+        self.timeout = Span::from_s(config.command_timeout_s);
     }
 
     /// Takes a command that arrived at `arrival`. Not finite: standstill, and `false`. Faster than the robot can:
@@ -75,40 +107,78 @@ impl Drive {
         sound
     }
 
-    /// Moves on by one period that starts at `at`; returns the velocity that holds for it.
-    pub fn step(&mut self, at: Span) -> Twist2 {
+    /// Moves on by one period that starts at `at`; returns the velocity of the base that holds for it.
+    pub fn step(&mut self, at: Span, floor: &Floor) -> Twist2 {
         while let Some(next) = self.pending.front().copied().filter(|p| p.due <= at) {
             self.pending.pop_front();
-            self.command = Some(next);
+            if !self.config.stuck {
+                self.command = Some(next);
+            }
         }
         // The dead time counts for the age: a command is as old as its arrival.
-        let fresh = self.command.filter(|c| at - c.due + self.dead_time <= self.timeout);
+        let is_fresh = |c: &Pending| self.config.stuck || at - c.due + self.dead_time <= self.timeout;
+        let fresh = self.command.filter(is_fresh);
         let wanted = fresh.map_or(Twist2::ZERO, |c| c.twist);
         self.target.v_mps += self.lag_part * (wanted.v_mps - self.target.v_mps);
         self.target.w_radps += self.lag_part * (wanted.w_radps - self.target.w_radps);
         let l = &self.limits;
-        let (up, down, turn) = (l.accel_mps2, l.brake_mps2, l.alpha_radps2);
+        let c = &self.config;
+        let (up, down) =
+            (floor.grip * c.accel_scale * l.accel_mps2, floor.grip * c.brake_scale * l.brake_mps2);
+        let turn = floor.grip * l.alpha_radps2;
         self.twist = Twist2::new(
             follow(self.twist.v_mps, self.target.v_mps, up * self.period_s, down * self.period_s),
             follow(self.twist.w_radps, self.target.w_radps, turn * self.period_s, turn * self.period_s),
         );
-        self.twist
+        (self.wheels, self.base) = self.driven(floor);
+        self.base
+    }
+
+    /// What wheels and base do of what the controller wants. Where nothing is wrong with them: that, to the last bit.
+    fn driven(&self, floor: &Floor) -> (Twist2, Twist2) {
+        let c = &self.config;
+        let slips = (c.slip_left + floor.slip_left, c.slip_right + floor.slip_right);
+        let is_sound =
+            c.wheel_max_mps.is_none() && (c.gain_left, c.gain_right, slips) == (1.0, 1.0, (0.0, 0.0));
+        if is_sound {
+            return (self.twist, self.twist);
+        }
+        let half_m = 0.5 * c.wheel_separation_m;
+        let most = c.wheel_max_mps.unwrap_or(f64::INFINITY);
+        let wheel = |side: f64, gain: f64| {
+            (gain * (self.twist.v_mps + side * half_m * self.twist.w_radps)).clamp(-most, most)
+        };
+        let (left, right) = (wheel(-1.0, c.gain_left), wheel(1.0, c.gain_right));
+        let twist =
+            |left: f64, right: f64| Twist2::new(0.5 * (left + right), (right - left) / (2.0 * half_m));
+        (twist(left, right), twist((1.0 - slips.0) * left, (1.0 - slips.1) * right))
     }
 
     /// Stops at once: the wheels are blocked.
     pub fn block(&mut self) {
-        self.twist = Twist2::ZERO;
+        (self.twist, self.wheels, self.base) = (Twist2::ZERO, Twist2::ZERO, Twist2::ZERO);
     }
 
     /// Velocity of the base.
     pub fn twist(&self) -> Twist2 {
-        self.twist
+        self.base
+    }
+
+    /// Velocity that the base would have if no wheel slipped: what the odometry measures.
+    pub fn wheels(&self) -> Twist2 {
+        self.wheels
     }
 
     /// Commands that were dropped because too many were under way.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
+}
+
+/// How far the lag comes within one period.
+fn lag_part(config: &DriveConfig, period_s: f64) -> f64 {
+    let tau_s = config.time_constant_s;
+    if tau_s > 0.0 { 1.0 - libm::exp(-period_s / tau_s) } else { 1.0 }
 }
 
 /// Towards `target` by at most `up` away from zero or `down` towards it; a change of direction stops at zero first.
@@ -134,7 +204,7 @@ mod tests {
 
     fn run(drive: &mut Drive, periods: std::ops::Range<i64>) {
         for i in periods {
-            drive.step(at(i));
+            drive.step(at(i), &Floor::FIRM);
         }
     }
 
@@ -146,7 +216,7 @@ mod tests {
     fn dead_time_then_acceleration_then_the_command() {
         let mut d = drive();
         assert!(d.command(Span::ZERO, Twist2::new(0.5, 0.0)));
-        let speeds: Vec<f64> = (0..95).map(|i| d.step(at(i)).v_mps).collect();
+        let speeds: Vec<f64> = (0..95).map(|i| d.step(at(i), &Floor::FIRM).v_mps).collect();
         assert!(speeds[..4].iter().all(|v| *v == 0.0) && speeds[4] > 0.0, "{:?}", &speeds[..6]);
         assert_relative_eq!(speeds[94], 0.4, max_relative = 0.2);
         // 0.5 m/s at 1 m/s², after the dead time: reached after about 0.52 s; the timeout is 0.5 s.
@@ -160,11 +230,11 @@ mod tests {
         let mut d = drive();
         for i in 0..400 {
             d.command(at(i), Twist2::new(1.0, 1.0));
-            d.step(at(i));
+            d.step(at(i), &Floor::FIRM);
         }
         assert_relative_eq!(d.twist().v_mps, 1.0, epsilon = 1e-9);
         // Last command at 1.995 s: it holds until 2.495 s, then 1.0 m/s at 1.2 m/s² takes 0.833 s.
-        let moving = |d: &mut Drive, i| d.step(at(i)) != Twist2::ZERO;
+        let moving = |d: &mut Drive, i| d.step(at(i), &Floor::FIRM) != Twist2::ZERO;
         assert!((400..500).all(|i| moving(&mut d, i) && d.twist().v_mps > 0.99));
         assert!((500..664).all(|i| moving(&mut d, i)));
         assert!((664..700).any(|i| !moving(&mut d, i) || d.twist().v_mps < 1e-3));
@@ -190,6 +260,57 @@ mod tests {
         assert_eq!(d.dropped(), 300 - COMMAND_LIMIT as u64);
     }
 
+    /// Up to speed with a command that is kept up, then what a fault makes of it.
+    fn faulty(config: DriveConfig, floor: Floor) -> Drive {
+        let mut d = Drive::new(amr().limits, &config, PERIOD);
+        for i in 0..400 {
+            d.command(at(i), Twist2::new(0.5, 0.0));
+            d.step(at(i), &floor);
+        }
+        d
+    }
+
+    #[test]
+    fn a_weak_wheel_turns_the_robot_and_the_odometry_knows() {
+        let d = faulty(DriveConfig { gain_left: 0.8, ..shipped().drive }, Floor::FIRM);
+        assert_relative_eq!(d.twist().v_mps, 0.45, epsilon = 1e-9);
+        assert_relative_eq!(d.twist().w_radps, 0.1 / 0.4, epsilon = 1e-9);
+        assert_eq!(d.wheels(), d.twist());
+        let d = faulty(DriveConfig { wheel_max_mps: Some(0.3), ..shipped().drive }, Floor::FIRM);
+        assert_relative_eq!(d.twist().v_mps, 0.3, epsilon = 1e-9);
+    }
+
+    #[test]
+    fn slip_moves_the_base_less_than_the_wheels() {
+        let floor = Floor { slip_left: 0.1, slip_right: 0.1, grip: 1.0 };
+        let d = faulty(DriveConfig { slip_left: 0.1, slip_right: 0.1, ..shipped().drive }, floor);
+        assert_relative_eq!(d.twist().v_mps, 0.4, epsilon = 1e-9);
+        assert_relative_eq!(d.wheels().v_mps, 0.5, epsilon = 1e-9);
+    }
+
+    #[test]
+    fn a_stuck_command_goes_on_and_poor_grip_brakes_late() {
+        let mut d = faulty(shipped().drive, Floor::FIRM);
+        d.reconfigure(&DriveConfig { stuck: true, ..shipped().drive });
+        for i in 400..1000 {
+            d.command(at(i), Twist2::ZERO);
+            d.step(at(i), &Floor::FIRM);
+        }
+        assert_relative_eq!(d.twist().v_mps, 0.5, epsilon = 1e-9);
+        let stops_after = |brake_scale, grip| {
+            let mut d = faulty(shipped().drive, Floor::FIRM);
+            d.reconfigure(&DriveConfig { brake_scale, ..shipped().drive });
+            let step = |i| {
+                d.command(at(i), Twist2::ZERO);
+                d.step(at(i), &Floor { grip, ..Floor::FIRM }).v_mps
+            };
+            (400..4000).map(step).take_while(|v| *v > 1e-3).count() as f64 * PERIOD.as_s()
+        };
+        // 0.5 m/s at 1.2 m/s², and half and a quarter of that.
+        assert!((stops_after(0.5, 1.0) - stops_after(1.0, 1.0) - 0.4167).abs() < 0.05);
+        assert_relative_eq!(stops_after(0.5, 1.0), stops_after(1.0, 0.5));
+    }
+
     proptest! {
         #[test]
         fn limits_hold_whatever_is_asked(commands in prop::collection::vec((-5.0..5.0f64, -9.0..9.0f64, 1..40i64), 1..60)) {
@@ -199,7 +320,7 @@ mod tests {
                 d.command(at(i), Twist2::new(v, w));
                 for _ in 0..periods {
                     let before = d.twist();
-                    let after = d.step(at(i));
+                    let after = d.step(at(i), &Floor::FIRM);
                     i += 1;
                     prop_assert!(after.v_mps <= l.v_max_mps && after.v_mps >= l.v_min_mps);
                     prop_assert!(after.w_radps.abs() <= l.w_max_radps);

@@ -58,6 +58,14 @@ pub enum SimError {
         /// What is wrong.
         reason: String,
     },
+    /// An actor or a door that cannot be where it should be.
+    #[error("`{name}`: {reason}")]
+    Actor {
+        /// Whose.
+        name: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The robot cannot stand where it should start.
     #[error("start at ({x_m}, {y_m}) m, {yaw_rad} rad: {reason}")]
     Start {

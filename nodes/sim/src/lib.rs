@@ -14,9 +14,11 @@ mod clearance;
 mod config;
 mod drive;
 mod error;
+mod movers;
 mod node;
 mod rays;
 mod sensors;
+mod spec;
 mod world;
 
 pub use clearance::{Clearance, ClearanceIndex};
@@ -24,10 +26,14 @@ pub use config::{
     Absent, BodyConfig, Config, DetectorConfig, DriveConfig, Dropout, ImuConfig, LidarConfig,
     LocaliserConfig, MapConfig, OdometryConfig, PersonConfig, Timing,
 };
-pub use drive::Drive;
+pub use drive::{Drive, Floor};
 pub use error::SimError;
 pub use node::{Counters, Input, Output, SimNode};
-pub use rays::{Disc, Fan, RayScene};
+pub use rays::{Disc, Fan, Moving, RayScene};
+pub use spec::{
+    ActorKind, ActorSpec, Begin, Behaviour, DoorKind, DoorSpec, DoorStep, EventSpec, FloorPatch, PersonSize,
+    Surface, SurfaceKind, VehicleSize,
+};
 pub use world::{
     Actor, Motion, Outline, Pose3, Raster, RecordedTrack, Shape, Solid, Unsupported, Waypoint, World,
 };

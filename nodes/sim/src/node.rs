@@ -2,11 +2,13 @@
 
 use crate::clearance::ClearanceIndex;
 use crate::config::{Absent, Config};
-use crate::drive::Drive;
+use crate::drive::{Drive, Floor};
 use crate::error::SimError;
+use crate::movers::{Movers, RobotNow};
 use crate::rays::{Disc, RayScene};
-use crate::sensors::{Detector, ImuSensor, Lidar, Localiser, OdometrySensor, Schedule};
-use crate::world::{Motion, Raster, World};
+use crate::sensors::{Detector, ImuSensor, Lidar, Localiser, OdometrySensor, Schedule, Subject};
+use crate::spec::Timeline;
+use crate::world::{Outline, Raster, World};
 use outrider_foundation::data::{
     CommandVelocity, DetectionSet, GroundTruth, Imu, OccupancyMap, Odometry, Scan, TransformStamped,
     TrueActor,
@@ -64,6 +66,8 @@ pub struct Counters {
     pub dropped_commands: u64,
     /// Pictures of the detector dropped because too many waited.
     pub dropped_pictures: u64,
+    /// Sweeps of the lidar dropped because too many waited.
+    pub dropped_sweeps: u64,
 }
 
 /// When the simulation began, on both clocks.
@@ -95,6 +99,7 @@ struct Schedules {
 /// until the gap has opened to [`Self::RELEASE_M`]. While a person stands in it the robot cannot move.
 pub struct SimNode {
     config: Config,
+    timeline: Timeline,
     robot: Robot,
     world: World,
     period: Span,
@@ -113,10 +118,7 @@ pub struct SimNode {
     periods: u64,
     pose: Pose2,
     accel_mps2: f64,
-    motions: Vec<Motion>,
-    /// How long each person has waited for the robot: so far is it behind its script.
-    waited: Vec<Span>,
-    people: Vec<Disc>,
+    movers: Movers,
     /// What blocked the last period.
     blocked_by: Option<usize>,
     in_contact: bool,
@@ -159,7 +161,9 @@ impl SimNode {
         seed: u64,
     ) -> Result<Self, SimError> {
         config.check()?;
-        let clearance = ClearanceIndex::new(&robot.footprint, &config.body, &config.person, world.statics())?;
+        let (config, timeline) = Timeline::new(&config)?;
+        let movers = Movers::new(&config, &world)?;
+        let clearance = ClearanceIndex::new(&robot.footprint, &config.body, world.statics(), movers.list())?;
         let frames = &robot.description;
         let map = world.rasterise(&Raster {
             height_m: config.lidar.height_m,
@@ -172,7 +176,7 @@ impl SimNode {
         let base_frame = || frames.base_frame.clone();
         let mut node = Self {
             period,
-            scene: RayScene::new(&world.outlines(config.lidar.height_m)),
+            scene: scene(&world, &config)?,
             clearance,
             map,
             drive: Drive::new(robot.limits, &config.drive, period),
@@ -186,9 +190,7 @@ impl SimNode {
             periods: 0,
             pose: start,
             accel_mps2: 0.0,
-            motions: Vec::new(),
-            waited: vec![Span::ZERO; world.actors().len()],
-            people: Vec::new(),
+            movers,
             blocked_by: None,
             in_contact: false,
             collisions: 0,
@@ -197,8 +199,9 @@ impl SimNode {
             robot: robot.clone(),
             world,
             config,
+            timeline,
         };
-        node.move_people(Span::ZERO);
+        node.move_others(Span::ZERO);
         node.check_start()?;
         Ok(node)
     }
@@ -213,6 +216,7 @@ impl SimNode {
         Counters {
             dropped_commands: self.drive.dropped(),
             dropped_pictures: self.detector.dropped(),
+            dropped_sweeps: self.lidar.dropped(),
             ..self.counters
         }
     }
@@ -222,15 +226,16 @@ impl SimNode {
         let (clearance_m, index) = match self.blocked_by {
             Some(index) => (0.0, Some(index)),
             None => {
-                let nearest = self.clearance.nearest(self.pose, &self.people);
+                let nearest = self.clearance.nearest(self.pose, self.movers.motions());
                 (nearest.distance_m.min(Self::CLEARANCE_LIMIT_M), nearest.index)
             }
         };
-        let actors = self.world.actors().iter().zip(&self.motions).map(|(actor, motion)| TrueActor {
-            name: actor.name.clone(),
+        let movers = self.movers.list().iter().zip(self.movers.motions());
+        let actors = movers.filter(|(mover, _)| mover.class.is_some()).map(|(mover, motion)| TrueActor {
+            name: mover.name.clone(),
             pose: motion.pose,
             v_mps: motion.v_mps,
-            radius_m: self.config.person.radius_m,
+            radius_m: mover.radius_m,
         });
         GroundTruth {
             stamp: self.stamp(),
@@ -251,7 +256,7 @@ impl SimNode {
         if !self.pose.is_finite() || x_m.abs() > limit_m || y_m.abs() > limit_m {
             return refuse(format!("not finite, or farther than {limit_m} m from the origin"));
         }
-        match self.clearance.nearest_within(self.pose, &self.people, 0.001).and_then(|c| c.index) {
+        match self.clearance.nearest_within(self.pose, self.movers.motions(), 0.001).and_then(|c| c.index) {
             Some(index) => refuse(format!("in contact with {}", self.name_of(index))),
             None => Ok(()),
         }
@@ -260,11 +265,11 @@ impl SimNode {
     /// Name of the thing that a [`crate::Clearance`] tells.
     fn name_of(&self, index: usize) -> &str {
         let statics = self.world.statics();
-        let person = || index.checked_sub(statics.len()).and_then(|i| self.world.actors().get(i));
+        let mover = || index.checked_sub(statics.len()).and_then(|i| self.movers.list().get(i));
         statics
             .get(index)
             .map(|s| s.name.as_str())
-            .or_else(|| person().map(|a| a.name.as_str()))
+            .or_else(|| mover().map(|m| m.name.as_str()))
             .unwrap_or_default()
     }
 
@@ -310,12 +315,14 @@ impl SimNode {
     /// One physics period.
     fn advance(&mut self) {
         let before = self.drive.twist();
-        let twist = self.drive.step(self.world_time());
+        let floor = self.floor();
+        let twist = self.drive.step(self.world_time(), &floor);
         let dt_s = self.period.as_s();
         let moved = self.pose.advance(twist, dt_s);
         self.periods = self.periods.saturating_add(1);
-        self.move_people(self.world_time());
-        let near = self.clearance.nearest_within(moved, &self.people, Self::RELEASE_M);
+        self.change();
+        self.move_others(self.world_time());
+        let near = self.clearance.nearest_within(moved, self.movers.motions(), Self::RELEASE_M);
         self.blocked_by = near.filter(|c| c.distance_m <= 0.0).and_then(|c| c.index);
         if self.blocked_by.is_some() {
             self.drive.block();
@@ -327,34 +334,32 @@ impl SimNode {
             self.pose = moved;
             self.in_contact = self.in_contact && near.is_some();
         }
-        let after = self.drive.twist();
-        self.odometry.moved(after, dt_s);
-        self.accel_mps2 = (after.v_mps - before.v_mps) / dt_s;
+        self.odometry.moved(self.drive.wheels(), dt_s);
+        self.accel_mps2 = (self.drive.twist().v_mps - before.v_mps) / dt_s;
     }
 
-    fn move_people(&mut self, at: Span) {
-        let radius_m = self.config.person.radius_m;
-        let base_from_world = self.pose.inverse();
-        let gap_m = |motion: &Motion| {
-            self.robot.footprint.signed_distance_m(base_from_world.apply(motion.pose.position())) - radius_m
-        };
-        let mut motions = Vec::with_capacity(self.waited.len());
-        for (i, (actor, waited)) in self.world.actors().iter().zip(&mut self.waited).enumerate() {
-            let next = actor.motion_at((at - *waited).as_s());
-            // Whoever would come too near stands still instead, and goes on with the script later.
-            let held = self.motions.get(i).filter(|before| {
-                let next_m = gap_m(&next);
-                let within_m = self.config.person.waits_within_m;
-                within_m > 0.0 && next_m < within_m && next_m < gap_m(before)
-            });
-            if held.is_some() {
-                *waited = *waited + self.period;
-            }
-            motions.push(held.map_or(next, |before| Motion { v_mps: 0.0, ..*before }));
-        }
-        self.motions = motions;
-        self.people.clear();
-        self.people.extend(self.motions.iter().map(|m| Disc { centre: m.pose.position(), radius_m }));
+    /// What an event changes in the configuration.
+    fn change(&mut self) {
+        let at = self.world_time();
+        let Some(config) = self.timeline.due(at) else { return };
+        self.config = config.clone();
+        self.drive.reconfigure(&config.drive);
+        self.odometry.reconfigure(&config.odometry);
+        self.imu.reconfigure(&config.imu);
+        self.localiser.reconfigure(&config.localiser);
+        self.lidar.reconfigure(&config.lidar);
+        self.detector.reconfigure(&config.detector);
+    }
+
+    /// What the wheels stand on.
+    fn floor(&self) -> Floor {
+        let here = self.config.slippery.iter().find(|patch| patch.holds(self.pose.position()));
+        here.map_or(Floor::FIRM, |p| Floor { slip_left: p.slip_left, slip_right: p.slip_right, grip: p.grip })
+    }
+
+    fn move_others(&mut self, at: Span) {
+        let robot = RobotNow { pose: self.pose, twist: self.drive.twist(), footprint: &self.robot.footprint };
+        self.movers.step(at, self.period, &self.config, &self.world, &robot);
     }
 
     /// What is due at this period boundary.
@@ -373,12 +378,18 @@ impl SimNode {
         }
         self.emit_motion(at, stamp, out);
         if self.schedules.scan.due(at) {
+            self.lidar.begin(at, stamp);
+        }
+        if self.lidar.is_turning() {
             let world_from_lidar = self.pose.then(self.robot.base_from_lidar);
-            let scan = self.lidar.sweep(stamp, world_from_lidar, &self.scene, &self.people);
+            let moving = self.movers.cut(self.config.lidar.height_m);
+            self.lidar.turn(at, world_from_lidar, &self.scene, moving);
+        }
+        while let Some(scan) = self.lidar.finished(at) {
             out.push(Output::Scan(scan));
         }
         if self.config.has(Absent::Detector) && self.schedules.detector.due(at) {
-            self.detector.picture(at, stamp, self.pose, &self.scene, &self.people);
+            self.take_picture(at, stamp);
         }
         while let Some(set) = self.detector.finished(at) {
             out.push(Output::Detections(set));
@@ -389,8 +400,19 @@ impl SimNode {
         }
     }
 
+    fn take_picture(&mut self, at: Span, stamp: Stamp) {
+        let movers = self.movers.list().iter().zip(self.movers.motions()).enumerate();
+        let subjects = movers.filter_map(|(number, (mover, motion))| {
+            let disc = Disc { centre: motion.pose.position(), radius_m: mover.radius_m };
+            mover.class.map(|class| Subject { disc, class, number })
+        });
+        let subjects: Vec<Subject> = subjects.collect();
+        let moving = self.movers.cut(0.0);
+        self.detector.picture(at, stamp, self.pose, &self.scene, moving, &subjects);
+    }
+
     fn emit_motion(&mut self, at: Span, stamp: Stamp, out: &mut Outbox<Output>) {
-        let twist = self.drive.twist();
+        let (twist, wheels) = (self.drive.twist(), self.drive.wheels());
         let frames = &self.robot.description;
         let transform = |parent: &str, child: &str, parent_from_child| TransformStamped {
             stamp,
@@ -400,7 +422,7 @@ impl SimNode {
         };
         let mut transforms = Vec::new();
         if self.schedules.odometry.due(at) {
-            let odometry = self.odometry.measure(stamp, twist);
+            let odometry = self.odometry.measure(stamp, wheels);
             transforms.push(transform(&frames.odom_frame, &frames.base_frame, odometry.odom_from_base));
             out.push(Output::Odometry(odometry));
         }
@@ -468,6 +490,18 @@ impl Schedules {
             map: (republish_s > 0.0).then(|| Schedule::every(republish_s, 0.0)),
         }
     }
+}
+
+/// What the lidar's plane cuts of the world, with the surfaces of its models.
+fn scene(world: &World, config: &Config) -> Result<RayScene, SimError> {
+    let shapes = world.statics();
+    if let Some(s) = config.surfaces.iter().find(|s| !shapes.iter().any(|shape| s.covers(&shape.name))) {
+        return Err(SimError::Config(format!("surfaces: no model of the world is named `{}`", s.model)));
+    }
+    let kind = |name: &str| config.surfaces.iter().find(|s| s.covers(name)).map(|s| s.kind);
+    let cuts = shapes.iter().filter_map(|s| Some((Outline::cut(s, config.lidar.height_m)?, kind(&s.name))));
+    let cuts: Vec<_> = cuts.collect();
+    Ok(RayScene::with_surfaces(cuts.iter().map(|(outline, kind)| (outline, *kind))))
 }
 
 fn periods(period: Span, count: u64) -> Span {

@@ -4,10 +4,14 @@
 //! beams that can hit it. That visits each edge once, needs no index to be rebuilt for people who move, and the order
 //! of work does not matter, because the nearest hit of a beam is a minimum.
 
+mod surfaces;
+
+use crate::spec::SurfaceKind;
 use crate::world::Outline;
 use outrider_foundation::{Point2, Pose2};
 use std::f64::consts::{PI, TAU};
 use std::ops::Range;
+use surfaces::Special;
 
 /// Rays this far (as a fraction) beyond the end of an edge still hit it, so that none slips between two edges.
 const EDGE_SLACK: f64 = 1e-9;
@@ -21,6 +25,21 @@ pub struct Disc {
     pub centre: Point2,
     /// Its radius.
     pub radius_m: f64,
+}
+
+/// What moves, in the world frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Moving<'a> {
+    /// Round things.
+    pub discs: &'a [Disc],
+    /// Rectangles, counter-clockwise.
+    pub boxes: &'a [[Point2; 4]],
+}
+
+impl<'a, const N: usize> From<&'a [Disc; N]> for Moving<'a> {
+    fn from(discs: &'a [Disc; N]) -> Self {
+        Self { discs, boxes: &[] }
+    }
 }
 
 /// The beams of a sweep in the lidar's frame.
@@ -52,6 +71,15 @@ impl Fan {
         self.increment_rad
     }
 
+    /// Some of its beams.
+    pub(crate) fn sector(&self, beams: Range<usize>) -> Self {
+        Self {
+            angle_min_rad: self.angle_min_rad + beams.start as f64 * self.increment_rad,
+            increment_rad: self.increment_rad,
+            directions: self.directions.get(beams).unwrap_or_default().to_vec(),
+        }
+    }
+
     /// How many beams.
     pub fn beams(&self) -> usize {
         self.directions.len()
@@ -79,13 +107,24 @@ pub struct RayScene {
     /// Which corners belong to each polygon.
     polygons: Vec<Range<usize>>,
     discs: Vec<Disc>,
+    /// What does not answer as a wall does.
+    surfaces: Vec<Special>,
 }
 
 impl RayScene {
     /// From outlines in the world frame.
     pub fn new(outlines: &[Outline]) -> Self {
+        Self::with_surfaces(outlines.iter().map(|o| (o, None)))
+    }
+
+    /// From outlines in the world frame, some of which do not answer as walls do.
+    pub fn with_surfaces<'a>(outlines: impl IntoIterator<Item = (&'a Outline, Option<SurfaceKind>)>) -> Self {
         let mut scene = Self::default();
-        for outline in outlines {
+        for (outline, kind) in outlines {
+            if let Some(kind) = kind {
+                scene.surfaces.push(Special { outline: outline.clone(), kind });
+                continue;
+            }
             match outline {
                 Outline::Disc { centre, radius_m } => {
                     scene.discs.push(Disc { centre: *centre, radius_m: *radius_m });
@@ -101,37 +140,52 @@ impl RayScene {
     }
 
     /// Distance along one ray to the nearest thing; infinite when there is none. Tests everything: the slow and simple
-    /// way.
-    pub fn cast(&self, origin: Point2, angle_rad: f64, moving: &[Disc]) -> f64 {
+    /// way. Surfaces answer as walls do.
+    pub fn cast<'a>(&self, origin: Point2, angle_rad: f64, moving: impl Into<Moving<'a>>) -> f64 {
         let (s, c) = libm::sincos(angle_rad);
         let ahead = Point2::new(c, s);
+        let walls = self.hit_walls(origin, ahead, moving.into(), usize::MAX);
+        self.surfaces.iter().map(|s| s.hit(origin, ahead).0).fold(walls, f64::min)
+    }
+
+    /// Whether anything lies between two points, but for the moving thing of number `except`, discs before boxes. Glass
+    /// is looked through.
+    pub(crate) fn blocked(&self, from: Point2, to: Point2, moving: Moving<'_>, except: usize) -> bool {
+        let between = minus(to, from);
+        let angle_rad = libm::atan2(between.y_m, between.x_m);
+        let (s, c) = libm::sincos(angle_rad);
+        let ahead = Point2::new(c, s);
+        let walls = self.hit_walls(from, ahead, moving, except);
+        let opaque = self.surfaces.iter().filter(|s| s.kind != SurfaceKind::Glass);
+        opaque.map(|s| s.hit(from, ahead).0).fold(walls, f64::min) < from.distance_m(to)
+    }
+
+    fn hit_walls(&self, origin: Point2, ahead: Point2, moving: Moving<'_>, except: usize) -> f64 {
         let mut nearest_m = f64::INFINITY;
-        for (a, b) in self.polygons.iter().flat_map(|p| edges(self.polygon(p))) {
+        let first_box = moving.discs.len();
+        let boxes = moving.boxes.iter().enumerate().filter(|(i, _)| first_box + i != except);
+        let moving_edges = boxes.flat_map(|(_, corners)| edges(corners));
+        for (a, b) in self.polygons.iter().flat_map(|p| edges(self.polygon(p))).chain(moving_edges) {
             nearest_m = nearest_m.min(hit_edge(minus(a, origin), minus(b, origin), ahead));
         }
-        for disc in self.discs.iter().chain(moving) {
+        let discs = moving.discs.iter().enumerate().filter(|(i, _)| *i != except).map(|(_, d)| d);
+        for disc in self.discs.iter().chain(discs) {
             nearest_m = nearest_m.min(hit_disc(minus(disc.centre, origin), disc.radius_m, ahead));
         }
         nearest_m
     }
 
-    /// Whether anything lies between two points.
-    pub fn blocked(&self, from: Point2, to: Point2, moving: &[Disc]) -> bool {
-        let between = minus(to, from);
-        let angle_rad = libm::atan2(between.y_m, between.x_m);
-        self.cast(from, angle_rad, moving) < from.distance_m(to)
-    }
-
     /// Distance along every beam of `fan` to the nearest thing within `range_m`, into `ranges_m`; infinite when there
     /// is none. `moving` is in the world frame.
-    pub fn sweep(
+    pub fn sweep<'a>(
         &self,
         world_from_lidar: Pose2,
         fan: &Fan,
         range_m: f64,
-        moving: &[Disc],
+        moving: impl Into<Moving<'a>>,
         ranges_m: &mut Vec<f64>,
     ) {
+        let moving = moving.into();
         ranges_m.clear();
         ranges_m.resize(fan.beams(), f64::INFINITY);
         let lidar_from_world = world_from_lidar.inverse();
@@ -145,9 +199,13 @@ impl RayScene {
         for polygon in &self.polygons {
             sweep_polygon(self.polygon(polygon).iter().map(|p| to_lidar(*p)), fan, range_m, ranges_m);
         }
-        for disc in self.discs.iter().chain(moving) {
+        for corners in moving.boxes {
+            sweep_polygon(corners.iter().map(|p| to_lidar(*p)), fan, range_m, ranges_m);
+        }
+        for disc in self.discs.iter().chain(moving.discs) {
             sweep_disc(to_lidar(disc.centre), disc.radius_m, fan, range_m, ranges_m);
         }
+        self.sweep_surfaces(world_from_lidar, fan, range_m, moving, ranges_m);
         for range in ranges_m.iter_mut().filter(|r| **r > range_m) {
             *range = f64::INFINITY;
         }
@@ -285,9 +343,9 @@ mod tests {
         assert!(scene.cast(origin, PI, &[]).is_infinite());
         let person = Disc { centre: Point2::new(-2.0, 0.0), radius_m: 0.25 };
         assert_relative_eq!(scene.cast(origin, PI, &[person]), 1.75, epsilon = 1e-12);
-        assert!(scene.blocked(origin, Point2::new(6.0, 0.0), &[]));
-        assert!(!scene.blocked(origin, Point2::new(2.9, 0.0), &[]));
-        assert!(!scene.blocked(origin, Point2::new(6.0, 3.0), &[]));
+        assert!(scene.blocked(origin, Point2::new(6.0, 0.0), Moving::default(), 0));
+        assert!(!scene.blocked(origin, Point2::new(2.9, 0.0), Moving::default(), 0));
+        assert!(!scene.blocked(origin, Point2::new(6.0, 3.0), Moving::default(), 0));
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use crate::bindings::{AssuranceBinding, GateBinding, PlannerBinding, SimBinding, WorldModelBinding};
 use crate::convert::{command_digest, key_block, permit_code};
 use crate::faults::FaultySensors;
-use crate::scenario::Scenario;
+use crate::scenario::settings::{self, Setting};
+use crate::scenario::{Scenario, Template, Values};
 use outrider_assurance::{AssuranceNode, SIGNALS, Zones};
 use outrider_foundation::data::{Digest, PermitAuthenticator, PinnedHashes};
 use outrider_foundation::{Robot, RobotDescription};
@@ -49,7 +50,7 @@ pub enum AssembleError {
 }
 
 /// Where the files are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Files {
     /// The configuration folder, `config/`.
     pub config: PathBuf,
@@ -61,6 +62,48 @@ pub struct Files {
     pub zones: Option<PathBuf>,
     /// The key that permits carry a code of; by default they carry none.
     pub permit_key: Option<PathBuf>,
+    /// What is not as the files have it.
+    pub changes: Changes,
+}
+
+/// What a run changes in the files: values of the scenario's parameters, its seed, settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Changes {
+    /// Values of the scenario's parameters; the defaults where they are left out.
+    pub parameters: Values,
+    /// The seed; by default the scenario's.
+    pub seed: Option<u64>,
+    /// Settings, before those of the scenario.
+    pub settings: Vec<Setting>,
+}
+
+impl Files {
+    /// The scenario, with the changes.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be read or is not sound.
+    pub fn scenario(&self) -> Result<Scenario, AssembleError> {
+        let missing = || ConfigError::Missing { node: "sim".into(), role: "scenario".into() };
+        Ok(self.read_scenario()?.ok_or_else(missing)?.0)
+    }
+
+    /// The scenario, its settings, and the text that a bag is to hold of it.
+    fn read_scenario(&self) -> Result<Option<(Scenario, Vec<Setting>, String)>, AssembleError> {
+        let Some(path) = &self.scenario else { return Ok(None) };
+        let template = Template::read(path)?;
+        let scenario = template.scenario(&self.changes.parameters)?;
+        let settings = template.settings(&scenario);
+        let seed = self.changes.seed.or(scenario.seeds.first().copied()).unwrap_or(scenario.seed);
+        if seed == scenario.seed && scenario.seeds.is_empty() && !template.has_parameters() {
+            return Ok(Some((scenario, settings, template.text().to_owned())));
+        }
+        let scenario = scenario.with_seed(seed);
+        let text = serde_json::to_string(&scenario).map_err(|e| AssembleError::Refused {
+            origin: path.display().to_string(),
+            message: e.to_string(),
+        })?;
+        Ok(Some((scenario, settings, text)))
+    }
 }
 
 /// Reads every file that goes into a node.
@@ -77,7 +120,12 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
     if let ("assurance" | "gate", Some(path)) = (node, &files.permit_key) {
         resources.insert_secret(PERMIT_KEY, Secret::read(path)?, path.display().to_string());
     }
-    let scenario = files.scenario.as_deref().map(read_scenario).transpose()?;
+    let (scenario, of_scenario, text) = match files.read_scenario()? {
+        Some((scenario, settings, text)) => (Some(scenario), settings, text),
+        None => (None, Vec::new(), String::new()),
+    };
+    settings::apply(node, &mut resources, &files.changes.settings)?;
+    settings::apply(node, &mut resources, &of_scenario)?;
     if let "assurance" | "world_model" | "planner" = node {
         let of_scenario = scenario.as_ref().map_or("zones/warehouse.yaml", |s| &s.zones);
         let path = files.scenario.as_deref().unwrap_or(Path::new(""));
@@ -89,11 +137,12 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
             let path = files.scenario.as_deref().unwrap_or(Path::new(""));
             let scenario =
                 scenario.ok_or(ConfigError::Missing { node: node.into(), role: "scenario".into() })?;
-            resources.insert_file("scenario", path)?;
+            resources.insert("scenario", text, path.display().to_string());
             resources.insert_file("world", &Scenario::file(&scenario.world, path, &files.config))?;
         }
         "planner" => {
-            let default = || files.config.join("trees/navigate_to_pose.xml");
+            let named = scenario.as_ref().and_then(|s| s.tree.as_deref()).unwrap_or("navigate_to_pose.xml");
+            let default = || files.config.join("trees").join(named);
             resources.insert_file("tree", &files.tree.clone().unwrap_or_else(default))?;
             for path in config::list(&files.config.join("trees"), "xml")? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -111,12 +160,37 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
     Ok(resources)
 }
 
-/// Reads a scenario file.
+/// Reads a scenario file; its parameters have their defaults.
 ///
 /// # Errors
 /// When it cannot be read or is not sound.
 pub fn read_scenario(path: &Path) -> Result<Scenario, AssembleError> {
-    Ok(config::parse(&path.display().to_string(), &config::read(path)?)?)
+    Template::read(path)?.scenario(&Values::new())
+}
+
+/// The robot as every node knows it, and the zones, of files that are given: what judges a run has to know of it.
+///
+/// # Errors
+/// When a file cannot be read or is not sound.
+pub fn robot_and_zones(files: &Files) -> Result<(Robot, Zones), AssembleError> {
+    let resources = read_resources("assurance", files)?;
+    Ok((robot("assurance", &resources)?, parsed("assurance", &resources, ZONES)?))
+}
+
+/// Whether a node takes a file of it, without starting it.
+///
+/// # Errors
+/// Names the key and what is wrong with it.
+pub(crate) fn check_file(node: &str, role: &str, resources: &Resources) -> Result<(), AssembleError> {
+    match (node, role) {
+        (_, "robot") => robot(node, resources).map(drop),
+        ("sim", _) => parsed::<outrider_sim::Config>(node, resources, role).map(drop),
+        ("world_model", _) => parsed::<outrider_world_model::Config>(node, resources, role).map(drop),
+        ("planner", _) => parsed::<outrider_planner::Config>(node, resources, role).map(drop),
+        ("assurance", _) => parsed::<outrider_assurance::Config>(node, resources, role).map(drop),
+        ("gate", _) => parsed::<outrider_gate::Config>(node, resources, role).map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// A node from its files: live, in replay and in simulation alike.
@@ -137,8 +211,9 @@ pub fn assemble(
     let stamped_command = robot.description.stamped_command;
     Ok(match node {
         "sim" => {
-            let config: outrider_sim::Config = parsed(node, &resources, "config")?;
+            let mut config: outrider_sim::Config = parsed(node, &resources, "config")?;
             let scenario: Scenario = parsed(node, &resources, "scenario")?;
+            scenario.add_to(&mut config);
             let (world, _) = resources.get(node, "world")?;
             let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
             let mut world = World::load(world).map_err(|e| refused("world", e.to_string()))?;

@@ -1,11 +1,12 @@
 //! One scenario, driven in lock-step: an operator arms the gate and gives the goal, an observer watches the end.
 
-use crate::assemble::{AssembleError, Files, read_scenario};
+use crate::assemble::Files;
 use crate::bindings::topics;
 use crate::convert;
-use crate::faults::Hand;
-use crate::lockstep::{Lockstep, LockstepError, Observed, Observer};
-use crate::scenario::{MissionAsk, MissionStep, Scenario};
+use crate::faults::{FaultyWire, Hand};
+use crate::lockstep::{Lockstep, LockstepError, Observed, Observer, Wrap};
+use crate::scenario::expect::Outcome;
+use crate::scenario::{Arming, MissionAsk, MissionStep, Scenario};
 use outrider_foundation::Stamp;
 use outrider_foundation::data::{
     Goal, MissionAction, MissionKind, MissionOrder, MissionRequest, OperatorAction, OperatorRequest,
@@ -13,7 +14,6 @@ use outrider_foundation::data::{
 use outrider_foundation::grid::FrameId;
 use outrider_msgs::outrider_msgs::{Decision, GateState, GroundTruth};
 use outrider_msgs::std_msgs::Bool;
-use outrider_runtime::ConfigError;
 
 /// The operator tries to arm so often.
 const ARM_PERIOD_S: f64 = 0.5;
@@ -129,22 +129,35 @@ pub fn drive(
     see: &mut Observer,
     show: &mut dyn FnMut(&Progress),
 ) -> Result<DriveResult, LockstepError> {
-    let missing = || ConfigError::Missing { node: "sim".into(), role: "scenario".into() };
-    let path = files.scenario.as_deref().ok_or_else(missing).map_err(AssembleError::from)?;
-    let scenario = read_scenario(path)?;
-    let mut suite = Lockstep::new(files)?;
+    drive_wrapped(files, &mut |node| node, see, show)
+}
+
+/// As [`drive`], with something around every node.
+///
+/// # Errors
+/// As [`drive`].
+pub fn drive_wrapped(
+    files: &Files,
+    wrap: &mut Wrap,
+    see: &mut Observer,
+    show: &mut dyn FnMut(&Progress),
+) -> Result<DriveResult, LockstepError> {
+    let scenario = files.scenario()?;
+    let mut suite = Lockstep::wrapped(files, wrap)?;
     let mut watch = Watch::default();
     let mut operator = Operator::default();
     let mut hand = Hand::new(&scenario.faults);
+    let mut wire = FaultyWire::new(&scenario.faults, scenario.seed);
+    let settled_s = scenario.settled_s();
     let mut next_show_s = 0.0;
     loop {
         let at_s = suite.elapsed_s();
-        suite.advance(&mut |observed: &Observed| {
+        suite.advance_over(&mut wire, &mut |observed: &Observed| {
             see(observed);
             watch.see(observed, at_s);
         })?;
         let now_s = suite.elapsed_s();
-        hand.act(files, &mut suite, &mut |observed: &Observed| {
+        hand.act(files, &mut suite, wrap, &mut |observed: &Observed| {
             see(observed);
             watch.see(observed, now_s);
         })?;
@@ -156,7 +169,13 @@ pub fn drive(
         }
         let asked_all = operator.goal_given_s.is_some() && operator.asked >= scenario.mission.len();
         let arrived = asked_all && watch.arrived(&scenario, now_s);
-        if arrived || now_s >= scenario.time_limit_s {
+        let over = !matches!(scenario.expect.outcome, Outcome::Reached)
+            && asked_all
+            && now_s >= settled_s
+            && scenario.expect.over_after_standing_s.is_some_and(|for_s| {
+                watch.still_since.is_some_and(|since| now_s - since.max(settled_s) >= for_s)
+            });
+        if arrived || over || now_s >= scenario.time_limit_s {
             return Ok(result(&scenario, &watch, arrived, now_s, operator.goal_given_s));
         }
     }
@@ -167,6 +186,7 @@ pub fn drive(
 struct Operator {
     next_arm_s: f64,
     requests: u64,
+    was_armed: bool,
     goal_given_s: Option<f64>,
     /// Steps of the scenario's mission that were asked.
     asked: usize,
@@ -190,11 +210,17 @@ impl Operator {
             // Once armed it goes on, whatever becomes of the gate.
             now_s >= step.at_s && (self.asked > 0 || watch.is_armed())
         });
+        let arms = match scenario.arming {
+            Arming::Always => true,
+            Arming::Once => !self.was_armed,
+            Arming::Never => false,
+        };
+        self.was_armed |= watch.is_armed();
         let mut record = |observed: &Observed| {
             see(observed);
             watch.see(observed, now_s);
         };
-        if disarmed && now_s >= self.next_arm_s {
+        if disarmed && arms && now_s >= self.next_arm_s {
             self.next_arm_s = now_s + ARM_PERIOD_S;
             self.requests += 1;
             let request = OperatorRequest { stamp, sequence: self.requests, action: OperatorAction::Arm };

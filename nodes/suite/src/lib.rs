@@ -6,6 +6,7 @@ pub mod assemble;
 pub mod bindings;
 pub mod convert;
 pub mod drive;
+pub mod evaluation;
 pub mod faults;
 pub mod lockstep;
 pub mod quality;
@@ -14,6 +15,8 @@ pub mod scenario;
 pub mod wire;
 pub mod words;
 
-pub use assemble::{AssembleError, Files, NODES, assemble, read_resources, read_scenario};
+pub use assemble::{
+    AssembleError, Changes, Files, NODES, assemble, read_resources, read_scenario, robot_and_zones,
+};
 pub use bindings::topics;
 pub use scenario::Scenario;

@@ -58,6 +58,9 @@ pub struct Observed<'a> {
 /// Called for every message in the order of publication.
 pub type Observer<'a> = dyn FnMut(&Observed) + 'a;
 
+/// May put something around a node before it runs: to measure it, say.
+pub type Wrap<'a> = dyn FnMut(Box<dyn HostedNode>) -> Box<dyn HostedNode> + 'a;
+
 /// What a node's process does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Process {
@@ -168,9 +171,17 @@ impl Lockstep {
     /// # Errors
     /// When a node cannot be started.
     pub fn new(files: &Files) -> Result<Self, LockstepError> {
+        Self::wrapped(files, &mut |node| node)
+    }
+
+    /// As [`Self::new`], with something around every node.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn wrapped(files: &Files, wrap: &mut Wrap) -> Result<Self, LockstepError> {
         let mut nodes = Vec::new();
         for (index, name) in NODES.iter().enumerate() {
-            nodes.push(assemble(name, read_resources(name, files)?, index as u64 + 1)?);
+            nodes.push(wrap(assemble(name, read_resources(name, files)?, index as u64 + 1)?));
         }
         Ok(Self::of(nodes))
     }

@@ -10,6 +10,7 @@ use crate::zones::{Lattice, ZoneLayer};
 use outrider_foundation::data::{ClearRegion, EgoState};
 use outrider_foundation::grid::{COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId, GridSize};
 use outrider_foundation::{Footprint, Point2, Robot, Stamp};
+use std::sync::Arc;
 
 /// The local grid and what it is made of.
 #[derive(Clone, Debug)]
@@ -26,7 +27,11 @@ pub struct Costmap {
     /// How far away distances are told apart, in cells.
     limit: u16,
     scratch: DistanceScratch,
-    grid: CostGrid,
+    /// What is told of it is this very grid. Whoever still holds that when the next one is made keeps it as it was, and
+    /// costs a copy.
+    grid: Arc<CostGrid>,
+    /// The most cells that it can come to have.
+    room: usize,
 }
 
 impl Costmap {
@@ -55,38 +60,27 @@ impl Costmap {
             lethal: vec![false; cells],
             limit,
             scratch: DistanceScratch::default(),
-            grid,
+            grid: Arc::new(grid),
+            room: cells,
         };
         costmap.take_room(config);
         costmap
     }
 
-    /// Takes room for the largest grid, so that a change of size takes no more.
+    /// Takes room for the largest grid, so that a change of size takes no more. It is not touched before: memory that is only
+    /// set aside costs nothing.
     fn take_room(&mut self, config: &CostmapConfig) {
         let (width, height) = (config.width_max_cells as usize, config.height_max_cells as usize);
-        let (cells, room) = (self.lethal.len(), width * height);
-        let more = room.saturating_sub(cells);
-        self.obstacles.reserve(room);
+        let cells = self.lethal.len();
+        self.room = cells.max(width * height);
+        let more = self.room - cells;
+        self.obstacles.reserve(self.room);
         self.fixed.reserve_exact(more);
-        self.grid.cost.reserve_exact(more);
-        self.lethal.resize(room.max(cells), false);
-        self.grid.distance_sq.resize(room.max(cells), u16::MAX);
-        // The buffers of the distance field grow here.
-        self.measure(width, height);
-        self.lethal.truncate(cells);
-        self.grid.distance_sq.truncate(cells);
-    }
-
-    /// Distances of a grid of this size to what is lethal.
-    fn measure(&mut self, width: usize, height: usize) {
-        squared_distance(
-            &self.lethal,
-            width,
-            height,
-            self.limit,
-            &mut self.scratch,
-            &mut self.grid.distance_sq,
-        );
+        self.lethal.reserve_exact(more);
+        self.scratch.reserve(width, height);
+        let grid = Arc::make_mut(&mut self.grid);
+        grid.cost.reserve_exact(more);
+        grid.distance_sq.reserve_exact(more);
     }
 
     /// Changes the grid's size about its middle; what scans have shown is kept where it overlaps. There is room for
@@ -98,7 +92,7 @@ impl Costmap {
             self.limit = limit_cells(inflation.distance_limit_m, size.resolution_m);
         }
         self.obstacles.resize(size);
-        let grid = &mut self.grid;
+        let grid = Arc::make_mut(&mut self.grid);
         (grid.width, grid.height, grid.resolution_m) = (size.width, size.height, size.resolution_m);
         grid.origin = self.obstacles.origin();
         grid.cost.clear();
@@ -118,11 +112,16 @@ impl Costmap {
 
     /// The most cells that the grid can come to have.
     pub fn room(&self) -> usize {
-        self.grid.cost.capacity()
+        self.room
     }
 
     /// The grid as of the last [`Self::compose`].
     pub fn grid(&self) -> &CostGrid {
+        &self.grid
+    }
+
+    /// The same, to be told.
+    pub fn shared_grid(&self) -> &Arc<CostGrid> {
         &self.grid
     }
 
@@ -142,7 +141,7 @@ impl Costmap {
         let changed = self.grid.frame != ego.frame;
         if changed {
             self.obstacles.clear();
-            self.grid.frame = ego.frame;
+            Arc::make_mut(&mut self.grid).frame = ego.frame;
         }
         self.obstacles.recentre(ego.pose.position());
         if ego.frame == FrameId::Map {
@@ -155,22 +154,23 @@ impl Costmap {
     pub fn integrate(&mut self, beams: &[Beam], ego: &EgoState, stamp: Stamp) {
         self.obstacles.integrate(beams);
         self.obstacles.clear_footprint(&self.footprint, ego.pose);
-        self.grid.stamp = stamp;
+        Arc::make_mut(&mut self.grid).stamp = stamp;
     }
 
     /// Makes costs and distances of the layers. `map` comes with a number that changes whenever the map does; it counts
     /// only in the map frame.
     pub fn compose(&mut self, map: Option<(&StaticMap, u64)>) {
-        let origin = self.obstacles.origin();
-        self.grid.origin = origin;
+        Arc::make_mut(&mut self.grid).origin = self.obstacles.origin();
         self.refresh_fixed(map);
-        self.grid.sequence = self.grid.sequence.saturating_add(1);
-        self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut self.grid.cost);
-        let (width, height) = (self.grid.width as usize, self.grid.height as usize);
-        self.measure(width, height);
-        self.table.inflate(&self.grid.distance_sq, &mut self.grid.cost);
-        if self.grid.frame == FrameId::Map {
-            self.zones.make_leaving_dear(&Lattice::of(&self.grid), &mut self.grid.cost);
+        let grid = Arc::make_mut(&mut self.grid);
+        grid.sequence = grid.sequence.saturating_add(1);
+        self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut grid.cost);
+        let (width, height) = (grid.width as usize, grid.height as usize);
+        let distance_sq = &mut grid.distance_sq;
+        squared_distance(&self.lethal, width, height, self.limit, &mut self.scratch, distance_sq);
+        self.table.inflate(distance_sq, &mut grid.cost);
+        if grid.frame == FrameId::Map {
+            self.zones.make_leaving_dear(&Lattice::of(grid), &mut grid.cost);
         }
     }
 
@@ -251,6 +251,23 @@ mod tests {
         assert!(near > 0 && near < COST_INSCRIBED);
         assert_eq!(grid.cost_at(Point2::new(0.5, 0.01)), COST_FREE);
         assert_eq!(grid.distance_at_m(Point2::new(1.01, 0.01)), Some(1.0));
+    }
+
+    #[test]
+    fn the_grid_that_was_told_stays_as_it_was_and_is_taken_back_when_nobody_holds_it() {
+        let mut costmap = costmap();
+        let here = ego(FrameId::Odom, 0.0);
+        costmap.follow(&here);
+        costmap.compose(None);
+        let told = Arc::clone(costmap.shared_grid());
+        let before = CostGrid::clone(&told);
+        costmap.integrate(&[hit(0.0, 2.0)], &here, Stamp::from_nanos(7));
+        costmap.compose(None);
+        assert_eq!(*told, before);
+        assert_ne!(*costmap.grid(), before);
+        let place = costmap.grid().cost.as_ptr();
+        costmap.compose(None);
+        assert_eq!(costmap.grid().cost.as_ptr(), place, "no copy");
     }
 
     #[test]

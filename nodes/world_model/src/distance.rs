@@ -59,6 +59,20 @@ pub struct DistanceScratch {
     row: Row,
 }
 
+impl DistanceScratch {
+    /// Takes room for grids of up to this size, so that none of them takes any.
+    pub fn reserve(&mut self, width: usize, height: usize) {
+        let lines = width.div_ceil(LINE);
+        let more = |room: usize, length: usize| room.saturating_sub(length);
+        let Row { column, heights, gaps, above } = &mut self.row;
+        self.below.reserve_exact(more(lines * height, self.below.len()));
+        column.reserve_exact(more(lines, column.len()));
+        heights.reserve_exact(more(Row::heights_max(lines), heights.len()));
+        gaps.reserve_exact(more(lines * LINE / BLOCK, gaps.len()));
+        above.reserve_exact(more(lines * LINE / BLOCK, above.len()));
+    }
+}
+
 /// One row, padded.
 #[derive(Clone, Debug, Default)]
 struct Row {
@@ -101,6 +115,7 @@ fn field(lethal: &[bool], width: usize, limit: u16, scratch: &mut DistanceScratc
     let lines = width.div_ceil(LINE);
     let DistanceScratch { below, row } = scratch;
     below.clear();
+    below.reserve_exact(lines * (lethal.len() / width));
     for cells in lethal.chunks_exact(width) {
         for (column, cells) in row.column.iter_mut().zip(cells.chunks(LINE)) {
             if let Some(cells) = cells.first_chunk::<LINE>() {
@@ -131,13 +146,18 @@ fn grow(column: &mut [u8; LINE], lethal: &[bool; LINE], far: u8) {
 }
 
 impl Row {
+    /// With the greatest limit.
+    const fn heights_max(lines: usize) -> usize {
+        2 * margin(LIMIT_MAX_CELLS) + lines * LINE
+    }
+
     fn begin(&mut self, width: usize, limit: u16) {
         let lines = width.div_ceil(LINE);
         self.column.clear();
         self.column.resize(lines, [limit as u8; LINE]);
         self.heights.clear();
         // So that another limit takes no more.
-        self.heights.reserve(2 * margin(LIMIT_MAX_CELLS) + lines * LINE);
+        self.heights.reserve(Self::heights_max(lines));
         self.heights.resize(2 * margin(limit) + lines * LINE, (limit * limit) as i16);
         self.gaps.clear();
         self.gaps.resize(lines * LINE / BLOCK, 0);

@@ -12,10 +12,12 @@ const TOGETHER: usize = 16;
 /// Cost by squared distance in cells², so that inflating a cell is one look-up.
 #[derive(Clone, Debug)]
 pub struct InflationTable {
-    /// For cells that are free in themselves, and for unknown ones; of every squared distance, so that none has to be checked
-    /// before. Only the first few are ever read.
-    costs: Box<[[u8; DISTANCES]; 2]>,
-    /// Nothing changes from here on.
+    /// For cells that are free in themselves; of every squared distance, so that none has to be checked before. Only the first
+    /// few are ever read.
+    costs: Box<[u8; DISTANCES]>,
+    /// From here on contact is not sure: nothing changes for cells that are unknown in themselves,
+    unsure: u16,
+    /// and from here on for none.
     beyond: u16,
 }
 
@@ -23,17 +25,16 @@ impl InflationTable {
     /// For a robot with this inscribed radius on cells of this size; zero beyond `radius_m`, which the limit of the distances
     /// must not be less than.
     pub fn new(inscribed_m: f64, radius_m: f64, cost_scaling_per_m: f64, resolution_m: f64) -> Self {
-        let mut costs = Box::new([[COST_FREE; DISTANCES], [COST_UNKNOWN; DISTANCES]]);
-        let [free, unknown] = &mut *costs;
-        let mut beyond = 0;
+        let mut costs = Box::new([COST_FREE; DISTANCES]);
+        let (mut unsure, mut beyond) = (0, 0);
         // The greatest value stands for every distance beyond.
-        for (sq, (free, unknown)) in (0..u16::MAX).zip(free.iter_mut().zip(unknown)) {
+        for (sq, cost) in (0..u16::MAX).zip(&mut *costs) {
             let distance_m = f64::from(sq).sqrt() * resolution_m;
             if distance_m > radius_m {
                 break;
             }
             beyond = sq + 1;
-            *free = if distance_m <= 0.0 {
+            *cost = if distance_m <= 0.0 {
                 COST_LETHAL
             } else if distance_m <= inscribed_m {
                 COST_INSCRIBED
@@ -41,11 +42,11 @@ impl InflationTable {
                 let factor = libm::exp(-cost_scaling_per_m * (distance_m - inscribed_m));
                 (f64::from(COST_INSCRIBED - 1) * factor) as u8
             };
-            if *free >= COST_INSCRIBED {
-                *unknown = *free;
+            if *cost >= COST_INSCRIBED {
+                unsure = sq + 1;
             }
         }
-        Self { costs, beyond }
+        Self { costs, unsure, beyond }
     }
 
     /// Inflates cells that are in themselves free or unknown; see [`Self::cost`].
@@ -62,14 +63,15 @@ impl InflationTable {
     /// Unknown cells stay unknown unless an obstacle is within the inscribed radius, as in Nav2.
     #[inline]
     pub fn cost(&self, base: u8, distance_sq: u16) -> u8 {
-        // [`COST_FREE`] has no upper bit and [`COST_UNKNOWN`] has; every `u16` is within a table.
-        self.costs[usize::from(base >> 7)][usize::from(distance_sq)]
+        // Every `u16` is within the table.
+        let inflated = self.costs[usize::from(distance_sq)];
+        if base == COST_UNKNOWN && inflated < COST_INSCRIBED { COST_UNKNOWN } else { inflated }
     }
 }
 
 #[multiversion(targets("x86_64+avx2"))]
 fn inflate(table: &InflationTable, distance_sq: &[[u16; TOGETHER]], cost: &mut [[u8; TOGETHER]]) {
-    let [free, _] = &*table.costs;
+    let table_costs = &*table.costs;
     for (distances, costs) in distance_sq.iter().zip(cost) {
         // Most cells are far from everything: the least distance of several is a matter of a few instructions.
         let mut least = u16::MAX;
@@ -79,10 +81,24 @@ fn inflate(table: &InflationTable, distance_sq: &[[u16; TOGETHER]], cost: &mut [
         if least >= table.beyond {
             continue;
         }
+        let (mut some, mut all) = (false, true);
+        for cost in &*costs {
+            some |= *cost == COST_UNKNOWN;
+            all &= *cost == COST_UNKNOWN;
+        }
+        if all && least >= table.unsure {
+            continue;
+        }
+        if !some {
+            for (cost, sq) in costs.iter_mut().zip(distances) {
+                // Every `u16` is within the table.
+                *cost = table_costs[usize::from(*sq)];
+            }
+            continue;
+        }
         let mut inflated = [0; TOGETHER];
         for (inflated, sq) in inflated.iter_mut().zip(distances) {
-            // Every `u16` is within the table.
-            *inflated = free[usize::from(*sq)];
+            *inflated = table_costs[usize::from(*sq)];
         }
         for (cost, inflated) in costs.iter_mut().zip(inflated) {
             let stays = *cost == COST_UNKNOWN && inflated < COST_INSCRIBED;
@@ -116,8 +132,10 @@ mod tests {
     fn many_cells_are_as_each_of_them() {
         let table = InflationTable::new(0.25, 0.55, 3.0, 0.05);
         let distances: Vec<u16> =
-            (0..1000_u16).map(|i| if i / 40 % 2 == 0 { i % 131 } else { 115 + i }).collect();
-        let base: Vec<u8> = (0..1000).map(|i| if i % 3 == 0 { COST_UNKNOWN } else { COST_FREE }).collect();
+            (0..4000_u16).map(|i| if i / 40 % 2 == 0 { i % 131 } else { 115 + i }).collect();
+        // Unknown cells here and there, none, and nothing else.
+        let unknown = |i: u16| if i < 1000 { i % 3 == 0 } else { i / 500 % 2 == 0 };
+        let base: Vec<u8> = (0..4000).map(|i| if unknown(i) { COST_UNKNOWN } else { COST_FREE }).collect();
         let mut cost = base.clone();
         table.inflate(&distances, &mut cost);
         for ((cost, base), distance_sq) in cost.iter().zip(base).zip(distances) {

@@ -23,6 +23,7 @@ use outrider_foundation::data::{
 use outrider_foundation::grid::{CostGrid, FrameId, GridSize};
 use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Robot, Span, Stamp, Stamped};
+use std::sync::Arc;
 
 /// The most scans that one step takes; of more, the oldest are left out and counted.
 pub const SCANS_PER_STEP_LIMIT: usize = 4;
@@ -436,7 +437,7 @@ impl WorldModelNode {
             scan_stamp: self.scan_stamp,
             tracks: self.tracker.tracks(self.stamp, frame_from_odom),
             sources: self.source_states(now),
-            local: self.costmap.grid().clone(),
+            local: Arc::clone(self.costmap.shared_grid()),
             global_sequence: self.global_sequence,
             ego,
         }));

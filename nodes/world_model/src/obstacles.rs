@@ -5,6 +5,7 @@ mod resize;
 use crate::beams::Beam;
 use crate::config::{LOG_ODDS_SCALE, LogOddsConfig};
 use crate::passed::Passed;
+use multiversion::multiversion;
 use outrider_foundation::data::ClearRegion;
 use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN};
 use outrider_foundation::{Footprint, Point2, Pose2};
@@ -26,15 +27,18 @@ struct Evidence {
 }
 
 impl Evidence {
+    #[inline(always)]
     fn held(odds: i8) -> i8 {
         if odds == UNSEEN { 0 } else { odds }
     }
 
+    #[inline(always)]
     fn missed(self, odds: i8) -> i8 {
         Self::held(odds).saturating_sub(self.miss).clamp(self.min, self.max)
     }
 
     /// The cells whose bit is set were passed.
+    #[inline(always)]
     fn miss(self, cells: &mut [i8], bits: u64) {
         if let Some(cells) = cells.first_chunk_mut::<WORD>().filter(|_| bits == u64::MAX) {
             for odds in cells {
@@ -55,6 +59,7 @@ impl Evidence {
     }
 
     /// The cells whose bit is set were hit.
+    #[inline(always)]
     fn hit(self, cells: &mut [i8], mut bits: u64) {
         while bits != 0 {
             if let Some(odds) = cells.get_mut(bits.trailing_zeros() as usize) {
@@ -66,6 +71,7 @@ impl Evidence {
 }
 
 /// A row of cells and what a scan says of them.
+#[multiversion(targets("x86_64+avx2"))]
 fn take_in(evidence: Evidence, cells: &mut [i8], free: &[u64], hits: &[u64]) {
     for ((cells, free), hits) in cells.chunks_mut(WORD).zip(free).zip(hits) {
         if *free != 0 {
@@ -198,14 +204,14 @@ impl ObstacleLayer {
         let origin = self.origin();
         let col0 = ((frame_from_base.x_m - origin.x_m) / self.resolution_m).floor() as i64;
         let row0 = ((frame_from_base.y_m - origin.y_m) / self.resolution_m).floor() as i64;
-        let base_from_frame = frame_from_base.inverse();
+        let base_from_frame = frame_from_base.inverse().for_many();
         for row in row0.saturating_sub(reach)..=row0.saturating_add(reach) {
             for col in col0.saturating_sub(reach)..=col0.saturating_add(reach) {
                 let centre = Point2::new(
                     origin.x_m + (col as f64 + 0.5) * self.resolution_m,
                     origin.y_m + (row as f64 + 0.5) * self.resolution_m,
                 );
-                if footprint.signed_distance_m(base_from_frame.apply(centre)) > 0.0 {
+                if !footprint.contains(base_from_frame.apply(centre)) {
                     continue;
                 }
                 let min = self.evidence.min;

@@ -4,7 +4,8 @@
 //! not walked one by one: a beam passes whole runs of a row, and a run is a few words. Where beams lie so close together that
 //! they pass every cell between them, not even that is done: see [`Star`].
 
-use crate::star::Star;
+use crate::star::{Ray, Star};
+use multiversion::multiversion;
 
 /// Cells of a word.
 pub(crate) const WORD: usize = 64;
@@ -30,7 +31,7 @@ impl Bits {
     }
 
     /// Sets the cells from `low` to `high` of the row whose words begin at `base`.
-    #[inline]
+    #[inline(always)]
     fn fill(&mut self, base: usize, low: usize, high: usize) {
         let (first, last) = (u64::MAX << (low % WORD), u64::MAX >> (WORD - 1 - high % WORD));
         let (from, to) = (base + low / WORD, base + high / WORD);
@@ -47,6 +48,7 @@ impl Bits {
 
     /// Sets the cells of a line from its first one up to the one before its last, as far as they lie in the grid; nothing when
     /// the first does not.
+    #[inline(always)]
     fn pass(&mut self, start: (f64, f64), stop: (f64, f64)) {
         let (width, height) = (self.width as i64, self.height as i64);
         // Most of what is beyond the star is beyond the grid too.
@@ -54,8 +56,15 @@ impl Bits {
         if !inside {
             return;
         }
-        let (mut from, end) = (floor(start.0), floor(stop.0));
-        let (row, last) = (floor(start.1), floor(stop.1));
+        // What is not below zero is cut downwards.
+        let (mut from, row) = (start.0 as i64, start.1 as i64);
+        let (end, last) = (floor(stop.0), floor(stop.1));
+        let mut base = row as usize * self.words;
+        if last == row {
+            // Most of what sticks out of the star lies in one row.
+            self.pass_in_row(base, from, end);
+            return;
+        }
         let up = last > row;
         let slope = (stop.0 - start.0) / (stop.1 - start.1);
         let edge = (row + i64::from(up)) as f64;
@@ -65,7 +74,6 @@ impl Bits {
         // Beyond the ends of a row lies one cell that stands for all.
         let (least, most) = (from.min(end).max(-1), from.max(end).min(width));
         let stride = if up { self.words as isize } else { -(self.words as isize) };
-        let mut base = row as usize * self.words;
         let rows = if up { last.min(height) - row } else { row - last.max(-1) };
         for _ in 0..rows {
             let to = (crossing >> 32).clamp(least, most);
@@ -78,20 +86,38 @@ impl Bits {
             crossing = crossing.saturating_add(step);
         }
         // Into the row of its end, unless that lies outside.
-        if (0..height).contains(&last) && from != end {
+        if (0..height).contains(&last) {
+            self.pass_in_row(base, from, end);
+        }
+    }
+
+    /// Sets the cells from `from` up to the one before `end`, of the row whose words begin at `base`.
+    #[inline(always)]
+    fn pass_in_row(&mut self, base: usize, from: i64, end: i64) {
+        if from != end {
             let before = if end > from { end - 1 } else { end + 1 };
-            self.fill(base, from.min(before).max(0) as usize, from.max(before).min(width - 1) as usize);
+            let last = self.width as i64 - 1;
+            self.fill(base, from.min(before).max(0) as usize, from.max(before).min(last) as usize);
         }
     }
 }
 
+/// Draws what sticks out of the star.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
+fn draw(rays: &[Ray], free: &mut Bits) {
+    for ray in rays {
+        free.pass(ray.start(), ray.to);
+    }
+}
+
 /// A cast cuts towards zero; on processors without SSE4.1 `f64::floor` is a call.
-#[inline]
+#[inline(always)]
 pub(crate) fn floor(v: f64) -> i64 {
     let cut = v as i64;
     cut.saturating_sub(i64::from(cut as f64 > v))
 }
 
+#[inline(always)]
 fn fixed(cells: f64) -> i64 {
     (cells.clamp(-OUTSIDE, OUTSIDE) * CELL) as i64
 }
@@ -118,9 +144,7 @@ impl Passed {
     /// before its last.
     pub(crate) fn free(&mut self, beams: impl Iterator<Item = ((f64, f64), (f64, f64))>) {
         self.star.fill(beams, &mut self.free);
-        for ray in self.star.rays() {
-            self.free.pass(ray.start(), ray.to);
-        }
+        draw(self.star.rays(), &mut self.free);
     }
 
     /// A beam ends there, in cells.

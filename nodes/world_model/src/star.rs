@@ -8,6 +8,7 @@
 //! within a cell or so of a lidar that moves.
 
 use crate::passed::{Bits, WORD, floor};
+use multiversion::multiversion;
 
 /// Neighbours are filled in between as far as they are no farther apart than this, in cells.
 const APART: f64 = 0.95;
@@ -53,17 +54,20 @@ impl Ray {
         Self { from, to, direction: (dx * per_length, dy * per_length), length, ..Self::default() }
     }
 
+    #[inline(always)]
     fn at(&self, length: f64) -> (f64, f64) {
         (self.from.0 + length * self.direction.0, self.from.1 + length * self.direction.1)
     }
 
     /// From where on it has to be drawn.
+    #[inline(always)]
     pub(crate) fn start(&self) -> (f64, f64) {
         let start = self.leaves - BACK;
         if start > 0.0 { self.at(start) } else { self.from }
     }
 
     /// Finds how far it is filled up to the next one, and how far apart they are at a length of one.
+    #[inline(always)]
     fn meet(&mut self, next: &Self) -> f64 {
         let apart = distance(self.direction, next.direction);
         // No less than their distance.
@@ -76,6 +80,7 @@ impl Ray {
     }
 
     /// Finds how the outline takes it, by how far it is filled before it.
+    #[inline(always)]
     fn bound(&mut self, before: f64) {
         let least = before.min(self.wedge);
         let alike = (before - self.wedge).abs() < ALIKE;
@@ -83,6 +88,7 @@ impl Ray {
     }
 }
 
+#[inline(always)]
 fn distance(a: (f64, f64), b: (f64, f64)) -> f64 {
     let (x, y) = (a.0 - b.0, a.1 - b.1);
     (x * x + y * y).sqrt()
@@ -118,52 +124,59 @@ impl Star {
         if !self.rays.iter().all(inside) {
             return;
         }
-        let mut turn = 0.0;
-        let mut before = 0.0;
-        let mut rest = self.rays.as_mut_slice();
-        while let [ray, after @ ..] = rest {
-            let apart = after.first().map_or(0.0, |next| ray.meet(next));
-            ray.bound(before);
-            // A part ends where it has turned far enough, and at the last ray.
-            turn += apart;
-            ray.ends = turn > TURN || after.is_empty();
-            turn = if ray.ends { 0.0 } else { turn };
-            before = ray.wedge;
-            rest = after;
-        }
-        self.outline(free);
-    }
-
-    fn outline(&mut self, free: &mut Bits) {
-        let Some(first) = self.rays.first() else { return };
-        let outline = &mut self.outline;
-        let mut begin = first.from;
-        outline.start(begin);
-        let mut before = 0.0;
-        let mut rest = self.rays.as_mut_slice();
-        while let [ray, after @ ..] = rest {
-            let wedge = after.first().map_or(0.0, |next| ray.departs.min(next.arrives));
-            // What lies on the border of two parts is in neither.
-            ray.leaves = if ray.ends { 0.0 } else { wedge.min(before) };
-            before = wedge;
-            outline.line_to(ray.at(ray.arrives));
-            if ray.ends {
-                outline.line_to(ray.from);
-                outline.line_to(begin);
-                outline.fill(free);
-                begin = ray.from;
-                outline.start(begin);
-            }
-            if ray.ends || ray.departs.to_bits() != ray.arrives.to_bits() {
-                outline.line_to(ray.at(ray.departs));
-            }
-            rest = after;
-        }
+        bound(&mut self.rays);
+        outline(&mut self.rays, &mut self.outline, free);
     }
 
     /// The beams, to be drawn from where they leave the star.
     pub(crate) fn rays(&self) -> &[Ray] {
         &self.rays
+    }
+}
+
+/// Finds where the outline of the star meets the rays.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
+fn bound(rays: &mut [Ray]) {
+    let mut turn = 0.0;
+    let mut before = 0.0;
+    let mut rest = rays;
+    while let [ray, after @ ..] = rest {
+        let apart = after.first().map_or(0.0, |next| ray.meet(next));
+        ray.bound(before);
+        // A part ends where it has turned far enough, and at the last ray.
+        turn += apart;
+        ray.ends = turn > TURN || after.is_empty();
+        turn = if ray.ends { 0.0 } else { turn };
+        before = ray.wedge;
+        rest = after;
+    }
+}
+
+/// Sets the cells in the star, and finds where the rays leave it.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
+fn outline(rays: &mut [Ray], outline: &mut Outline, free: &mut Bits) {
+    let Some(first) = rays.first() else { return };
+    let mut begin = first.from;
+    outline.start(begin);
+    let mut before = 0.0;
+    let mut rest = rays;
+    while let [ray, after @ ..] = rest {
+        let wedge = after.first().map_or(0.0, |next| ray.departs.min(next.arrives));
+        // What lies on the border of two parts is in neither.
+        ray.leaves = if ray.ends { 0.0 } else { wedge.min(before) };
+        before = wedge;
+        outline.line_to(ray.at(ray.arrives));
+        if ray.ends {
+            outline.line_to(ray.from);
+            outline.line_to(begin);
+            outline.fill(free);
+            begin = ray.from;
+            outline.start(begin);
+        }
+        if ray.ends || ray.departs.to_bits() != ray.arrives.to_bits() {
+            outline.line_to(ray.at(ray.departs));
+        }
+        rest = after;
     }
 }
 
@@ -185,11 +198,13 @@ impl Outline {
         Self { turned: Bits::new(width, height), low: height, high: 0, pen: (0.0, 0.0), row: 0 }
     }
 
+    #[inline(always)]
     fn start(&mut self, at: (f64, f64)) {
         self.pen = at;
         self.row = first_centre(at.1);
     }
 
+    #[inline(always)]
     fn line_to(&mut self, to: (f64, f64)) {
         let (from, row) = (self.pen, first_centre(to.1));
         let rows = (self.row.min(row), self.row.max(row));
@@ -212,6 +227,7 @@ impl Outline {
     }
 
     /// Sets the cells within the line that has been drawn, which has to be closed, and forgets it.
+    #[inline(always)]
     fn fill(&mut self, out: &mut Bits) {
         let words = out.words;
         let rows = self.turned.bits.chunks_exact_mut(words).zip(out.bits.chunks_exact_mut(words));
@@ -232,6 +248,7 @@ impl Outline {
 }
 
 /// The first cell, along one axis, whose centre is not before `at`.
+#[inline(always)]
 fn first_centre(at: f64) -> i64 {
     // The centre of cell `n` is at `n` + ½, and `ceil(at - ½)` is `floor(at + ½)` but for the centres themselves.
     floor(0.5 - at).saturating_neg()

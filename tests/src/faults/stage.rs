@@ -4,7 +4,7 @@ use super::run::Wrap;
 use anyhow::{Context, ensure};
 use outrider_runtime::{HostedNode, Resources};
 use outrider_suite::lockstep::Lockstep;
-use outrider_suite::{Files, NODES, Scenario, assemble, read_resources, read_scenario};
+use outrider_suite::{Changes, Files, NODES, Scenario, assemble, read_resources, read_scenario};
 use std::collections::BTreeMap;
 
 /// Truth so often a second: stops are measured by it.
@@ -32,6 +32,7 @@ impl Stage {
             tree: None,
             zones: None,
             permit_key: None,
+            changes: Changes::default(),
         };
         let mut resources = BTreeMap::new();
         for node in NODES {

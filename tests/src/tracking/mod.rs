@@ -1,6 +1,6 @@
 //! How well objects are tracked: simulated crowds, the world model's tracker and a plain one beside it, in one table.
 //!
-//! MOTA, GOSPA, changes of identity and normalised errors are `outrider_suite::quality`'s, which `outrider evaluate` has too.
+//! MOTA, GOSPA, changes of identity and normalised errors are `outrider_suite::quality`'s, which `outrider tracking` has too.
 //!
 //! - `crowd`: people who walk, turn and stand, and a detector that misses, invents and is late.
 //! - `baseline`: nearest neighbour and a Kalman filter of constant velocity.

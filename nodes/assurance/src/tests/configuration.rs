@@ -67,6 +67,19 @@ fn zones_that_cannot_be_are_named() {
     assert!(refusal(|_, z| z.speed[0].v_max_mps = f64::NAN).contains("v_max_mps"));
 }
 
+/// Where the robot is not localised no zone is kept; it would drive into one, only slower.
+#[test]
+fn whoever_has_zones_has_to_be_localised() {
+    let text = refusal(|c, _| c.localisation_required = false);
+    assert!(text.contains("localisation_required: false, but there are zones"), "{text}");
+    assert!(
+        !refusal(|c, z| (c.localisation_required, z.exclusion) = (false, vec![])).is_empty(),
+        "slow ones count"
+    );
+    let none = || Zones { version: 1, none_because: Some("a bare hall".into()), ..Zones::default() };
+    assert_eq!(refusal(|c, z| (c.localisation_required, *z) = (false, none())), "");
+}
+
 #[test]
 fn an_empty_set_of_zones_can_be_read() {
     let empty: Zones = serde_saphyr::from_str_valid("version: 1\nexclusion: []\nspeed: []\n").unwrap();
@@ -81,6 +94,10 @@ fn zones_that_are_said_to_be_none_have_none() {
         refusal(|_, z| *z = Zones { none_because: Some(String::new()), ..Zones::default() })
             .contains("none_because")
     );
+    let blank = |_: &mut Config, z: &mut Zones| {
+        *z = Zones { version: 1, none_because: Some("  ".into()), ..Zones::default() };
+    };
+    assert!(refusal(blank).contains("none_because: blanks"));
     assert_eq!(
         refusal(
             |_, z| *z = Zones { version: 1, none_because: Some("a bare hall".into()), ..Zones::default() }

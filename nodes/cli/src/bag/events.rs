@@ -1,6 +1,8 @@
 //! `outrider bag events`: what happened, one line each.
 
+use super::external::ExternalWatch;
 use super::mission_events::{self, MissionWatch};
+use super::spells::Told;
 use super::survey::{Seen, Survey, TopicSurvey, open};
 use crate::report::{Recording, RunSummary, StopKind};
 use outrider_msgs::geometry_msgs::{PoseStamped, TwistStamped};
@@ -36,8 +38,7 @@ pub struct Event {
     /// Log time since the epoch.
     pub t_ns: u64,
     /// What kind: `stop`, `wait`, `gate`, `assurance`, `intervention`, `planner`, `e_stop`, `operator`, `goal`,
-    /// `mission`, `blocked`, `recovery`,
-    /// `teleop`, `node`, `gap`, `loss`, `damage`.
+    /// `mission`, `blocked`, `recovery`, `external`, `teleop`, `node`, `gap`, `loss`, `damage`.
     pub kind: &'static str,
     /// One sentence.
     pub text: String,
@@ -122,6 +123,9 @@ struct Watch {
     e_stop: Option<bool>,
     teleop_ns: Option<u64>,
     mission: MissionWatch,
+    external: ExternalWatch,
+    /// Of both, to be told.
+    news: Vec<Told>,
 }
 
 impl Watch {
@@ -200,7 +204,8 @@ impl Watch {
                 w.tell(t, "operator", mission_events::reply(&m));
             }),
             (_, ours::MissionState::TYPE_NAME) => self.with(data, at_ns, |w, t, m: ours::MissionState| {
-                w.mission.see(&m).into_iter().for_each(|(kind, text)| w.tell(t, kind, text));
+                w.mission.see(t, &m, &mut w.news);
+                w.tell_news();
             }),
             (_, ours::OperatorReply::TYPE_NAME) => self.with(data, at_ns, |w, t, m: ours::OperatorReply| {
                 let what = if m.success { "yes" } else { "no" };
@@ -278,7 +283,15 @@ impl Watch {
         self.tell(at_ns, "intervention", text);
     }
 
+    fn tell_news(&mut self) {
+        let mut news = std::mem::take(&mut self.news);
+        news.drain(..).for_each(|(at_ns, kind, text)| self.tell(at_ns, kind, text));
+        self.news = news;
+    }
+
     fn decision(&mut self, at_ns: u64, m: ours::Decision) {
+        self.external.see(at_ns, &m, &mut self.news);
+        self.tell_news();
         let before = self.planner.replace(m.tree_status);
         if before != Some(m.tree_status) {
             let from = before.map_or("(first seen)", tree_status);
@@ -322,6 +335,9 @@ impl Watch {
         for (last_ns, text) in silent {
             self.tell(last_ns, "gap", text);
         }
+        self.mission.forget(&mut self.news);
+        self.external.end(&mut self.news);
+        self.tell_news();
         let counted: Vec<(&'static str, String)> = self
             .told
             .iter()

@@ -122,8 +122,8 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
         time_limit_s: ((maker.to_s - maker.from_s) * TIME_FACTOR).clamp(30.0, 3600.0),
         goal_at_s,
         people: Some(maker.people()),
-        mission: Vec::new(),
-        faults: faults.iter().map(|found| found.fault).collect(),
+        faults: faults.iter().map(|found| found.fault.clone()).collect(),
+        ..Scenario::blank()
     };
     let events = events::read(&args.bag)?;
     let happened = events.into_iter().filter(|e| stretch.has(e.t_ns)).collect::<Vec<_>>();

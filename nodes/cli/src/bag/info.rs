@@ -1,9 +1,12 @@
 //! `outrider bag info`: what `ros2 bag info` tells, and how complete the telemetry is.
 
 use super::expected::{RATE_SHARE, Wanted, required};
+use super::external::ExternalInfo;
 use super::survey::{Survey, TopicSurvey, open};
 use super::yaml;
 use outrider_bags::BagReader;
+use outrider_msgs::outrider_msgs::Decision;
+use outrider_msgs::{Message, decode};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -33,6 +36,8 @@ pub struct BagInfo {
     topics: BTreeMap<String, TopicInfo>,
     telemetry: Telemetry,
     nodes: Vec<NodeRun>,
+    #[serde(skip_serializing_if = "ExternalInfo::is_empty")]
+    external_planner: ExternalInfo,
     metadata: BTreeMap<String, String>,
 }
 
@@ -95,7 +100,15 @@ impl BagInfo {
     /// When it is none, or is empty.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let (reader, start_ns, end_ns) = open(path)?;
-        let survey = Survey::pass(&reader, (start_ns, end_ns), &mut |_| Ok(()))?;
+        let mut external = ExternalInfo::default();
+        let survey = Survey::pass(&reader, (start_ns, end_ns), &mut |seen| {
+            if seen.channel.type_name == Decision::TYPE_NAME
+                && let Ok(decision) = decode(&seen.message.data)
+            {
+                external.see(&decision);
+            }
+            Ok(())
+        })?;
         let metadata: BTreeMap<String, String> = reader
             .metadata()
             .flat_map(|m| m.entries.iter().map(|(k, v)| (format!("{}.{k}", m.name), v.clone())))
@@ -122,6 +135,7 @@ impl BagInfo {
             topics: topics.collect(),
             telemetry: telemetry(&survey),
             nodes: nodes(&survey),
+            external_planner: external,
             damage: damage(&reader, &survey),
             metadata,
         })
@@ -151,6 +165,7 @@ impl BagInfo {
         }
         self.telemetry.write(&mut out);
         self.write_nodes(&mut out);
+        self.external_planner.write(&mut out);
         self.write_topics(&mut out);
         for (key, value) in &self.metadata {
             let short: String = value.chars().take(VALUE_SHOWN).collect();

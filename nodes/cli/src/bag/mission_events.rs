@@ -1,5 +1,6 @@
 //! What a bag tells of missions: requests and their answers, how they stand, what blocked them and what was tried.
 
+use super::spells::{Spells, Told};
 use outrider_msgs::outrider_msgs as ours;
 use outrider_suite::convert::mission_status_text;
 
@@ -11,6 +12,9 @@ pub(super) struct MissionWatch {
     waypoint: u32,
     blocked: u8,
     recoveries: u32,
+    /// What blocked it; empty for nothing.
+    by: String,
+    spells: Spells,
 }
 
 fn name(id: &[u8; 16]) -> String {
@@ -53,31 +57,34 @@ pub(super) fn reply(m: &ours::MissionReply) -> String {
 }
 
 impl MissionWatch {
-    /// What is new in a state: kind and text.
-    pub(super) fn see(&mut self, m: &ours::MissionState) -> Vec<(&'static str, String)> {
+    /// What is new in a state. What blocks it, and what it tries, is told when that is over.
+    pub(super) fn see(&mut self, at_ns: u64, m: &ours::MissionState, news: &mut Vec<Told>) {
         if m.status == ours::MissionState::NONE {
-            *self = Self::default();
-            return Vec::new();
+            self.forget(news);
+            return;
         }
-        let mut news = Vec::new();
         let who = name(&m.mission_id);
         if self.id != m.mission_id {
-            *self = Self { id: m.mission_id, ..Self::default() };
+            self.forget(news);
+            self.id = m.mission_id;
         }
         let begins = self.status.is_none();
         if m.recoveries > self.recoveries {
             let tried: Vec<String> = m.tried.iter().map(attempt).collect();
-            news.push((
-                "recovery",
-                format!("{who}: {} tried; since it got on: {}", m.recoveries, tried.join(", ")),
-            ));
+            let text = format!("{who}: {} tried; since it got on: {}", m.recoveries, tried.join(", "));
+            self.spells.again(at_ns, "recovery", &who, &text, news);
         }
-        if m.blocked_by.kind != self.blocked && m.blocked_by.kind != ours::MissionBlock::NONE {
-            let text = format!("{who}: {}, for {:.1} s", m.blocked_by.text, m.blocked_by.duration);
-            news.push(("blocked", text));
+        let by = match m.blocked_by.kind {
+            ours::MissionBlock::NONE => String::new(),
+            _ => format!("{who}: {}", m.blocked_by.text),
+        };
+        if !by.is_empty() {
+            let begins = m.blocked_by.kind != self.blocked || self.by.is_empty();
+            self.spells.note(at_ns, "blocked", &by, begins, news);
         }
+        self.by = by;
         if !begins && m.current_waypoint != self.waypoint {
-            news.push(("mission", format!("{who}: to waypoint {}", m.current_waypoint)));
+            news.push((at_ns, "mission", format!("{who}: to waypoint {}", m.current_waypoint)));
         }
         if self.status != Some(m.status) {
             let why = match (m.error_code, m.error_msg.as_str()) {
@@ -85,15 +92,20 @@ impl MissionWatch {
                 (0, text) => format!(": {text}"),
                 (code, text) => format!(" ({code}): {text}"),
             };
-            news.push(("mission", format!("{who}: {}{why}", mission_status_text(m.status))));
+            news.push((at_ns, "mission", format!("{who}: {}{why}", mission_status_text(m.status))));
         }
         (self.status, self.waypoint) = (Some(m.status), m.current_waypoint);
         (self.blocked, self.recoveries) = (m.blocked_by.kind, m.recoveries);
         if m.status >= ours::MissionState::SUCCEEDED {
             // The topic's missions all have the same id.
-            *self = Self::default();
+            self.forget(news);
         }
-        news
+    }
+
+    /// Tells what is open, and forgets the mission.
+    pub(super) fn forget(&mut self, news: &mut Vec<Told>) {
+        self.spells.end(news);
+        *self = Self::default();
     }
 }
 
@@ -116,36 +128,43 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_new_is_told() {
-        let mut watch = MissionWatch::default();
+    fn what_is_new_is_told_and_what_comes_again_once() {
+        let (mut watch, mut told) = (MissionWatch::default(), Vec::new());
         let driving = state(ours::MissionState::DRIVING);
-        assert_eq!(watch.see(&driving), [("mission", "mission abababab: driving".to_owned())]);
-        assert!(watch.see(&driving).is_empty());
-        let mut stuck = driving.clone();
-        stuck.blocked_by = ours::MissionBlock {
-            kind: ours::MissionBlock::TRACK,
-            text: "person #3 at 0.4 m".into(),
-            duration: 1.0,
-            ..Default::default()
-        };
-        assert_eq!(
-            watch.see(&stuck),
-            [("blocked", "mission abababab: person #3 at 0.4 m, for 1.0 s".to_owned())]
-        );
-        stuck.recoveries = 1;
-        stuck.tried = vec![ours::MissionAttempt { name: "Wait".into(), count: 1, ..Default::default() }];
-        let told = watch.see(&stuck);
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(
-            told[0].0 == "recovery" && told[0].1.ends_with("1 tried; since it got on: Wait ×1 (succeeded)")
-        );
-        let mut end = stuck.clone();
+        watch.see(0, &driving, &mut told);
+        watch.see(1, &driving, &mut told);
+        assert_eq!(told, [(0, "mission", "mission abababab: driving".to_owned())]);
+        told.clear();
+        let block = |kind, text: &str| ours::MissionBlock { kind, text: text.into(), ..Default::default() };
+        for i in 0..40_u64 {
+            let mut stuck = driving.clone();
+            stuck.blocked_by = match i / 10 % 2 {
+                0 => block(ours::MissionBlock::TRACK, "person #3 at 0.4 m"),
+                _ => block(ours::MissionBlock::NO_PATH, "no path to the goal"),
+            };
+            stuck.recoveries = i as u32 / 10;
+            let count = stuck.recoveries;
+            stuck.tried = vec![ours::MissionAttempt { name: "Wait".into(), count, ..Default::default() }];
+            watch.see(1_000_000_000 + i * 200_000_000, &stuck, &mut told);
+        }
+        assert!(told.is_empty(), "{told:?}");
+        let mut end = driving;
         (end.status, end.error_code, end.error_msg) =
             (ours::MissionState::ABORTED, 208, "gave up: no path".into());
-        assert_eq!(
-            watch.see(&end),
-            [("mission", "mission abababab: aborted (208): gave up: no path".to_owned())]
-        );
+        watch.see(9_000_000_000, &end, &mut told);
+        told.sort();
+        let wanted = [
+            (1, "blocked", "mission abababab: person #3 at 0.4 m, 2 times within 5.8 s, 3.6 s in all"),
+            (3, "blocked", "mission abababab: no path to the goal, 2 times within 5.8 s, 3.6 s in all"),
+            (
+                3,
+                "recovery",
+                "mission abababab: 3 tried; since it got on: Wait ×3 (succeeded), 3 times within 4.0 s",
+            ),
+            (9, "mission", "mission abababab: aborted (208): gave up: no path"),
+        ];
+        let wanted = wanted.map(|(s, kind, text): (u64, _, _)| (s * 1_000_000_000, kind, text.to_owned()));
+        assert_eq!(told, wanted);
     }
 
     #[test]

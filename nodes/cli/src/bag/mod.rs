@@ -6,11 +6,13 @@ mod diff;
 mod drift;
 mod events;
 mod expected;
+mod external;
 mod extract;
 mod faults;
 mod info;
 mod mission_events;
 mod signals;
+mod spells;
 mod survey;
 #[cfg(test)]
 mod testing;

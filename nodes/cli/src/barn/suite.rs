@@ -127,10 +127,8 @@ fn scenario(task: &Task, seed: u64) -> Scenario {
         goal_tolerance_m: task.goal_radius_m,
         seed,
         time_limit_s: task.time_limit_s,
-        goal_at_s: 0.0,
         people: Some(task.moving.clone()),
-        mission: Vec::new(),
-        faults: Vec::new(),
+        ..Scenario::blank()
     }
 }
 

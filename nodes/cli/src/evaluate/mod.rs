@@ -1,243 +1,283 @@
-//! `outrider evaluate`: how well people were followed, in the bag of a simulated run or in a scenario driven for it.
+//! `outrider evaluate`: every scenario of a suite with all its parameters and seeds, each run measured and judged.
 
-mod sight;
+pub mod run;
+pub mod store;
+pub mod suite;
 #[cfg(test)]
 mod tests;
-mod text;
+pub mod text;
 
 use anyhow::{Context as _, bail, ensure};
-use outrider_bags::{BagReader, Order};
-use outrider_msgs::nav_msgs::OccupancyGrid;
-use outrider_msgs::{Message, decode, outrider_msgs as ours};
-use outrider_suite::convert::{truth_from_message, world_model_from_message};
-use outrider_suite::quality::judge::{Judge, Person};
-use outrider_suite::quality::moments::{Moment, Pairer};
-use outrider_suite::quality::score::Score;
-use outrider_suite::{Files, topics};
-use serde::Serialize;
-use sight::Sight;
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use indicatif::{ProgressBar, ProgressStyle};
+use outrider_suite::scenario::settings::Setting;
+use outrider_suite::scenario::{CriticalityClass, Family, schema};
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use store::{Manifest, RunResult, RunTiming, Status, Store};
+use suite::{Choice, Plan, Planned, Setup};
 
-/// The most reasons for refused messages that are kept.
-const REASONS_KEPT: usize = 5;
+/// Without a terminal the progress is told so often, s.
+const TELL_PERIOD_S: f64 = 10.0;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+An evaluation that was interrupted goes on where it was when it is called again with the same --out. Exit code: 0 every run was
+made, 1 it could not be run. Whether the results are good enough is for `outrider gate` to say.")]
 pub struct Args {
-    /// The bag of a run in the embedded simulator, or a scenario (.yaml) that is driven for it.
-    source: PathBuf,
-    /// People farther from the robot than this do not count, m.
-    #[arg(long, value_name = "METRES", default_value_t = 8.0)]
-    within: f64,
-    /// People behind the walls of /map count too.
-    #[arg(long)]
-    hidden: bool,
-    /// Configuration folder, for a scenario.
+    /// A folder of scenarios, a suite file, or one scenario.
+    #[arg(required_unless_present = "schema")]
+    suite: Option<PathBuf>,
+    /// Folder for the results; results of the same runs that are there already are kept.
+    #[arg(long, required_unless_present_any = ["schema", "list"])]
+    out: Option<PathBuf>,
+    /// Runs at a time [default: as many as there are processors].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=256))]
+    jobs: Option<u32>,
+    /// Only the i-th of N parts of the runs, from 1: i/N.
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    shard: Option<Shard>,
+    /// So many seeds of every scenario, in place of those that it has.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    seeds: Option<u32>,
+    /// Only scenarios of this class; may be given several times.
+    #[arg(long, value_parser = named::<CriticalityClass>)]
+    class: Vec<CriticalityClass>,
+    /// Only scenarios of this family; may be given several times.
+    #[arg(long, value_parser = named::<Family>)]
+    family: Vec<Family>,
+    /// Only this scenario, by its id; may be given several times.
+    #[arg(long, value_name = "ID")]
+    only: Vec<String>,
+    /// Configuration folder.
     #[arg(long, default_value = "config")]
     config: PathBuf,
-    /// Prints the result as JSON.
+    /// Another value of the configuration, as planner.follow.cruise_mps=0.5; may be given several times.
+    #[arg(long, value_name = "FILE.KEY=VALUE")]
+    set: Vec<String>,
+    /// Which runs are run again from their record, and compared.
+    #[arg(long, value_enum, default_value = "first")]
+    replay: ReplayWhich,
+    /// Takes over what another results folder has of these runs, from another machine say; may be given several times.
+    #[arg(long, value_name = "DIR")]
+    from: Vec<PathBuf>,
+    /// Lets go of results in --out that are of other runs.
     #[arg(long)]
-    json: bool,
+    prune: bool,
+    /// Lists the runs and makes none.
+    #[arg(long)]
+    list: bool,
+    /// Prints the JSON schema of scenario files.
+    #[arg(long)]
+    schema: bool,
 }
 
-/// The result.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Verdict {
-    /// Bag or scenario.
-    pub source: String,
-    /// People farther away did not count, m.
-    pub within_m: f64,
-    /// People behind the walls of the map did not count.
-    pub in_sight_only: bool,
-    /// Times that were judged, ten a second at most.
-    pub moments: u64,
-    /// World models at whose time no truth is known, and those with too many people or tracks.
-    pub without_truth: u64,
-    /// The same as in the tables of simulated crowds.
-    pub score: Score,
-    /// Where the mean normalised error of those apart lies with 95 % when covariances are true.
-    pub nees_apart_band: Option<(f64, f64)>,
-    /// Where their true mean lies with 95 %, by how much they differ.
-    pub nees_apart_interval: Option<(f64, f64)>,
-    /// Everybody who counted at any time.
-    pub people: BTreeMap<String, Person>,
-    /// Messages that could not be taken, by topic, and why the first few.
-    pub refused: BTreeMap<String, u64>,
-    /// See `refused`.
-    pub reasons: Vec<String>,
+/// Which runs are replayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ReplayWhich {
+    /// None.
+    None,
+    /// The first of every scenario.
+    First,
+    /// All.
+    All,
 }
 
-/// Runs it and prints. The exit code is 0 whatever the scores are.
+/// A part of the runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shard {
+    index: usize,
+    of: usize,
+}
+
+fn shard(text: &str) -> Result<Shard, String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match parts {
+        Some((index, of)) if index >= 1 && index <= of => Ok(Shard { index, of }),
+        _ => Err(format!("`{text}` is not I/N with I from 1 to N")),
+    }
+}
+
+/// A word of an enum, as files have it.
+fn named<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|e| e.to_string())
+}
+
+/// Runs the suite and prints a table.
 ///
 /// # Errors
-/// When the source cannot be read, or holds nothing to judge.
+/// When the suite or the configuration is not sound, or results cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let verdict = evaluate(&args)?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&verdict)?);
-    } else {
-        print!("{}", text::text(&verdict));
+    if args.schema {
+        print!("{}", schema::text());
+        return Ok(ExitCode::SUCCESS);
     }
+    let settings = args.set.iter().map(|s| Setting::from_argument(s)).collect::<Result<Vec<_>, _>>()?;
+    let setup = Setup { config: args.config.clone(), settings };
+    let choice = Choice {
+        classes: args.class.clone(),
+        families: args.family.clone(),
+        ids: args.only.clone(),
+        seeds: args.seeds.map(|n| n as usize),
+    };
+    let suite = args.suite.as_deref().context("a suite is needed")?;
+    let plan = Plan::new(suite, &choice, &setup)?;
+    if args.list {
+        print!("{}", text::list(&plan)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let started = std::time::Instant::now();
+    let out = args.out.clone().context("--out is needed")?;
+    let (results, timings) = evaluate(&args, &setup, &plan, &out)?;
+    print!("{}", text::table(&plan, &results, &timings, started.elapsed().as_secs_f64()));
     Ok(ExitCode::SUCCESS)
 }
 
-fn evaluate(args: &Args) -> anyhow::Result<Verdict> {
-    ensure!(args.within > 0.0 && args.within <= 1000.0, "--within: {} is not within (0, 1000]", args.within);
-    let mut run = Run { within_m: args.within, hidden: args.hidden, ..Run::default() };
-    if args.source.extension().is_some_and(|e| e == "yaml" || e == "yml") {
-        run.scenario(&args.source, &args.config)?;
-    } else {
-        run.bag(&args.source)?;
+fn evaluate(
+    args: &Args,
+    setup: &Setup,
+    plan: &Plan,
+    out: &std::path::Path,
+) -> anyhow::Result<(Vec<RunResult>, Vec<RunTiming>)> {
+    let manifest = Manifest::of(plan, setup)?;
+    let (mut store, found) = Store::open(out, &manifest, args.prune)?;
+    for other in &args.from {
+        let taken = store.take_from(other, &manifest)?;
+        eprintln!("{taken} runs taken over from {}", other.display());
     }
-    run.verdict(&args.source)
+    if found.kept + found.torn + found.pruned > 0 {
+        let torn = if found.torn > 0 { " (a torn line was let go)" } else { "" };
+        let pruned =
+            if found.pruned > 0 { format!(", {} of other runs let go", found.pruned) } else { String::new() };
+        eprintln!("{} runs are there already{torn}{pruned}", found.kept);
+    }
+    let mine = |(index, _): &(usize, &Planned)| args.shard.is_none_or(|s| index % s.of == s.index - 1);
+    let todo: Vec<&Planned> = plan
+        .runs
+        .iter()
+        .enumerate()
+        .filter(mine)
+        .map(|(_, run)| run)
+        .filter(|run| !store.has(&run.key))
+        .collect();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = args.jobs.map_or(processors, |n| n as usize);
+    let store = Mutex::new(store);
+    work(args, setup, plan, &todo, jobs, &store)?;
+    let store = store.into_inner().map_err(|_| anyhow::anyhow!("a worker ended in the middle of writing"))?;
+    store.finish()
 }
 
-/// Messages taken in, one after another.
-#[derive(Default)]
-struct Run {
-    within_m: f64,
-    hidden: bool,
-    pairer: Pairer,
-    judge: Judge,
-    sight: Option<Sight>,
-    truths: u64,
-    models: u64,
-    refused: BTreeMap<String, u64>,
-    reasons: Vec<String>,
-}
-
-impl Run {
-    fn scenario(&mut self, path: &Path, config: &Path) -> anyhow::Result<()> {
-        let files = Files {
-            config: config.to_owned(),
-            scenario: Some(path.to_owned()),
-            tree: None,
-            zones: None,
-            permit_key: None,
+/// Makes the runs, several at a time.
+fn work(
+    args: &Args,
+    setup: &Setup,
+    plan: &Plan,
+    todo: &[&Planned],
+    jobs: usize,
+    store: &Mutex<Store>,
+) -> anyhow::Result<()> {
+    run::keep_panics();
+    let progress = Progress::new(todo.len());
+    let next = AtomicUsize::new(0);
+    let failure: Mutex<Option<anyhow::Error>> = Mutex::new(None);
+    let one = |planned: &Planned| -> anyhow::Result<()> {
+        let replay = match args.replay {
+            ReplayWhich::None => false,
+            ReplayWhich::First => planned.first,
+            ReplayWhich::All => true,
         };
-        let mut see = |observed: &outrider_suite::lockstep::Observed| {
-            let name = observed.topic.absolute_name();
-            self.take(&name, observed.topic.type_name, observed.bytes);
-        };
-        outrider_suite::drive::drive(&files, &mut see, &mut |_| {})?;
+        let finished = run::run(setup, plan.member(planned)?, planned, replay);
+        let Ok(mut store) = store.lock() else { bail!("another worker ended in the middle of writing") };
+        store.add(&finished)?;
+        progress.done(&finished.result);
         Ok(())
-    }
-
-    fn bag(&mut self, path: &Path) -> anyhow::Result<()> {
-        let reader = BagReader::open(path)?;
-        let wanted = [
-            (
-                topics::ground_truth(),
-                "there is no truth to hold the tracks against; bags of the embedded simulator have it",
-            ),
-            (topics::world_model(), "there is nothing that was believed"),
-        ];
-        for (topic, without) in &wanted {
-            let name = topic.absolute_name();
-            match reader.channels().iter().find(|c| c.topic == name) {
-                None => bail!("{}: no {name} in the bag: {without}", path.display()),
-                Some(c) if c.type_name != topic.type_name => {
-                    bail!("{}: {name} is {}, not {}: {without}", path.display(), c.type_name, topic.type_name)
-                }
-                Some(_) => {}
-            }
-        }
-        // The map first: its walls hide people from the first moment on, whenever it was recorded.
-        self.read(&reader, &[topics::map().absolute_name()]);
-        self.read(&reader, &wanted.map(|(topic, _)| topic.absolute_name()));
-        Ok(())
-    }
-
-    fn read(&mut self, reader: &BagReader, names: &[String]) {
-        for message in reader.messages_of(Order::LogTime, |c| names.contains(&c.topic)) {
-            match message {
-                Ok(message) => {
-                    if let Some(channel) = reader.channel(message.channel) {
-                        self.take(&channel.topic, &channel.type_name, &message.data);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..jobs.min(todo.len()) {
+            scope.spawn(|| {
+                while let Some(planned) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(error) = one(planned) {
+                        next.store(todo.len(), Ordering::Relaxed);
+                        if let Ok(mut failure) = failure.lock() {
+                            failure.get_or_insert(error);
+                        }
                     }
                 }
-                Err(e) => self.refuse("the bag", e.to_string()),
-            }
+            });
         }
-    }
-
-    /// Takes a message of a topic with its leading slash; others than those that are judged are passed over.
-    fn take(&mut self, topic: &str, type_name: &str, bytes: &[u8]) {
-        let taken = match (topic, type_name) {
-            ("/sim/ground_truth", ours::GroundTruth::TYPE_NAME) => {
-                self.truths += 1;
-                read(bytes, truth_from_message).map(|truth| self.pairer.take_truth(truth))
-            }
-            ("/world_model", ours::WorldModel::TYPE_NAME) => {
-                self.models += 1;
-                read(bytes, world_model_from_message).map(|model| self.pairer.take_model(model))
-            }
-            ("/map", OccupancyGrid::TYPE_NAME) => read(bytes, Sight::of).map(|sight| {
-                self.sight = Some(sight);
-                Vec::new()
-            }),
-            _ => return,
-        };
-        match taken {
-            Ok(moments) => moments.iter().for_each(|moment| self.judge(moment)),
-            Err(reason) => self.refuse(topic, reason),
-        }
-    }
-
-    fn judge(&mut self, moment: &Moment) {
-        let robot = moment.truth.pose.position();
-        let sight = self.sight.as_ref().filter(|_| !self.hidden);
-        let within_m = self.within_m;
-        self.judge.take(moment, |p| {
-            p.distance_m(robot) <= within_m && sight.is_none_or(|sight| sight.is_free(robot, p))
-        });
-    }
-
-    fn refuse(&mut self, topic: &str, reason: String) {
-        *self.refused.entry(topic.to_owned()).or_default() += 1;
-        if self.reasons.len() < REASONS_KEPT {
-            self.reasons.push(format!("{topic}: {reason}"));
-        }
-    }
-
-    fn verdict(self, source: &Path) -> anyhow::Result<Verdict> {
-        let name = source.display();
-        let first = self.reasons.first().map(|r| format!(" ({r})")).unwrap_or_default();
-        ensure!(self.truths > 0, "{name}: /sim/ground_truth holds no message{first}");
-        ensure!(self.models > 0, "{name}: /world_model holds no message{first}");
-        ensure!(
-            self.judge.moments() > 0,
-            "{name}: of {} world models none has a truth of its time: the stamps of /sim/ground_truth ({} messages) lie \
-             elsewhere{first}",
-            self.models,
-            self.truths
-        );
-        let score = self.judge.score();
-        ensure!(
-            score.people > 0,
-            "{name}: nobody ever was within {} m of the robot{}: there is nobody to be followed",
-            self.within_m,
-            if self.hidden || self.sight.is_none() { "" } else { " and in sight" }
-        );
-        Ok(Verdict {
-            source: name.to_string(),
-            within_m: self.within_m,
-            in_sight_only: !self.hidden && self.sight.is_some(),
-            moments: self.judge.moments(),
-            without_truth: self.pairer.without_truth() + self.judge.left_out(),
-            score,
-            nees_apart_band: (score.nees_apart.count > 0).then(|| score.nees_apart.band()),
-            nees_apart_interval: score.nees_apart.interval(),
-            people: self.judge.people(),
-            refused: self.refused,
-            reasons: self.reasons,
-        })
+    });
+    progress.bar.finish_and_clear();
+    match failure.into_inner() {
+        Ok(None) => Ok(()),
+        Ok(Some(error)) => Err(error),
+        Err(_) => bail!("a worker ended in the middle of a run"),
     }
 }
 
-/// Decodes and validates.
-fn read<M: Message, T>(bytes: &[u8], convert: impl FnOnce(M) -> Result<T, String>) -> Result<T, String> {
-    convert(decode(bytes).context("cannot be decoded").map_err(|e| format!("{e:#}"))?)
+/// A bar on a terminal, a line now and then elsewhere.
+struct Progress {
+    bar: ProgressBar,
+    terminal: bool,
+    length: usize,
+    started: std::time::Instant,
+    told: Mutex<(f64, usize, usize)>,
+}
+
+impl Progress {
+    fn new(length: usize) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let bar = if terminal {
+            let template = "{bar:30} {pos}/{len} runs, {elapsed} gone, {eta} left  {msg}";
+            let style =
+                ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            ProgressBar::new(length as u64).with_style(style)
+        } else {
+            ProgressBar::hidden()
+        };
+        let started = std::time::Instant::now();
+        Self { bar, terminal, length, started, told: Mutex::new((0.0, 0, 0)) }
+    }
+
+    fn done(&self, result: &RunResult) {
+        self.bar.inc(1);
+        let Ok(mut told) = self.told.lock() else { return };
+        let now_s = self.started.elapsed().as_secs_f64();
+        told.1 += 1;
+        told.2 += usize::from(!result.passed);
+        self.bar.set_message(format!("{} not passed", told.2));
+        if !self.terminal && (now_s - told.0 >= TELL_PERIOD_S || told.1 == self.length) {
+            told.0 = now_s;
+            let left_s = now_s / told.1 as f64 * (self.length - told.1) as f64;
+            eprintln!(
+                "{}/{} runs, {} not passed, {now_s:.0} s gone, {left_s:.0} s left",
+                told.1, self.length, told.2
+            );
+        }
+        if result.status != Status::Done {
+            let message = result.message.as_deref().unwrap_or_default();
+            let line = format!("{} seed {}: {message}", result.scenario, result.seed);
+            if self.terminal { self.bar.println(line) } else { eprintln!("{line}") }
+        }
+    }
+}
+
+/// Whether every planned run has a result; for those who need all.
+///
+/// # Errors
+/// Names the first that has none.
+pub fn complete(manifest: &Manifest, results: &[RunResult]) -> anyhow::Result<()> {
+    let there: std::collections::BTreeSet<&str> = results.iter().map(|r| r.key.as_str()).collect();
+    let missing: Vec<_> = manifest.planned.iter().filter(|p| !there.contains(p.key.as_str())).collect();
+    let first = missing.first().map(|p| format!("{} seed {}", p.scenario, p.seed)).unwrap_or_default();
+    ensure!(
+        missing.is_empty(),
+        "{} of {} runs have no result: {first}",
+        missing.len(),
+        manifest.planned.len()
+    );
+    Ok(())
 }

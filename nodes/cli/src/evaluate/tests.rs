@@ -1,195 +1,308 @@
-//! A made-up bag whose scores are known, and bags that hold nothing to judge.
+//! Suites, stores and runs: nothing is lost, and the same runs give the same bytes.
 
+use super::store::{Finished, Manifest, RunResult, RunTiming, Status, StepTimes, Store, read};
+use super::suite::{Choice, Plan, Setup};
 use super::*;
-use outrider_bags::{BagWriter, WriterOptions};
-use outrider_msgs::builtin_interfaces::Time;
-use outrider_msgs::std_msgs::Header;
-use outrider_msgs::{encode, std_msgs};
+use std::fs;
+use std::path::Path;
 
-fn header(step: i32) -> Header {
-    Header {
-        stamp: Time { sec: 10 + step / 10, nanosec: (step % 10) as u32 * 100_000_000 },
-        frame_id: "map".into(),
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// A short drive along an aisle, with two values of a parameter and two seeds.
+const SHORT: &str = "\
+id: short
+description: A metre along an aisle.
+family: static_clutter
+criticality: {class: critical, rationale: an example}
+world: worlds/warehouse.sdf
+zones: zones/warehouse.yaml
+start: {x_m: -8.9, y_m: -4.3, yaw_rad: 0.0}
+goal: {x_m: $goal_x, y_m: -4.3, yaw_rad: 0.0}
+goal_tolerance_m: 0.3
+time_limit_s: 15.0
+people: []
+seeds: [1, 2]
+parameters:
+  goal_x: {choices: [-8.0, -7.8]}
+criteria:
+  stl: [{name: calm, formula: velocity_mps < 1.05}]
+";
+
+fn setup(settings: &[&str]) -> Setup {
+    Setup {
+        config: Path::new(ROOT).join("config"),
+        settings: settings.iter().map(|s| Setting::from_argument(s).unwrap()).collect(),
     }
 }
 
-fn truth(step: i32) -> ours::GroundTruth {
-    let actor = |name: &str, x: f64| ours::GroundTruthActor {
-        name: name.into(),
-        x,
-        radius: 0.25,
-        ..Default::default()
+fn suite(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    folder
+}
+
+fn plan(folder: &Path, choice: &Choice) -> anyhow::Result<Plan> {
+    Plan::new(folder, choice, &setup(&[]))
+}
+
+#[test]
+fn a_folder_a_list_and_a_file_are_suites() {
+    let other = SHORT.replace("id: short", "id: other").replace("class: critical", "class: minor");
+    let folder = suite(&[
+        ("a/short.yaml", SHORT),
+        ("b/other.yml", &other),
+        ("zones/no_scenario.yaml", "version: 1"),
+        ("a/notes.txt", "no scenario"),
+        ("list.suite", "scenarios: [a, b/other.yml]\n"),
+    ]);
+    let ids = |path: &Path, choice: &Choice| -> Vec<String> {
+        plan(path, choice).unwrap().members.iter().map(|m| m.scenario.id.clone()).collect()
     };
-    ours::GroundTruth {
-        header: header(step),
-        actors: vec![actor("anna", 3.0), actor("far", 30.0)],
-        ..Default::default()
-    }
+    let all = Choice::default();
+    assert_eq!(ids(folder.path(), &all), ["other", "short"]);
+    assert_eq!(ids(&folder.path().join("list.suite"), &all), ["other", "short"]);
+    assert_eq!(ids(&folder.path().join("a/short.yaml"), &all), ["short"]);
+    let critical = Choice { classes: vec![CriticalityClass::Critical], ..Choice::default() };
+    assert_eq!(ids(folder.path(), &critical), ["short"]);
+    let refused = |choice: Choice| plan(folder.path(), &choice).unwrap_err().to_string();
+    assert!(
+        refused(Choice { families: vec![Family::Crowd], ..Choice::default() })
+            .contains("no scenario is left")
+    );
+    assert!(
+        refused(Choice { ids: vec!["third".into()], ..Choice::default() }).contains("no scenario `third`")
+    );
+    fs::write(folder.path().join("b/again.yaml"), SHORT).unwrap();
+    let twice = refused(Choice::default());
+    assert!(twice.contains("the id `short` is that of") && twice.contains("again.yaml"), "{twice}");
+    fs::write(folder.path().join("b/again.yaml"), SHORT.replace("$goal_x", "$goal")).unwrap();
+    assert!(refused(Choice::default()).contains("again.yaml: line 8: `$goal` is no parameter"));
+    fs::write(folder.path().join("list.suite"), "scenarios: [c.yaml]\n").unwrap();
+    let error = plan(&folder.path().join("list.suite"), &Choice::default()).unwrap_err().to_string();
+    assert!(error.contains("there is no `c.yaml`"), "{error}");
 }
 
-/// One track of anna, 0.1 m beside her, of another id from the tenth time on.
-fn model(step: i32) -> ours::WorldModel {
-    let track = ours::Track {
-        id: if step < 10 { 1 } else { 2 },
-        state: ours::Track::CONFIRMED,
-        x: 3.1,
-        covariance: std::array::from_fn(|i| if i % 5 == 0 { 0.01 } else { 0.0 }),
-        ..Default::default()
+#[test]
+fn keys_tell_everything_apart_that_goes_into_a_run() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let keys = |text: &str, settings: &[&str]| -> Vec<String> {
+        fs::write(folder.path().join("short.yaml"), text).unwrap();
+        let plan = Plan::new(folder.path(), &Choice::default(), &setup(settings)).unwrap();
+        plan.runs.iter().map(|r| r.key.clone()).collect()
     };
-    let mut model =
-        ours::WorldModel { header: header(step), sequence: 1, tracks: vec![track], ..Default::default() };
-    (model.local.header, model.local.resolution) = (header(step), 0.05);
-    model
+    let plain = keys(SHORT, &[]);
+    assert_eq!(plain.len(), 4);
+    assert_eq!(plain.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "parameters and seeds");
+    assert_eq!(plain, keys(SHORT, &[]));
+    let none = |other: Vec<String>| other.iter().all(|k| !plain.contains(k));
+    assert!(none(keys(&SHORT.replace("A metre", "One metre"), &[])), "the scenario's text");
+    assert!(none(keys(SHORT, &["planner.follow.cruise_mps=0.8"])), "a setting");
+    assert!(none(keys(&format!("{SHORT}configuration: {{sim.lidar.beams: 360}}\n"), &[])), "its own setting");
 }
 
-struct Bag {
-    folder: tempfile::TempDir,
-    writer: BagWriter,
+#[test]
+fn settings_that_are_refused_stop_the_suite_before_anything_runs() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let error = Plan::new(folder.path(), &Choice::default(), &setup(&["planner.follow.cruize_mps=0.8"]));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.starts_with("--set planner.follow.cruize_mps=0.8: ") && error.contains("cruize_mps"),
+        "{error}"
+    );
 }
 
-impl Bag {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = BagWriter::create(folder.path().join("run.mcap"), &WriterOptions::default()).unwrap();
-        Self { folder, writer }
-    }
+fn result(planned: &Planned, member: &suite::Member) -> Finished {
+    let result = RunResult {
+        key: planned.key.clone(),
+        scenario: member.scenario.id.clone(),
+        file: member.file.clone(),
+        family: None,
+        class: None,
+        requirements: vec![],
+        covers: vec![],
+        scenario_hash: member.hash.clone(),
+        parameters: planned.case.parameters.clone(),
+        seed: planned.case.seed,
+        build: outrider_runtime::BUILD.to_owned(),
+        config_hash: planned.config_hash.clone(),
+        status: Status::Done,
+        message: None,
+        outcome: None,
+        passed: true,
+        failures: vec![],
+        violations: vec![],
+        stl: std::collections::BTreeMap::new(),
+        metrics: None,
+        digest: None,
+        reproduced: None,
+    };
+    let timing = RunTiming {
+        key: planned.key.clone(),
+        wall_s: 1.0,
+        times_real: 1.0,
+        steps: std::collections::BTreeMap::new(),
+        decision: StepTimes::default(),
+    };
+    Finished { result, timing, series: Some(serde_json::json!({"key": planned.key})), world: None }
+}
 
-    fn put<T: Message>(&mut self, topic: &str, messages: &[T]) {
-        let id = self.writer.add_channel(topic, T::TYPE_NAME, T::DEFINITION, "").unwrap();
-        for (time, message) in (1u64..).zip(messages) {
-            self.writer.write(id, time as u32, time, time, &encode(message).unwrap()).unwrap();
+/// Every file but those that a clock measured.
+fn bytes(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all = Vec::new();
+    for sub in ["", "runs", "worlds"] {
+        for entry in fs::read_dir(folder.join(sub)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(folder).unwrap().to_string_lossy().into_owned();
+            if path.is_file() && name != "timings.jsonl" {
+                all.push((name, fs::read(&path).unwrap()));
+            }
         }
     }
+    all.sort();
+    all
+}
 
-    fn evaluate(self, change: impl FnOnce(&mut Args)) -> anyhow::Result<Verdict> {
-        self.writer.finish().unwrap();
-        let mut args = Args {
-            source: self.folder.path().join("run.mcap"),
-            within: 8.0,
-            hidden: false,
-            config: PathBuf::new(),
-            json: false,
-        };
-        change(&mut args);
-        evaluate(&args)
+#[test]
+fn an_interruption_loses_nothing_and_leaves_no_trace() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let plan = plan(folder.path(), &Choice::default()).unwrap();
+    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let whole = out.path().join("whole");
+    let (mut store, _) = Store::open(&whole, &manifest, false).unwrap();
+    for run in &plan.runs {
+        store.add(&result(run, plan.member(run).unwrap())).unwrap();
+    }
+    store.finish().unwrap();
+    // Backwards, torn in the third line, and begun again.
+    let torn = out.path().join("torn");
+    let (mut store, _) = Store::open(&torn, &manifest, false).unwrap();
+    for run in plan.runs.iter().rev().take(3) {
+        store.add(&result(run, plan.member(run).unwrap())).unwrap();
+    }
+    drop(store);
+    let path = torn.join("results.jsonl");
+    let text = fs::read(&path).unwrap();
+    fs::write(&path, &text[..text.len() - 10]).unwrap();
+    assert!(read(&torn).unwrap_err().to_string().contains("torn"));
+    let (mut store, found) = Store::open(&torn, &manifest, false).unwrap();
+    assert_eq!((found.kept, found.torn, found.pruned), (2, 1, 0));
+    let missing: Vec<&Planned> = plan.runs.iter().filter(|r| !store.has(&r.key)).collect();
+    assert_eq!(missing.len(), 2);
+    for run in missing {
+        store.add(&result(run, plan.member(run).unwrap())).unwrap();
+    }
+    let (results, _) = store.finish().unwrap();
+    complete(&manifest, &results).unwrap();
+    assert_eq!(bytes(&whole), bytes(&torn));
+    // A line that is broken in the middle is no interruption.
+    let text = fs::read_to_string(&path).unwrap().replacen("\"seed\"", "\"sead\"", 1);
+    fs::write(&path, text).unwrap();
+    let error = Store::open(&torn, &manifest, false).err().unwrap();
+    assert!(format!("{error:#}").contains("results.jsonl:1"), "{error:#}");
+}
+
+#[test]
+fn a_result_without_its_record_is_made_again() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let plan = plan(folder.path(), &Choice::default()).unwrap();
+    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(out.path(), &manifest, false).unwrap();
+    let run = &plan.runs[0];
+    store.add(&result(run, plan.member(run).unwrap())).unwrap();
+    drop(store);
+    fs::remove_file(out.path().join("runs").join(format!("{}.json", run.key))).unwrap();
+    let (store, found) = Store::open(out.path(), &manifest, false).unwrap();
+    assert!(found.kept == 0 && !store.has(&run.key));
+}
+
+#[test]
+fn results_of_other_runs_are_refused_and_pruned_on_demand() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let old = plan(folder.path(), &Choice::default()).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(out.path(), &Manifest::of(&old, &setup(&[])).unwrap(), false).unwrap();
+    store.add(&result(&old.runs[0], old.member(&old.runs[0]).unwrap())).unwrap();
+    drop(store);
+    fs::write(folder.path().join("short.yaml"), SHORT.replace("A metre", "One metre")).unwrap();
+    let new = plan(folder.path(), &Choice::default()).unwrap();
+    let manifest = Manifest::of(&new, &setup(&[])).unwrap();
+    let error = Store::open(out.path(), &manifest, false).err().unwrap().to_string();
+    assert!(error.contains("1 results are of other runs (short of build"), "{error}");
+    let (store, found) = Store::open(out.path(), &manifest, true).unwrap();
+    assert_eq!((found.kept, found.pruned), (0, 1));
+    drop(store);
+    assert_eq!(fs::read(out.path().join("results.jsonl")).unwrap(), b"");
+}
+
+fn args(suite: &Path, out: &Path, more: &[&str]) -> Args {
+    use clap::Parser as _;
+    let config = Path::new(ROOT).join("config");
+    let paths = [suite, out, &config].map(|p| p.to_str().unwrap().to_owned());
+    let mut words = vec!["outrider", "evaluate", &paths[0], "--out", &paths[1], "--config", &paths[2]];
+    words.extend(more);
+    match crate::Cli::parse_from(words).command {
+        crate::Command::Evaluate(args) => args,
+        other => panic!("{other:?}"),
     }
 }
 
-fn whole() -> Bag {
-    let mut bag = Bag::new();
-    bag.put("/sim/ground_truth", &(0..20).map(truth).collect::<Vec<_>>());
-    bag.put("/world_model", &(0..20).map(model).collect::<Vec<_>>());
-    bag
+/// Real runs: in one go with two jobs; in two shards, one of them interrupted, and taken together.
+#[test]
+fn the_same_suite_gives_the_same_bytes_however_it_is_run() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let out = tempfile::tempdir().unwrap();
+    let [whole, first, second, merged] = ["whole", "first", "second", "merged"].map(|n| out.path().join(n));
+    run(args(folder.path(), &whole, &["--jobs", "2", "--replay", "all"])).unwrap();
+    let (results, timings) = read(&whole).unwrap();
+    assert_eq!((results.len(), timings.len()), (4, 4));
+    for result in &results {
+        assert!(result.passed, "{result:?}");
+        assert!(
+            result.reproduced.as_ref().is_some_and(|r| r.identical && r.steps > 100),
+            "{:?}",
+            result.reproduced
+        );
+        let metrics = result.metrics.as_ref().unwrap();
+        assert_eq!(metrics.completeness, Some(1.0));
+        assert!(
+            metrics.data_age_s.p95.is_some_and(|age| (0.0..0.2).contains(&age)),
+            "{:?}",
+            metrics.data_age_s
+        );
+        assert!(result.stl["calm"].is_some_and(|r| r > 0.0));
+        assert!(metrics.path_efficiency.is_some_and(|e| e > 0.5), "{metrics:?}");
+    }
+    assert_ne!(results[0].digest, results[1].digest, "another seed");
+    run(args(folder.path(), &first, &["--jobs", "1", "--replay", "all", "--shard", "1/2"])).unwrap();
+    run(args(folder.path(), &second, &["--jobs", "1", "--replay", "all", "--shard", "2/2"])).unwrap();
+    assert_eq!(read(&first).unwrap().0.len(), 2);
+    let from = [first.to_str().unwrap(), second.to_str().unwrap()];
+    run(args(folder.path(), &merged, &["--replay", "all", "--from", from[0], "--from", from[1]])).unwrap();
+    assert_eq!(bytes(&whole), bytes(&merged));
 }
 
 #[test]
-fn the_scores_of_a_bag_are_those_by_hand() {
-    let v = whole().evaluate(|_| ()).unwrap();
-    let s = v.score;
-    assert_eq!(
-        (v.moments, v.without_truth, s.people, s.missed, s.invented, s.switches),
-        (20, 0, 20, 0, 0, 1)
-    );
-    assert!(
-        (s.mota - 0.95).abs() < 1e-12 && (s.gospa_m - 0.1).abs() < 1e-9 && (s.nees.mean - 1.0).abs() < 1e-9
-    );
-    assert_eq!(v.people.keys().collect::<Vec<_>>(), ["anna"]);
-    assert!((v.people["anna"].error_m - 0.1).abs() < 1e-9 && v.people["anna"].ids == 2);
-    let printed = text::text(&v);
-    assert!(printed.contains("| 20 | 95.0 % | 0.100 m | 0 | 0 | 1 |"), "{printed}");
-    assert!(printed.contains("| anna | 20 | 100.0 % | 2 | 0.100 m | 0.100 m |"), "{printed}");
-    // Whoever is far away counts when it is asked for.
-    let v = whole().evaluate(|a| a.within = 50.0).unwrap();
-    assert_eq!((v.score.people, v.score.missed, v.people["far"].followed), (40, 20, 0));
-}
-
-#[test]
-fn who_is_behind_a_wall_of_the_map_counts_only_when_asked_for() {
-    let wall = || {
-        let mut map = OccupancyGrid { header: header(0), data: vec![0, 100, 0, 0], ..Default::default() };
-        (map.info.resolution, map.info.width, map.info.height) = (1.0, 4, 1);
-        map.info.origin.orientation.w = 1.0;
-        map.info.origin.position.y = -0.5;
-        map
-    };
-    let mut bag = whole();
-    bag.put("/map", &[wall()]);
-    let error = bag.evaluate(|_| ()).unwrap_err().to_string();
-    assert!(
-        error.ends_with(
-            "nobody ever was within 8 m of the robot and in sight: there is nobody to be followed"
-        ),
-        "{error}"
-    );
-    let mut bag = whole();
-    bag.put("/map", &[wall()]);
-    assert_eq!(bag.evaluate(|a| a.hidden = true).unwrap().score.people, 20);
-}
-
-#[test]
-fn a_bag_with_nothing_to_judge_says_what_is_missing() {
-    let said = |bag: Bag| bag.evaluate(|_| ()).unwrap_err().to_string();
-    let mut bag = Bag::new();
-    bag.put("/world_model", &[model(0)]);
-    let error = said(bag);
-    assert!(
-        error.contains("no /sim/ground_truth in the bag: there is no truth to hold the tracks against"),
-        "{error}"
-    );
-    let mut bag = Bag::new();
-    bag.put("/sim/ground_truth", &[truth(0)]);
-    assert!(said(bag).contains("no /world_model in the bag: there is nothing that was believed"));
-    let mut bag = Bag::new();
-    bag.put("/sim/ground_truth", &[std_msgs::Bool { data: true }]);
-    bag.put("/world_model", &[model(0)]);
-    assert!(said(bag).contains("/sim/ground_truth is std_msgs/msg/Bool, not outrider_msgs/msg/GroundTruth"));
-    let mut bag = Bag::new();
-    bag.put("/sim/ground_truth", &[truth(0)]);
-    bag.put("/world_model", &(100..110).map(model).collect::<Vec<_>>());
-    assert!(said(bag).contains("of 10 world models none has a truth of its time"));
-    let mut bag = Bag::new();
-    bag.put("/sim/ground_truth", &[truth(0)]);
-    bag.put::<ours::WorldModel>("/world_model", &[]);
-    assert!(said(bag).contains("/world_model holds no message"));
-    assert!(whole().evaluate(|a| a.within = f64::NAN).is_err());
-    let missing = whole().evaluate(|a| a.source = "none.mcap".into()).unwrap_err();
-    assert!(format!("{missing:#}").contains("none.mcap"), "{missing:#}");
-}
-
-#[test]
-fn messages_that_cannot_be_are_counted_and_named() {
-    let mut bag = whole();
-    let mut bad = truth(20);
-    bad.actors[0].x = f64::NAN;
-    bag.writer.add_channel("/other", "std_msgs/msg/Bool", std_msgs::Bool::DEFINITION, "").unwrap();
-    let id = bag
-        .writer
-        .add_channel("/sim/ground_truth", ours::GroundTruth::TYPE_NAME, ours::GroundTruth::DEFINITION, "")
-        .unwrap();
-    bag.writer.write(id, 21, 21, 21, &encode(&bad).unwrap()).unwrap();
-    let v = bag.evaluate(|_| ()).unwrap();
-    assert_eq!((v.refused["/sim/ground_truth"], v.moments), (1, 20));
-    assert!(v.reasons[0].contains("actors.anna[0]"), "{:?}", v.reasons);
-    assert!(text::text(&v).contains("refused    1 of /sim/ground_truth"));
-}
-
-/// The scenario for tracking, driven: people are followed, and twice the same.
-#[test]
-fn a_scenario_is_driven_and_judged() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let of = |scenario: &str| Args {
-        source: root.join("tests/scenarios").join(scenario),
-        within: 8.0,
-        hidden: false,
-        config: root.join("config"),
-        json: true,
-    };
-    let v = evaluate(&of("tracking_crowd.yaml")).unwrap();
-    let names: Vec<_> = v.people.keys().map(String::as_str).collect();
-    assert_eq!(names, ["anna", "ben", "cleo", "dan", "eve"]);
-    assert!(v.in_sight_only && v.moments > 500 && v.score.mota > 0.9, "{v:?}");
-    assert!(v.score.gospa_m < 0.4 && v.score.nees.mean < 6.0, "{v:?}");
-    assert_eq!(v, evaluate(&of("tracking_crowd.yaml")).unwrap());
-    let error = evaluate(&of("none.yaml")).unwrap_err();
-    assert!(format!("{error:#}").contains("none.yaml"), "{error:#}");
+fn what_goes_wrong_in_a_run_is_its_result() {
+    // The robot's start is in a wall: the simulator does not start.
+    let text = SHORT.replace("x_m: -8.9, y_m: -4.3", "x_m: -10.0, y_m: -4.3");
+    let folder = suite(&[("short.yaml", SHORT), ("walled.yaml", &text.replace("id: short", "id: walled"))]);
+    let out = tempfile::tempdir().unwrap();
+    run(args(folder.path(), out.path(), &["--seeds", "1", "--replay", "none"])).unwrap();
+    let (results, _) = read(out.path()).unwrap();
+    assert_eq!(results.len(), 4);
+    for result in &results {
+        let walled = result.scenario == "walled";
+        assert_eq!(result.status, if walled { Status::Error } else { Status::Done });
+        assert_eq!(result.passed, !walled);
+        assert!(
+            !walled || result.message.as_ref().is_some_and(|m| m.contains("in contact with")),
+            "{result:?}"
+        );
+    }
 }

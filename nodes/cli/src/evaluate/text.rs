@@ -1,62 +1,105 @@
-//! The verdict as it is printed.
+//! Tables for a terminal.
 
-use super::Verdict;
+use super::store::{RunResult, RunTiming, Status};
+use super::suite::Plan;
+use outrider_suite::evaluation::statistics::Share;
 use std::fmt::Write as _;
 
-/// The most people that are listed.
-const PEOPLE_SHOWN: usize = 100;
+/// Confidence of the intervals that are printed.
+const CONFIDENCE: f64 = 0.95;
+/// So many failures of a scenario are told.
+const FAILURES_SHOWN: usize = 2;
+/// So many characters of each.
+const TEXT_SHOWN: usize = 110;
 
-/// Lines for a terminal, the tables in Markdown.
-pub fn text(v: &Verdict) -> String {
-    let mut out = format!("{}\n", v.source);
-    let sight = if v.in_sight_only { " with no wall of the map between" } else { ", hidden or not" };
-    let _ = writeln!(
-        out,
-        "  judged     {} times, ten a second at most; {} world models without a truth of their time",
-        v.moments, v.without_truth
-    );
-    let _ = writeln!(
-        out,
-        "  counted    people and tracks within {} m of the robot{sight}; places are as seen from the robot",
-        v.within_m
-    );
-    for (topic, count) in &v.refused {
-        let _ = writeln!(out, "  refused    {count} of {topic}");
+/// The runs that a plan has.
+///
+/// # Errors
+/// Never for a plan that was made.
+pub fn list(plan: &Plan) -> anyhow::Result<String> {
+    let mut out = String::new();
+    for run in &plan.runs {
+        let id = &plan.member(run)?.scenario.id;
+        let parameters = serde_json::to_string(&run.case.parameters)?;
+        let _ = writeln!(out, "{}  {id}  seed {}  {parameters}", run.key, run.case.seed);
     }
-    for reason in &v.reasons {
-        let _ = writeln!(out, "  because    {reason}");
-    }
-    let s = &v.score;
-    out += "\n| people, times | MOTA | GOSPA | missed | of nobody | id switches | NEES apart (95 % band) | its own 95 % interval | NEES all |\n\
-            |--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
-    let _ = writeln!(
-        out,
-        "| {} | {:.1} % | {:.3} m | {} | {} | {} | {} | {} | {:.2} |",
-        s.people,
-        100.0 * s.mota,
-        s.gospa_m,
-        s.missed,
-        s.invented,
-        s.switches,
-        s.nees_apart.banded(),
-        s.nees_apart.spread(),
-        s.nees.mean
+    let _ = writeln!(out, "{} runs of {} scenarios", plan.runs.len(), plan.members.len());
+    Ok(out)
+}
+
+/// One line a scenario, and a summary.
+pub fn table(plan: &Plan, results: &[RunResult], timings: &[RunTiming], wall_s: f64) -> String {
+    let mut out = format!(
+        "{:<34} {:<9} {:>7} {:>8} {:>9} {:>7} {:>8} {:>7}\n",
+        "scenario", "class", "passed", "time s", "clear. m", "gap m", "near m.", "stops"
     );
-    out += "\n| who | times | followed | ids | error, rms | greatest |\n|---|--:|--:|--:|--:|--:|\n";
-    for (name, p) in v.people.iter().take(PEOPLE_SHOWN) {
-        let share = 100.0 * p.followed as f64 / p.times.max(1) as f64;
+    for member in &plan.members {
+        let of: Vec<&RunResult> = results.iter().filter(|r| r.scenario == member.scenario.id).collect();
+        let passed = of.iter().filter(|r| r.passed).count();
+        let metrics = || of.iter().filter_map(|r| r.metrics.as_ref());
+        let least = |values: &mut dyn Iterator<Item = f64>| {
+            values.reduce(f64::min).map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"))
+        };
+        let mean_s = metrics().map(|m| m.drive_time_s).sum::<f64>() / metrics().count().max(1) as f64;
+        let class = member.scenario.criticality.as_ref().map_or("-".to_owned(), |c| word(&c.class));
         let _ = writeln!(
             out,
-            "| {name} | {} | {share:.1} % | {} | {:.3} m | {:.3} m |",
-            p.times, p.ids, p.error_m, p.error_max_m
+            "{:<34} {:<9} {:>7} {:>8.1} {:>9} {:>7} {:>8} {:>7}",
+            member.scenario.id,
+            class,
+            format!("{passed}/{}", of.len()),
+            mean_s,
+            least(&mut metrics().filter_map(|m| m.least_clearance_m)),
+            least(&mut metrics().filter_map(|m| m.least_person_gap_m)),
+            metrics().map(|m| m.near_misses).sum::<u32>(),
+            metrics().map(|m| m.stops).sum::<u32>(),
         );
+        for result in of.iter().filter(|r| !r.passed).take(FAILURES_SHOWN) {
+            let _ = writeln!(out, "    seed {}: {}", result.seed, shortened(&why(result)));
+        }
     }
-    if v.people.len() > PEOPLE_SHOWN {
-        let _ = writeln!(
-            out,
-            "\nof {} people the first {PEOPLE_SHOWN} are listed; --json has all",
-            v.people.len()
-        );
-    }
+    let hits = results.iter().filter(|r| r.passed).count() as u64;
+    let share = Share::wilson(hits, results.len() as u64, CONFIDENCE);
+    let _ = writeln!(
+        out,
+        "\n{} of {} planned runs, {} passed ({:.1} %, with 95 % between {:.1} and {:.1} %)",
+        results.len(),
+        plan.runs.len(),
+        hits,
+        100.0 * share.value(),
+        100.0 * share.low,
+        100.0 * share.high
+    );
+    let simulated_s: f64 = results.iter().filter_map(|r| r.metrics.as_ref()).map(|m| m.elapsed_s).sum();
+    let spent_s: f64 = timings.iter().map(|t| t.wall_s).sum();
+    let _ = writeln!(
+        out,
+        "{simulated_s:.0} s simulated in {spent_s:.0} s of runs ({:.0} times real time each), {wall_s:.0} s by the clock",
+        simulated_s / spent_s.max(1e-9)
+    );
+    let replayed = results.iter().filter_map(|r| r.reproduced.as_ref());
+    let (count, same) = replayed.fold((0, 0), |(n, same), r| (n + 1, same + usize::from(r.identical)));
+    let _ =
+        writeln!(out, "{count} runs were run again from their records, {same} of them identical bit for bit");
     out
+}
+
+/// Why a run did not pass, in a line.
+pub fn why(result: &RunResult) -> String {
+    if result.status != Status::Done {
+        return result.message.clone().unwrap_or_default();
+    }
+    let violations = result.violations.iter().map(|v| format!("{}: {} at {:.1} s", v.rule, v.text, v.at_s));
+    let failures = result.failures.iter().map(|f| format!("{}: {}", f.check, f.text));
+    violations.chain(failures).collect::<Vec<_>>().join("; ")
+}
+
+fn word<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_value(value).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+fn shortened(text: &str) -> String {
+    let line: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let short: String = line.chars().take(TEXT_SHOWN).collect();
+    if short.len() < line.len() { format!("{short}…") } else { short }
 }

@@ -219,6 +219,7 @@ fn from_topics(
                     tree: None,
                     zones: None,
                     permit_key: args.key.clone(),
+                    changes: outrider_suite::Changes::default(),
                 };
                 let node = assemble(name, read_resources(name, &files)?, 1)?;
                 let names = Names::of(node.as_ref());

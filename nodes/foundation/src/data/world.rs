@@ -3,6 +3,7 @@
 use crate::geometry::{Point2, Pose2, Twist2};
 use crate::grid::{CostGrid, FrameId};
 use crate::time::Stamp;
+use std::sync::Arc;
 
 /// Whether a source of data may be relied upon.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -126,8 +127,8 @@ pub struct WorldModel {
     pub tracks: Vec<Track>,
     /// Every source.
     pub sources: Vec<SourceState>,
-    /// Rolling grid about the robot, in the frame of `ego`.
-    pub local: CostGrid,
+    /// Rolling grid about the robot, in the frame of `ego`. Shared, so that whoever made it need not copy it to tell it.
+    pub local: Arc<CostGrid>,
     /// Sequence of the newest global grid, published beside this; zero for none.
     pub global_sequence: u64,
 }

@@ -26,6 +26,7 @@ leaves! {
     goal_reached,
     goal_updated,
     is_path_valid,
+    is_somebody_ahead,
     maneuver,
     path_expiring_timer,
     path_longer_on_approach,

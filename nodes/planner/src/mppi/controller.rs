@@ -3,10 +3,10 @@
 use super::SMALL_TURN_RAD;
 use super::config::MppiConfig;
 use super::field::{CONTACT, Discs, Field, Nearness};
-use super::kernel::{Draw, LANES, Motion, Scene, Tile, Weights};
+use super::kernel::{Draw, LANES, Motion, Surroundings, Tile, Weights};
 use super::noise::Key;
 use super::reference::Reference;
-use super::risk::{self, Around, Component};
+use super::risk::{self, Around};
 use super::simd::{Batch, Level, Work, run};
 use super::smooth::{Smoother, shift};
 use crate::config::SafetyConfig;
@@ -180,13 +180,10 @@ pub struct Mppi {
     config: MppiConfig,
     limits: DriveLimits,
     footprint: Footprint,
-    discs: Discs,
+    around: Surroundings,
     unseen_growth_mps: f64,
     decel_mps2: f64,
     level: Level,
-    field: Field,
-    reference: Reference,
-    components: Vec<Component>,
     batch: Batch,
     compared: Batch,
     plan: [Vec<f32>; 2],
@@ -202,15 +199,17 @@ impl Mppi {
     pub fn new(config: &MppiConfig, safety: &SafetyConfig, decel_mps2: f64, robot: &Robot) -> Self {
         let steps = config.steps;
         Self {
-            discs: Discs::new(&robot.footprint, config.discs),
+            around: Surroundings {
+                field: Field::default(),
+                discs: Discs::new(&robot.footprint, config.discs),
+                components: Vec::with_capacity(4 * risk::COMPONENT_LIMIT),
+                reference: Reference::default(),
+            },
             footprint: robot.footprint.clone(),
             limits: robot.limits,
             unseen_growth_mps: safety.unseen_growth_mps,
             decel_mps2,
             level: Level::best(),
-            field: Field::default(),
-            reference: Reference::default(),
-            components: Vec::with_capacity(4 * risk::COMPONENT_LIMIT),
             batch: Batch::new(config.samples, steps),
             compared: Batch::new(LANES, steps),
             plan: [vec![0.0; steps], vec![0.0; steps]],
@@ -239,12 +238,12 @@ impl Mppi {
     }
 
     fn most_likely(&self, request: &Request<'_>) -> Option<(usize, f64)> {
-        if self.components.is_empty() {
+        if self.around.components.is_empty() {
             return None;
         }
         let start = Pose2::new(0.0, 0.0, request.pose.yaw_rad);
         let poses = self.poses(request.last).map(|(pose, _)| start.then(pose));
-        risk::most_likely(&self.components, self.config.step_s, &self.footprint, poses)
+        risk::most_likely(&self.around.components, self.config.step_s, &self.footprint, poses)
     }
 
     /// Pose relative to the base and velocity at the end of every step of the plan.
@@ -282,7 +281,7 @@ impl Mppi {
         // A little farther than it can come, so that the end of the pieces is no end for it.
         let ahead_m = reach_m + 0.5;
         let tolerance_m = self.config.path.tolerance_m;
-        if !self.reference.fill(request.path, request.from_m, ahead_m, centre, tolerance_m) {
+        if !self.around.reference.fill(request.path, request.from_m, ahead_m, centre, tolerance_m) {
             self.warm = false;
             return Answer { outcome: Outcome::NoPath, ..Answer::default() };
         }
@@ -293,7 +292,8 @@ impl Mppi {
             standing_mps: request.standing_mps,
             unseen_growth_mps: self.unseen_growth_mps,
         };
-        let Some(left_out) = risk::fill(&self.config, request.moving, around, &mut self.components) else {
+        let Some(left_out) = risk::fill(&self.config, request.moving, around, &mut self.around.components)
+        else {
             self.warm = false;
             return Answer { outcome: Outcome::NotFinite, ..Answer::default() };
         };
@@ -310,8 +310,8 @@ impl Mppi {
 
     /// The table of what stands. A robot nearer to something than the margin has to come no nearer.
     fn fill_field(&mut self, request: &Request<'_>, reach_m: f64) {
-        let (grid, radius_m) = (request.grid, self.discs.radius_m);
-        let centres = self.discs.x_m.iter().take(self.discs.count);
+        let (grid, radius_m) = (request.grid, self.around.discs.radius_m);
+        let centres = self.around.discs.x_m.iter().take(self.around.discs.count);
         let clearances = centres.filter_map(|x| {
             let at = request.pose.apply(Point2::new(f64::from(*x), 0.0));
             grid.distance_at_m(at).map(|distance_m| distance_m - radius_m)
@@ -325,7 +325,7 @@ impl Mppi {
         };
         let half_m = reach_m + self.footprint.circumscribed_m();
         let centre = request.pose.position();
-        let field = &mut self.field;
+        let field = &mut self.around.field;
         run(self.level, Work::Fill { field, grid, centre, half_m, radius_m, cost });
     }
 
@@ -399,14 +399,7 @@ impl Mppi {
             return self.fill_field(request, reach_m);
         }
         let (motion, weights) = (self.motion(request), self.weights());
-        let scene = Scene {
-            motion,
-            field: self.field.view(),
-            discs: &self.discs,
-            components: &self.components,
-            reference: &self.reference,
-            weights,
-        };
+        let scene = self.around.scene(motion, weights);
         let draw = draw(&self.config, self.decisions, &self.before);
         let (batch, mut summary) = (&mut self.batch, None);
         let [v, w] = &mut self.plan;
@@ -421,14 +414,7 @@ impl Mppi {
 
     fn sample(&mut self, request: &Request<'_>) -> Answer {
         let (motion, weights) = (self.motion(request), self.weights());
-        let scene = Scene {
-            motion,
-            field: self.field.view(),
-            discs: &self.discs,
-            components: &self.components,
-            reference: &self.reference,
-            weights,
-        };
+        let scene = self.around.scene(motion, weights);
         let draw = draw(&self.config, self.decisions, &self.before);
         let c = &self.config;
         run(self.level, Work::Sample(&scene, &draw, &mut self.batch));

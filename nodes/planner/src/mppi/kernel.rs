@@ -10,11 +10,11 @@
 )]
 
 use super::STEP_LIMIT;
-use super::field::{CONTACT, DISC_LIMIT, Discs, EDGE, FieldView};
+use super::field::{CONTACT, DISC_LIMIT, Discs, EDGE, Field, FieldView};
 use super::maths::{small_turn, upper_tail};
 use super::noise::{self, BLOCK, Key};
 use super::reference::Reference;
-use super::risk::Component;
+use super::risk::{Component, SIGMAS};
 
 /// Trajectories in step with each other. The second half has the noise of the first with the other sign: half the
 /// drawing, and the mean of all noise is exactly none.
@@ -100,6 +100,27 @@ pub struct Scene<'a> {
     pub weights: Weights,
 }
 
+/// What a decision finds about the robot.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// What stands.
+    pub field: Field,
+    /// The outline.
+    pub discs: Discs,
+    /// What moves.
+    pub components: Vec<Component>,
+    /// The way.
+    pub reference: Reference,
+}
+
+impl Surroundings {
+    /// With how the robot moves, and what matters how much.
+    pub fn scene(&self, motion: Motion, weights: Weights) -> Scene<'_> {
+        let Self { field, discs, components, reference } = self;
+        Scene { motion, field: field.view(), discs, components, reference, weights }
+    }
+}
+
 /// How the trajectories of one tile fare.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tile {
@@ -183,6 +204,31 @@ fn greater(a: f32, b: f32) -> f32 {
 #[inline(always)]
 fn pick(mask: u32, a: f32, b: f32) -> f32 {
     f32::from_bits((a.to_bits() & mask) | (b.to_bits() & !mask))
+}
+
+#[inline(always)]
+fn less(a: f32, b: f32) -> f32 {
+    if a < b { a } else { b }
+}
+
+/// Lanes of a partial result.
+const PART: usize = 8;
+
+/// The least and the greatest of a row: neither depends on the order.
+#[inline(always)]
+fn extent(row: &Row) -> [f32; 2] {
+    let (mut low, mut high) = ([f32::MAX; PART], [f32::MIN; PART]);
+    for part in 0..LANES / PART {
+        for l in 0..PART {
+            low[l] = less(row[PART * part + l], low[l]);
+            high[l] = greater(row[PART * part + l], high[l]);
+        }
+    }
+    let (mut least, mut most) = (low[0], high[0]);
+    for l in 1..PART {
+        (least, most) = (less(low[l], least), greater(high[l], most));
+    }
+    [least, most]
 }
 
 #[inline(always)]
@@ -375,10 +421,20 @@ fn meet(
     // The discs' centres lie between these.
     let (front, rear) = (scene.discs.x_m[scene.discs.count - 1], scene.discs.x_m[0]);
     let radius = scene.discs.radius_m as f32;
+    // Where the lanes are, all together: most of the time only some of what moves is near it.
+    let ([x_low, x_high], [y_low, y_high]) = (extent(&state.x), extent(&state.y));
+    let half = greater(front, -rear);
     let (mut sum, mut cuts) = ([0.0; LANES], [0.0; LANES]);
     for one in scene.components.iter().filter(|one| one.counts[t]) {
         let (mx, my, per_sigma) = (one.x_m[t], one.y_m[t], one.per_sigma[t]);
         let reach = radius + one.radius_m;
+        let sigmas = if one.comfort_only { CUT_SIGMAS } else { SIGMAS as f32 };
+        let near = half + reach + greater(weights.comfort_m, sigmas / per_sigma);
+        let dx = positive(greater(x_low - mx, mx - x_high));
+        let dy = positive(greater(y_low - my, my - y_high));
+        if dx * dx + dy * dy > near * near {
+            continue;
+        }
         let mut gap = [0.0; LANES];
         for l in 0..LANES {
             let (dx, dy) = (mx - state.x[l], my - state.y[l]);
@@ -395,6 +451,10 @@ fn meet(
                 let cut = gap[l] * per_sigma < CUT_SIGMAS && state.v[l].abs() > CUT_MPS;
                 cuts[l] = if cut { 1.0 } else { cuts[l] };
             }
+            continue;
+        }
+        let [least, _] = extent(&gap);
+        if least * per_sigma > SIGMAS as f32 {
             continue;
         }
         for l in 0..LANES {

@@ -12,7 +12,6 @@ mod field;
 mod kernel;
 mod maths;
 mod noise;
-mod profile;
 mod reduce;
 mod reference;
 mod risk;
@@ -22,7 +21,6 @@ mod smooth;
 pub use config::{MotionConfig, MppiConfig, ObstacleConfig, PathConfig, RiskConfig};
 pub use controller::{Answer, Candidate, Costs, Mppi, Outcome, Part, Request};
 pub use kernel::LANES;
-pub use profile::{Axis, Profile};
 pub use simd::Level;
 
 /// The most discs that stand for the outline.

@@ -13,7 +13,7 @@ use outrider_foundation::{Footprint, Point2, Pose2};
 /// Components that are reckoned with at most: the soonest.
 pub const COMPONENT_LIMIT: usize = 24;
 /// Farther than this many standard deviations the probability counts for nothing: it is below 4e-6.
-const SIGMAS: f64 = 4.5;
+pub const SIGMAS: f64 = 4.5;
 /// The least standard deviation, m.
 const SIGMA_MIN_M: f64 = 0.03;
 

@@ -2,13 +2,15 @@
 
 use super::Navigator;
 use super::sampling::{Sampled, Way};
+use super::shaping::Shaping;
+use crate::config::ExternalMode;
 use crate::follow::{Outlook, Steering, Turning, turning};
 use crate::maneuver::{Maneuver, UnderWay};
 use crate::path::Path;
 use crate::safety::{Blocker, Choice, Guard, Moving, Situation, Wish};
 use outrider_bt::Status;
-use outrider_foundation::Twist2;
 use outrider_foundation::data::{Alternative, TrajectoryPoint};
+use outrider_foundation::{Now, Twist2};
 
 /// Speed of making room ahead for a turn, m/s.
 const MAKE_ROOM_MPS: f64 = 0.1;
@@ -29,6 +31,8 @@ pub struct Proposal {
     pub constraint: String,
     /// What is in the way, as a place or a track.
     pub blocker: Blocker,
+    /// Following the path, short of the turn at the goal: the velocity that it is heading for.
+    pub target: Option<Twist2>,
 }
 
 impl Proposal {
@@ -83,11 +87,21 @@ impl Navigator {
         let tail = self.guard.stop_tail(self.measured());
         let choice = Choice { tail, chosen: "stop".to_string(), ..Choice::default() };
         let (trajectory, constraint) = (choice.tail.clone(), reason.clone());
-        Proposal { trajectory, choice, constraint, reason, blocker: Blocker::default() }
+        Proposal { trajectory, choice, constraint, reason, ..Proposal::default() }
     }
 
     /// The command for this moment. `hold` is the reason for standing still; without it the path is followed.
-    pub fn propose(&mut self, drive: &Drive, hold: Option<String>) -> Proposal {
+    pub fn propose(&mut self, drive: &Drive, hold: Option<String>, now: Now) -> Proposal {
+        let own = self.propose_own(drive, hold);
+        let proposal = match self.external.mode() {
+            ExternalMode::Off => own,
+            ExternalMode::Shadow | ExternalMode::Command => self.weigh(own, drive, now),
+        };
+        self.shaping.note(drive.last, proposal.choice.twist, drive.dt_s);
+        proposal
+    }
+
+    fn propose_own(&mut self, drive: &Drive, hold: Option<String>) -> Proposal {
         let Some(world) = &self.world else { return self.blind_stop("no world model".to_string()) };
         let moving = Moving::all(&world.tracks, self.age_s);
         let situation = Situation {
@@ -107,7 +121,8 @@ impl Navigator {
                 slowing(self.guard.limits().alpha_radps2, follow.rotate_decel_share),
             );
             let most = Twist2::new(drive.v_max_mps, drive.w_max_radps);
-            let choice = self.guard.choose(&situation, UnderWay::limited(wish, most));
+            let wish = UnderWay::limited(wish, most);
+            let choice = granted(&mut self.guard, &self.shaping, &situation, wish);
             let constraint = choice.blocked_by.clone();
             self.forbidden.clone_from(&constraint);
             let reason = match constraint.as_str() {
@@ -115,7 +130,7 @@ impl Navigator {
                 blocked => format!("{}: {blocked}", choice.chosen),
             };
             let (trajectory, blocker) = (choice.tail.clone(), choice.blocker);
-            return Proposal { trajectory, choice, reason, constraint, blocker };
+            return Proposal { trajectory, choice, reason, constraint, blocker, target: None };
         }
         let path = self.path.as_ref().filter(|_| hold.is_none());
         let Some(path) = path else {
@@ -123,7 +138,7 @@ impl Navigator {
             let reason = hold.unwrap_or_else(|| "no path".to_string());
             let constraint = choice.blocked_by.clone();
             let (trajectory, blocker) = (choice.tail.clone(), choice.blocker);
-            return Proposal { trajectory, choice, reason, constraint, blocker };
+            return Proposal { trajectory, choice, reason, constraint, blocker, target: None };
         };
         let clearance_m = self.guard.clearance_m(&world.local, self.pose);
         let steering = self.follower.steer(path, self.pose, world.ego.twist, clearance_m);
@@ -138,7 +153,7 @@ impl Navigator {
         match &mut self.sampling {
             Some(sampling) if !steering.rotating && !ends => {
                 let way = Way { path, from_m, pursuit: wish };
-                match sampling.decide(drive, &situation, way, &self.outlook, &mut self.guard) {
+                match sampling.decide(drive, &situation, way, &self.outlook, &self.shaping, &mut self.guard) {
                     Sampled::Granted(proposal) => return proposal,
                     Sampled::Refused(why, alternatives) => refused = Some((why, alternatives)),
                 }
@@ -146,7 +161,7 @@ impl Navigator {
             Some(sampling) => sampling.reset(),
             None => {}
         }
-        let choice = self.guard.choose(&situation, wish);
+        let choice = granted(&mut self.guard, &self.shaping, &situation, wish);
         let blocked = !choice.blocked_by.is_empty();
         let trajectory = if steering.rotating || blocked {
             choice.tail.clone()
@@ -161,12 +176,20 @@ impl Navigator {
             ("following the path".to_string(), limit.reason)
         };
         let blocker = if blocked { choice.blocker } else { limit.blocker };
-        let mut proposal = Proposal { choice, trajectory, reason, constraint, blocker };
+        let turn = if wish.curve { wish.v_mps * wish.turn } else { wish.turn };
+        let target = (!steering.at_goal).then(|| Twist2::new(wish.v_mps, turn));
+        let mut proposal = Proposal { choice, trajectory, reason, constraint, blocker, target };
         if let Some((why, alternatives)) = refused {
             proposal.fall_back(&why, alternatives);
         }
         proposal
     }
+}
+
+/// The command for a wish on the jerk-limited way there. Where the guard forbids that one, whatever is left is a ramp: no
+/// limit of the jerk delays it.
+fn granted(guard: &mut Guard, shaping: &Shaping, s: &Situation<'_>, wish: Wish) -> Choice {
+    guard.grant(s, shaping.towards(wish, s.last, s.dt_s)).unwrap_or_else(|_| guard.choose(s, wish))
 }
 
 /// What binds a wish in the end.

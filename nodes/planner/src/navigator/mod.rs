@@ -1,17 +1,21 @@
 //! What the leaves of the tree work on: what is known now, the goal, the path, and the parts that work on them.
 //!
-//! One state, and what is done with it by subject: `goal` (where to), `way` (the path there), `command` (what is driven now).
+//! One state, and what is done with it by subject: `goal` (where to), `way` (the path there), `command` (what is driven now), `external` (what others propose).
 
 mod command;
+mod external;
 mod goal;
 mod recovery;
 mod sampling;
+mod shaping;
 mod way;
 
 pub use command::{Drive, Proposal};
 pub use way::CLEAR_LIMIT;
 
 use crate::config::Config;
+use crate::error::PlannerError;
+use crate::external::External;
 use crate::follow::{Follower, Outlook};
 use crate::goals::Goals;
 use crate::maneuver::UnderWay;
@@ -24,6 +28,7 @@ use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::zones::{ZoneError, Zones};
 use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
 use sampling::Sampling;
+use shaping::Shaping;
 
 /// A goal that is being driven to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +51,8 @@ pub struct Navigator {
     outlook: Outlook,
     /// Follows paths instead of the pursuit, when it is so configured.
     sampling: Option<Sampling>,
+    shaping: Shaping,
+    external: External,
     world: Option<WorldModel>,
     global: Option<CostGrid>,
     pose: Pose2,
@@ -79,16 +86,21 @@ pub struct Navigator {
 
 impl Navigator {
     /// For a robot.
-    pub fn new(config: &Config, robot: &Robot) -> Self {
+    ///
+    /// # Errors
+    /// When no external planner has the name that is configured.
+    pub fn new(config: &Config, robot: &Robot) -> Result<Self, PlannerError> {
         let (follow, limits) = (&config.follow, &robot.limits);
         let unseen_mps = config.safety.unseen_growth_mps;
-        Self {
+        Ok(Self {
             inscribed_m: robot.footprint.inscribed_m(),
             router: Router::new(&config.search, &robot.footprint),
             follower: Follower::new(follow, &config.goal, limits),
             guard: Guard::new(robot, &config.safety),
             outlook: Outlook::new(follow, &config.yielding, unseen_mps, &robot.footprint, limits),
             sampling: Sampling::new(config, robot),
+            shaping: Shaping::new(limits),
+            external: External::new(&config.external, limits)?,
             config: config.clone(),
             world: None,
             global: None,
@@ -110,7 +122,7 @@ impl Navigator {
             progress: None,
             searches: 0,
             expanded: 0,
-        }
+        })
     }
 
     /// Keeps the speed limits of these zones, slowing down before them.

@@ -2,31 +2,29 @@
 //! the pursuit's wish is what is judged next.
 
 use super::command::{Drive, Proposal};
+use super::shaping::Shaping;
 use crate::config::{Config, Controller};
 use crate::follow::Outlook;
-use crate::mppi::{Answer, Axis, Candidate, Mppi, Outcome, Profile, Request};
+use crate::mppi::{Answer, Candidate, Mppi, Outcome, Request};
 use crate::path::Path;
 use crate::safety::{Blocker, Guard, Situation, Wish};
+use outrider_foundation::Robot;
 use outrider_foundation::data::Alternative;
-use outrider_foundation::robot::DriveLimits;
-use outrider_foundation::{Robot, Twist2};
-
-/// A velocity this near to the last one that was shaped continues its acceleration, m/s or rad/s.
-const SAME: f64 = 1e-6;
 
 /// A plan that leads no farther than this, m, stands still;
 const STALLED_M: f64 = 0.1;
 /// the pursuit drives when it would be faster than this, m/s.
 const STALLED_MPS: f64 = 0.1;
 
-/// The controller and the jerk-limited profile behind it.
+/// Where the plan is heading is what it drives after so long, s.
+const HEADING_S: f64 = 0.5;
+
+/// The controller.
 pub struct Sampling {
     mppi: Mppi,
     cruise_mps: f64,
     standing_mps: f64,
     step_s: f64,
-    axes: [Axis; 2],
-    shaped: [Profile; 2],
 }
 
 /// The way that is followed, and what the pursuit would do.
@@ -57,8 +55,6 @@ impl Sampling {
             cruise_mps: config.follow.cruise_mps,
             standing_mps: config.yielding.standing_mps,
             step_s: config.mppi.step_s,
-            axes: axes(&robot.limits),
-            shaped: [Profile::default(); 2],
         })
     }
 
@@ -74,6 +70,7 @@ impl Sampling {
         s: &Situation<'_>,
         way: Way<'_>,
         outlook: &Outlook,
+        shaping: &Shaping,
         guard: &mut Guard,
     ) -> Sampled {
         let mut v_max_mps = drive.v_max_mps.min(self.cruise_mps);
@@ -113,13 +110,14 @@ impl Sampling {
             let why = "the samples make no headway";
             return Sampled::Refused(why.to_string(), alternatives(&answer, Some(why)));
         }
-        let twist = self.shape(s.last, answer.twist, s.dt_s);
-        let wish = Wish { v_mps: twist.v_mps, turn: twist.w_radps, curve: false };
-        let mut choice = guard.choose(s, wish);
-        if !choice.blocked_by.is_empty() {
-            let why = format!("braking tail: {}", choice.blocked_by);
-            return Sampled::Refused(why.clone(), alternatives(&answer, Some(&why)));
-        }
+        let wish = Wish { v_mps: answer.twist.v_mps, turn: answer.twist.w_radps, curve: false };
+        let mut choice = match guard.grant(s, shaping.towards(wish, s.last, s.dt_s)) {
+            Ok(choice) => choice,
+            Err(refusal) => {
+                let why = format!("braking tail: {}", refusal.blocked_by);
+                return Sampled::Refused(why.clone(), alternatives(&answer, Some(&why)));
+            }
+        };
         let plan = answer.candidate();
         choice.chosen = format!(
             "{}: v {:.2} m/s, w {:.2} rad/s, cost {:.2}, contact {:.4}, {:.0} effective samples, {:.0} % feasible",
@@ -143,32 +141,9 @@ impl Sampling {
             reason,
             constraint,
             blocker: Blocker::default(),
+            target: self.mppi.plan().nth((HEADING_S / self.step_s) as usize),
         })
     }
-
-    /// The velocity of this period on the jerk-limited way to the one wanted.
-    fn shape(&mut self, last: Twist2, wanted: Twist2, dt_s: f64) -> Twist2 {
-        let shape = |axis: &Axis, before: &mut Profile, from: f64, to: f64| {
-            let goes_on = (before.velocity - from).abs() <= SAME;
-            let acceleration = if goes_on { before.acceleration } else { 0.0 };
-            *before = Profile { velocity: from, acceleration }.towards(to, dt_s, axis);
-            before.velocity
-        };
-        let ([axis_v, axis_w], [v, w]) = (&self.axes, &mut self.shaped);
-        Twist2 {
-            v_mps: shape(axis_v, v, last.v_mps, wanted.v_mps),
-            w_radps: shape(axis_w, w, last.w_radps, wanted.w_radps),
-        }
-    }
-}
-
-/// The turn rate's acceleration takes as long to build up as that of the speed.
-fn axes(limits: &DriveLimits) -> [Axis; 2] {
-    let jerk_radps3 = limits.alpha_radps2 * limits.jerk_mps3 / limits.accel_mps2;
-    [
-        Axis { accel: limits.accel_mps2, decel: limits.decel_mps2, jerk: limits.jerk_mps3 },
-        Axis { accel: limits.alpha_radps2, decel: limits.alpha_radps2, jerk: jerk_radps3 },
-    ]
 }
 
 /// What was compared and is not driven. With a reason against it the plan chosen is among them.

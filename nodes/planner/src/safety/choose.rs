@@ -102,6 +102,21 @@ pub struct Choice {
     pub blocker: Blocker,
 }
 
+/// A wish that is not granted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// What forbids it, in a few words.
+    pub blocked_by: String,
+    /// The same as a place or a track.
+    pub blocker: Blocker,
+    /// The command that it came to.
+    first: Twist2,
+    /// What is left to do: braking, how that fares, and its tail.
+    brake: Twist2,
+    stop: Option<Judgement>,
+    stop_tail: Vec<TrajectoryPoint>,
+}
+
 /// Judges and picks.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -140,6 +155,11 @@ impl Guard {
     /// The robot's limits.
     pub const fn limits(&self) -> &DriveLimits {
         &self.limits
+    }
+
+    /// The outline.
+    pub const fn footprint(&self) -> &Footprint {
+        &self.footprint
     }
 
     /// The outline as discs.
@@ -261,8 +281,11 @@ impl Guard {
         (format!("obstacle {way_m:.2} m ahead at ({x_m:.2}, {y_m:.2})"), blocker)
     }
 
-    /// Picks the command for a wish.
-    pub fn choose(&mut self, s: &Situation<'_>, wish: Wish) -> Choice {
+    /// The command for a wish when its braking tail is clear; nothing else is tried.
+    ///
+    /// # Errors
+    /// What forbids it.
+    pub fn grant(&mut self, s: &Situation<'_>, wish: Wish) -> Result<Choice, Refusal> {
         let first = self.towards(wish, s.last, s.dt_s);
         let first_judgement = self.judge(s, first, false);
         let granted = |guard: &Self| Choice {
@@ -272,7 +295,7 @@ impl Guard {
             ..Choice::default()
         };
         if first_judgement.is_some_and(|j| self.keeps_margins(&j)) {
-            return granted(self);
+            return Ok(granted(self));
         }
         let brake = self.brake(s.last, s.dt_s);
         let stop = self.judge(s, brake, true);
@@ -285,9 +308,19 @@ impl Guard {
             && (self.allowed(&j, &stop) || still)
         {
             let _ = self.judge(s, first, false);
-            return granted(self);
+            return Ok(granted(self));
         }
         let (blocked_by, blocker) = self.describe(s, first_judgement.as_ref());
+        Err(Refusal { blocked_by, blocker, first, brake, stop, stop_tail })
+    }
+
+    /// Picks the command for a wish.
+    pub fn choose(&mut self, s: &Situation<'_>, wish: Wish) -> Choice {
+        let refusal = match self.grant(s, wish) {
+            Ok(choice) => return choice,
+            Err(refusal) => refusal,
+        };
+        let Refusal { blocked_by, blocker, first, brake, stop, stop_tail } = refusal;
         let mut alternatives = vec![rejected(first, &blocked_by)];
         if let Some(stop) = stop
             && let Some((twist, tail)) = self.best(s, wish, first, &stop, &mut alternatives)

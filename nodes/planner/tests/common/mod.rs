@@ -12,6 +12,7 @@ use outrider_foundation::grid::{COST_LETHAL, Cell, CostGrid, FrameId};
 use outrider_foundation::robot::{Robot, example};
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Stamped, Twist2};
 use outrider_planner::{Config, Input, Output, PlannerNode, TreeChanges};
+use std::sync::Arc;
 
 pub const TREE: &str = include_str!("../../../../config/trees/navigate_to_pose.xml");
 pub const YAML: &str = include_str!("../../../../config/planner.yaml");
@@ -302,9 +303,9 @@ impl Loop {
             },
             tracks: self.walkers.iter().zip(1..).map(|(w, id)| w.track(id, t_s)).collect(),
             sources: fresh_sources(),
-            local: self
-                .window_m
-                .map_or_else(|| self.grid.clone(), |half_m| crop(&self.grid, self.pose, half_m)),
+            local: Arc::new(
+                self.window_m.map_or_else(|| self.grid.clone(), |half_m| crop(&self.grid, self.pose, half_m)),
+            ),
             global_sequence: 0,
         };
         (self.world_model)(&mut world);

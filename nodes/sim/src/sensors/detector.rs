@@ -2,7 +2,8 @@
 
 use super::stream;
 use crate::config::DetectorConfig;
-use crate::rays::{Disc, RayScene};
+use crate::movers::Class;
+use crate::rays::{Disc, Moving, RayScene};
 use outrider_foundation::data::{Detection, DetectionSet};
 use outrider_foundation::rng::Rng;
 use outrider_foundation::{Point2, Pose2, Span, Stamp};
@@ -10,8 +11,17 @@ use std::collections::VecDeque;
 
 /// The most pictures that wait for their latency to pass: 2 s at 50 Hz; beyond it the oldest is dropped and counted.
 const PENDING_LIMIT: usize = 100;
+/// In the order of [`Class`].
 const CLASSES: [&str; 3] = ["person", "forklift", "other"];
-const PERSON: usize = 0;
+
+/// Somebody or something that can be seen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Subject {
+    pub(crate) disc: Disc,
+    pub(crate) class: Class,
+    /// Its number among what moves.
+    pub(crate) number: usize,
+}
 
 pub(crate) struct Detector {
     config: DetectorConfig,
@@ -28,28 +38,34 @@ impl Detector {
         Self { config, frame, seed, pictures: 0, pending: VecDeque::new(), dropped: 0 }
     }
 
-    /// Takes a picture at world time `at`.
+    /// Takes other numbers; the timing stays.
+    pub(crate) fn reconfigure(&mut self, config: &DetectorConfig) {
+        self.config = config.clone();
+    }
+
+    /// Takes a picture at world time `at`. `moving` holds everything that moves, by number.
     pub(crate) fn picture(
         &mut self,
         at: Span,
         stamp: Stamp,
         world_from_base: Pose2,
         scene: &RayScene,
-        people: &[Disc],
+        moving: Moving<'_>,
+        subjects: &[Subject],
     ) {
         let mut rng = Rng::new(self.seed, stream::DETECTOR, self.pictures);
+        let mut confusion = Rng::new(self.seed, stream::CONFUSION, self.pictures);
         self.pictures = self.pictures.wrapping_add(1);
         let mut detections: Vec<Detection> = Vec::new();
-        for (i, person) in people.iter().enumerate() {
-            let others = people.iter().enumerate().filter(|(j, _)| *j != i).map(|(_, p)| *p);
-            let others: Vec<Disc> = others.collect();
+        for subject in subjects {
             let missed = rng.uniform() < self.config.miss_probability;
-            let seen = self.detection(person, world_from_base, &mut rng);
-            if !missed && self.is_in_view(person, world_from_base, scene, &others) {
+            let class = self.taken_for(subject.class, confusion.uniform());
+            let seen = self.detection(&subject.disc, class, world_from_base, &mut rng);
+            if !missed && self.is_in_view(subject, world_from_base, scene, moving) {
                 detections.push(seen);
             }
         }
-        let ghost = self.ghost(people.first().map_or(0.25, |p| p.radius_m), &mut rng);
+        let ghost = self.ghost(subjects.first().map_or(0.25, |s| s.disc.radius_m), &mut rng);
         detections.extend(ghost);
         let set = DetectionSet {
             stamp,
@@ -79,7 +95,14 @@ impl Detector {
     }
 
     /// Within range and field of view, and the line to the middle or to either side is free.
-    fn is_in_view(&self, person: &Disc, world_from_base: Pose2, scene: &RayScene, others: &[Disc]) -> bool {
+    fn is_in_view(
+        &self,
+        subject: &Subject,
+        world_from_base: Pose2,
+        scene: &RayScene,
+        moving: Moving<'_>,
+    ) -> bool {
+        let person = &subject.disc;
         let eye = world_from_base.position();
         let distance_m = eye.distance_m(person.centre);
         let local = world_from_base.inverse().apply(person.centre);
@@ -96,16 +119,32 @@ impl Detector {
             (-(person.centre.y_m - eye.y_m) * side, (person.centre.x_m - eye.x_m) * side);
         [0.0, 1.0, -1.0].into_iter().any(|s| {
             let to = Point2::new(person.centre.x_m + s * across_x, person.centre.y_m + s * across_y);
-            !scene.blocked(eye, to, others)
+            !scene.blocked(eye, to, moving, subject.number)
         })
     }
 
-    fn detection(&self, person: &Disc, world_from_base: Pose2, rng: &mut Rng) -> Detection {
+    /// The class that it takes one for, by a number drawn evenly from 0 to 1.
+    fn taken_for(&self, class: Class, drawn: f64) -> usize {
+        let index = class as usize;
+        let Some(row) = self.config.confusion.as_ref().and_then(|rows| rows.get(index)) else { return index };
+        let mut sum = 0.0;
+        let passed = row.iter().take_while(|p| {
+            sum += **p;
+            sum <= drawn
+        });
+        passed.count().min(CLASSES.len() - 1)
+    }
+
+    fn detection(&self, person: &Disc, class: usize, world_from_base: Pose2, rng: &mut Rng) -> Detection {
         let c = &self.config;
         let at = world_from_base.inverse().apply(person.centre);
         let sigma_m = c.sigma_m + c.sigma_per_m * libm::hypot(at.x_m, at.y_m);
-        let position = Point2::new(at.x_m + sigma_m * rng.normal(), at.y_m + sigma_m * rng.normal());
-        self.made_up(position, sigma_m, person.radius_m, c.existence, PERSON, rng)
+        let [bias_x_m, bias_y_m] = c.bias_m;
+        let position = Point2::new(
+            at.x_m + sigma_m * rng.normal() + bias_x_m,
+            at.y_m + sigma_m * rng.normal() + bias_y_m,
+        );
+        self.made_up(position, sigma_m, person.radius_m, c.existence, class, rng)
     }
 
     /// A false alarm, anywhere in view.
@@ -133,6 +172,7 @@ impl Detector {
         let confidence = self.config.class_confidence;
         let right = confidence + (1.0 - confidence) * 0.5 * (2.0 * rng.uniform() - 1.0);
         let wrong = (1.0 - right) / (CLASSES.len() - 1) as f64;
+        let (right, wrong) = softened(right, wrong, self.config.temperature);
         let probability = |i| if i == class { right as f32 } else { wrong as f32 };
         Detection {
             position,
@@ -142,6 +182,16 @@ impl Detector {
             class_probabilities: (0..CLASSES.len()).map(probability).collect(),
         }
     }
+}
+
+/// Probabilities of one class and of each of the others, at another temperature.
+fn softened(right: f64, wrong: f64, temperature: f64) -> (f64, f64) {
+    if (temperature - 1.0).abs() <= 0.0 {
+        return (right, wrong);
+    }
+    let [r, w] = [right, wrong].map(|p| libm::pow(p, 1.0 / temperature));
+    let sum = r + (CLASSES.len() - 1) as f64 * w;
+    (r / sum, w / sum)
 }
 
 #[cfg(test)]
@@ -156,9 +206,12 @@ mod tests {
 
     fn see(config: DetectorConfig, scene: &RayScene, people: &[Disc], pictures: usize) -> Vec<DetectionSet> {
         let mut d = Detector::new(config, "base_link".into(), 4);
+        let subject = |(number, disc): (usize, &Disc)| Subject { disc: *disc, class: Class::Person, number };
+        let subjects: Vec<Subject> = people.iter().enumerate().map(subject).collect();
+        let moving = Moving { discs: people, boxes: &[] };
         (0..pictures)
             .filter_map(|_| {
-                d.picture(Span::ZERO, Stamp::default(), Pose2::new(1.0, 0.0, 1.0), scene, people);
+                d.picture(Span::ZERO, Stamp::default(), Pose2::new(1.0, 0.0, 1.0), scene, moving, &subjects);
                 d.finished(Span::from_s(5.0))
             })
             .collect()
@@ -167,12 +220,15 @@ mod tests {
     #[test]
     fn latency_holds_pictures_back() {
         let mut d = Detector::new(perfect().detector, "base_link".into(), 1);
+        let subject = Subject { disc: person(2.0, 0.0), class: Class::Person, number: 0 };
+        let moving = Moving { discs: &[person(2.0, 0.0)], boxes: &[] };
         d.picture(
             Span::ZERO,
             Stamp::from_nanos(7),
             Pose2::IDENTITY,
             &RayScene::default(),
-            &[person(2.0, 0.0)],
+            moving,
+            &[subject],
         );
         assert_eq!(d.finished(Span::from_millis(79)), None);
         let set = d.finished(Span::from_millis(80)).unwrap();
@@ -212,5 +268,29 @@ mod tests {
         assert!((variance - 1.0).abs() < 0.1, "{variance}");
         let sums = sets.iter().flat_map(|s| &s.detections).map(|d| d.class_probabilities.iter().sum::<f32>());
         assert!(sums.into_iter().all(|s| (s - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn classes_are_confused_and_probabilities_softened_as_told() {
+        let argmax = |d: &Detection| {
+            let p = &d.class_probabilities;
+            (0..3).max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap()
+        };
+        let rows = Some([[0.7, 0.2, 0.1], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
+        let config = DetectorConfig { confusion: rows, ..perfect().detector };
+        let sets = see(config, &RayScene::default(), &[person(5.0, 3.0)], 4000);
+        let mut counts = [0.0_f64; 3];
+        sets.iter().for_each(|s| counts[argmax(&s.detections[0])] += 1.0 / 4000.0);
+        assert!((counts[0] - 0.7).abs() < 0.03 && (counts[1] - 0.2).abs() < 0.03, "{counts:?}");
+        let config = |temperature| DetectorConfig { temperature, bias_m: [1.0, 0.0], ..perfect().detector };
+        let surest = |temperature| {
+            let set = see(config(temperature), &RayScene::default(), &[person(5.0, 3.0)], 1).remove(0);
+            f64::from(set.detections[0].class_probabilities[0])
+        };
+        assert!(surest(0.5) > 0.98 && surest(1.0) > 0.84 && surest(1.0) < 0.96 && surest(3.0) < 0.7);
+        let truth = Pose2::new(1.0, 0.0, 1.0).inverse().apply(Point2::new(5.0, 3.0));
+        let seen = see(config(1.0), &RayScene::default(), &[person(5.0, 3.0)], 500);
+        let mean = seen.iter().map(|s| s.detections[0].position.x_m - truth.x_m).sum::<f64>() / 500.0;
+        assert!((mean - 1.0).abs() < 0.02, "{mean}");
     }
 }

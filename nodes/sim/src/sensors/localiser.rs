@@ -13,14 +13,21 @@ pub(crate) struct Localiser {
     keep: f64,
     /// Error of x, y, yaw in standard deviations.
     error: [f64; 3],
+    /// How far it has drifted off, x, y, yaw.
+    drifted: [f64; 3],
     measurements: u64,
 }
 
 impl Localiser {
     pub(crate) fn new(config: LocaliserConfig, seed: u64) -> Self {
-        let period_s = 1.0 / config.timing.rate_hz;
-        let keep = if config.correlation_s > 0.0 { libm::exp(-period_s / config.correlation_s) } else { 0.0 };
-        Self { config, seed, keep, error: [0.0; 3], measurements: 0 }
+        let keep = keep(&config);
+        Self { config, seed, keep, error: [0.0; 3], drifted: [0.0; 3], measurements: 0 }
+    }
+
+    /// Takes other numbers; the timing stays.
+    pub(crate) fn reconfigure(&mut self, config: &LocaliserConfig) {
+        self.keep = keep(config);
+        self.config = *config;
     }
 
     /// Where it takes the base to be: `map_from_base`.
@@ -35,12 +42,23 @@ impl Localiser {
         }
         let [x, y, yaw] = self.error;
         let c = &self.config;
+        let period_s = 1.0 / c.timing.rate_hz;
+        for (drifted, rate) in self.drifted.iter_mut().zip(c.drift_per_s) {
+            *drifted = if rate.abs() > 0.0 { *drifted + rate * period_s } else { 0.0 };
+        }
+        let ([off_x, off_y, off_yaw], [far_x, far_y, far_yaw]) = (c.offset, self.drifted);
         Pose2::new(
-            world_from_base.x_m + c.position_sigma_m * x,
-            world_from_base.y_m + c.position_sigma_m * y,
-            wrap_angle(world_from_base.yaw_rad + c.yaw_sigma_rad * yaw),
+            world_from_base.x_m + c.position_sigma_m * x + (off_x + far_x),
+            world_from_base.y_m + c.position_sigma_m * y + (off_y + far_y),
+            wrap_angle(world_from_base.yaw_rad + c.yaw_sigma_rad * yaw + (off_yaw + far_yaw)),
         )
     }
+}
+
+/// How much of the error stays from one measurement to the next.
+fn keep(config: &LocaliserConfig) -> f64 {
+    let period_s = 1.0 / config.timing.rate_hz;
+    if config.correlation_s > 0.0 { libm::exp(-period_s / config.correlation_s) } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -59,5 +77,21 @@ mod tests {
         let next = errors.iter().zip(errors.iter().skip(1)).map(|(a, b)| a * b).sum::<f64>() / n;
         assert!((variance - 1.0).abs() < 0.15, "{variance}");
         assert!((next / variance - libm::exp(-0.1 / config.correlation_s)).abs() < 0.02);
+    }
+
+    #[test]
+    fn it_jumps_drifts_and_comes_back_as_told() {
+        let mut config = crate::config::tests::perfect().localiser;
+        let mut l = Localiser::new(config, 1);
+        config.offset = [1.0, -2.0, 0.5];
+        l.reconfigure(&config);
+        assert_eq!(l.measure(Pose2::IDENTITY), Pose2::new(1.0, -2.0, 0.5));
+        (config.offset, config.drift_per_s) = ([0.0; 3], [0.1, 0.0, 0.0]);
+        l.reconfigure(&config);
+        let after_2_s = (0..20).map(|_| l.measure(Pose2::IDENTITY)).last().unwrap();
+        assert!((after_2_s.x_m - 0.2).abs() < 1e-9, "{after_2_s:?}");
+        config.drift_per_s = [0.0; 3];
+        l.reconfigure(&config);
+        assert_eq!(l.measure(Pose2::IDENTITY), Pose2::IDENTITY);
     }
 }

@@ -6,7 +6,7 @@ mod lidar;
 mod localiser;
 mod odometry;
 
-pub(crate) use detector::Detector;
+pub(crate) use detector::{Detector, Subject};
 pub(crate) use lidar::Lidar;
 pub(crate) use localiser::Localiser;
 pub(crate) use odometry::{ImuSensor, OdometrySensor};
@@ -23,6 +23,8 @@ mod stream {
     pub(super) const IMU: u32 = 0x51_05;
     pub(super) const LOCALISER: u32 = 0x51_06;
     pub(super) const DETECTOR: u32 = 0x51_07;
+    pub(super) const IMU_WALK: u32 = 0x51_08;
+    pub(super) const CONFUSION: u32 = 0x51_09;
 }
 
 /// When something periodic is due, in world time.

@@ -62,10 +62,19 @@ impl OdometrySensor {
         }
     }
 
-    /// The base moved for `dt_s` with `twist`.
+    /// Takes other numbers; the timing, and the errors that were drawn, stay.
+    pub(crate) fn reconfigure(&mut self, config: &OdometryConfig) {
+        self.config = *config;
+    }
+
+    /// The wheels moved for `dt_s` as they would for a base with `twist`.
     pub(crate) fn moved(&mut self, twist: Twist2, dt_s: f64) {
         let way = &mut self.since;
-        let (travel_m, turn_rad) = (twist.v_mps * dt_s, twist.w_radps * dt_s);
+        let c = &self.config;
+        let (travel_m, turn_rad) = (
+            twist.v_mps * dt_s * c.travel_scale,
+            twist.w_radps * dt_s * c.turn_scale + c.turn_bias_radps * dt_s,
+        );
         way.travel_m += travel_m;
         way.turn_rad += turn_rad;
         way.travelled_m += travel_m.abs();
@@ -172,6 +181,8 @@ pub(crate) struct ImuSensor {
     frame: String,
     seed: u64,
     bias_radps: f64,
+    /// How far the bias has wandered.
+    wandered_radps: f64,
     measurements: u64,
 }
 
@@ -179,7 +190,12 @@ impl ImuSensor {
     pub(crate) fn new(config: ImuConfig, frame: String, seed: u64) -> Self {
         let mut rng = Rng::new(seed, stream::IMU_CONSTANTS, 0);
         let bias_radps = config.gyro_bias_sigma_radps * rng.normal();
-        Self { config, frame, seed, bias_radps, measurements: 0 }
+        Self { config, frame, seed, bias_radps, wandered_radps: 0.0, measurements: 0 }
+    }
+
+    /// Takes other numbers; the timing, and the bias that was drawn, stay.
+    pub(crate) fn reconfigure(&mut self, config: &ImuConfig) {
+        self.config = *config;
     }
 
     /// What is reported at a true velocity and forward acceleration.
@@ -188,12 +204,17 @@ impl ImuSensor {
         self.measurements = self.measurements.wrapping_add(1);
         let c = &self.config;
         let (gyro, bias) = (c.gyro_sigma_radps, c.gyro_bias_sigma_radps);
+        if c.gyro_walk_sigma_radps > 0.0 {
+            let mut walk = Rng::new(self.seed, stream::IMU_WALK, self.measurements);
+            self.wandered_radps += c.gyro_walk_sigma_radps / c.timing.rate_hz.sqrt() * walk.normal();
+        }
+        let error_radps = self.wandered_radps + c.gyro_bias_radps;
         Imu {
             stamp,
             frame: self.frame.clone(),
-            yaw_rate_radps: twist.w_radps + self.bias_radps + gyro * rng.normal(),
+            yaw_rate_radps: twist.w_radps + self.bias_radps + gyro * rng.normal() + error_radps,
             yaw_rate_variance: (gyro * gyro + bias * bias).max(VARIANCE_FLOOR),
-            accel_x_mps2: accel_mps2 + c.accel_sigma_mps2 * rng.normal(),
+            accel_x_mps2: accel_mps2 + c.accel_sigma_mps2 * rng.normal() + c.accel_bias_mps2,
             accel_y_mps2: twist.v_mps * twist.w_radps + c.accel_sigma_mps2 * rng.normal(),
         }
     }
@@ -277,5 +298,34 @@ mod tests {
             0.1,
         );
         assert!((imu.accel_y_mps2 - 0.2).abs() < 1e-12 && (imu.accel_x_mps2 - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn odometry_is_scaled_and_biased_as_told() {
+        let config = OdometryConfig { travel_scale: 0.5, turn_bias_radps: 0.1, ..perfect().odometry };
+        let mut sensor = OdometrySensor::new(config, 1);
+        sensor.moved(Twist2::new(1.0, 0.0), 1.0);
+        let odom = sensor.measure(Stamp::default(), Twist2::ZERO);
+        assert!((odom.twist.v_mps - 0.5).abs() < 1e-12 && (odom.twist.w_radps - 0.1).abs() < 1e-12);
+        sensor.reconfigure(&perfect().odometry);
+        sensor.moved(Twist2::new(1.0, 0.0), 1.0);
+        assert!((sensor.measure(Stamp::default(), Twist2::ZERO).twist.v_mps - 1.0).abs() < 1e-12);
+    }
+
+    /// After 100 s the bias has wandered by ten times what it does in one, over many seeds.
+    #[test]
+    fn the_bias_of_the_gyro_wanders_as_stated() {
+        let config = ImuConfig { gyro_walk_sigma_radps: 0.001, ..perfect().imu };
+        let error = |seed| {
+            let mut imu = ImuSensor::new(config, String::new(), seed);
+            let measure = |_| imu.measure(Stamp::default(), Twist2::ZERO, 0.0).yaw_rate_radps;
+            (0..5000).map(measure).last().unwrap_or_default()
+        };
+        let squares: f64 = (0..300).map(|seed| error(seed) * error(seed)).sum();
+        let sigma = (squares / 300.0).sqrt();
+        assert!((sigma - 0.01).abs() < 0.0015, "{sigma}");
+        let biased = ImuConfig { gyro_bias_radps: 0.3, accel_bias_mps2: -1.0, ..perfect().imu };
+        let imu = ImuSensor::new(biased, String::new(), 1).measure(Stamp::default(), Twist2::ZERO, 0.5);
+        assert_eq!((imu.yaw_rate_radps, imu.accel_x_mps2), (0.3, -0.5));
     }
 }

@@ -1,11 +1,14 @@
 //! The world: what stands still, who walks, and how both look to a plane at some height.
 
 mod actor;
+mod near;
 mod outline;
 mod raster;
 mod sdf;
 mod track;
 mod values;
+
+pub(crate) use near::overlap;
 
 pub use actor::{Actor, Motion, Waypoint};
 pub use outline::Outline;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 const AWAY_M: f64 = 9_000.0;
 
 /// Where somebody was over time. Between two points the way is straight and even; the heading is that of the way.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedTrack {
     /// Name, as in the truth.

@@ -58,6 +58,9 @@ pub mod topics {
         mission_reply: "planner/mission_reply", ours::MissionReply, Qos::RECORD;
         /// How the mission stands.
         mission_state: "planner/mission_state", ours::MissionState, Qos::RECORD;
+        /// What an external planner would drive: a velocity of the base and when it was decided. The planner's
+        /// `EXTERNAL_TOPIC`.
+        external_command: "planner/external_command", geometry_msgs::TwistStamped, Qos::RELIABLE;
         /// State of the world.
         world_model: "world_model", ours::WorldModel, Qos::RELIABLE;
         /// The world model runs; stamped.
@@ -138,6 +141,7 @@ pub mod topics {
             mission_request(),
             mission_reply(),
             mission_state(),
+            external_command(),
             world_model(),
             alive(),
             global_grid(),

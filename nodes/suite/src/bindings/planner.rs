@@ -25,6 +25,7 @@ impl Binding for PlannerBinding {
             topics::gate_state(),
             topics::alive(),
             topics::mission_request(),
+            topics::external_command(),
         ]
     }
 
@@ -66,6 +67,10 @@ impl Binding for PlannerBinding {
             }
             6 => Ok(Decoded::one(take(bytes, |_: Header| Ok(Input::Alive))?)),
             7 => Ok(Decoded::one(Input::Mission(take(bytes, convert::mission_request_from_message)?))),
+            8 => {
+                let (stamp, twist) = take(bytes, convert::external_command_from_message)?;
+                Ok(Decoded::one(Input::External { stamp, twist }))
+            }
             _ => no_such_input(input),
         }
     }
@@ -96,9 +101,12 @@ impl Binding for PlannerBinding {
 
     fn diagnose(&self, core: &PlannerNode) -> Diagnosis {
         let values = core.diagnostics().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
-        match core.stuck() {
-            Some(why) => warning(format!("stuck: {why}"), values),
-            None => healthy("running", values),
+        match (core.stuck(), core.external_failing()) {
+            (Some(why), _) => warning(format!("stuck: {why}"), values),
+            (None, Some(why)) => {
+                warning(format!("the own controller drives, not the external planner: {why}"), values)
+            }
+            (None, None) => healthy("running", values),
         }
     }
 }

@@ -31,6 +31,9 @@ pub fn goal_to_message(g: &Goal) -> geometry_msgs::PoseStamped {
 pub(super) const SOURCES: [(CommandSource, u8); 2] =
     [(CommandSource::Planner, ours::Command::PLANNER), (CommandSource::Recovery, ours::Command::RECOVERY)];
 
+/// Sideways and tilting velocities are zero up to this.
+const EXTERNAL_ROUNDING: f64 = 1e-6;
+
 const TREE: [(TreeStatus, u8); 4] = [
     (TreeStatus::Idle, ours::Decision::IDLE),
     (TreeStatus::Running, ours::Decision::RUNNING),
@@ -71,6 +74,22 @@ pub fn command_to_message(c: &Command) -> ours::Command {
         goal_id: c.goal_id,
         reason: c.reason.clone(),
     }
+}
+
+/// What an external planner would drive: a velocity in the base's frame, along what a robot with two wheels can do.
+pub fn external_command_from_message(m: geometry_msgs::TwistStamped) -> Checked<(Stamp, Twist2)> {
+    let (linear, angular) = (&m.twist.linear, &m.twist.angular);
+    let frame = frame_from(&m.header.frame_id)?;
+    if frame != FrameId::Base {
+        return Err(format!("header.frame_id: `{}` is not {}", m.header.frame_id, super::BASE));
+    }
+    let none =
+        [("linear.y", linear.y), ("linear.z", linear.z), ("angular.x", angular.x), ("angular.y", angular.y)];
+    for (field, value) in none {
+        within(field, value, -EXTERNAL_ROUNDING, EXTERNAL_ROUNDING)?;
+    }
+    let twist = Twist2 { v_mps: finite("linear.x", linear.x)?, w_radps: finite("angular.z", angular.z)? };
+    Ok((stamp_from(&m.header.stamp)?, twist))
 }
 
 /// SHA-256 over a command's canonical bytes: its encoding as a message. Takes nothing from the heap.
@@ -217,6 +236,32 @@ mod tests {
             let mut changed = command();
             edit(&mut changed);
             assert_ne!(command_digest(&changed), base);
+        }
+    }
+
+    #[test]
+    fn an_external_command_is_a_finite_velocity_of_the_base_ahead_and_about() {
+        assert_eq!(crate::topics::external_command().name, outrider_planner::EXTERNAL_TOPIC);
+        let message = |edit: fn(&mut geometry_msgs::TwistStamped)| {
+            let mut m = geometry_msgs::TwistStamped {
+                header: header(Stamp::from_nanos(7_000_000_001), "base_link"),
+                ..Default::default()
+            };
+            (m.twist.linear.x, m.twist.angular.z) = (0.5, -0.25);
+            edit(&mut m);
+            external_command_from_message(m)
+        };
+        assert_eq!(message(|_| ()), Ok((Stamp::from_nanos(7_000_000_001), Twist2::new(0.5, -0.25))));
+        let refused: [(fn(&mut geometry_msgs::TwistStamped), &str); 6] = [
+            (|m| m.twist.linear.x = f64::NAN, "linear.x: NaN is not a finite number"),
+            (|m| m.twist.angular.z = f64::INFINITY, "angular.z: inf is not a finite number"),
+            (|m| m.twist.linear.y = 0.1, "linear.y: 0.1 is not within"),
+            (|m| m.twist.angular.x = f64::NAN, "angular.x: NaN is not within"),
+            (|m| m.header.frame_id = "map".into(), "header.frame_id: `map` is not base_link"),
+            (|m| m.header.stamp.nanosec = 1_000_000_000, "stamp.nanosec: 1000000000"),
+        ];
+        for (edit, why) in refused {
+            assert!(message(edit).unwrap_err().starts_with(why), "{why}");
         }
     }
 

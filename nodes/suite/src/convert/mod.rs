@@ -13,8 +13,8 @@ mod truth;
 mod world;
 
 pub use command::{
-    command_digest, command_from_message, command_to_message, decision_to_message, goal_from_message,
-    goal_to_message, path_message, trajectory_message,
+    command_digest, command_from_message, command_to_message, decision_to_message,
+    external_command_from_message, goal_from_message, goal_to_message, path_message, trajectory_message,
 };
 pub use markers::{MARKER_LIMIT, marker_message};
 pub use mission::{

@@ -7,6 +7,7 @@ use outrider_foundation::data::{
 use outrider_foundation::grid::{COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN, CostGrid, GridSize};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_msgs::{nav_msgs, outrider_msgs as ours};
+use std::sync::Arc;
 
 /// A grid.
 pub fn grid_from_message(m: ours::Grid) -> Checked<CostGrid> {
@@ -92,7 +93,7 @@ pub fn world_model_from_message(m: ours::WorldModel) -> Checked<WorldModel> {
         },
         tracks: tracks.map(|(i, t)| track_from(i, t)).collect::<Checked<_>>()?,
         sources: m.sources.into_iter().map(source_from).collect::<Checked<_>>()?,
-        local: grid_from_message(m.local).map_err(|e| format!("local: {e}"))?,
+        local: Arc::new(grid_from_message(m.local).map_err(|e| format!("local: {e}"))?),
         global_sequence: m.global_sequence,
     })
 }
@@ -258,7 +259,7 @@ mod tests {
             boot_id: 9,
             tracks: vec![track],
             sources: vec![source],
-            local: grid,
+            local: Arc::new(grid),
             ..Default::default()
         }
     }

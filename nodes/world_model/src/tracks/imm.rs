@@ -5,7 +5,7 @@
 //! that is brought to its first two moments (probabilistic data association: Bar-Shalom and Tse 1975).
 
 use super::config::MotionConfig;
-use super::motion::{Belief, DIMENSIONS, MODES, Mode, Spread, State};
+use super::motion::{Belief, DIMENSIONS, Lapse, MODES, Mode, Spread, State};
 use nalgebra::{Matrix2, Matrix4, SMatrix, Vector2, Vector4};
 use outrider_foundation::Point2;
 
@@ -34,6 +34,24 @@ pub(crate) struct Innovation {
     pub distance_sq: f64,
     /// Density of the measurement, in 1/m².
     pub likelihood: f64,
+}
+
+/// A time ahead, and what is the same of it for everybody.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Ahead {
+    /// How far.
+    pub dt_s: f64,
+    lapse: Lapse,
+    /// Probability that who stands still stands.
+    stays: f64,
+}
+
+impl Ahead {
+    /// In `dt_s`.
+    pub fn of(dt_s: f64, config: &MotionConfig) -> Self {
+        let [dwell_s, ..] = config.dwell_s;
+        Self { dt_s, lapse: Lapse::of(dt_s, config), stays: stay(dt_s, dwell_s) }
+    }
 }
 
 /// The filter of one object.
@@ -101,18 +119,17 @@ impl Imm {
         positions(&self.beliefs.map(|b| b.position()), &self.probabilities)
     }
 
-    /// Position and its covariance `dt_s` later: the mixture of all ways to move. Who stands may set off; that who walks may
+    /// Position and its covariance later: the mixture of all ways to move. Who stands may set off; that who walks may
     /// stop is in the noise of walking, so that the mean is where somebody who goes on will be.
-    pub fn position_after(&self, dt_s: f64, config: &MotionConfig) -> (Point2, Matrix2<f64>) {
+    pub fn position_after(&self, ahead: &Ahead) -> (Point2, Matrix2<f64>) {
         let [stands, walks, turns] = self.probabilities;
-        let [dwell_s, ..] = config.dwell_s;
-        let set_off = 0.5 * stands * (1.0 - stay(dt_s, dwell_s));
+        let set_off = 0.5 * stands * (1.0 - ahead.stays);
         let later = [stands - 2.0 * set_off, walks + set_off, turns + set_off];
-        let [still, straight, turn] = self.beliefs;
+        let [still, straight, turn] = &self.beliefs;
         let places = [
-            still.position_after(Mode::Still, dt_s, config),
-            straight.position_after(Mode::Straight, dt_s, config),
-            turn.position_after(Mode::Turn, dt_s, config),
+            still.position_after(Mode::Still, &ahead.lapse),
+            straight.position_after(Mode::Straight, &ahead.lapse),
+            turn.position_after(Mode::Turn, &ahead.lapse),
         ];
         positions(&places, &later)
     }

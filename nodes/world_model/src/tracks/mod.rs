@@ -31,7 +31,7 @@ pub use past::LATE_SETS_LIMIT;
 use crate::beams::Beam;
 use associate::Associator;
 use clusters::{Cluster, Clusters};
-use imm::Measurement;
+use imm::{Ahead, Measurement};
 use models::{Model, Models};
 use nalgebra::Matrix2;
 use object::{Object, Seen};
@@ -101,6 +101,8 @@ pub struct Tracker {
     clusters: Clusters,
     associator: Associator,
     past: Past,
+    /// The times that predictions are told for.
+    ahead: Vec<Ahead>,
     /// Buffers: what one object is told, and what the scans said of everybody.
     told: Vec<(f64, Measurement)>,
     sights: Vec<(u64, bool, bool)>,
@@ -109,8 +111,11 @@ pub struct Tracker {
 impl Tracker {
     /// No tracks yet. The configuration must have been checked.
     pub fn new(config: TracksConfig) -> Self {
+        let steps = (config.prediction_horizon_s / config.prediction_step_s + 1e-9).floor() as usize;
+        let ahead_s = (1..=steps).map(|step| step as f64 * config.prediction_step_s);
         Self {
             models: Models::new(config.calibrations.clone()),
+            ahead: ahead_s.map(|s| Ahead::of(s, &config.motion)).collect(),
             config,
             objects: Vec::with_capacity(TRACK_LIMIT + DETECTION_LIMIT),
             next_id: 1,
@@ -274,7 +279,8 @@ impl Tracker {
 
     /// All tracks at a time, by id, in the frame that `frame_from_odom` leads to.
     pub fn tracks(&self, at: Stamp, frame_from_odom: Pose2) -> Vec<Track> {
-        self.objects.iter().map(|o| o.track(at, frame_from_odom, &self.config)).collect()
+        let frame = frame_from_odom.for_many();
+        self.objects.iter().map(|o| o.track(at, frame, &self.ahead, &self.config)).collect()
     }
 
     /// Usable detections, in the tracks' frame.

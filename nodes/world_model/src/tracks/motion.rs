@@ -81,36 +81,35 @@ impl Belief {
         Self { mean, covariance: 0.5 * (covariance + covariance.transpose()) }
     }
 
-    /// Position and its covariance `dt_s` later, without the rest: what a prediction shows.
-    pub fn position_after(
-        &self,
-        mode: Mode,
-        dt_s: f64,
-        config: &MotionConfig,
-    ) -> (Vector2<f64>, Matrix2<f64>) {
-        let t = dt_s.max(0.0);
+    /// Position and its covariance later, without the rest: what a prediction shows.
+    #[inline]
+    pub fn position_after(&self, mode: Mode, lapse: &Lapse) -> (Vector2<f64>, Matrix2<f64>) {
+        match mode {
+            Mode::Still => self.carried(lapse.settled_s, lapse.still_m2),
+            Mode::Straight => self.carried(lapse.dt_s, lapse.straight_m2),
+            Mode::Turn => self.turned(lapse),
+        }
+    }
+
+    /// Of the velocity so much is carried over, with this noise: of the transition's rows for the position nothing else is
+    /// there.
+    #[inline]
+    fn carried(&self, carry_s: f64, noise_m2: f64) -> (Vector2<f64>, Matrix2<f64>) {
+        let (m, p) = (&self.mean, &self.covariance);
+        let xx = p.m11 + 2.0 * (p.m13 * carry_s) + carry_s * (p.m33 * carry_s) + noise_m2;
+        let yy = p.m22 + 2.0 * (p.m24 * carry_s) + carry_s * (p.m44 * carry_s) + noise_m2;
+        let xy = p.m12 + p.m14 * carry_s + p.m23 * carry_s + carry_s * (p.m34 * carry_s);
+        let moved = Vector2::new(m.x + carry_s * m.z, m.y + carry_s * m.w);
+        (moved, Matrix2::new(xx, xy, xy, yy))
+    }
+
+    fn turned(&self, lapse: &Lapse) -> (Vector2<f64>, Matrix2<f64>) {
         let m = &self.mean;
         // The position's rows of the transition: one, and what is carried over of the velocity and of the turn rate.
-        let (x, y, pp, moved) = match mode {
-            Mode::Still | Mode::Straight => {
-                let (carry, pp) = match mode {
-                    Mode::Still => {
-                        let (_, carry, pp) = settling(t, config);
-                        (carry, pp)
-                    }
-                    _ => (t, white_position(t, config.acceleration_psd_m2ps3)),
-                };
-                let moved = Vector2::new(m.x + carry * m.z, m.y + carry * m.w);
-                (Vector3::new(carry, 0.0, 0.0), Vector3::new(0.0, carry, 0.0), pp, moved)
-            }
-            Mode::Turn => {
-                let arc = Arc::of(self, t);
-                let moved = arc.moved(m);
-                let pp = white_position(t, config.turn_acceleration_psd_m2ps3);
-                let (by_turn_x, by_turn_y) = arc.by_turn(m);
-                (Vector3::new(arc.s, -arc.c, by_turn_x), Vector3::new(arc.c, arc.s, by_turn_y), pp, moved)
-            }
-        };
+        let arc = Arc::of(self, lapse.dt_s);
+        let (moved, pp) = (arc.moved(m), lapse.turn_m2);
+        let (by_turn_x, by_turn_y) = arc.by_turn(m);
+        let (x, y) = (Vector3::new(arc.s, -arc.c, by_turn_x), Vector3::new(arc.c, arc.s, by_turn_y));
         let p = &self.covariance;
         let (px, py) = (Vector3::new(p.m13, p.m14, p.m15), Vector3::new(p.m23, p.m24, p.m25));
         let rest = p.fixed_view::<3, 3>(2, 2);
@@ -119,6 +118,33 @@ impl Belief {
         let yy = p.m22 + 2.0 * py.dot(&y) + y.dot(&ry) + pp;
         let xy = p.m12 + px.dot(&y) + py.dot(&x) + x.dot(&ry);
         (moved, Matrix2::new(xx, xy, xy, yy))
+    }
+}
+
+/// What passes in a time, whoever moves: reckoned once for all who are asked where they are then.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Lapse {
+    dt_s: f64,
+    /// How far the velocity of somebody who stands carries, in s.
+    settled_s: f64,
+    /// Noise of the position by way to move.
+    still_m2: f64,
+    straight_m2: f64,
+    turn_m2: f64,
+}
+
+impl Lapse {
+    /// Of `dt_s` (never less than none).
+    pub fn of(dt_s: f64, config: &MotionConfig) -> Self {
+        let t = dt_s.max(0.0);
+        let (_, settled_s, still_m2) = settling(t, config);
+        Self {
+            dt_s: t,
+            settled_s,
+            still_m2,
+            straight_m2: white_position(t, config.acceleration_psd_m2ps3),
+            turn_m2: white_position(t, config.turn_acceleration_psd_m2ps3),
+        }
     }
 }
 
@@ -326,7 +352,7 @@ mod tests {
     fn the_short_way_to_a_position_is_the_long_one() {
         let config = shipped().tracks.motion;
         for mode in Mode::ALL {
-            let (mean, covariance) = walker(0.4).position_after(mode, 1.3, &config);
+            let (mean, covariance) = walker(0.4).position_after(mode, &Lapse::of(1.3, &config));
             let (whole, spread) = walker(0.4).after(mode, 1.3, &config).position();
             assert!((mean - whole).norm() < 1e-12 && (covariance - spread).norm() < 1e-12, "{mode:?}");
         }

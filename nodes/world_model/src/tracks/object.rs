@@ -1,11 +1,11 @@
 //! One object: what is believed of it, and how that is told.
 
 use super::config::TracksConfig;
-use super::imm::{Imm, Measurement, worst_sigma_m};
+use super::imm::{Ahead, Imm, Measurement, worst_sigma_m};
 use super::models::{Classes, Model};
 use nalgebra::{Matrix2, Matrix4};
 use outrider_foundation::data::{REACH_SIGMAS, Track, TrackState};
-use outrider_foundation::{Point2, Pose2, Span, Stamp};
+use outrider_foundation::{Frame, Point2, Span, Stamp};
 use std::sync::Arc;
 
 /// No object is more certain than this to exist, and none less.
@@ -187,23 +187,21 @@ impl Object {
 
     /// Where it is expected.
     pub fn position(&self, at: Stamp, config: &TracksConfig) -> Point2 {
-        self.filter.position_after(at.since(self.time).as_s().max(0.0), &config.motion).0
+        self.filter.position_after(&Ahead::of(at.since(self.time).as_s().max(0.0), &config.motion)).0
     }
 
-    /// As it is told, in the frame that `frame_from_odom` leads to.
-    pub fn track(&self, at: Stamp, frame_from_odom: Pose2, config: &TracksConfig) -> Track {
+    /// As it is told, in the frame that `frame_from_odom` leads to, with its prediction for every one of the times ahead.
+    pub fn track(&self, at: Stamp, frame_from_odom: Frame, ahead: &[Ahead], config: &TracksConfig) -> Track {
         let reachable = self.state == TrackState::Reachable;
         let now = self.at(at, config);
-        let steps = (config.prediction_horizon_s / config.prediction_step_s + 1e-9).floor() as usize;
-        let mut prediction = Vec::with_capacity(steps);
-        let mut prediction_sigma_m = Vec::with_capacity(steps);
-        for step in 1..=steps {
-            let ahead_s = step as f64 * config.prediction_step_s;
+        let mut prediction = Vec::with_capacity(ahead.len());
+        let mut prediction_sigma_m = Vec::with_capacity(ahead.len());
+        for ahead in ahead {
             let (position, sigma_m) = if reachable {
-                let (centre, radius_m) = self.reach(at + Span::from_s(ahead_s), config);
+                let (centre, radius_m) = self.reach(at + Span::from_s(ahead.dt_s), config);
                 (centre, radius_m / REACH_SIGMAS)
             } else {
-                let (mean, spread) = now.position_after(ahead_s, &config.motion);
+                let (mean, spread) = now.position_after(ahead);
                 (mean, worst_sigma_m(&spread))
             };
             prediction.push(frame_from_odom.apply(position));
@@ -213,15 +211,14 @@ impl Object {
         let likeliest = self.classes.likeliest();
         let named = likeliest.and_then(|(i, p)| self.model.labels.get(i).map(|l| (l.clone(), p)));
         let (class_label, class_probability) = named.unwrap_or_default();
-        let turn_only = Pose2 { x_m: 0.0, y_m: 0.0, ..frame_from_odom };
         Track {
             id: self.id,
             state: self.state,
             class_label,
             class_probability,
             position: frame_from_odom.apply(Point2::new(mean.x, mean.y)),
-            velocity: turn_only.apply(Point2::new(mean.z, mean.w)),
-            covariance: turned(&covariance, frame_from_odom.yaw_rad),
+            velocity: frame_from_odom.turn(Point2::new(mean.z, mean.w)),
+            covariance: turned(&covariance, frame_from_odom),
             radius_m: self.radius_m,
             existence: self.existence,
             age_s: at.since(self.seen).as_s().max(0.0),
@@ -236,8 +233,8 @@ impl Object {
 }
 
 /// The covariance in a frame that is turned, row-major.
-fn turned(covariance: &Matrix4<f64>, yaw_rad: f64) -> [f64; 16] {
-    let (s, c) = libm::sincos(yaw_rad);
+fn turned(covariance: &Matrix4<f64>, frame_from_odom: Frame) -> [f64; 16] {
+    let (s, c) = frame_from_odom.sin_cos();
     let r = Matrix4::new(c, -s, 0.0, 0.0, s, c, 0.0, 0.0, 0.0, 0.0, c, -s, 0.0, 0.0, s, c);
     let mut rows = [0.0; 16];
     // nalgebra iterates by columns; the transpose makes them rows.

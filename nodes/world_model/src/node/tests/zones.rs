@@ -38,7 +38,7 @@ fn a_zone_is_lethal_and_inflated_on_both_grids_in_the_map_frame() {
     let mut w = world(true);
     stand(&mut w, 0, 0.0);
     let global = *w.grids().last().unwrap();
-    for grid in [&w.last().local, global] {
+    for grid in [&*w.last().local, global] {
         assert_eq!(grid.frame, FrameId::Map);
         assert_eq!(grid.cost_at(IN_STORE), COST_LETHAL);
         assert_eq!(grid.cost_at(WITHIN_MARGIN), COST_LETHAL);
@@ -80,7 +80,7 @@ fn a_robot_that_stands_in_a_zone_finds_it_open_behind_itself() {
     let here = Point2::new(1.9, 0.0);
     let global = *w.grids().last().unwrap();
     assert_eq!(w.grids().len(), 2, "told at once, and once");
-    for grid in [&w.last().local, global] {
+    for grid in [&*w.last().local, global] {
         assert!(grid.cost_at(here) < COST_INSCRIBED || grid.distance_at_m(here).unwrap() > 0.3);
         assert_eq!(grid.cost_at(IN_STORE), COST_LETHAL, "deeper than it stands");
         assert!(grid.cost_at(Point2::new(1.5, 0.0)) < 100, "the way out");

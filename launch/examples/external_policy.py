@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""The smallest external planner: it follows the path at half speed and proposes it on planner/external_command.
+
+A learned policy takes the place of `policy()`. Whether its proposals are driven is up to `external` in planner.yaml
+(docs/external_planner.md). Run it beside the suite, in any sourced ROS 2: `python3 external_policy.py`.
+"""
+import math
+
+import rclpy
+from geometry_msgs.msg import TwistStamped
+from nav_msgs.msg import Path
+from rclpy.node import Node
+from rclpy.qos import DurabilityPolicy, QoSProfile
+from tf2_msgs.msg import TFMessage
+
+AHEAD_M = 0.8
+PERIOD_S = 0.05
+
+
+def after(first, second):
+    """A pose (x, y, yaw) given in the frame of another."""
+    (x, y, yaw), (dx, dy, turn) = first, second
+    c, s = math.cos(yaw), math.sin(yaw)
+    return x + c * dx - s * dy, y + s * dx + c * dy, yaw + turn
+
+
+def policy(pose, path):
+    """Speed and turn rate: towards the first point of the path that is far enough away, counted from the nearest."""
+    nearest = min(range(len(path)), key=lambda i: math.dist(pose[:2], path[i]))
+    ahead = next((p for p in path[nearest:] if math.dist(pose[:2], p) > AHEAD_M), path[-1])
+    bearing = math.remainder(math.atan2(ahead[1] - pose[1], ahead[0] - pose[0]) - pose[2], math.tau)
+    return 0.5 * max(math.cos(bearing), 0.0), max(-1.0, min(1.5 * bearing, 1.0))
+
+
+class ExternalPolicy(Node):
+    """Knows the path and, by way of tf, where the robot is."""
+
+    def __init__(self):
+        super().__init__("external_policy")
+        self.path, self.frames, self.stamp = [], {}, None
+        latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        self.create_subscription(Path, "plan", self.on_plan, latched)
+        self.create_subscription(TFMessage, "tf", self.on_tf, 100)
+        self.proposals = self.create_publisher(TwistStamped, "planner/external_command", 10)
+        self.create_timer(PERIOD_S, self.propose)
+
+    def on_plan(self, message):
+        self.path = [(p.pose.position.x, p.pose.position.y) for p in message.poses]
+
+    def on_tf(self, message):
+        for one in message.transforms:
+            at, turn = one.transform.translation, one.transform.rotation
+            self.frames[one.child_frame_id] = (at.x, at.y, 2.0 * math.atan2(turn.z, turn.w))
+            if one.child_frame_id == "base_link":
+                self.stamp = one.header.stamp
+
+    def propose(self):
+        if not self.path or not {"odom", "base_link"} <= set(self.frames):
+            return
+        pose = after(self.frames["odom"], self.frames["base_link"])
+        message = TwistStamped()
+        # The age of what it rests on counts, not when it was thought of.
+        message.header.stamp, message.header.frame_id = self.stamp, "base_link"
+        message.twist.linear.x, message.twist.angular.z = policy(pose, self.path)
+        self.proposals.publish(message)
+
+
+if __name__ == "__main__":
+    rclpy.init()
+    rclpy.spin(ExternalPolicy())

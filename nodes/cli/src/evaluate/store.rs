@@ -1,0 +1,391 @@
+//! The folder of results. A run is in it once its line is on the disk; what an interruption tore is mended; at the end every
+//! file is sorted, so that the same runs give the same bytes whatever order they were made in.
+
+use super::suite::{Plan, ScenarioEntry, Setup};
+use anyhow::{Context as _, bail, ensure};
+use outrider_runtime::BUILD;
+use outrider_suite::evaluation::{Failure, Measures, Violation};
+use outrider_suite::scenario::expect::Outcome;
+use outrider_suite::scenario::{CriticalityClass, Family, Values};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+/// Version of the layout.
+pub const FORMAT: u32 = 1;
+/// A line of results is no longer than this, bytes.
+const LINE_LIMIT: usize = 4 << 20;
+
+/// How a run came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// As runs do.
+    Done,
+    /// A node did not start, or a bound was hit.
+    Error,
+    /// The program had a fault.
+    Panic,
+}
+
+/// Whether a run's record led to the same decisions again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reproduced {
+    /// `replay`: every node was run again from the recorded messages and journals, and its outputs compared.
+    pub how: String,
+    /// All outputs of all steps were the same, bit for bit.
+    pub identical: bool,
+    /// Steps that were compared.
+    pub steps: u64,
+    /// The first difference, or why it could not be judged.
+    pub difference: Option<String>,
+}
+
+/// One line of `results.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "docs/evaluation.md describes the files")]
+pub struct RunResult {
+    pub key: String,
+    pub scenario: String,
+    pub file: String,
+    pub family: Option<Family>,
+    pub class: Option<CriticalityClass>,
+    pub requirements: Vec<String>,
+    pub covers: Vec<String>,
+    pub scenario_hash: String,
+    pub parameters: Values,
+    pub seed: u64,
+    pub build: String,
+    pub config_hash: String,
+    pub status: Status,
+    pub message: Option<String>,
+    pub outcome: Option<Outcome>,
+    pub passed: bool,
+    pub failures: Vec<Failure>,
+    pub violations: Vec<Violation>,
+    pub stl: BTreeMap<String, Option<f64>>,
+    pub metrics: Option<Measures>,
+    pub digest: Option<String>,
+    pub reproduced: Option<Reproduced>,
+}
+
+impl RunResult {
+    /// By scenario, parameters and seed.
+    fn place(&self) -> (String, String, u64) {
+        (self.scenario.clone(), serde_json::to_string(&self.parameters).unwrap_or_default(), self.seed)
+    }
+}
+
+/// Times of steps by the clock, microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "they are what they are called")]
+pub struct StepTimes {
+    pub count: u64,
+    pub p50_us: f64,
+    pub p95_us: f64,
+    pub p99_us: f64,
+    pub max_us: f64,
+}
+
+/// One line of `timings.jsonl`: what a clock measured, which no two runs have alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunTiming {
+    /// Of the run.
+    pub key: String,
+    /// All of it, s.
+    pub wall_s: f64,
+    /// Simulated time by the clock's.
+    pub times_real: f64,
+    /// By node.
+    pub steps: BTreeMap<String, StepTimes>,
+    /// Steps of the planner that gave a command.
+    pub decision: StepTimes,
+}
+
+/// A run as `suite.json` lists it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in results.jsonl")]
+pub struct PlannedEntry {
+    pub key: String,
+    pub scenario: String,
+    pub seed: u64,
+    pub parameters: Values,
+}
+
+/// `suite.json`: what was to be run, and of what.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of the layout.
+    pub format: u32,
+    /// The suite, as it was given.
+    pub suite: String,
+    /// Version and revision of the program.
+    pub build: String,
+    /// Of the configuration folder and the settings.
+    pub config_hash: String,
+    /// Settings of the command line.
+    pub settings: Vec<String>,
+    /// Scenarios.
+    pub scenarios: Vec<ScenarioEntry>,
+    /// Runs.
+    pub planned: Vec<PlannedEntry>,
+}
+
+impl Manifest {
+    /// Of a plan.
+    ///
+    /// # Errors
+    /// Never for one that was made.
+    pub fn of(plan: &Plan, setup: &Setup) -> anyhow::Result<Self> {
+        let planned = plan.runs.iter().map(|run| {
+            Ok(PlannedEntry {
+                key: run.key.clone(),
+                scenario: plan.member(run)?.scenario.id.clone(),
+                seed: run.case.seed,
+                parameters: run.case.parameters.clone(),
+            })
+        });
+        Ok(Self {
+            format: FORMAT,
+            suite: plan.name.clone(),
+            build: BUILD.to_owned(),
+            config_hash: plan.config_hash.clone(),
+            settings: setup.settings.iter().map(|s| format!("{}={}", s.path, s.value)).collect(),
+            scenarios: plan.members.iter().map(ScenarioEntry::of).collect::<anyhow::Result<_>>()?,
+            planned: planned.collect::<anyhow::Result<_>>()?,
+        })
+    }
+
+    /// Reads `suite.json`.
+    ///
+    /// # Errors
+    /// When there is none, or it is of another version.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join("suite.json");
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("{}: no results of `outrider evaluate`", path.display()))?;
+        let manifest: Self = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        let version = manifest.format;
+        ensure!(version == FORMAT, "{}: format {version}, this program reads {FORMAT}", path.display());
+        Ok(manifest)
+    }
+}
+
+/// The open folder.
+pub struct Store {
+    folder: PathBuf,
+    results: File,
+    timings: File,
+    done: BTreeSet<String>,
+}
+
+/// What was found in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Runs that need not be made again.
+    pub kept: usize,
+    /// Lines that an interruption tore.
+    pub torn: usize,
+    /// Results of other runs that were let go.
+    pub pruned: usize,
+}
+
+impl Store {
+    /// Opens a folder for a plan, makes it where there is none.
+    ///
+    /// # Errors
+    /// When it holds results of other runs and `prune` is not set, or a file that is not what it should be.
+    pub fn open(folder: &Path, manifest: &Manifest, prune: bool) -> anyhow::Result<(Self, Found)> {
+        fs::create_dir_all(folder.join("runs")).with_context(|| folder.display().to_string())?;
+        fs::create_dir_all(folder.join("worlds"))?;
+        let planned: BTreeSet<&str> = manifest.planned.iter().map(|p| p.key.as_str()).collect();
+        let mut found = Found::default();
+        let (mut results, torn) = read_lines::<RunResult>(&folder.join("results.jsonl"))?;
+        found.torn += torn;
+        let (mut timings, torn) = read_lines::<RunTiming>(&folder.join("timings.jsonl"))?;
+        found.torn += torn;
+        let others = results.iter().filter(|r| !planned.contains(r.key.as_str())).count();
+        if others > 0 && !prune {
+            let first = results.iter().find(|r| !planned.contains(r.key.as_str()));
+            let of = first.map(|r| format!("{} of build {}", r.scenario, r.build)).unwrap_or_default();
+            bail!(
+                "{}: {others} results are of other runs ({of}; this is build {BUILD}): of another program, configuration, \
+                 scenario or choice of seeds. --prune lets go of them, another --out keeps them",
+                folder.display()
+            );
+        }
+        results.retain(|r| planned.contains(r.key.as_str()));
+        // A result without its record or its times is none.
+        let timed: BTreeSet<String> = timings.iter().map(|t| t.key.clone()).collect();
+        results.retain(|r| {
+            timed.contains(&r.key) && (r.status != Status::Done || series(folder, &r.key).is_file())
+        });
+        let done: BTreeSet<String> = results.iter().map(|r| r.key.clone()).collect();
+        timings.retain(|t| done.contains(&t.key));
+        (found.kept, found.pruned) = (done.len(), others);
+        write_whole(&folder.join("suite.json"), &format!("{}\n", serde_json::to_string_pretty(manifest)?))?;
+        write_sorted(folder, results, timings)?;
+        let append = |name: &str| OpenOptions::new().append(true).create(true).open(folder.join(name));
+        let (results, timings) = (append("results.jsonl")?, append("timings.jsonl")?);
+        Ok((Self { folder: folder.to_owned(), results, timings, done }, found))
+    }
+
+    /// Whether a run is there.
+    pub fn has(&self, key: &str) -> bool {
+        self.done.contains(key)
+    }
+
+    /// Adds a run: its record first, its result last.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn add(&mut self, run: &Finished) -> anyhow::Result<()> {
+        if let Some((hash, world)) = &run.world {
+            let path = self.folder.join("worlds").join(format!("{hash}.json"));
+            if !path.is_file() {
+                write_whole(&path, &format!("{world}\n"))?;
+            }
+        }
+        if let Some(record) = &run.series {
+            write_whole(&series(&self.folder, &run.result.key), &format!("{record}\n"))?;
+        }
+        append(&mut self.timings, &serde_json::to_string(&run.timing)?)?;
+        append(&mut self.results, &serde_json::to_string(&run.result)?)?;
+        self.done.insert(run.result.key.clone());
+        Ok(())
+    }
+
+    /// Takes over what another folder has of the plan; how many.
+    ///
+    /// # Errors
+    /// When the other cannot be read, or this cannot be written.
+    pub fn take_from(&mut self, other: &Path, manifest: &Manifest) -> anyhow::Result<usize> {
+        let planned: BTreeSet<&str> = manifest.planned.iter().map(|p| p.key.as_str()).collect();
+        let (results, _) = read_lines::<RunResult>(&other.join("results.jsonl"))?;
+        let (timings, _) = read_lines::<RunTiming>(&other.join("timings.jsonl"))?;
+        let timings: BTreeMap<String, RunTiming> = timings.into_iter().map(|t| (t.key.clone(), t)).collect();
+        for world in fs::read_dir(other.join("worlds")).with_context(|| other.display().to_string())? {
+            let world = world?;
+            let to = self.folder.join("worlds").join(world.file_name());
+            if !to.is_file() {
+                fs::copy(world.path(), to)?;
+            }
+        }
+        let mut taken = 0;
+        for result in results.iter().filter(|r| planned.contains(r.key.as_str())) {
+            let Some(timing) = timings.get(&result.key).filter(|_| !self.has(&result.key)) else { continue };
+            let record = series(other, &result.key);
+            if record.is_file() {
+                fs::copy(&record, series(&self.folder, &result.key))?;
+            } else if result.status == Status::Done {
+                continue;
+            }
+            append(&mut self.timings, &serde_json::to_string(timing)?)?;
+            append(&mut self.results, &serde_json::to_string(result)?)?;
+            self.done.insert(result.key.clone());
+            taken += 1;
+        }
+        Ok(taken)
+    }
+
+    /// Sorts what is there, and gives it back.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub fn finish(self) -> anyhow::Result<(Vec<RunResult>, Vec<RunTiming>)> {
+        let (results, _) = read_lines::<RunResult>(&self.folder.join("results.jsonl"))?;
+        let (timings, _) = read_lines::<RunTiming>(&self.folder.join("timings.jsonl"))?;
+        write_sorted(&self.folder, results, timings)
+    }
+}
+
+/// All that a run leaves.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// For `results.jsonl`.
+    pub result: RunResult,
+    /// For `timings.jsonl`.
+    pub timing: RunTiming,
+    /// Its record.
+    pub series: Option<serde_json::Value>,
+    /// The world that it was in, with its hash.
+    pub world: Option<(String, serde_json::Value)>,
+}
+
+fn series(folder: &Path, key: &str) -> PathBuf {
+    folder.join("runs").join(format!("{key}.json"))
+}
+
+/// Reads the results of a folder, and what a clock measured.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn read(folder: &Path) -> anyhow::Result<(Vec<RunResult>, Vec<RunTiming>)> {
+    let (results, torn) = read_lines(&folder.join("results.jsonl"))?;
+    let (timings, _) = read_lines(&folder.join("timings.jsonl"))?;
+    ensure!(
+        torn == 0,
+        "{}: the last line of results.jsonl is torn: run the evaluation to its end",
+        folder.display()
+    );
+    Ok((results, timings))
+}
+
+/// Whole lines, and how many are torn: the last one alone may be.
+fn read_lines<T: DeserializeOwned>(path: &Path) -> anyhow::Result<(Vec<T>, usize)> {
+    let text = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok((Vec::new(), 0)),
+        Err(e) => return Err(e).with_context(|| path.display().to_string()),
+    };
+    let mut parts: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    // What follows the last line break: nothing, or a line that was not finished.
+    let torn = usize::from(parts.pop().is_some_and(|rest| !rest.is_empty()));
+    let mut lines = Vec::with_capacity(parts.len());
+    for (number, part) in (1..).zip(&parts) {
+        ensure!(part.len() <= LINE_LIMIT, "{}:{number}: longer than {LINE_LIMIT} bytes", path.display());
+        let line = serde_json::from_slice(part).with_context(|| format!("{}:{number}", path.display()))?;
+        lines.push(line);
+    }
+    Ok((lines, torn))
+}
+
+fn append(file: &mut File, line: &str) -> anyhow::Result<()> {
+    file.write_all(format!("{line}\n").as_bytes())?;
+    file.sync_data()?;
+    Ok(())
+}
+
+/// All at once or not at all.
+fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
+    let beside = path.with_extension("part");
+    let write = || -> std::io::Result<()> {
+        let mut file = File::create(&beside)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_data()?;
+        fs::rename(&beside, path)
+    };
+    write().with_context(|| path.display().to_string())
+}
+
+fn write_sorted(
+    folder: &Path,
+    mut results: Vec<RunResult>,
+    mut timings: Vec<RunTiming>,
+) -> anyhow::Result<(Vec<RunResult>, Vec<RunTiming>)> {
+    results.sort_by_cached_key(RunResult::place);
+    results.dedup_by(|a, b| a.key == b.key);
+    let places: BTreeMap<&str, usize> =
+        results.iter().enumerate().map(|(i, r)| (r.key.as_str(), i)).collect();
+    timings.sort_by_key(|t| places.get(t.key.as_str()).copied().unwrap_or(usize::MAX));
+    timings.dedup_by(|a, b| a.key == b.key);
+    let lines = |all: Vec<String>| all.into_iter().map(|line| line + "\n").collect::<String>();
+    let text = results.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+    write_whole(&folder.join("results.jsonl"), &lines(text))?;
+    let text = timings.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
+    write_whole(&folder.join("timings.jsonl"), &lines(text))?;
+    Ok((results, timings))
+}

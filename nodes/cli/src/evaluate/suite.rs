@@ -1,0 +1,334 @@
+//! What is run: the scenarios of a folder, of a suite file or a single one, each with its cases, and the keys of the runs.
+
+use anyhow::{Context as _, bail, ensure};
+use outrider_runtime::config;
+use outrider_suite::scenario::settings::Setting;
+use outrider_suite::scenario::{Case, CriticalityClass, Family, Scenario, Template};
+use outrider_suite::{Changes, Files, NODES, read_resources};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Folders beside scenarios that hold other files.
+const NOT_SCENARIOS: [&str; 3] = ["zones", "worlds", "maps"];
+/// The most scenarios of a suite.
+const SCENARIO_LIMIT: usize = 10_000;
+/// Folders nest no deeper.
+const DEPTH_LIMIT: usize = 16;
+
+/// A file that lists scenarios.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SuiteFile {
+    /// Files and folders, relative to this file.
+    scenarios: Vec<String>,
+}
+
+/// Which runs of a suite are meant.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Only scenarios of these classes.
+    pub classes: Vec<CriticalityClass>,
+    /// Only scenarios of these families.
+    pub families: Vec<Family>,
+    /// Only these scenarios.
+    pub ids: Vec<String>,
+    /// So many seeds of each.
+    pub seeds: Option<usize>,
+}
+
+/// A scenario of the suite.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// Its file.
+    pub path: PathBuf,
+    /// As it is called in results: relative to the suite.
+    pub file: String,
+    /// Of its text.
+    pub hash: String,
+    /// With the defaults of its parameters.
+    pub scenario: Scenario,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Planned {
+    /// What tells it from all others.
+    pub key: String,
+    /// Index of its scenario.
+    pub member: usize,
+    /// Parameters and seed.
+    pub case: Case,
+    /// Of every other file that goes into it, with the settings.
+    pub config_hash: String,
+    /// The first of its scenario.
+    pub first: bool,
+}
+
+/// All that is to be run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The suite, as it was given.
+    pub name: String,
+    /// Scenarios, by id.
+    pub members: Vec<Member>,
+    /// Runs, by scenario, parameters and seed.
+    pub runs: Vec<Planned>,
+    /// Of the configuration folder with the settings, without those of scenarios.
+    pub config_hash: String,
+}
+
+/// What is common to all runs.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The configuration folder.
+    pub config: PathBuf,
+    /// Settings of the command line.
+    pub settings: Vec<Setting>,
+}
+
+impl Setup {
+    /// The files of a case.
+    pub fn files(&self, member: &Member, case: &Case) -> Files {
+        Files {
+            config: self.config.clone(),
+            scenario: Some(member.path.clone()),
+            tree: None,
+            zones: None,
+            permit_key: None,
+            changes: Changes {
+                parameters: case.parameters.clone(),
+                seed: Some(case.seed),
+                settings: self.settings.clone(),
+            },
+        }
+    }
+}
+
+impl Plan {
+    /// Reads a suite and lays out its runs.
+    ///
+    /// # Errors
+    /// Names the file and what is wrong with it; two scenarios of one name; nothing to be run.
+    pub fn new(suite: &Path, choice: &Choice, setup: &Setup) -> anyhow::Result<Self> {
+        let (root, mut paths) = scenario_files(suite)?;
+        paths.sort();
+        paths.dedup();
+        ensure!(!paths.is_empty(), "{}: there are no scenarios (*.yaml)", suite.display());
+        let mut members: BTreeMap<String, Member> = BTreeMap::new();
+        let mut templates: BTreeMap<String, Template> = BTreeMap::new();
+        for path in paths {
+            let template = Template::read(&path)?;
+            let scenario = template.scenario(&outrider_suite::scenario::Values::new())?;
+            let file = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
+            let id = scenario.id.clone();
+            let member = Member { file, hash: short_hash(&[template.text()]), scenario, path };
+            if let Some(other) = members.get(&id) {
+                bail!("{}: the id `{id}` is that of {} as well", member.path.display(), other.path.display());
+            }
+            if choice.takes(&member.scenario) {
+                members.insert(id.clone(), member);
+                templates.insert(id, template);
+            }
+        }
+        if let Some(unknown) = choice.ids.iter().find(|id| !members.contains_key(*id)) {
+            bail!("--only: there is no scenario `{unknown}` among those that are chosen");
+        }
+        ensure!(!members.is_empty(), "{}: no scenario is left of those asked for", suite.display());
+        let members: Vec<Member> = members.into_values().collect();
+        let mut runs = Vec::new();
+        let mut hashes = Hashes::default();
+        for (index, member) in members.iter().enumerate() {
+            let template = templates.get(&member.scenario.id).context("a scenario without a text")?;
+            let begin = runs.len();
+            for case in template.cases(choice.seeds)? {
+                let config_hash = hashes.of(setup, member, template, &case)?;
+                let key = key(&member.hash, &case, &config_hash)?;
+                runs.push(Planned { key, member: index, case, config_hash, first: runs.len() == begin });
+            }
+        }
+        let config_hash = short_hash(&[&config_text(setup)?]);
+        Ok(Self { name: suite.display().to_string(), members, runs, config_hash })
+    }
+
+    /// The scenario of a run.
+    ///
+    /// # Errors
+    /// Never for a run of this plan.
+    pub fn member(&self, run: &Planned) -> anyhow::Result<&Member> {
+        self.members.get(run.member).context("a run of no scenario")
+    }
+}
+
+impl Choice {
+    fn takes(&self, scenario: &Scenario) -> bool {
+        let class = scenario.criticality.as_ref().map(|c| c.class);
+        (self.ids.is_empty() || self.ids.contains(&scenario.id))
+            && (self.classes.is_empty() || class.is_some_and(|c| self.classes.contains(&c)))
+            && (self.families.is_empty() || scenario.family.is_some_and(|f| self.families.contains(&f)))
+    }
+}
+
+/// The folder that names are relative to, and the files.
+fn scenario_files(suite: &Path) -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
+    let mut files = Vec::new();
+    if suite.is_dir() {
+        walk(suite, 0, &mut files)?;
+        return Ok((suite.to_owned(), files));
+    }
+    let folder = suite.parent().unwrap_or(Path::new("")).to_owned();
+    let text = config::read(suite)?;
+    let name = suite.display().to_string();
+    // A scenario has no such key, and need not be YAML before its parameters are put in.
+    if !text.lines().any(|line| line.starts_with("scenarios:")) {
+        return Ok((folder, vec![suite.to_owned()]));
+    }
+    let list: SuiteFile = config::parse_unchecked(&name, &text)?;
+    for entry in &list.scenarios {
+        let path = folder.join(entry);
+        if path.is_dir() {
+            walk(&path, 0, &mut files)?;
+        } else {
+            ensure!(path.is_file(), "{name}: scenarios: there is no `{entry}`");
+            files.push(path);
+        }
+    }
+    Ok((folder, files))
+}
+
+fn walk(folder: &Path, depth: usize, into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    ensure!(depth <= DEPTH_LIMIT, "{}: folders nest deeper than {DEPTH_LIMIT}", folder.display());
+    let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
+    let mut paths = entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>()?;
+    paths.sort();
+    for path in paths {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() {
+            if !NOT_SCENARIOS.contains(&name.as_str()) && !name.starts_with('.') {
+                walk(&path, depth + 1, into)?;
+            }
+        } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+            ensure!(
+                into.len() < SCENARIO_LIMIT,
+                "{}: more than {SCENARIO_LIMIT} scenarios",
+                folder.display()
+            );
+            into.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// SHA-256 over parts, the first eight bytes in hexadecimal: enough to tell files apart, short enough to be read.
+pub fn short_hash(parts: &[&str]) -> String {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn key(scenario_hash: &str, case: &Case, config_hash: &str) -> anyhow::Result<String> {
+    let parameters = serde_json::to_string(&case.parameters)?;
+    let seed = case.seed.to_string();
+    Ok(short_hash(&[scenario_hash, &parameters, &seed, outrider_runtime::BUILD, config_hash]))
+}
+
+/// Hashes of what goes into runs beside the scenario, each made once.
+#[derive(Default)]
+struct Hashes {
+    known: BTreeMap<String, String>,
+}
+
+impl Hashes {
+    fn of(
+        &mut self,
+        setup: &Setup,
+        member: &Member,
+        template: &Template,
+        case: &Case,
+    ) -> anyhow::Result<String> {
+        let scenario = template.scenario(&case.parameters)?;
+        let folder = member.path.parent().unwrap_or(Path::new("")).display().to_string();
+        let same = serde_json::to_string(&(
+            &folder,
+            &scenario.world,
+            &scenario.zones,
+            &scenario.tree,
+            &scenario.configuration,
+        ))?;
+        if let Some(hash) = self.known.get(&same) {
+            return Ok(hash.clone());
+        }
+        let files = setup.files(member, case);
+        let mut parts: Vec<String> = Vec::new();
+        for node in NODES {
+            let resources = read_resources(node, &files)?;
+            let others = resources.iter().filter(|(role, _)| *role != "scenario");
+            parts.extend(others.flat_map(|(role, text)| [format!("{node}/{role}"), text.to_owned()]));
+        }
+        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+        let hash = short_hash(&parts);
+        self.known.insert(same, hash.clone());
+        Ok(hash)
+    }
+}
+
+/// What of the configuration is the same for all scenarios, with the settings of the command line.
+fn config_text(setup: &Setup) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for folder in ["", "assurance", "trees"] {
+        for extension in ["yaml", "stl", "xml"] {
+            for path in config::list(&setup.config.join(folder), extension)? {
+                text.push_str(&config::read(&path)?);
+            }
+        }
+    }
+    for setting in &setup.settings {
+        text.push_str(&format!("{}={}\n", setting.path, setting.value));
+    }
+    Ok(text)
+}
+
+/// What `suite.json` says of a scenario.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in the scenario file")]
+pub struct ScenarioEntry {
+    pub id: String,
+    pub file: String,
+    pub hash: String,
+    pub description: String,
+    pub family: Option<Family>,
+    pub class: Option<CriticalityClass>,
+    pub rationale: Option<String>,
+    pub covers: Vec<String>,
+    pub requirements: Vec<String>,
+    pub expect: serde_json::Value,
+    pub criteria: serde_json::Value,
+}
+
+impl ScenarioEntry {
+    /// Of a scenario.
+    ///
+    /// # Errors
+    /// Never for one that was read.
+    pub fn of(member: &Member) -> anyhow::Result<Self> {
+        let s = &member.scenario;
+        let criticality = s.criticality.as_ref();
+        Ok(Self {
+            id: s.id.clone(),
+            file: member.file.clone(),
+            hash: member.hash.clone(),
+            description: s.description.clone(),
+            family: s.family,
+            class: criticality.map(|c| c.class),
+            rationale: criticality.map(|c| c.rationale.clone()),
+            covers: criticality.map(|c| c.covers.clone()).unwrap_or_default(),
+            requirements: s.requirements.clone(),
+            expect: serde_json::to_value(&s.expect)?,
+            criteria: serde_json::to_value(&s.criteria)?,
+        })
+    }
+}

@@ -1,0 +1,476 @@
+//! The verdict on a candidate: one check after another, each with its reason. What cannot be judged is never released.
+
+use super::policy::{Compared, Policy, Worse, value};
+use crate::evaluate::store::{Manifest, RunResult, RunTiming, Status, read};
+use crate::evaluate::text::why;
+use outrider_runtime::BUILD;
+use outrider_suite::evaluation::statistics::{
+    Share, bootstrap_mean, holm, mcnemar_worse, median, wilcoxon_greater,
+};
+use outrider_suite::scenario::CriticalityClass;
+use outrider_suite::scenario::expect::Outcome;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Rounds of the bootstrap, and its seed.
+const BOOTSTRAP: (u32, u64) = (2000, 1);
+/// So many names are told in a reason.
+const NAMED: usize = 5;
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Finding {
+    /// As it should be.
+    Good,
+    /// Not as it should be: stopped.
+    Bad,
+    /// There is not enough to say: stopped as well.
+    Unknown,
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Check {
+    /// Its name.
+    pub name: String,
+    /// What it found.
+    pub finding: Finding,
+    /// Value, limit and where, in a sentence.
+    pub reason: String,
+}
+
+/// Results of one folder.
+#[derive(Debug)]
+pub struct Evidence {
+    /// As it was given.
+    pub folder: String,
+    /// What was to be run.
+    pub manifest: Manifest,
+    /// What was.
+    pub results: Vec<RunResult>,
+    /// What a clock measured.
+    pub timings: Vec<RunTiming>,
+}
+
+impl Evidence {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// When it holds no results, or they cannot be read.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let manifest = Manifest::read(folder)?;
+        let (results, timings) = read(folder)?;
+        Ok(Self { folder: folder.display().to_string(), manifest, results, timings })
+    }
+
+    /// What keeps these results from being evidence: missing, mixed, stale or failed runs.
+    fn problem(&self) -> Option<String> {
+        let planned: BTreeMap<&str, _> = self.manifest.planned.iter().map(|p| (p.key.as_str(), p)).collect();
+        let there: BTreeSet<&str> = self.results.iter().map(|r| r.key.as_str()).collect();
+        if planned.is_empty() {
+            return Some("nothing was planned".to_owned());
+        }
+        let missing: Vec<String> = self
+            .manifest
+            .planned
+            .iter()
+            .filter(|p| !there.contains(p.key.as_str()))
+            .map(|p| format!("{} seed {}", p.scenario, p.seed))
+            .collect();
+        if !missing.is_empty() {
+            return Some(format!(
+                "missing: {} of {} runs have no result: {}",
+                missing.len(),
+                planned.len(),
+                some(&missing)
+            ));
+        }
+        let builds: BTreeSet<&str> = self.results.iter().map(|r| r.build.as_str()).collect();
+        if builds.len() > 1 || !builds.contains(self.manifest.build.as_str()) {
+            let all: Vec<String> = builds.iter().map(|b| (*b).to_owned()).collect();
+            return Some(format!(
+                "mixed: results of several builds: {}; suite.json says {}",
+                some(&all),
+                self.manifest.build
+            ));
+        }
+        let strangers: Vec<String> = self
+            .results
+            .iter()
+            .filter(|r| !planned.contains_key(r.key.as_str()))
+            .map(|r| format!("{} seed {}", r.scenario, r.seed))
+            .collect();
+        if !strangers.is_empty() {
+            return Some(format!(
+                "stale: {} results are of no planned run: {}",
+                strangers.len(),
+                some(&strangers)
+            ));
+        }
+        let hashes: BTreeMap<&str, &str> =
+            self.manifest.scenarios.iter().map(|s| (s.id.as_str(), s.hash.as_str())).collect();
+        let changed: Vec<String> = self
+            .results
+            .iter()
+            .filter(|r| hashes.get(r.scenario.as_str()) != Some(&r.scenario_hash.as_str()))
+            .map(|r| r.scenario.clone())
+            .collect();
+        (!changed.is_empty()).then(|| format!("stale: the scenario has changed since: {}", some(&changed)))
+    }
+}
+
+fn some(names: &[String]) -> String {
+    let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > NAMED { format!("{shown}, …") } else { shown }
+}
+
+/// The verdict.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Of which build and configuration.
+    pub candidate: String,
+    /// What it was held against; none for absolute limits alone.
+    pub baseline: Option<String>,
+    /// Runs of the candidate.
+    pub runs: usize,
+    /// Pairs that were compared.
+    pub pairs: usize,
+    /// The checks.
+    pub checks: Vec<Check>,
+}
+
+impl Verdict {
+    /// The worst of all findings: something that is known to be bad before something that is not known.
+    pub fn finding(&self) -> Finding {
+        let any = |finding| self.checks.iter().any(|c| c.finding == finding);
+        match (any(Finding::Unknown), any(Finding::Bad)) {
+            (true, _) => Finding::Unknown,
+            (false, true) => Finding::Bad,
+            (false, false) => Finding::Good,
+        }
+    }
+}
+
+/// Judges a candidate, against a baseline where there is one.
+pub fn judge(policy: &Policy, baseline: Option<&Evidence>, candidate: &Evidence) -> Verdict {
+    let mut checks = vec![evidence("evidence.candidate", candidate)];
+    if policy.evidence.candidate_of_this_build {
+        let same = candidate.manifest.build == BUILD;
+        let reason = format!("results of {}, this program is {BUILD}", candidate.manifest.build);
+        let reason = if same { reason } else { format!("stale: {reason}") };
+        checks.push(Check { name: "evidence.build".to_owned(), finding: good_or_unknown(same), reason });
+    }
+    checks.push(ran(candidate));
+    checks.extend(pass_rates(policy, candidate));
+    checks.push(hard(policy, candidate));
+    checks.push(coverage(policy, candidate));
+    checks.push(reproducibility(policy, candidate));
+    checks.push(completeness(policy, candidate));
+    checks.extend(latency(policy, candidate));
+    let mut compared = 0;
+    if let Some(baseline) = baseline {
+        checks.push(evidence("evidence.baseline", baseline));
+        let pairs = pairs(baseline, candidate);
+        compared = pairs.len();
+        let share = compared as f64 / candidate.results.len().max(1) as f64;
+        let enough = share >= policy.evidence.paired_min && compared > 0;
+        let least = 100.0 * policy.evidence.paired_min;
+        let reason = format!(
+            "{compared} of the candidate's {} runs have the same scenario text, parameters and seed in the baseline \
+             ({:.0} %, the least is {least:.0} %)",
+            candidate.results.len(),
+            100.0 * share
+        );
+        let reason = if enough { reason } else { format!("stale: {reason}") };
+        checks.push(Check { name: "evidence.pairs".to_owned(), finding: good_or_unknown(enough), reason });
+        checks.extend(regressions(policy, &pairs));
+    }
+    Verdict {
+        candidate: format!("{} ({})", candidate.folder, candidate.manifest.build),
+        baseline: baseline.map(|b| format!("{} ({})", b.folder, b.manifest.build)),
+        runs: candidate.results.len(),
+        pairs: compared,
+        checks,
+    }
+}
+
+fn good_or_unknown(good: bool) -> Finding {
+    if good { Finding::Good } else { Finding::Unknown }
+}
+
+fn good_or_bad(good: bool) -> Finding {
+    if good { Finding::Good } else { Finding::Bad }
+}
+
+fn evidence(name: &str, of: &Evidence) -> Check {
+    let problem = of.problem();
+    let count = of.results.len();
+    let finding = good_or_unknown(problem.is_none());
+    let reason = problem.unwrap_or_else(|| format!("all {count} planned runs have results of one build"));
+    Check { name: name.to_owned(), finding, reason: format!("{}: {reason}", of.folder) }
+}
+
+fn ran(candidate: &Evidence) -> Check {
+    let failed: Vec<String> = candidate
+        .results
+        .iter()
+        .filter(|r| r.status != Status::Done)
+        .map(|r| format!("{} seed {}: {}", r.scenario, r.seed, r.message.as_deref().unwrap_or_default()))
+        .collect();
+    let reason = if failed.is_empty() {
+        "every run came to its end".to_owned()
+    } else {
+        format!("{} runs ended in an error or a panic: {}", failed.len(), some(&failed))
+    };
+    Check { name: "runs".to_owned(), finding: good_or_bad(failed.is_empty()), reason }
+}
+
+fn pass_rates(policy: &Policy, candidate: &Evidence) -> Vec<Check> {
+    let check = |name: &str, of: Vec<&RunResult>, least: f64, runs_min: u64| {
+        let hits = of.iter().filter(|r| r.passed).count() as u64;
+        let share = Share::wilson(hits, of.len() as u64, policy.confidence);
+        let failed: Vec<String> = of
+            .iter()
+            .filter(|r| !r.passed)
+            .map(|r| {
+                format!("{} seed {} ({})", r.scenario, r.seed, why(r).chars().take(80).collect::<String>())
+            })
+            .collect();
+        let reason = format!(
+            "{hits} of {} runs passed, {:.1} % (Wilson {:.0} %: {:.1} to {:.1} %), the least is {:.1} %{}",
+            of.len(),
+            100.0 * share.value(),
+            100.0 * policy.confidence,
+            100.0 * share.low,
+            100.0 * share.high,
+            100.0 * least,
+            if failed.is_empty() { String::new() } else { format!("; failed: {}", some(&failed)) }
+        );
+        let finding =
+            if (of.len() as u64) < runs_min { Finding::Unknown } else { good_or_bad(share.value() >= least) };
+        let reason = if finding == Finding::Unknown {
+            format!("missing: {} runs, at least {runs_min} are needed; {reason}", of.len())
+        } else {
+            reason
+        };
+        Check { name: name.to_owned(), finding, reason }
+    };
+    let critical = candidate.results.iter().filter(|r| r.class == Some(CriticalityClass::Critical)).collect();
+    let rate = &policy.pass_rate;
+    vec![
+        check("pass_rate.critical", critical, rate.critical_min, rate.critical_runs_min),
+        check("pass_rate.all", candidate.results.iter().collect(), rate.all_min, 1),
+    ]
+}
+
+fn hard(policy: &Policy, candidate: &Evidence) -> Check {
+    let told: Vec<String> = candidate
+        .results
+        .iter()
+        .flat_map(|r| r.violations.iter().map(move |v| (r, v)))
+        .map(|(r, v)| format!("{} in {} seed {} at {:.2} s: {}", v.rule, r.scenario, r.seed, v.at_s, v.text))
+        .collect();
+    let most = policy.hard_violations_max;
+    let reason = if told.is_empty() {
+        format!("none, the most is {most}")
+    } else {
+        format!("{}, the most is {most}: {}", told.len(), some(&told))
+    };
+    Check { name: "hard_constraints".to_owned(), finding: good_or_bad(told.len() as u64 <= most), reason }
+}
+
+fn coverage(policy: &Policy, candidate: &Evidence) -> Check {
+    let tried: BTreeSet<&str> = candidate
+        .results
+        .iter()
+        .filter(|r| r.class == Some(CriticalityClass::Critical) && r.status == Status::Done)
+        .flat_map(|r| r.covers.iter().map(String::as_str))
+        .collect();
+    let list = &policy.coverage.list;
+    let missing: Vec<String> =
+        list.iter().filter(|s| !tried.contains(s.id.as_str())).map(|s| s.id.clone()).collect();
+    let share = 1.0 - missing.len() as f64 / list.len().max(1) as f64;
+    let reason = format!(
+        "{} of {} critical situations were tried, {:.1} %, the least is {:.1} %{}",
+        list.len() - missing.len(),
+        list.len(),
+        100.0 * share,
+        100.0 * policy.coverage.share_min,
+        if missing.is_empty() { String::new() } else { format!("; not tried: {}", some(&missing)) }
+    );
+    Check { name: "coverage".to_owned(), finding: good_or_bad(share >= policy.coverage.share_min), reason }
+}
+
+fn reproducibility(policy: &Policy, candidate: &Evidence) -> Check {
+    let replayed: Vec<&RunResult> = candidate.results.iter().filter(|r| r.reproduced.is_some()).collect();
+    let of: BTreeSet<&str> = replayed.iter().map(|r| r.scenario.as_str()).collect();
+    let scenarios = candidate.manifest.scenarios.len().max(1);
+    let share = of.len() as f64 / scenarios as f64;
+    let same = |r: &&&RunResult| r.reproduced.as_ref().is_some_and(|r| r.identical);
+    let identical = replayed.iter().filter(same).count();
+    let differ: Vec<String> = replayed
+        .iter()
+        .filter(|r| !same(r))
+        .map(|r| {
+            let how = r.reproduced.as_ref().and_then(|r| r.difference.clone()).unwrap_or_default();
+            format!("{} seed {} ({})", r.scenario, r.seed, how.chars().take(120).collect::<String>())
+        })
+        .collect();
+    let needed = &policy.reproducibility;
+    let finding = if share < needed.scenarios_min || replayed.is_empty() {
+        Finding::Unknown
+    } else {
+        good_or_bad(identical as f64 / replayed.len() as f64 >= needed.identical_min)
+    };
+    let missing = if finding == Finding::Unknown { "missing: " } else { "" };
+    let reason = format!(
+        "{missing}{} runs of {} of {scenarios} scenarios were run again from their records, {identical} identical bit for bit{}",
+        replayed.len(),
+        of.len(),
+        if differ.is_empty() { String::new() } else { format!("; others: {}", some(&differ)) }
+    );
+    Check { name: "replay_reproducibility".to_owned(), finding, reason }
+}
+
+fn completeness(policy: &Policy, candidate: &Evidence) -> Check {
+    let of = |r: &RunResult| r.metrics.as_ref().and_then(|m| m.completeness);
+    let known: Vec<(f64, String)> = candidate
+        .results
+        .iter()
+        .filter_map(|r| Some((of(r)?, format!("{} seed {}", r.scenario, r.seed))))
+        .collect();
+    let least = known.iter().map(|k| k.0).reduce(f64::min);
+    let poor: Vec<String> = known
+        .iter()
+        .filter(|k| k.0 < policy.completeness_min)
+        .map(|k| format!("{} {:.4}", k.1, k.0))
+        .collect();
+    let reason = match least {
+        None => "missing: no run tells".to_owned(),
+        Some(least) => format!(
+            "at the least {:.2} % of a run's forwarded commands are explained by the record, the least is {:.2} %{}",
+            100.0 * least,
+            100.0 * policy.completeness_min,
+            if poor.is_empty() { String::new() } else { format!("; {}", some(&poor)) }
+        ),
+    };
+    let finding = if least.is_none() { Finding::Unknown } else { good_or_bad(poor.is_empty()) };
+    Check { name: "telemetry_completeness".to_owned(), finding, reason }
+}
+
+fn latency(policy: &Policy, candidate: &Evidence) -> Vec<Check> {
+    let ages: Vec<f64> =
+        candidate.results.iter().filter_map(|r| r.metrics.as_ref().and_then(|m| m.data_age_s.p95)).collect();
+    let decisions: Vec<f64> =
+        candidate.timings.iter().filter(|t| t.decision.count > 0).map(|t| t.decision.p99_us / 1e3).collect();
+    let check = |name: &str, value: Option<f64>, most: f64, what: &str, unit: &str| match value {
+        None => Check {
+            name: name.to_owned(),
+            finding: Finding::Unknown,
+            reason: format!("missing: no run tells {what}"),
+        },
+        Some(value) => Check {
+            name: name.to_owned(),
+            finding: good_or_bad(value <= most),
+            reason: format!("{what}: {value:.3} {unit}, the most is {most} {unit}"),
+        },
+    };
+    let mean = (!ages.is_empty()).then(|| ages.iter().sum::<f64>() / ages.len() as f64);
+    let budget = &policy.latency;
+    vec![
+        check(
+            "latency.data_age",
+            mean,
+            budget.data_age_p95_max_s,
+            "age of the data that forwarded commands rest on (95 of 100, mean of all runs)",
+            "s",
+        ),
+        check(
+            "latency.decision",
+            median(&decisions),
+            budget.decision_p99_max_ms,
+            "the planner's time for a decision by the clock (99 of 100, median of all runs)",
+            "ms",
+        ),
+    ]
+}
+
+/// The same run of both: baseline, candidate.
+type Pair<'a> = (&'a RunResult, &'a RunResult);
+
+fn pairs<'a>(baseline: &'a Evidence, candidate: &'a Evidence) -> Vec<Pair<'a>> {
+    let place = |r: &RunResult| {
+        let parameters = serde_json::to_string(&r.parameters).unwrap_or_default();
+        (r.scenario.clone(), r.scenario_hash.clone(), parameters, r.seed)
+    };
+    let before: BTreeMap<_, &RunResult> = baseline.results.iter().map(|r| (place(r), r)).collect();
+    candidate.results.iter().filter_map(|r| before.get(&place(r)).map(|b| (*b, r))).collect()
+}
+
+fn regressions(policy: &Policy, pairs: &[Pair]) -> Vec<Check> {
+    let lost: Vec<&Pair> = pairs.iter().filter(|(b, c)| b.passed && !c.passed).collect();
+    let won = pairs.iter().filter(|(b, c)| !b.passed && c.passed).count() as u64;
+    let mut tests = vec![mcnemar_worse(lost.len() as u64, won)];
+    let samples: Vec<Vec<f64>> = policy.regression.measures.iter().map(|m| differences(m, pairs)).collect();
+    tests.extend(samples.iter().map(|d| wilcoxon_greater(d)));
+    let adjusted = holm(&tests);
+    let p = |i: usize| adjusted.get(i).copied().unwrap_or(1.0);
+    let alpha = policy.regression.alpha;
+    let effect = (lost.len() as f64 - won as f64) / pairs.len().max(1) as f64;
+    let worse = p(0) < alpha && effect >= policy.regression.success_effect_min;
+    let names: Vec<String> = lost.iter().map(|(_, c)| format!("{} seed {}", c.scenario, c.seed)).collect();
+    let mut checks = vec![Check {
+        name: "regression.success".to_owned(),
+        finding: good_or_bad(!worse),
+        reason: format!(
+            "{} pairs pass no more, {won} do now (McNemar exact, p = {} after Holm){}",
+            lost.len(),
+            probability(p(0)),
+            if names.is_empty() { String::new() } else { format!(": {}", some(&names)) }
+        ),
+    }];
+    for (i, (measure, sample)) in policy.regression.measures.iter().zip(&samples).enumerate() {
+        checks.push(compared(policy, measure, sample, p(i + 1)));
+    }
+    checks
+}
+
+fn compared(policy: &Policy, measure: &Compared, worsening: &[f64], p: f64) -> Check {
+    let mean = worsening.iter().sum::<f64>() / worsening.len().max(1) as f64;
+    let interval = bootstrap_mean(worsening, BOOTSTRAP.0, policy.confidence, BOOTSTRAP.1);
+    let (low, high) = interval.unwrap_or((0.0, 0.0));
+    let worse = p < policy.regression.alpha && mean >= measure.effect_min;
+    let sign = if measure.worse == Worse::Higher { 1.0 } else { -1.0 };
+    let (from, to) = if sign > 0.0 { (low, high) } else { (-high, -low) };
+    Check {
+        name: format!("regression.{}", measure.measure),
+        finding: good_or_bad(!worse),
+        reason: format!(
+            "changed by {:+.4} on average ({:.0} % between {from:+.4} and {to:+.4}) over {} pairs, {} is worse (Wilcoxon, p = {} \
+             after Holm; less than {} does not matter)",
+            sign * mean,
+            100.0 * policy.confidence,
+            worsening.len(),
+            if sign > 0.0 { "more" } else { "less" },
+            probability(p),
+            measure.effect_min
+        ),
+    }
+}
+
+fn probability(p: f64) -> String {
+    if p < 0.0001 { "<0.0001".to_owned() } else { format!("{p:.4}") }
+}
+
+/// By how much each pair became worse.
+fn differences(measure: &Compared, pairs: &[Pair]) -> Vec<f64> {
+    let of = |r: &RunResult| {
+        let reached = r.outcome == Some(Outcome::Reached) || !measure.both_reached;
+        let metrics = serde_json::to_value(r.metrics.as_ref().filter(|_| reached)?).ok()?;
+        value(&metrics, &measure.measure)
+    };
+    let sign = if measure.worse == Worse::Higher { 1.0 } else { -1.0 };
+    pairs.iter().filter_map(|(b, c)| Some(sign * (of(c)? - of(b)?))).collect()
+}

@@ -1,0 +1,277 @@
+//! Everything that moves by itself: people with a script, people, forklifts and carts with a behaviour, and doors.
+//!
+//! They are numbered in this order, people with a script in the order of the world file, the others in that of the
+//! configuration; truth, clearance, lidar and detector all go by these numbers.
+
+mod begin;
+mod crowd;
+mod door;
+mod orca;
+mod scripts;
+mod vehicle;
+mod walls;
+
+use crate::config::Config;
+use crate::error::SimError;
+use crate::rays::{Disc, Moving};
+use crate::spec::{ACTOR_LIMIT, ActorKind};
+use crate::world::{Motion, Outline, Pose3, Solid, World};
+use crowd::{Crowd, Surroundings};
+use door::Door;
+use orca::V2;
+use outrider_foundation::{Footprint, Point2, Pose2, Span, Twist2};
+use scripts::Scripts;
+use vehicle::Vehicle;
+use walls::Walls;
+
+/// Where somebody is who has not come yet, or has left: out of sight of everything, in m.
+const AWAY_M: f64 = 9_000.0;
+/// Height of a vehicle's forks over the floor.
+const FORKS_M: (f64, f64) = (0.04, 0.12);
+
+/// What the detector can tell apart; its class labels go by this order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    Person,
+    Forklift,
+    Other,
+}
+
+/// One of them: what it always is.
+pub(crate) struct Mover {
+    pub(crate) name: String,
+    /// `None`: a door, which is neither detected nor an actor of the truth.
+    pub(crate) class: Option<Class>,
+    /// Radius of a person, half the diagonal of anything else.
+    pub(crate) radius_m: f64,
+    /// Of what it consists, in its own frame on the floor.
+    pub(crate) parts: Vec<(Pose3, Solid)>,
+    /// Height of its tallest part.
+    height_m: f64,
+    /// Length and width, when it is no disc.
+    plan_m: Option<(f64, f64)>,
+}
+
+/// The robot, as the others see it.
+#[derive(Clone, Copy)]
+pub(crate) struct RobotNow<'a> {
+    pub(crate) pose: Pose2,
+    pub(crate) twist: Twist2,
+    pub(crate) footprint: &'a Footprint,
+}
+
+impl RobotNow<'_> {
+    /// From its outline to a disc; negative when they overlap.
+    fn gap_m(&self, at: Point2, radius_m: f64) -> f64 {
+        self.footprint.signed_distance_m(self.pose.inverse().apply(at)) - radius_m
+    }
+
+    fn disc(&self) -> Disc {
+        Disc { centre: self.pose.position(), radius_m: self.footprint.circumscribed_m() }
+    }
+
+    fn corners(&self) -> Vec<Point2> {
+        self.footprint.corners().iter().map(|c| self.pose.apply(*c)).collect()
+    }
+
+    fn velocity(&self) -> V2 {
+        let (s, c) = libm::sincos(self.pose.yaw_rad);
+        V2::new(self.twist.v_mps * c, self.twist.v_mps * s)
+    }
+}
+
+/// All of them.
+pub(crate) struct Movers {
+    list: Vec<Mover>,
+    motions: Vec<Motion>,
+    scripts: Scripts,
+    crowd: Crowd,
+    vehicles: Vec<Vehicle>,
+    doors: Vec<Door>,
+    walls: Walls,
+    /// What the lidar's plane cuts of them; kept to spare the allocation.
+    discs: Vec<Disc>,
+    boxes: Vec<[Point2; 4]>,
+}
+
+impl Movers {
+    /// At the start of the world.
+    ///
+    /// # Errors
+    /// An actor in a wall or whose way leads through one, or too many of them.
+    pub(crate) fn new(config: &Config, world: &World) -> Result<Self, SimError> {
+        let on_foot = |kind: ActorKind| kind == ActorKind::Person;
+        let people: Vec<_> = config.actors.iter().filter(|a| on_foot(a.kind)).collect();
+        let wheeled: Vec<_> = config.actors.iter().filter(|a| !on_foot(a.kind)).collect();
+        let bodies: usize = config.actors.iter().map(|a| a.members).sum();
+        if bodies > ACTOR_LIMIT {
+            return Err(SimError::Limit { what: "actors with a behaviour", limit: ACTOR_LIMIT });
+        }
+        let walls = if config.actors.is_empty() { Walls::default() } else { Walls::new(world) };
+        let person = config.person;
+        let mut list: Vec<Mover> =
+            world.actors().iter().map(|a| on_foot_mover(&a.name, person.radius_m, person.height_m)).collect();
+        let (crowd, names) = Crowd::new(&people, person.radius_m, &walls)?;
+        let heights = people.iter().flat_map(|spec| {
+            let height_m = spec.person.map_or(person.height_m, |p| p.height_m);
+            std::iter::repeat_n(height_m, spec.members)
+        });
+        for (i, (name, height_m)) in names.iter().zip(heights).enumerate() {
+            list.push(on_foot_mover(name, crowd.radius_m(i), height_m));
+        }
+        let mut vehicles = Vec::new();
+        for spec in wheeled {
+            let vehicle = Vehicle::new(spec, &walls)?;
+            list.push(vehicle_mover(&spec.name, spec.kind, &vehicle));
+            vehicles.push(vehicle);
+        }
+        let doors: Vec<Door> = config.doors.iter().cloned().map(Door::new).collect();
+        list.extend(doors.iter().map(door_mover));
+        let mut movers = Self {
+            list,
+            motions: Vec::new(),
+            scripts: Scripts::new(world.actors().len()),
+            crowd,
+            vehicles,
+            doors,
+            walls,
+            discs: Vec::new(),
+            boxes: Vec::new(),
+        };
+        movers.collect();
+        Ok(movers)
+    }
+
+    /// What they are.
+    pub(crate) fn list(&self) -> &[Mover] {
+        &self.list
+    }
+
+    /// Where they are.
+    pub(crate) fn motions(&self) -> &[Motion] {
+        &self.motions
+    }
+
+    /// Moves everybody to world time `at`, one period of `period` on from the last time; scripts begin where they are
+    /// at `at` when there was no last time.
+    pub(crate) fn step(
+        &mut self,
+        at: Span,
+        period: Span,
+        config: &Config,
+        world: &World,
+        robot: &RobotNow<'_>,
+    ) {
+        self.scripts.step(at, period, &config.person, world.actors(), robot);
+        if self.list.len() > world.actors().len() {
+            self.act(at, period.as_s(), config.person.radius_m, robot);
+        }
+        self.collect();
+    }
+
+    /// Those who decide for themselves.
+    fn act(&mut self, at: Span, dt_s: f64, radius_m: f64, robot: &RobotNow<'_>) {
+        let scripted = self.scripts.motions().iter().map(|m| {
+            let (s, c) = libm::sincos(m.pose.yaw_rad);
+            (Disc { centre: m.pose.position(), radius_m }, V2::new(m.v_mps * c, m.v_mps * s))
+        });
+        let others: Vec<(Disc, V2)> = scripted.chain(self.vehicles.iter().flat_map(Vehicle::discs)).collect();
+        let panels: Vec<Outline> =
+            self.doors.iter().map(|d| Outline::Polygon(d.corners().to_vec())).collect();
+        let seen = Surroundings { robot: *robot, walls: &self.walls, panels: &panels, others: &others };
+        self.crowd.step(at, dt_s, &seen);
+        if self.vehicles.is_empty() && self.doors.is_empty() {
+            return;
+        }
+        let discs = self.scripts.motions().iter().map(|m| Disc { centre: m.pose.position(), radius_m });
+        let walkers = self.crowd.motions().enumerate();
+        let walkers =
+            walkers.map(|(i, m)| Disc { centre: m.pose.position(), radius_m: self.crowd.radius_m(i) });
+        let people: Vec<Disc> = discs.chain(walkers).collect();
+        for vehicle in &mut self.vehicles {
+            vehicle.step(at, dt_s, robot, &people, &self.walls);
+        }
+        for door in &mut self.doors {
+            door.step(at, dt_s, robot, &people);
+        }
+    }
+
+    fn collect(&mut self) {
+        self.motions.clear();
+        self.motions.extend_from_slice(self.scripts.motions());
+        self.motions.extend(self.crowd.motions());
+        self.motions.extend(self.vehicles.iter().enumerate().map(|(i, v)| v.motion(i)));
+        self.motions.extend(self.doors.iter().map(|d| Motion { pose: d.pose(), v_mps: 0.0 }));
+    }
+
+    /// What a plane at `height_m` cuts of them.
+    pub(crate) fn cut(&mut self, height_m: f64) -> Moving<'_> {
+        self.discs.clear();
+        self.boxes.clear();
+        for (mover, motion) in self.list.iter().zip(&self.motions).filter(|(m, _)| m.height_m >= height_m) {
+            match mover.plan_m {
+                Some((length_m, width_m)) => self.boxes.push(rectangle(motion.pose, length_m, width_m)),
+                None => {
+                    self.discs.push(Disc { centre: motion.pose.position(), radius_m: mover.radius_m });
+                }
+            }
+        }
+        Moving { discs: &self.discs, boxes: &self.boxes }
+    }
+}
+
+/// Corners of a rectangle about a pose, counter-clockwise.
+fn rectangle(pose: Pose2, length_m: f64, width_m: f64) -> [Point2; 4] {
+    let (x, y) = (0.5 * length_m, 0.5 * width_m);
+    let (s, c) = libm::sincos(pose.yaw_rad);
+    [(-x, -y), (x, -y), (x, y), (-x, y)]
+        .map(|(u, v)| Point2::new(pose.x_m + c * u - s * v, pose.y_m + s * u + c * v))
+}
+
+fn on_foot_mover(name: &str, radius_m: f64, height_m: f64) -> Mover {
+    let part =
+        (Pose3::translation(0.0, 0.0, 0.5 * height_m), Solid::Cylinder { radius_m, length_m: height_m });
+    Mover {
+        name: name.to_owned(),
+        class: Some(Class::Person),
+        radius_m,
+        parts: vec![part],
+        height_m,
+        plan_m: None,
+    }
+}
+
+/// A box between two heights, its middle that far forward.
+fn block(forward_m: f64, length_m: f64, width_m: f64, (low_m, high_m): (f64, f64)) -> (Pose3, Solid) {
+    let size_m = [length_m, width_m, high_m - low_m];
+    (Pose3::translation(forward_m, 0.0, 0.5 * (low_m + high_m)), Solid::Box { size_m })
+}
+
+fn vehicle_mover(name: &str, kind: ActorKind, vehicle: &Vehicle) -> Mover {
+    let size = vehicle.size;
+    let mut parts = vec![block(0.0, size.length_m, size.width_m, (0.05, size.height_m))];
+    if size.forks_m > 0.0 {
+        let forward_m = 0.5 * (size.length_m + size.forks_m);
+        parts.push(block(forward_m, size.forks_m, 0.6 * size.width_m, FORKS_M));
+    }
+    Mover {
+        name: name.to_owned(),
+        class: Some(if kind == ActorKind::Forklift { Class::Forklift } else { Class::Other }),
+        radius_m: vehicle.radius_m(),
+        parts,
+        height_m: size.height_m,
+        plan_m: Some((size.length_m, size.width_m)),
+    }
+}
+
+fn door_mover(door: &Door) -> Mover {
+    let spec = &door.spec;
+    Mover {
+        name: spec.name.clone(),
+        class: None,
+        radius_m: 0.5 * libm::hypot(spec.width_m, spec.thickness_m),
+        parts: vec![block(0.0, spec.width_m, spec.thickness_m, (0.01, spec.height_m))],
+        height_m: spec.height_m,
+        plan_m: Some((spec.width_m, spec.thickness_m)),
+    }
+}

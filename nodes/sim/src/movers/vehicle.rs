@@ -1,0 +1,169 @@
+//! Forklifts and carts: boxes that drive from waypoint to waypoint within their acceleration and turn rate.
+
+use super::begin::{Route, Trigger};
+use super::orca::V2;
+use super::walls::Walls;
+use super::{AWAY_M, RobotNow, rectangle};
+use crate::error::SimError;
+use crate::rays::Disc;
+use crate::spec::{ActorSpec, Behaviour, VehicleSize, point};
+use crate::world::Motion;
+use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::{Point2, Pose2, Span, Twist2};
+
+/// A waypoint is reached from so far, by its middle.
+const ARRIVES_M: f64 = 0.3;
+/// How fast it turns to the target, per rad of error.
+const TURN_PER_S: f64 = 2.0;
+/// It drives on only when the target is this much ahead; else it turns where it stands.
+const AHEAD_RAD: f64 = 0.6;
+/// Room that it keeps before and beside itself to whoever is in its lane.
+const GAP_AHEAD_M: f64 = 1.0;
+const GAP_BESIDE_M: f64 = 0.2;
+
+pub(super) struct Vehicle {
+    pub(super) size: VehicleSize,
+    route: Route,
+    trigger: Trigger,
+    behaviour: Behaviour,
+    speed_mps: f64,
+    appears: bool,
+    leaves: bool,
+    begun: bool,
+    gone: bool,
+    pose: Pose2,
+    twist: Twist2,
+}
+
+impl Vehicle {
+    pub(super) fn new(spec: &ActorSpec, walls: &Walls) -> Result<Self, SimError> {
+        let refuse = |reason: String| SimError::Actor { name: spec.name.clone(), reason };
+        if spec.members > 1 {
+            return Err(refuse("only people come in groups".to_owned()));
+        }
+        let size = spec.vehicle.unwrap_or_else(|| VehicleSize::of(spec.kind));
+        let start = point(spec.start);
+        let route = Route::new(start, &spec.waypoints, spec.loops);
+        walls.check_route(&spec.name, &route, 0.5 * size.width_m)?;
+        let yaw_rad = spec.yaw_rad.unwrap_or_else(|| route.first_heading_rad());
+        let vehicle = Self {
+            size,
+            trigger: Trigger::new(spec.begins, start),
+            route,
+            behaviour: spec.behaviour,
+            speed_mps: spec.speed_mps(),
+            appears: spec.appears,
+            leaves: spec.leaves,
+            begun: false,
+            gone: false,
+            pose: Pose2::new(start.x_m, start.y_m, yaw_rad),
+            twist: Twist2::ZERO,
+        };
+        if vehicle.meets(walls, vehicle.pose) {
+            let at = format!("({}, {}) m, {yaw_rad} rad", start.x_m, start.y_m);
+            return Err(refuse(format!("its body at {at} is in a wall")));
+        }
+        Ok(vehicle)
+    }
+
+    fn is_there(&self) -> bool {
+        !self.gone && (self.begun || !self.appears)
+    }
+
+    pub(super) fn motion(&self, index: usize) -> Motion {
+        if self.is_there() {
+            return Motion { pose: self.pose, v_mps: self.twist.v_mps };
+        }
+        Motion { pose: Pose2::new(-AWAY_M, 20.0 * (index + 1) as f64, 0.0), v_mps: 0.0 }
+    }
+
+    /// Half the diagonal of the body.
+    pub(super) fn radius_m(&self) -> f64 {
+        0.5 * libm::hypot(self.size.length_m, self.size.width_m)
+    }
+
+    /// Discs that cover it, with its velocity, for people to keep clear of.
+    pub(super) fn discs(&self) -> impl Iterator<Item = (Disc, V2)> + '_ {
+        let width_m = self.size.width_m;
+        let count = (self.size.length_m / width_m).ceil().clamp(1.0, 8.0);
+        let apart_m = self.size.length_m / count;
+        let radius_m = 0.5 * libm::hypot(apart_m, width_m);
+        let (s, c) = libm::sincos(self.pose.yaw_rad);
+        let velocity = V2::new(self.twist.v_mps * c, self.twist.v_mps * s);
+        let there = if self.is_there() { count as usize } else { 0 };
+        (0..there).map(move |i| {
+            let along_m = apart_m * (i as f64 + 0.5) - 0.5 * self.size.length_m;
+            (Disc { centre: self.pose.apply(Point2::new(along_m, 0.0)), radius_m }, velocity)
+        })
+    }
+
+    fn corners(&self, pose: Pose2) -> [Point2; 4] {
+        rectangle(pose, self.size.length_m, self.size.width_m)
+    }
+
+    fn meets(&self, walls: &Walls, pose: Pose2) -> bool {
+        walls.overlaps(&self.corners(pose), pose.position(), self.radius_m())
+    }
+
+    /// One physics period of `dt_s` that ends at `at`. `people` are those who may stand in its lane.
+    pub(super) fn step(&mut self, at: Span, dt_s: f64, robot: &RobotNow<'_>, people: &[Disc], walls: &Walls) {
+        self.begun = self.begun || self.trigger.has_begun(at, robot);
+        if !self.begun || self.gone {
+            return;
+        }
+        let wanted = self.wanted(at, robot, people);
+        let towards = |now: f64, to: f64, most: f64| now + (to - now).clamp(-most, most);
+        let accel = self.size.accel_mps2 * dt_s;
+        let v_mps = towards(self.twist.v_mps, wanted.v_mps, accel);
+        // Turns as quickly as it is told; its rate is limited, its angular acceleration is not.
+        let twist = Twist2::new(v_mps, wanted.w_radps);
+        let next = self.pose.advance(twist, dt_s);
+        let pushes = crate::world::overlap(&self.corners(next), &robot.corners())
+            && next.position().distance_m(robot.pose.position())
+                < self.pose.position().distance_m(robot.pose.position());
+        if pushes || self.meets(walls, next) {
+            self.twist = Twist2::ZERO;
+        } else {
+            (self.pose, self.twist) = (next, twist);
+        }
+    }
+
+    fn wanted(&mut self, at: Span, robot: &RobotNow<'_>, people: &[Disc]) -> Twist2 {
+        let hunts = self.behaviour == Behaviour::Hostile;
+        if !hunts && self.pose.position().distance_m(self.route.target()) <= ARRIVES_M {
+            let stands = self.route.arrived(at);
+            self.gone = self.leaves && self.route.is_done();
+            if stands {
+                return Twist2::ZERO;
+            }
+        }
+        let target = if hunts { robot.pose.position() } else { self.route.target() };
+        let local = self.pose.inverse().apply(target);
+        let far_m = libm::hypot(local.x_m, local.y_m);
+        let error_rad = wrap_angle(libm::atan2(local.y_m, local.x_m));
+        let w_radps = (TURN_PER_S * error_rad).clamp(-self.size.turn_radps, self.size.turn_radps);
+        let yields = matches!(self.behaviour, Behaviour::Yields | Behaviour::Shares);
+        if yields && self.lane_is_taken(robot, people) {
+            return Twist2::ZERO;
+        }
+        let stops = !hunts && self.route.stops_at_target();
+        let braking = (2.0 * 0.8 * self.size.accel_mps2 * (far_m - 0.5 * ARRIVES_M).max(0.0)).sqrt();
+        let fast = if stops { self.speed_mps.min(braking) } else { self.speed_mps };
+        // The sharper the bend, the slower; sideways it only turns.
+        let bend = (1.0 - error_rad.abs() / AHEAD_RAD).max(0.0);
+        Twist2::new(fast * bend, w_radps)
+    }
+
+    fn lane_is_taken(&self, robot: &RobotNow<'_>, people: &[Disc]) -> bool {
+        let v = self.twist.v_mps;
+        let front_m = 0.5 * self.size.length_m + self.size.forks_m;
+        let reach_m = front_m + v * v / (2.0 * self.size.accel_mps2) + GAP_AHEAD_M;
+        let beside_m = 0.5 * self.size.width_m + GAP_BESIDE_M;
+        let own_from_world = self.pose.inverse();
+        let taken = |disc: &Disc| {
+            let p = own_from_world.apply(disc.centre);
+            p.x_m > 0.0 && p.x_m - disc.radius_m < reach_m && p.y_m.abs() - disc.radius_m < beside_m
+        };
+        taken(&robot.disc()) || people.iter().any(taken)
+    }
+}

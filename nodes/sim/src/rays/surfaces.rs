@@ -1,0 +1,203 @@
+//! Glass, mirrors and other surfaces that do not answer a lidar as a wall does.
+
+use super::{Fan, Moving, RayScene, edges, hit_disc, hit_edge, minus, sweep_disc, sweep_polygon};
+use crate::spec::SurfaceKind;
+use crate::world::Outline;
+use outrider_foundation::{Point2, Pose2};
+
+/// Cosine of the angle from squarely up to which glass answers: 10°.
+const GLASS_COSINE: f64 = 0.984_807_753;
+/// And of that up to which something dark answers: 30°.
+const DARK_COSINE: f64 = 0.866_025_404;
+/// How much wider something retroreflective looks on either side: 1.5°.
+const BLOOM_RAD: f64 = 0.026_179_939;
+/// After so many panes and mirrors a beam is lost.
+const PASSAGE_LIMIT: usize = 6;
+
+/// The cut of a model with such a surface.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Special {
+    pub(super) outline: Outline,
+    pub(super) kind: SurfaceKind,
+}
+
+impl Special {
+    /// Distance along a ray, infinite for nowhere, and the surface's normal there, of either sign.
+    pub(super) fn hit(&self, origin: Point2, ahead: Point2) -> (f64, Point2) {
+        match &self.outline {
+            Outline::Disc { centre, radius_m } => {
+                let seen = minus(*centre, origin);
+                let along_m = hit_disc(seen, *radius_m, ahead);
+                let out = Point2::new(along_m * ahead.x_m - seen.x_m, along_m * ahead.y_m - seen.y_m);
+                (along_m, Point2::new(out.x_m / radius_m, out.y_m / radius_m))
+            }
+            Outline::Polygon(corners) => {
+                let mut best = (f64::INFINITY, Point2::default());
+                for (a, b) in edges(corners) {
+                    let along_m = hit_edge(minus(a, origin), minus(b, origin), ahead);
+                    if along_m < best.0 {
+                        let (edge, length_m) = (minus(b, a), a.distance_m(b));
+                        best = (along_m, Point2::new(edge.y_m / length_m, -edge.x_m / length_m));
+                    }
+                }
+                best
+            }
+        }
+    }
+}
+
+impl RayScene {
+    /// Corrects the beams of a sweep that meet a surface before anything else.
+    pub(super) fn sweep_surfaces(
+        &self,
+        world_from_lidar: Pose2,
+        fan: &Fan,
+        range_m: f64,
+        moving: Moving<'_>,
+        ranges_m: &mut [f64],
+    ) {
+        if self.surfaces.is_empty() {
+            return;
+        }
+        let lidar_from_world = world_from_lidar.inverse();
+        let mut first_m = vec![f64::INFINITY; fan.beams()];
+        let mut retro_m = first_m.clone();
+        for surface in &self.surfaces {
+            let into = if surface.kind == SurfaceKind::Retro { &mut retro_m } else { &mut first_m };
+            match &surface.outline {
+                Outline::Disc { centre, radius_m } => {
+                    sweep_disc(lidar_from_world.apply(*centre), *radius_m, fan, range_m, into);
+                }
+                Outline::Polygon(corners) => {
+                    sweep_polygon(corners.iter().map(|p| lidar_from_world.apply(*p)), fan, range_m, into);
+                }
+            }
+        }
+        let origin = world_from_lidar.position();
+        for (i, (range, first)) in ranges_m.iter_mut().zip(&first_m).enumerate() {
+            if *first < *range {
+                let (s, c) = libm::sincos(
+                    world_from_lidar.yaw_rad + fan.angle_min_rad() + i as f64 * fan.increment_rad(),
+                );
+                *range = self.trace(origin, Point2::new(c, s), moving);
+            }
+        }
+        bloom(&retro_m, (BLOOM_RAD / fan.increment_rad()) as usize, ranges_m);
+    }
+
+    /// Follows one beam through panes and by mirrors; infinite when it is lost.
+    fn trace(&self, origin: Point2, ahead: Point2, moving: Moving<'_>) -> f64 {
+        let (mut origin, mut ahead, mut way_m) = (origin, ahead, 0.0);
+        // The panes that it has passed and the mirror that it comes from.
+        let mut ignored: Vec<usize> = Vec::new();
+        for _ in 0..PASSAGE_LIMIT {
+            let walls_m = self.hit_walls(origin, ahead, moving, usize::MAX);
+            let others = self.surfaces.iter().enumerate().filter(|(i, _)| !ignored.contains(i));
+            let hits = others.map(|(i, s)| (i, s.kind, s.hit(origin, ahead)));
+            let nearest = hits.min_by(|a, b| a.2.0.total_cmp(&b.2.0));
+            let Some((i, kind, (along_m, normal))) = nearest.filter(|n| n.2.0 < walls_m) else {
+                return way_m + walls_m;
+            };
+            let facing = ahead.x_m * normal.x_m + ahead.y_m * normal.y_m;
+            match kind {
+                SurfaceKind::Retro => return way_m + along_m,
+                SurfaceKind::Glass if facing.abs() >= GLASS_COSINE => return way_m + along_m,
+                SurfaceKind::Glass => ignored.push(i),
+                SurfaceKind::Dark if facing.abs() >= DARK_COSINE => return way_m + along_m,
+                SurfaceKind::Dark => return f64::INFINITY,
+                SurfaceKind::Mirror => {
+                    way_m += along_m;
+                    origin = Point2::new(origin.x_m + along_m * ahead.x_m, origin.y_m + along_m * ahead.y_m);
+                    ahead = Point2::new(
+                        ahead.x_m - 2.0 * facing * normal.x_m,
+                        ahead.y_m - 2.0 * facing * normal.y_m,
+                    );
+                    ignored = vec![i];
+                }
+            }
+        }
+        f64::INFINITY
+    }
+}
+
+/// Beams up to `beside` away from one that ends at a strong answer end there too.
+fn bloom(retro_m: &[f64], beside: usize, ranges_m: &mut [f64]) {
+    let answers = retro_m
+        .iter()
+        .zip(&*ranges_m)
+        .map(|(retro, range)| if retro < range { *retro } else { f64::INFINITY });
+    let answers: Vec<f64> = answers.collect();
+    for (i, answer) in answers.iter().enumerate().filter(|(_, a)| a.is_finite()) {
+        let around = i.saturating_sub(beside)..(i + beside + 1).min(ranges_m.len());
+        for range in ranges_m.get_mut(around).into_iter().flatten() {
+            *range = range.min(*answer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use approx::assert_relative_eq;
+    use std::f64::consts::{FRAC_PI_4, TAU};
+
+    fn wall(x: f64, y: f64, length_x: f64, length_y: f64) -> Outline {
+        let (a, b) = (0.5 * length_x, 0.5 * length_y);
+        let corners = [(-a, -b), (a, -b), (a, b), (-a, b)];
+        Outline::Polygon(corners.map(|(u, v)| Point2::new(x + u, y + v)).to_vec())
+    }
+
+    fn scene(kind: SurfaceKind) -> RayScene {
+        // The surface's near face is at x = 2, a wall's behind it at x = 4; another wall at y = 3.
+        let (pane, behind, beside) =
+            (wall(2.05, 0.0, 0.1, 6.0), wall(4.1, 0.0, 0.2, 20.0), wall(0.0, 3.1, 3.0, 0.2));
+        RayScene::with_surfaces([(&pane, Some(kind)), (&behind, None), (&beside, None)])
+    }
+
+    fn sweep(scene: &RayScene, moving: Moving<'_>) -> impl Fn(f64) -> f64 + use<> {
+        let fan = Fan::new(0.0, TAU / 3600.0, 3600);
+        let mut ranges = Vec::new();
+        scene.sweep(Pose2::IDENTITY, &fan, 30.0, moving, &mut ranges);
+        move |angle: f64| ranges[(angle / fan.increment_rad()).round() as usize]
+    }
+
+    #[test]
+    fn glass_answers_squarely_and_lets_all_else_through() {
+        let range = sweep(&scene(SurfaceKind::Glass), Moving::default());
+        assert_relative_eq!(range(0.1), 2.0 / libm::cos(0.1), max_relative = 1e-3);
+        assert_relative_eq!(range(0.5), 4.0 / libm::cos(0.5), max_relative = 1e-3);
+        assert_relative_eq!(range(TAU / 4.0), 3.0, max_relative = 1e-9);
+    }
+
+    #[test]
+    fn a_mirror_shows_what_is_before_it() {
+        let range = sweep(&scene(SurfaceKind::Mirror), Moving::default());
+        // By the mirror at 45° to (2, 2), and on to the wall at y = 3: one metre more in y.
+        assert_relative_eq!(range(FRAC_PI_4), 3.0 * 2.0_f64.sqrt(), max_relative = 1e-9);
+        // Straight back, past the lidar: nothing; but somebody behind the lidar is seen in it.
+        assert!(range(0.0).is_infinite());
+        let person = [Disc { centre: Point2::new(-3.0, 0.0), radius_m: 0.25 }];
+        let range = sweep(&scene(SurfaceKind::Mirror), (&person).into());
+        assert_relative_eq!(range(0.0), 2.0 + 4.75, max_relative = 1e-9);
+    }
+
+    #[test]
+    fn dark_swallows_and_retro_blooms() {
+        let range = sweep(&scene(SurfaceKind::Dark), Moving::default());
+        assert_relative_eq!(range(0.5), 2.0 / libm::cos(0.5), max_relative = 1e-3);
+        assert!(range(0.6).is_infinite());
+        let edge = libm::atan2(3.0, 2.0);
+        let range = sweep(&scene(SurfaceKind::Retro), Moving::default());
+        // Up to 1.5° past the pane's edge the range is still that of the pane.
+        assert!(range(edge + 0.02) < 3.7 && range(edge + 0.03) > 3.0 / libm::sin(edge + 0.03) - 1e-3);
+        // A beam that something else stops first does not answer so.
+        let person = [Disc { centre: Point2::new(1.0, 0.0), radius_m: 0.2 }];
+        assert_relative_eq!(
+            sweep(&scene(SurfaceKind::Retro), (&person).into())(0.0),
+            0.8,
+            max_relative = 1e-9
+        );
+    }
+
+    use super::super::Disc;
+}

@@ -1,0 +1,184 @@
+//! People, forklifts and carts that decide where they go.
+
+use super::{WAYPOINT_LIMIT, maybe_place, maybe_within, place};
+use garde::Validate;
+use outrider_foundation::validate::within;
+use serde::{Deserialize, Serialize};
+
+/// Somebody or something that moves by its own behaviour. SI units, radians, map frame.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ActorSpec {
+    /// Unique name, as in the truth; members of a group get `_1`, `_2` and so on behind it.
+    #[garde(length(min = 1, max = 60))]
+    pub name: String,
+    /// What it is.
+    #[garde(skip)]
+    #[serde(default)]
+    pub kind: ActorKind,
+    /// How many people: more than one keep together.
+    #[garde(range(min = 1, max = 8))]
+    #[serde(default = "one")]
+    pub members: usize,
+    /// Where it is at first.
+    #[garde(custom(place))]
+    pub start: [f64; 2],
+    /// Which way it looks at first; by default to the first waypoint.
+    #[garde(custom(maybe_within(-6.3, 6.3)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub yaw_rad: Option<f64>,
+    /// Where it goes, one after the other: `[x, y]`, or `[x, y, seconds to wait there]`.
+    #[garde(length(max = WAYPOINT_LIMIT), custom(legs))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waypoints: Vec<Vec<f64>>,
+    /// After the last waypoint to the first one again.
+    #[garde(skip)]
+    #[serde(default)]
+    pub loops: bool,
+    /// Gone once it has reached the last waypoint.
+    #[garde(skip)]
+    #[serde(default)]
+    pub leaves: bool,
+    /// How fast it likes to go; by default 1.2 m/s on foot, 1.5 m/s on wheels.
+    #[garde(custom(maybe_within(0.05, 8.0)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed_mps: Option<f64>,
+    /// What it makes of the robot.
+    #[garde(skip)]
+    #[serde(default)]
+    pub behaviour: Behaviour,
+    /// When it begins to move.
+    #[garde(dive)]
+    #[serde(default)]
+    pub begins: Begin,
+    /// Not there before it begins.
+    #[garde(skip)]
+    #[serde(default)]
+    pub appears: bool,
+    /// Size of a person, if not that of `person` in sim.yaml.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub person: Option<PersonSize>,
+    /// Size and abilities of a vehicle, if not those of its kind.
+    #[garde(dive)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vehicle: Option<VehicleSize>,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[allow(clippy::ptr_arg, reason = "garde wants it so")]
+fn legs(all: &Vec<Vec<f64>>, context: &()) -> garde::Result {
+    for (i, w) in all.iter().enumerate() {
+        let wait_s = w.get(2).copied().unwrap_or(0.0);
+        if !(2..=3).contains(&w.len()) || !(0.0..=3600.0).contains(&wait_s) {
+            return Err(garde::Error::new(format!(
+                "waypoint {i} is no [x, y] and no [x, y, 0 to 3600 s to wait]"
+            )));
+        }
+        let at = w.get(..2).unwrap_or_default();
+        place(at, context).map_err(|e| garde::Error::new(format!("waypoint {i}: {e}")))?;
+    }
+    Ok(())
+}
+
+/// What an actor is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// On foot: an upright cylinder, optimal reciprocal collision avoidance.
+    #[default]
+    Person,
+    /// A box on wheels that the detector knows as a forklift.
+    Forklift,
+    /// A box on wheels that the detector knows as `other`.
+    Cart,
+}
+
+/// What an actor makes of the robot.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Behaviour {
+    /// Keeps out of its way as if it would never yield itself. A vehicle stops for whatever stands in its lane.
+    #[default]
+    Yields,
+    /// Expects it to do half of the avoiding. A vehicle: as `yields`.
+    Shares,
+    /// Does not see it. A vehicle stops for nothing.
+    Blind,
+    /// Goes for it, wherever it is.
+    Hostile,
+}
+
+/// When an actor or a door begins: at a time, and, if asked, not before the robot has come near.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Begin {
+    /// Since the start.
+    #[garde(custom(within(0.0, 3600.0)))]
+    #[serde(default)]
+    pub at_s: f64,
+    /// The robot's base comes as near as this.
+    #[garde(custom(maybe_within(0.1, 1000.0)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub robot_within_m: Option<f64>,
+    /// To this place; by default the actor's start.
+    #[garde(custom(maybe_place))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<[f64; 2]>,
+}
+
+/// Size of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct PersonSize {
+    /// Radius.
+    #[garde(custom(within(0.05, 1.0)))]
+    pub radius_m: f64,
+    /// Height.
+    #[garde(custom(within(0.1, 3.0)))]
+    pub height_m: f64,
+}
+
+/// Size and abilities of a vehicle: a box about its middle, driven like a unicycle.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct VehicleSize {
+    /// Length of the body.
+    #[garde(custom(within(0.2, 20.0)))]
+    pub length_m: f64,
+    /// Width of it.
+    #[garde(custom(within(0.2, 10.0)))]
+    pub width_m: f64,
+    /// Height of it.
+    #[garde(custom(within(0.1, 10.0)))]
+    pub height_m: f64,
+    /// Length of forks ahead of the body, 4 to 12 cm over the floor: too low for the lidar, not for the robot.
+    #[garde(custom(within(0.0, 5.0)))]
+    #[serde(default)]
+    pub forks_m: f64,
+    /// Acceleration and braking.
+    #[garde(custom(within(0.1, 10.0)))]
+    pub accel_mps2: f64,
+    /// Greatest turn rate.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub turn_radps: f64,
+}
+
+impl VehicleSize {
+    /// What a kind of vehicle is like when nothing else is said.
+    pub(crate) fn of(kind: ActorKind) -> Self {
+        let (length_m, width_m, height_m) =
+            if kind == ActorKind::Cart { (1.2, 0.7, 1.0) } else { (2.2, 1.1, 2.1) };
+        Self { length_m, width_m, height_m, forks_m: 0.0, accel_mps2: 0.8, turn_radps: 0.8 }
+    }
+}
+
+impl ActorSpec {
+    /// How fast it likes to go.
+    pub(crate) fn speed_mps(&self) -> f64 {
+        self.speed_mps.unwrap_or(if self.kind == ActorKind::Person { 1.2 } else { 1.5 })
+    }
+}

@@ -1,0 +1,119 @@
+//! Doors: panels that open and close.
+
+use super::{maybe_within, place};
+use garde::Validate;
+use outrider_foundation::validate::within;
+use serde::{Deserialize, Serialize};
+
+/// A door of one panel. SI units, radians, map frame. It is seen by the lidar and can be run into, and is not on the map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct DoorSpec {
+    /// Unique name, as the truth tells it for what is nearest.
+    #[garde(length(min = 1, max = 64))]
+    pub name: String,
+    /// How it moves.
+    #[garde(skip)]
+    #[serde(default)]
+    pub kind: DoorKind,
+    /// The end of the closed panel that the hinge is at, or that a sliding panel moves towards and beyond.
+    #[garde(custom(place))]
+    pub hinge: [f64; 2],
+    /// Direction of the closed panel from there.
+    #[garde(custom(within(-6.3, 6.3)))]
+    pub yaw_rad: f64,
+    /// Length of the panel.
+    #[garde(custom(within(0.2, 20.0)))]
+    pub width_m: f64,
+    /// Thickness of it.
+    #[garde(custom(within(0.01, 1.0)))]
+    #[serde(default = "thickness")]
+    pub thickness_m: f64,
+    /// Height of it.
+    #[garde(custom(within(0.1, 10.0)))]
+    #[serde(default = "height")]
+    pub height_m: f64,
+    /// How far a hinged door opens, to the left when positive.
+    #[garde(custom(within(-3.2, 3.2)))]
+    #[serde(default = "swing")]
+    pub swing_rad: f64,
+    /// Time from closed to open and back.
+    #[garde(custom(within(0.1, 120.0)))]
+    #[serde(default = "travel")]
+    pub travel_s: f64,
+    /// Open at first.
+    #[garde(skip)]
+    #[serde(default)]
+    pub open: bool,
+    /// What it does at which time; times rise.
+    #[garde(dive, length(max = 64), custom(rising))]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub schedule: Vec<DoorStep>,
+    /// The schedule begins anew so often.
+    #[garde(custom(maybe_within(0.5, 3600.0)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_s: Option<f64>,
+    /// Opens for the robot or a person (not for a vehicle) this near to the middle of the closed panel, in place of a schedule.
+    #[garde(custom(maybe_within(0.1, 50.0)))]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opens_within_m: Option<f64>,
+    /// And closes when nobody has been so near for this long.
+    #[garde(custom(within(0.0, 600.0)))]
+    #[serde(default = "stays_open")]
+    pub closes_after_s: f64,
+    /// Moves on whatever stands in its way; otherwise it waits.
+    #[garde(skip)]
+    #[serde(default)]
+    pub forces: bool,
+}
+
+fn thickness() -> f64 {
+    0.06
+}
+
+fn height() -> f64 {
+    2.1
+}
+
+fn swing() -> f64 {
+    std::f64::consts::FRAC_PI_2
+}
+
+fn travel() -> f64 {
+    2.0
+}
+
+fn stays_open() -> f64 {
+    3.0
+}
+
+/// How a door moves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DoorKind {
+    /// Turns about its hinge.
+    #[default]
+    Hinged,
+    /// Moves along itself, past its hinge.
+    Sliding,
+}
+
+/// What a door is told at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct DoorStep {
+    /// When.
+    #[garde(custom(within(0.0, 3600.0)))]
+    pub at_s: f64,
+    /// Open or close.
+    #[garde(skip)]
+    pub open: bool,
+}
+
+#[allow(clippy::ptr_arg, reason = "garde wants it so")]
+fn rising(steps: &Vec<DoorStep>, _: &()) -> garde::Result {
+    match steps.windows(2).find(|pair| matches!(pair, [a, b] if b.at_s <= a.at_s)) {
+        Some([_, late]) => Err(garde::Error::new(format!("at_s: {} does not follow", late.at_s))),
+        _ => Ok(()),
+    }
+}

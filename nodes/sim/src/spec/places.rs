@@ -1,0 +1,79 @@
+//! What is special about a model or a piece of the floor.
+
+use super::place;
+use garde::Validate;
+use outrider_foundation::Point2;
+use outrider_foundation::validate::within;
+use serde::{Deserialize, Serialize};
+
+/// How the models of a name answer the lidar.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Surface {
+    /// Name of the model in the world file; with `*` at its end, all whose names begin so.
+    #[garde(length(min = 1, max = 128))]
+    pub model: String,
+    /// How.
+    #[garde(skip)]
+    pub kind: SurfaceKind,
+}
+
+/// How a surface answers a beam.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SurfaceKind {
+    /// Answers a beam that meets it squarely (within 10°); any other passes through.
+    Glass,
+    /// Sends every beam on as a mirror does: what is seen in it seems to stand behind it.
+    Mirror,
+    /// Swallows every beam that does not meet it within 30° of squarely.
+    Dark,
+    /// Answers so strongly that the beams beside it read the same range: it looks wider by 1.5° on either side.
+    Retro,
+}
+
+/// A rectangle of floor, along the axes of the map, on which the wheels slip.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct FloorPatch {
+    /// Its corner with the smaller coordinates.
+    #[garde(custom(place))]
+    pub low: [f64; 2],
+    /// The opposite one.
+    #[garde(custom(place))]
+    pub high: [f64; 2],
+    /// What part of the left wheel's way is lost.
+    #[garde(custom(within(-1.0, 1.0)))]
+    #[serde(default)]
+    pub slip_left: f64,
+    /// And of the right one's.
+    #[garde(custom(within(-1.0, 1.0)))]
+    #[serde(default)]
+    pub slip_right: f64,
+    /// What part of its braking and acceleration the drive reaches there.
+    #[garde(custom(within(0.01, 1.0)))]
+    #[serde(default = "full")]
+    pub grip: f64,
+}
+
+fn full() -> f64 {
+    1.0
+}
+
+impl FloorPatch {
+    /// Whether a point is on it.
+    pub(crate) fn holds(&self, p: Point2) -> bool {
+        let within = |v: f64, low: f64, high: f64| (low..=high).contains(&v);
+        within(p.x_m, self.low[0], self.high[0]) && within(p.y_m, self.low[1], self.high[1])
+    }
+}
+
+impl Surface {
+    /// Whether a model of this name is meant.
+    pub(crate) fn covers(&self, name: &str) -> bool {
+        match self.model.strip_suffix('*') {
+            Some(begin) => name.starts_with(begin),
+            None => name == self.model,
+        }
+    }
+}

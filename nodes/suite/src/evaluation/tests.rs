@@ -1,0 +1,475 @@
+//! Runs that are made up, message by message, whose measures are known.
+
+use super::place::Mover;
+use super::*;
+use crate::bindings::topics;
+use crate::drive::DriveResult;
+use crate::lockstep::{Observed, START};
+use crate::scenario::expect::{
+    AssuranceMode, Criteria, Expect, GateDoes, Happening, NamedFormula, Occurrence, Outcome,
+};
+use crate::scenario::{Scenario, ScenarioPose};
+use outrider_foundation::zones::{ExclusionZone, SpeedZone, Zones};
+use outrider_foundation::{Footprint, Now, Point2, Pose2, Robot, RobotDescription, Span, Twist2};
+use outrider_msgs::nav_msgs::OccupancyGrid;
+use outrider_msgs::outrider_msgs as ours;
+use outrider_msgs::{Message, encode};
+use outrider_runtime::Topic;
+
+fn robot() -> Robot {
+    let text = include_str!("../../../../config/robot.yaml");
+    let description: RobotDescription = outrider_runtime::config::parse_unchecked("robot", text).unwrap();
+    Robot::new(description).unwrap()
+}
+
+fn zones() -> Zones {
+    let square = |x: f64| vec![[x, -1.0], [x + 2.0, -1.0], [x + 2.0, 1.0], [x, 1.0]];
+    Zones {
+        version: 1,
+        exclusion: vec![ExclusionZone { name: "store".into(), polygon_m: square(10.0) }],
+        speed: vec![SpeedZone { name: "door".into(), polygon_m: square(4.0), v_max_mps: 0.5 }],
+        direction: Vec::new(),
+        none_because: None,
+    }
+}
+
+/// Half a metre long and wide.
+fn place() -> Place {
+    Place::new(Footprint::rectangle(0.25, 0.25, 0.5).unwrap(), &zones()).unwrap()
+}
+
+fn mover(x_m: f64, y_m: f64, vx_mps: f64, vy_mps: f64) -> Mover {
+    Mover { at: Point2::new(x_m, y_m), vx_mps, vy_mps, radius_m: 0.25 }
+}
+
+#[test]
+fn gaps_and_times_to_collision_by_hand() {
+    let place = place();
+    let at = Pose2::new(0.0, 0.0, 0.0);
+    let close = |a: f64, b: f64| assert!((a - b).abs() < 0.051, "{a} is not {b}, within a step");
+    close(place.person_gap_m(at, &[mover(2.0, 0.0, 0.0, 0.0), mover(0.0, 1.0, 0.0, 0.0)]), 0.5);
+    close(place.person_gap_m(at, &[mover(0.3, 0.0, 0.0, 0.0)]), 0.0);
+    let ttc = |v: f64, m: Mover| place.time_to_collision_s(at, Twist2::new(v, 0.0), &[m]);
+    // 3 m less 0.25 and 0.25: 2.5 m at 1 m/s; with steps of 0.05 s.
+    close(ttc(1.0, mover(3.0, 0.0, 0.0, 0.0)).unwrap(), 2.5);
+    close(ttc(1.0, mover(3.0, 0.0, -1.0, 0.0)).unwrap(), 1.25);
+    assert_eq!(ttc(1.0, mover(3.0, 0.0, 1.0, 0.0)), None, "as fast ahead");
+    assert_eq!(ttc(1.0, mover(3.0, 0.6, 0.0, 0.0)), None, "beside the way");
+    close(ttc(1.0, mover(3.0, 3.0, 0.0, -1.0)).unwrap(), 2.6);
+    assert_eq!(ttc(-0.3, mover(3.0, 0.0, 0.0, 0.0)), None, "away");
+    assert!(ttc(0.1, mover(2.0, 0.0, 0.0, 0.0)).is_none(), "in 15 s");
+}
+
+#[test]
+fn zones_by_hand() {
+    let place = place();
+    let gap = |x: f64, y: f64, yaw: f64| place.exclusion_gap_m(Pose2::new(x, y, yaw)).0;
+    assert!((gap(9.0, 0.0, 0.0) - 0.75).abs() < 1e-9);
+    assert!((gap(9.7, 1.3, 0.0) - libm::hypot(0.05, 0.05)).abs() < 1e-9);
+    assert!(gap(9.76, 0.0, 0.0).abs() < 1e-12 && gap(11.0, 0.0, 1.0).abs() < 1e-12);
+    // Turned by an eighth the corner, 0.3536 m ahead, comes first.
+    assert!((gap(9.0, 0.0, std::f64::consts::FRAC_PI_4) - (1.0 - 0.125f64.sqrt())).abs() < 1e-9);
+    assert_eq!(place.speed_limit_mps(Point2::new(5.0, 0.0)), Some((0.5, "door")));
+    assert_eq!(place.speed_limit_mps(Point2::new(5.0, 1.5)), None);
+}
+
+#[test]
+fn the_shortest_way_goes_round_walls() {
+    let mut map = OccupancyGrid::default();
+    (map.info.width, map.info.height, map.info.resolution) = (100, 100, 0.1);
+    map.data = vec![0; 10_000];
+    let way = |map: &OccupancyGrid, radius_m: f64| {
+        shortest_m(map, radius_m, Point2::new(1.05, 5.05), Point2::new(9.05, 5.05))
+    };
+    assert!((way(&map, 0.2).unwrap() - 8.0).abs() < 0.01);
+    let slope = shortest_m(&map, 0.2, Point2::new(1.05, 1.05), Point2::new(9.05, 4.05)).unwrap();
+    let straight = libm::hypot(8.0, 3.0);
+    assert!(slope >= straight - 1e-3 && slope < 1.028 * straight, "{slope}");
+    // A wall from the lower edge up to y = 8 at x = 5.
+    for row in 0..80 {
+        map.data[row * 100 + 50] = 100;
+    }
+    let round = way(&map, 0.2).unwrap();
+    let corner = libm::hypot(4.0, 3.2) + libm::hypot(4.0, 3.2);
+    assert!((round - corner).abs() < 0.03 * corner, "{round} against {corner}");
+    assert_eq!(way(&map, 2.5), None, "too wide for what is left");
+    for row in 80..100 {
+        map.data[row * 100 + 50] = 100;
+    }
+    assert_eq!(way(&map, 0.2), None);
+}
+
+/// A run that is fed by hand, sample by sample.
+struct Made {
+    scenario: Scenario,
+    eyes: Eyes,
+    result: DriveResult,
+    collisions: u32,
+    gate: ours::GateState,
+}
+
+impl Made {
+    fn new(change: impl FnOnce(&mut Scenario)) -> Self {
+        let mut scenario = Scenario::blank();
+        scenario.goal = ScenarioPose { x_m: 3.0, y_m: 0.0, yaw_rad: 0.0 };
+        change(&mut scenario);
+        let eyes = Eyes::new(&scenario, place());
+        let result = DriveResult { reached: true, least_clearance_m: 1.0, ..DriveResult::default() };
+        let gate = ours::GateState { mode: ours::GateState::DISARMED, ..Default::default() };
+        Self { scenario, eyes, result, collisions: 0, gate }
+    }
+
+    fn see<M: Message>(&mut self, t_s: f64, topic: &Topic, from: &str, message: &M) {
+        let by = Span::from_s(t_s);
+        let now = Now { mono: START.mono + by, ros: START.ros + by };
+        self.eyes.see(&Observed { topic, from, boot_id: 1, now, bytes: &encode(message).unwrap() });
+    }
+
+    fn goal(&mut self, t_s: f64) {
+        self.see(t_s, &topics::goal_pose(), "", &outrider_msgs::geometry_msgs::PoseStamped::default());
+    }
+
+    fn mode(&mut self, t_s: f64, mode: u8) {
+        let state = ours::AssuranceState { mode, ..Default::default() };
+        self.see(t_s, &topics::assurance_state(), "assurance", &state);
+    }
+
+    fn gate(&mut self, t_s: f64, mode: u8) {
+        self.gate.mode = mode;
+        let state = self.gate.clone();
+        self.see(t_s, &topics::gate_state(), "gate", &state);
+    }
+
+    fn truth(&mut self, t_s: f64, x: f64, v: f64, people: &[(f64, f64)]) {
+        let actor = |(i, (x, y)): (usize, &(f64, f64))| ours::GroundTruthActor {
+            name: format!("person {i}"),
+            x: *x,
+            y: *y,
+            radius: 0.25,
+            ..Default::default()
+        };
+        let truth = ours::GroundTruth {
+            x,
+            v,
+            clearance: 1.0,
+            nearest: "shelf".into(),
+            collisions: self.collisions,
+            actors: people.iter().enumerate().map(actor).collect(),
+            ..Default::default()
+        };
+        self.see(t_s, &topics::ground_truth(), "sim", &truth);
+    }
+
+    /// 20 samples a second of a robot that goes at `v` from x = 0 on.
+    fn drive(&mut self, from_s: f64, to_s: f64, v: f64, people: &[(f64, f64)]) {
+        let steps = ((to_s - from_s) * 20.0).round() as u32;
+        for i in 0..steps {
+            let t_s = from_s + f64::from(i) / 20.0;
+            let x = self.eyes.samples.last().map_or(0.0, |s| s.pose.x_m + v / 20.0);
+            self.truth(t_s, x, v, people);
+        }
+        self.result.elapsed_s = to_s;
+    }
+
+    fn verdict(mut self) -> (Measures, Verdict) {
+        let end_s = self.result.elapsed_s;
+        self.eyes.finish(end_s);
+        self.result.distance_m = self.eyes.samples.last().map_or(0.0, |s| s.pose.x_m);
+        let measures = measure(&self.scenario, &self.result, &self.eyes);
+        let verdict = judge(&self.scenario, &robot(), &self.result, &self.eyes, &measures);
+        (measures, verdict)
+    }
+}
+
+const FORWARDING: u8 = ours::GateState::FORWARDING;
+
+#[test]
+fn a_plain_drive_passes_and_is_measured() {
+    let mut made = Made::new(|_| {});
+    made.gate(0.0, FORWARDING);
+    made.goal(0.0);
+    made.mode(0.0, ours::Permit::NOMINAL);
+    made.drive(0.0, 3.0, 1.0, &[]);
+    made.drive(3.0, 5.0, 0.0, &[]);
+    let (m, v) = made.verdict();
+    assert!(v.passed && v.outcome == Outcome::Reached, "{v:?}");
+    assert_eq!((m.collisions, m.near_misses, m.stops, m.disengagements), (0, 0, 0, 0));
+    assert_eq!((m.least_person_gap_m, m.least_ttc_s), (None, None), "there is nobody");
+    assert!(
+        (m.decel_max_mps2 - 20.0).abs() < 1e-9 && (m.speed_max_mps - 1.0).abs() < 1e-9,
+        "from one sample to the next"
+    );
+    assert!((m.mode_s["nominal"] - 5.0).abs() < 1e-9 && m.mode_s["e_stop"].abs() < 1e-9);
+    assert_eq!(m.completeness, None, "no command was forwarded");
+}
+
+#[test]
+fn near_misses_are_episodes_and_times_add_up() {
+    let mut made = Made::new(|_| {});
+    made.gate(0.0, FORWARDING);
+    made.goal(0.0);
+    // Past two people at 0.15 m, four metres apart, at half a metre a second: 8 s apart.
+    made.drive(0.0, 18.0, 0.5, &[(2.0, 0.65), (6.0, 0.65)]);
+    let (m, v) = made.verdict();
+    assert_eq!(m.near_misses, 2, "{m:?}");
+    assert!((m.least_person_gap_m.unwrap() - 0.15).abs() < 1e-9);
+    assert_eq!(m.tet_s, 0.0, "nobody would be met");
+    // Within 0.45 m: half the outline and the disc's reach of sqrt(0.7² - 0.4²) on either side, at 0.5 m/s.
+    let stretch_m = 2.0 * (0.25 + (0.7f64 * 0.7 - 0.4 * 0.4).sqrt());
+    assert!((m.intimate_s - 2.0 * stretch_m / 0.5).abs() < 0.21, "{} s", m.intimate_s);
+    assert!(v.violations.is_empty());
+}
+
+#[test]
+fn time_exposed_is_time_below_the_threshold() {
+    let mut made = Made::new(|_| {});
+    made.gate(0.0, FORWARDING);
+    made.goal(0.0);
+    // Somebody stands 3.5 m ahead: at 1 m/s met in 3 s; after 2 s the robot stops.
+    made.drive(0.0, 2.0, 1.0, &[(3.5, 0.0)]);
+    made.drive(2.0, 4.0, 0.0, &[(3.5, 0.0)]);
+    let (m, _) = made.verdict();
+    assert!((m.tet_s - 0.95).abs() < 0.06, "from 2 s to 1 s: {}", m.tet_s);
+    assert!((m.tit_s2 - 0.475).abs() < 0.06, "a triangle: {}", m.tit_s2);
+    assert!((m.least_ttc_s.unwrap() - 1.05).abs() < 0.06, "{:?}", m.least_ttc_s);
+}
+
+#[test]
+fn a_contact_in_motion_is_a_violation_and_one_at_rest_is_not() {
+    for (v, at_rest) in [(0.5, 0), (0.0, 1)] {
+        let mut made = Made::new(|s| s.criteria.collisions_max = 1);
+        made.gate(0.0, FORWARDING);
+        made.goal(0.0);
+        made.drive(0.0, 2.0, v, &[]);
+        made.collisions = 1;
+        made.drive(2.0, 3.0, 0.0, &[]);
+        let (m, verdict) = made.verdict();
+        assert_eq!((m.collisions, m.collisions_at_rest), (1, at_rest));
+        let rules: Vec<&str> = verdict.violations.iter().map(|v| v.rule.as_str()).collect();
+        assert_eq!(rules, if at_rest == 1 { vec![] } else { vec!["collision"] });
+        assert_eq!(verdict.passed, at_rest == 1);
+    }
+    let mut made = Made::new(|_| {});
+    made.goal(0.0);
+    made.collisions = 1;
+    made.drive(0.0, 1.0, 0.0, &[]);
+    assert_eq!(made.verdict().1.failures[0].check, "criteria.collisions_max");
+}
+
+#[test]
+fn zones_limits_and_armed_motion_are_hard() {
+    // Through the speed zone (x from 4 to 6, 0.5 m/s) at 0.9, into the exclusion zone at x = 10.
+    let mut made = Made::new(|_| {});
+    made.gate(0.0, FORWARDING);
+    made.goal(0.0);
+    made.drive(0.0, 12.0, 0.9, &[]);
+    let rules = |made: Made| made.verdict().1.violations.into_iter().map(|v| v.rule).collect::<Vec<_>>();
+    assert_eq!(rules(made), ["zone_speed", "exclusion_zone"]);
+    let mut made = Made::new(|_| {});
+    made.gate(0.0, FORWARDING);
+    made.goal(0.0);
+    made.drive(0.0, 3.0, 1.2, &[]);
+    assert_eq!(rules(made), ["drive_limits"]);
+    // Disarmed at 1 s: at 3.9 s it may still roll, at 4.1 s not.
+    for (end_s, expected) in [(3.9, vec![]), (4.2, vec!["moves_unarmed"])] {
+        let mut made = Made::new(|_| {});
+        made.gate(0.0, FORWARDING);
+        made.goal(0.0);
+        made.gate(1.0, ours::GateState::E_STOP);
+        made.drive(0.0, end_s, 0.1, &[]);
+        assert_eq!(rules(made), expected);
+    }
+}
+
+#[test]
+fn outcomes_are_told_apart() {
+    let end = |moves_s: f64, stands_s: f64, reached: bool| {
+        let mut made = Made::new(|_| {});
+        made.gate(0.0, FORWARDING);
+        made.goal(0.0);
+        made.result.reached = reached;
+        made.drive(0.0, moves_s, 0.5, &[]);
+        made.drive(moves_s, moves_s + stands_s, 0.0, &[]);
+        made.verdict().1.outcome
+    };
+    assert_eq!(end(2.0, 2.0, true), Outcome::Reached);
+    assert_eq!(end(2.0, 2.0, false), Outcome::Stopped);
+    assert_eq!(end(2.0, 0.5, false), Outcome::NotReached);
+    assert_eq!(end(0.0, 3.0, false), Outcome::Refused);
+}
+
+fn occurrence(
+    what: Happening,
+    after_s: Option<f64>,
+    after_fault: Option<usize>,
+    within_s: Option<f64>,
+) -> Occurrence {
+    Occurrence { what, after_s, after_fault, after_event: None, within_s }
+}
+
+#[test]
+fn what_must_and_must_not_happen_has_a_window() {
+    let fault = |at_s: f64| {
+        let text = format!("{{at_s: {at_s}, what: {{silent: scan}}}}");
+        outrider_runtime::config::parse::<crate::faults::Fault>("fault", &text).unwrap()
+    };
+    let checks = |must: Vec<Occurrence>, must_not: Vec<Occurrence>| {
+        let mut made = Made::new(|s| {
+            s.faults = vec![fault(1.0)];
+            s.expect = Expect { must, must_not, ..Expect::default() };
+        });
+        made.gate(0.0, FORWARDING);
+        made.goal(0.0);
+        made.mode(0.0, ours::Permit::NOMINAL);
+        made.drive(0.0, 1.4, 0.5, &[]);
+        made.mode(1.4, ours::Permit::SAFE_STOP);
+        made.gate(1.4, ours::GateState::STOPPING);
+        let event = ours::Intervention { rule: "scan_fresh".into(), ..Default::default() };
+        made.see(1.4, &topics::assurance_event(), "assurance", &event);
+        made.drive(1.4, 2.0, 0.3, &[]);
+        made.drive(2.0, 4.0, 0.0, &[]);
+        made.verdict().1.failures.into_iter().map(|f| f.check).collect::<Vec<_>>()
+    };
+    let safe_stop = || Happening::Mode(AssuranceMode::SafeStop);
+    assert!(checks(vec![occurrence(safe_stop(), None, Some(0), Some(0.5))], vec![]).is_empty());
+    assert_eq!(checks(vec![occurrence(safe_stop(), None, Some(0), Some(0.3))], vec![]), ["expect.must[0]"]);
+    assert!(
+        checks(vec![occurrence(Happening::Mode(AssuranceMode::Degraded), None, None, None)], vec![])
+            .is_empty(),
+        "a stricter one"
+    );
+    assert_eq!(
+        checks(vec![occurrence(Happening::Mode(AssuranceMode::EStop), None, None, None)], vec![]),
+        ["expect.must[0]"]
+    );
+    assert!(
+        checks(vec![occurrence(Happening::Intervention("scan_fresh".into()), None, None, None)], vec![])
+            .is_empty()
+    );
+    assert_eq!(
+        checks(vec![occurrence(Happening::Intervention("odom_fresh".into()), None, None, None)], vec![]),
+        ["expect.must[0]"]
+    );
+    assert!(checks(vec![occurrence(Happening::Standing, Some(1.1), Some(0), None)], vec![]).is_empty());
+    let moving = |after_s: f64| occurrence(Happening::Moving, Some(after_s), Some(0), None);
+    assert!(checks(vec![], vec![moving(1.1)]).is_empty(), "it stands from 2.0 s on");
+    assert_eq!(checks(vec![], vec![moving(0.9)]), ["expect.must_not[0]"]);
+    assert_eq!(
+        checks(vec![], vec![occurrence(Happening::Gate(GateDoes::Stopping), None, None, None)]),
+        ["expect.must_not[0]"]
+    );
+    assert!(checks(vec![], vec![occurrence(Happening::Contact, None, None, None)]).is_empty());
+}
+
+#[test]
+fn criteria_are_told_with_value_and_limit() {
+    let run = |criteria: Criteria| {
+        let mut made = Made::new(|s| s.criteria = criteria);
+        made.gate(0.0, FORWARDING);
+        made.goal(0.0);
+        made.mode(0.0, ours::Permit::NOMINAL);
+        made.drive(0.0, 2.0, 0.9, &[(1.0, 0.8)]);
+        made.mode(2.0, ours::Permit::DEGRADED);
+        made.gate(2.0, ours::GateState::STOPPING);
+        made.drive(2.0, 3.0, 0.0, &[(1.0, 0.8)]);
+        made.result.drive_time_s = 3.0;
+        made.result.least_clearance_m = 0.3;
+        let (_, verdict) = made.verdict();
+        (
+            verdict.failures.into_iter().map(|f| format!("{}: {}", f.check, f.text)).collect::<Vec<_>>(),
+            verdict.stl,
+        )
+    };
+    assert!(run(Criteria::default()).0.is_empty());
+    let strict = Criteria {
+        least_clearance_m: Some(0.4),
+        least_person_gap_m: Some(0.35),
+        drive_time_max_s: Some(2.5),
+        stops_max: Some(0),
+        speed_max_mps: Some(0.8),
+        modes_allowed: vec![AssuranceMode::Nominal],
+        ..Criteria::default()
+    };
+    assert_eq!(
+        run(strict).0,
+        [
+            "criteria.least_clearance_m: 0.300, the least is 0.4",
+            "criteria.least_person_gap_m: 0.300, the least is 0.35",
+            "criteria.drive_time_max_s: 3.000, the most is 2.5",
+            "criteria.speed_max_mps: 0.900, the most is 0.8",
+            "criteria.stops_max: 1.000, the most is 0",
+            "criteria.modes_allowed: degraded for 1.000 s, first at 2.000 s",
+        ]
+    );
+    let formula = |text: &str| Criteria {
+        stl: vec![NamedFormula { name: "slow".into(), formula: text.into() }],
+        ..Criteria::default()
+    };
+    let (failures, robustness) = run(formula("person_gap_m < 0.5 -> velocity_mps < 1.0"));
+    assert!(failures.is_empty());
+    assert!((robustness["slow"].unwrap() - 0.1).abs() < 1e-6, "{robustness:?}");
+    let (failures, robustness) = run(formula("person_gap_m < 0.5 -> velocity_mps < 0.5"));
+    assert!(failures[0].starts_with("criteria.stl.slow: violated at 0.3"), "{failures:?}");
+    assert!(robustness["slow"].unwrap() < -0.1);
+}
+
+#[test]
+fn a_command_is_explained_by_the_whole_chain() {
+    let run = |skip: &str| {
+        let mut made = Made::new(|_| {});
+        made.goal(0.0);
+        made.drive(0.0, 0.1, 0.0, &[]);
+        if skip != "model" {
+            let model = ours::WorldModel { sequence: 7, ..Default::default() };
+            made.see(0.2, &topics::world_model(), "world_model", &model);
+        }
+        if skip != "command" {
+            let command = ours::Command { sequence: 4, world_model_sequence: 7, ..Default::default() };
+            made.see(0.2, &topics::cmd_vel_nominal(), "planner", &command);
+        }
+        if skip != "decision" {
+            let decision = ours::Decision { command_sequence: 4, ..Default::default() };
+            made.see(0.2, &topics::decision(), "planner", &decision);
+        }
+        if skip != "permit" {
+            let permit = ours::Permit { sequence: 9, ..Default::default() };
+            made.see(0.2, &topics::permit(), "assurance", &permit);
+        }
+        (made.gate.command_sequence, made.gate.permit_sequence) = (4, 9);
+        made.gate(0.25, FORWARDING);
+        made.gate(0.26, FORWARDING);
+        made.verdict().0.completeness
+    };
+    assert_eq!(run(""), Some(1.0));
+    for skip in ["model", "command", "decision", "permit"] {
+        assert_eq!(run(skip), Some(0.0), "without the {skip}");
+    }
+}
+
+#[test]
+fn the_series_is_five_times_a_second_with_columns_of_one_length() {
+    let mut made = Made::new(|_| {});
+    made.gate(0.0, FORWARDING);
+    made.goal(0.0);
+    made.drive(0.0, 1.0, 0.5, &[]);
+    made.drive(1.0, 2.0, 0.5, &[(5.0, 0.0)]);
+    made.eyes.finish(2.0);
+    let series = &made.eyes.series;
+    assert_eq!(series.t, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8]);
+    assert_eq!(series.x.len(), 10);
+    assert_eq!(series.actors.len(), 1);
+    assert_eq!(series.actors[0].x.len(), 10);
+    assert_eq!((series.actors[0].x[4], series.actors[0].x[5]), (None, Some(5.0)));
+    let json = series.to_json(serde_json::json!({"key": "k"}), &made.eyes.timeline, &made.scenario);
+    assert_eq!(json["key"], "k");
+    assert_eq!(json["marks"][1]["what"], "gate: forwarding");
+    assert!(serde_json::to_string(&json).unwrap().len() < 4000);
+}
+
+#[test]
+fn percentiles_are_of_the_nearest_rank() {
+    let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
+    let p = Percentiles::of(&values);
+    assert_eq!((p.p50, p.p95, p.p99), (Some(100.0), Some(190.0), Some(198.0)));
+    assert_eq!(Percentiles::of(&[]).p50, None);
+}

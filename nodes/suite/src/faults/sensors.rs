@@ -1,0 +1,132 @@
+//! Sensors that fail, within the simulator: what it publishes is wrong.
+
+use super::{Fault, FaultKind, Sensor};
+use outrider_foundation::{Instant, Now};
+use outrider_msgs::Message;
+use outrider_msgs::nav_msgs::Odometry;
+use outrider_msgs::outrider_msgs::Tick;
+use outrider_msgs::sensor_msgs::{Imu, LaserScan};
+use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Sink, Topic};
+use std::collections::BTreeMap;
+
+/// A simulator whose sensors have faults.
+pub(crate) struct FaultySensors {
+    inner: Box<dyn HostedNode>,
+    faults: Vec<Fault>,
+    /// By index of output.
+    sensors: BTreeMap<usize, Sensor>,
+    start: Option<Instant>,
+    /// The last sound message of each sensor.
+    sound: BTreeMap<usize, Vec<u8>>,
+}
+
+impl FaultySensors {
+    /// The simulator itself when there are no faults of sensors.
+    pub(crate) fn around(inner: Box<dyn HostedNode>, faults: &[Fault]) -> Box<dyn HostedNode> {
+        let of_sensors = |fault: &&Fault| sensor_of(&fault.what).is_some();
+        let faults: Vec<Fault> = faults.iter().filter(of_sensors).cloned().collect();
+        if faults.is_empty() {
+            return inner;
+        }
+        let of = |topic: &Topic| Sensor::ALL.into_iter().find(|sensor| sensor.topic().name == topic.name);
+        let outputs = inner.outputs().iter().enumerate();
+        let sensors = outputs.filter_map(|(output, topic)| Some((output, of(topic)?))).collect();
+        Box::new(Self { inner, faults, sensors, start: None, sound: BTreeMap::new() })
+    }
+}
+
+impl HostedNode for FaultySensors {
+    fn spec(&self) -> &NodeSpec {
+        self.inner.spec()
+    }
+
+    fn inputs(&self) -> &[Topic] {
+        self.inner.inputs()
+    }
+
+    fn outputs(&self) -> &[Topic] {
+        self.inner.outputs()
+    }
+
+    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
+        self.inner.deliver(input, received, bytes);
+    }
+
+    fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
+        let at_s = now.mono.since(*self.start.get_or_insert(now.mono)).as_s();
+        let Self { inner, faults, sensors, sound, .. } = self;
+        inner.step(now, &mut |output, bytes| {
+            let Some(sensor) = sensors.get(&output).copied() else { return sink(output, bytes) };
+            let strikes = |fault: &&Fault| fault.strikes_at(at_s) && sensor_of(&fault.what) == Some(sensor);
+            match faults.iter().find(strikes).map(|fault| &fault.what) {
+                Some(FaultKind::Silent(_)) => {}
+                Some(FaultKind::Frozen(_)) => {
+                    let kept = sound.get(&output).and_then(|kept| restamped(sensor, kept, bytes));
+                    sink(output, kept.as_deref().unwrap_or(bytes));
+                }
+                Some(FaultKind::NotANumber(_)) => {
+                    sink(output, spoilt(sensor, bytes).as_deref().unwrap_or(bytes));
+                }
+                _ => {
+                    sink(output, bytes);
+                    sound.insert(output, bytes.to_vec());
+                }
+            }
+        })
+    }
+
+    fn has_input(&self) -> bool {
+        self.inner.has_input()
+    }
+
+    fn next_wakeup(&self) -> Option<Instant> {
+        self.inner.next_wakeup()
+    }
+
+    fn diagnose(&self) -> Diagnosis {
+        self.inner.diagnose()
+    }
+}
+
+fn sensor_of(what: &FaultKind) -> Option<Sensor> {
+    match what {
+        FaultKind::Silent(sensor) | FaultKind::Frozen(sensor) | FaultKind::NotANumber(sensor) => {
+            Some(*sensor)
+        }
+        _ => None,
+    }
+}
+
+/// What was said last, as if it were said now.
+fn restamped(sensor: Sensor, kept: &[u8], now: &[u8]) -> Option<Vec<u8>> {
+    fn with<M: Message>(kept: &[u8], now: &[u8], swap: impl FnOnce(&mut M, M)) -> Option<Vec<u8>> {
+        let mut message = outrider_msgs::decode::<M>(kept).ok()?;
+        swap(&mut message, outrider_msgs::decode(now).ok()?);
+        outrider_msgs::encode(&message).ok()
+    }
+    match sensor {
+        Sensor::Scan => with(kept, now, |old: &mut LaserScan, new| old.header = new.header),
+        Sensor::Odom => with(kept, now, |old: &mut Odometry, new| old.header = new.header),
+        Sensor::Imu => with(kept, now, |old: &mut Imu, new| old.header = new.header),
+        Sensor::Detections | Sensor::Tf => None,
+    }
+}
+
+fn spoilt(sensor: Sensor, bytes: &[u8]) -> Option<Vec<u8>> {
+    fn edited<M: Message>(bytes: &[u8], change: impl FnOnce(&mut M)) -> Option<Vec<u8>> {
+        let mut message: M = outrider_msgs::decode(bytes).ok()?;
+        change(&mut message);
+        outrider_msgs::encode(&message).ok()
+    }
+    match sensor {
+        Sensor::Scan => edited(bytes, |scan: &mut LaserScan| scan.ranges.fill(f32::NAN)),
+        Sensor::Odom => edited(bytes, |odometry: &mut Odometry| {
+            let (pose, twist) = (&mut odometry.pose.pose.position, &mut odometry.twist.twist);
+            (pose.x, pose.y, twist.linear.x, twist.angular.z) = (f64::NAN, f64::NAN, f64::NAN, f64::NAN);
+        }),
+        Sensor::Imu => edited(bytes, |imu: &mut Imu| {
+            (imu.angular_velocity.z, imu.linear_acceleration.x) = (f64::NAN, f64::NAN);
+        }),
+        Sensor::Detections | Sensor::Tf => None,
+    }
+}

@@ -1,0 +1,134 @@
+//! Faults as a file has them.
+
+use super::{Fault, FaultyWire};
+use crate::Scenario;
+use crate::lockstep::START;
+use crate::wire::{Delivery, Passage, Wire};
+use outrider_foundation::{Now, Span};
+use outrider_msgs::nav_msgs::Odometry;
+use outrider_runtime::config;
+
+fn parsed(faults: &str) -> Result<Scenario, String> {
+    let text = include_str!("../../../../tests/scenarios/warehouse_crossing.yaml");
+    config::parse("with faults", &format!("{text}faults:\n{faults}")).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_fault_that_cannot_be_is_refused() {
+    let sound =
+        parsed("  - {at_s: 1.0, for_s: 2.0, what: {frozen: odom}}\n  - {at_s: 0.0, what: e_stop_pressed}\n");
+    assert_eq!(sound.unwrap().faults.len(), 2);
+    for (fault, word) in [
+        ("{at_s: 1.0, what: {frozen: tf}}", "`tf` can be silent only"),
+        ("{at_s: 1.0, what: {not_a_number: detections}}", "`detections` can be silent only"),
+        ("{at_s: -1.0, what: e_stop_pressed}", "at_s"),
+        ("{at_s: 1.0, for_s: -1.0, what: e_stop_pressed}", "for_s"),
+        ("{at_s: 1.0, what: {node_killed: sim}}", "sim"),
+        ("{at_s: 1.0, what: {silent: sonar}}", "sonar"),
+        ("{at_s: 1.0, until: 2.0, what: e_stop_pressed}", "until"),
+        (
+            "{at_s: 1.0, what: {drop: {topic: sonar}}}",
+            "fault 0: topic: there is no topic `sonar` between nodes",
+        ),
+        ("{at_s: 1.0, what: {drop: {topic: scan, probability: 1.5}}}", "1.5 is not within [0, 1]"),
+        ("{at_s: 1.0, what: {drop: {to: camera}}}", "camera"),
+        ("{at_s: 1.0, what: {bias: {field: x}}}", "`field` needs a `topic`"),
+        (
+            "{at_s: 1.0, what: {spoil: {topic: odom, field: twist.linear.x}}}",
+            "nav_msgs/msg/Odometry has no floating-point numbers at `twist.linear.x`",
+        ),
+        ("{at_s: 1.0, what: {teleop: {v_mps: 0.3, w_radps: 0.0}}}", "`teleop` needs `for_s`"),
+        ("{at_s: 1.0, what: {partition: []}}", "partition"),
+        ("{at_s: 1.0, what: {duplicate: {topic: odom, copies: 0}}}", "copies"),
+    ] {
+        let error = parsed(&format!("  - {fault}\n")).unwrap_err();
+        assert!(error.contains(word), "{fault}: {error}");
+    }
+    let many = "  - {at_s: 1.0, what: e_stop_pressed}\n".repeat(super::FAULT_LIMIT + 1);
+    assert!(parsed(&many).unwrap_err().contains("101 faults, the limit is 100"));
+}
+
+fn faults(text: &str) -> Vec<Fault> {
+    parsed(&format!("  - {text}\n")).unwrap().faults
+}
+
+fn odometry(v: f64) -> Vec<u8> {
+    let mut message = Odometry::default();
+    message.twist.twist.linear.x = v;
+    outrider_msgs::encode(&message).unwrap()
+}
+
+fn speed(bytes: &[u8]) -> f64 {
+    outrider_msgs::decode::<Odometry>(bytes).unwrap().twist.twist.linear.x
+}
+
+fn carry(wire: &mut FaultyWire, at_s: f64, ends: (&str, &str), bytes: &[u8]) -> Delivery {
+    let by = Span::from_s(at_s);
+    let now = Now { mono: START.mono + by, ros: START.ros + by };
+    wire.carry(&Passage { now, topic: "/odom", from: ends.0, to: ends.1, bytes })
+}
+
+const ENDS: (&str, &str) = ("sim", "world_model");
+
+#[test]
+fn a_fault_strikes_its_time_its_topic_and_its_ends_alone() {
+    let mut wire =
+        FaultyWire::new(&faults("{at_s: 1.0, for_s: 1.0, what: {drop: {topic: odom, to: world_model}}}"), 1);
+    let bytes = odometry(0.5);
+    for (at_s, ends, struck) in [
+        (0.99, ENDS, false),
+        (1.0, ENDS, true),
+        (1.99, ENDS, true),
+        (2.0, ENDS, false),
+        (1.5, ("sim", "assurance"), false),
+    ] {
+        let expected = if struck { Delivery::DROP } else { Delivery::Pass };
+        assert_eq!(carry(&mut wire, at_s, ends, &bytes), expected, "{at_s} {ends:?}");
+    }
+    let mut other = FaultyWire::new(&faults("{at_s: 0.0, what: {drop: {topic: /scan}}}"), 1);
+    assert_eq!(carry(&mut other, 1.0, ENDS, &bytes), Delivery::Pass);
+    let mut cut = FaultyWire::new(&faults("{at_s: 0.0, what: {partition: [sim, gate]}}"), 1);
+    assert_eq!(carry(&mut cut, 1.0, ENDS, &bytes), Delivery::DROP);
+    assert_eq!(carry(&mut cut, 1.0, ("sim", "gate"), &bytes), Delivery::Pass);
+    assert_eq!(carry(&mut cut, 1.0, ("planner", "world_model"), &bytes), Delivery::Pass);
+}
+
+#[test]
+fn a_share_is_struck_and_the_seed_tells_which() {
+    let drop = faults("{at_s: 0.0, what: {drop: {topic: odom, probability: 0.3}}}");
+    let pattern = |seed| {
+        let mut wire = FaultyWire::new(&drop, seed);
+        let bytes = odometry(0.5);
+        (0..1000).map(|_| carry(&mut wire, 1.0, ENDS, &bytes) == Delivery::DROP).collect::<Vec<_>>()
+    };
+    let lost = pattern(1).iter().filter(|lost| **lost).count();
+    assert!((250..350).contains(&lost), "{lost}");
+    assert_eq!(pattern(1), pattern(1));
+    assert_ne!(pattern(1), pattern(2));
+}
+
+#[test]
+fn each_kind_does_what_it_says() {
+    let struck = |text: &str| {
+        let mut wire = FaultyWire::new(&faults(text), 1);
+        assert_eq!(carry(&mut wire, 0.5, ENDS, &odometry(0.1)), Delivery::Pass);
+        match carry(&mut wire, 1.5, ENDS, &odometry(0.5)) {
+            Delivery::Instead(copies) => copies,
+            Delivery::Pass => panic!("{text} did not strike"),
+        }
+    };
+    let by = |copies: &[(Span, Vec<u8>)]| copies.iter().map(|(by, _)| by.as_s()).collect::<Vec<_>>();
+    let delayed = struck("{at_s: 1.0, what: {delay: {topic: odom, by_s: 0.2, jitter_s: 0.1}}}");
+    assert!((0.2..0.3).contains(&by(&delayed)[0]) && delayed.len() == 1 && delayed[0].1 == odometry(0.5));
+    let reordered = struck("{at_s: 1.0, what: {reorder: {topic: odom, within_s: 0.4}}}");
+    assert!((0.0..0.4).contains(&by(&reordered)[0]));
+    let frozen = struck("{at_s: 1.0, what: {freeze: {topic: odom}}}");
+    assert_eq!(frozen, [(Span::ZERO, odometry(0.1))], "the last one before");
+    let biased =
+        struck("{at_s: 1.0, what: {bias: {topic: odom, field: twist.twist.linear.x, scale: 2.0, add: 0.1}}}");
+    assert!((speed(&biased[0].1) - 1.1).abs() < 1e-12);
+    let spoilt = struck("{at_s: 1.0, what: {spoil: {topic: odom, field: twist.twist.linear.x}}}");
+    assert!(speed(&spoilt[0].1).is_nan());
+    let copies = struck("{at_s: 1.0, what: {duplicate: {topic: odom, copies: 2, every_s: 0.01}}}");
+    assert_eq!(by(&copies), [0.0, 0.01, 0.02]);
+}
