@@ -53,14 +53,14 @@ impl Navigator {
         self.attempts = Attempts::default();
     }
 
-    /// A tracked object stands before the robot, within 45° of ahead and no farther from its outline than this, m.
+    /// A tracked object stands before or beside the robot, within 135° of ahead and no farther from its outline than this, m.
     pub fn somebody_ahead(&self, within_m: f64) -> bool {
         let Some(world) = &self.world else { return false };
         let (base_from_world, standing_mps) = (self.pose.inverse(), self.config.yielding.standing_mps);
         let is_ahead = |moving: &Moving<'_>| {
             let at = base_from_world.apply(moving.track.position);
             let gap_m = self.guard.footprint().signed_distance_m(at) - moving.track.radius_m;
-            moving.stands(standing_mps) && at.x_m > at.y_m.abs() && gap_m <= within_m
+            moving.stands(standing_mps) && at.x_m > -at.y_m.abs() && gap_m <= within_m
         };
         Moving::all(&world.tracks, self.age_s).iter().any(is_ahead)
     }
