@@ -6,8 +6,8 @@ use super::text;
 use crate::evaluate::store::{
     FORMAT, Manifest, PlannedEntry, Reproduced, RunResult, RunTiming, Status, StepTimes,
 };
-use crate::evaluate::suite::ScenarioEntry;
-use outrider_runtime::{BUILD, config};
+use crate::evaluate::suite::{ScenarioEntry, build};
+use outrider_runtime::config;
 use outrider_suite::evaluation::{Failure, Measures, Percentiles, Violation};
 use outrider_suite::scenario::expect::Outcome;
 use outrider_suite::scenario::{CriticalityClass, Values};
@@ -37,7 +37,7 @@ fn result(scenario: u64, seed: u64, wobble: f64) -> RunResult {
         scenario_hash: format!("h{scenario}"),
         parameters: Values::new(),
         seed,
-        build: BUILD.to_owned(),
+        build: build().to_owned(),
         config_hash: "c".to_owned(),
         status: Status::Done,
         message: None,
@@ -100,7 +100,7 @@ fn evidence(wobble: f64) -> Evidence {
         manifest: Manifest {
             format: FORMAT,
             suite: "suite".to_owned(),
-            build: BUILD.to_owned(),
+            build: build().to_owned(),
             config_hash: "c".to_owned(),
             settings: vec![],
             scenarios: (0..SCENARIOS).map(entry).collect(),

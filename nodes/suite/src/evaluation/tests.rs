@@ -61,6 +61,22 @@ fn gaps_and_times_to_collision_by_hand() {
 }
 
 #[test]
+fn a_vehicle_is_covered_by_its_discs_and_by_little_more() {
+    let pose = Pose2::new(1.0, 2.0, 0.7);
+    let (radius_m, centres) = place::covering(pose, 2.2, 1.1, 0.5);
+    let gap = |x: f64, y: f64| {
+        let p = pose.apply(Point2::new(x, y));
+        centres.iter().map(|c| c.distance_m(p) - radius_m).fold(f64::INFINITY, f64::min)
+    };
+    for i in 0..=54 {
+        let x = -1.1 + 0.05 * f64::from(i);
+        assert!(gap(x, 0.55) <= 1e-9 && gap(x, -0.55) <= 1e-9 && gap(x, 0.0) <= 1e-9, "{x}");
+        assert!(gap(x, 0.605) > 0.0 && gap(x, -0.605) > 0.0, "{x}");
+    }
+    assert!(gap(1.66, 0.0) > -0.4 && gap(2.1, 0.0) > 0.0 && gap(-1.6, 0.0) > 0.0);
+}
+
+#[test]
 fn zones_by_hand() {
     let place = place();
     let gap = |x: f64, y: f64, yaw: f64| place.exclusion_gap_m(Pose2::new(x, y, yaw)).0;
