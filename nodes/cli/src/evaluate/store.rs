@@ -83,6 +83,7 @@ impl RunResult {
 #[allow(missing_docs, reason = "they are what they are called")]
 pub struct StepTimes {
     pub count: u64,
+    pub total_s: f64,
     pub p50_us: f64,
     pub p95_us: f64,
     pub p99_us: f64,

@@ -74,7 +74,14 @@ fn evidence(wobble: f64) -> Evidence {
         wall_s: 1.0,
         times_real: 30.0,
         steps: BTreeMap::new(),
-        decision: StepTimes { count: 100, p50_us: 500.0, p95_us: 800.0, p99_us: 1000.0, max_us: 2000.0 },
+        decision: StepTimes {
+            count: 100,
+            total_s: 0.05,
+            p50_us: 500.0,
+            p95_us: 800.0,
+            p99_us: 1000.0,
+            max_us: 2000.0,
+        },
     };
     let entry = |s: u64| ScenarioEntry {
         id: format!("s{s:02}"),
