@@ -1,6 +1,6 @@
 //! Keeps a node's resident memory to what it needs while it runs, not what its start needed.
 //!
-//! Figures: `docs/decisions/011-resident-memory.md`. Nothing here changes what a node does.
+//! Figures: `docs/decisions/012-resident-memory.md`. Nothing here changes what a node does.
 
 use rustix::mm::{Advice, madvise};
 use std::ops::Range;
