@@ -295,6 +295,7 @@ fn step_times(nanos: &[u32]) -> StepTimes {
     };
     StepTimes {
         count: sorted.len() as u64,
+        total_s: sorted.iter().map(|n| f64::from(*n)).sum::<f64>() / 1e9,
         p50_us: at(0.5),
         p95_us: at(0.95),
         p99_us: at(0.99),
