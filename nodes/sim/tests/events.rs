@@ -1,5 +1,8 @@
 //! What changes over time, as the whole simulator shows it.
 
+// Helpers of tests, which clippy does not take for tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod stage;
 
 use outrider_foundation::{Pose2, Twist2};

@@ -1,5 +1,8 @@
 //! People with a behaviour: they arrive, keep off walls, each other and the robot, and do the same every time.
 
+// Helpers of tests, which clippy does not take for tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod stage;
 
 use outrider_foundation::data::{GroundTruth, TrueActor};

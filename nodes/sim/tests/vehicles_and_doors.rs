@@ -1,5 +1,8 @@
 //! Forklifts, carts and doors: how they move, who sees them, what runs into them.
 
+// Helpers of tests, which clippy does not take for tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod stage;
 
 use outrider_foundation::data::Scan;

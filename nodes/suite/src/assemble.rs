@@ -243,7 +243,7 @@ pub fn assemble(
                 world.replace_people(people).map_err(|e| refused("scenario", e.to_string()))?;
             }
             let core = SimNode::in_world(config, &robot, world, scenario.start.into(), scenario.seed)
-                .map_err(|e| refused("world", e.to_string()))?;
+                .map_err(|e| refused(role_of(&e), e.to_string()))?;
             let binding = SimBinding { stamped_command, scan_period_s };
             let host = Host::new(spec(resources), binding, core);
             FaultySensors::around(Box::new(host), &scenario.faults)
@@ -297,6 +297,12 @@ pub fn assemble(
         }
         other => return Err(AssembleError::NoSuchNode(other.to_owned())),
     })
+}
+
+/// The file that an error of the simulator is about.
+fn role_of(error: &outrider_sim::SimError) -> &'static str {
+    use outrider_sim::SimError::{Actor, Config, Start, Track};
+    if matches!(error, Actor { .. } | Config(_) | Start { .. } | Track { .. }) { "scenario" } else { "world" }
 }
 
 fn parsed<T>(node: &str, resources: &Resources, role: &str) -> Result<T, AssembleError>

@@ -1,7 +1,7 @@
 //! Shapes of SDF and URDF-like elements as solids.
 
 use super::values::{child, fault, lengths, numbers, required, text};
-use super::{Pose3, Solid, World};
+use super::{Pose3, Solid};
 use crate::error::SimError;
 use roxmltree::Node;
 
@@ -99,7 +99,6 @@ fn triangles(corners: &[[f64; 2]]) -> Option<Vec<[[f64; 2]; 3]>> {
     }
     let [a, b, c] = *left.as_array::<3>()?;
     (area(a, b, c) > 0.0).then(|| found.push([a, b, c]))?;
-    debug_assert!(found.len() < World::SHAPE_LIMIT);
     Some(found)
 }
 
