@@ -32,6 +32,9 @@ format: ## Formats the Rust code
 unit: setup ## Rust tests only
 	@scripts/test unit
 
+gate: setup ## The critical scenarios, and whether what they show may ship
+	@scripts/test gate
+
 system: build ## Real processes over real DDS only
 	@scripts/test system
 

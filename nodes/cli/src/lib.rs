@@ -10,12 +10,14 @@
 
 pub mod bag;
 pub mod barn;
+pub mod catalogue;
 pub mod evaluate;
 pub mod gate;
 pub mod localize;
 pub mod plan;
 pub mod replay;
 pub mod report;
+pub mod requirements;
 pub mod sim;
 pub mod stl;
 pub mod tracking;
@@ -53,6 +55,10 @@ pub enum Command {
     Report(report::Args),
     /// Drive a scenario with the whole suite in this process, faster than real time.
     Sim(sim::Args),
+    /// Check the requirements and what shows that they are met, or write the traceability matrix.
+    Requirements(requirements::Args),
+    /// Check the scenario library, or write its page.
+    Scenarios(catalogue::Args),
     /// Run every node of a bag again and compare what comes out.
     Replay(replay::Args),
     /// Say how well people were followed, in a bag with the truth of the simulator or in a scenario.
@@ -77,6 +83,8 @@ impl Cli {
             Command::Localize(args) => localize::run(args),
             Command::Plan(args) => plan::run(args),
             Command::Report(args) => report::run(args),
+            Command::Requirements(args) => requirements::run(args),
+            Command::Scenarios(args) => catalogue::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Replay(args) => replay::run(args),
             Command::Stl(args) => stl::run(args),

@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Folders beside scenarios that hold other files.
-const NOT_SCENARIOS: [&str; 3] = ["zones", "worlds", "maps"];
+/// Folders beside scenarios that hold other files; `open` are scenarios that nothing passes yet.
+const NOT_SCENARIOS: [&str; 4] = ["zones", "worlds", "maps", "open"];
 /// The most scenarios of a suite.
 const SCENARIO_LIMIT: usize = 10_000;
 /// Folders nest no deeper.
@@ -171,7 +171,10 @@ impl Choice {
 }
 
 /// The folder that names are relative to, and the files.
-fn scenario_files(suite: &Path) -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
+///
+/// # Errors
+/// Names what cannot be read or is not there.
+pub fn scenario_files(suite: &Path) -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
     let mut files = Vec::new();
     if suite.is_dir() {
         walk(suite, 0, &mut files)?;
@@ -180,8 +183,7 @@ fn scenario_files(suite: &Path) -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
     let folder = suite.parent().unwrap_or(Path::new("")).to_owned();
     let text = config::read(suite)?;
     let name = suite.display().to_string();
-    // A scenario has no such key, and need not be YAML before its parameters are put in.
-    if !text.lines().any(|line| line.starts_with("scenarios:")) {
+    if !lists_scenarios(&text) {
         return Ok((folder, vec![suite.to_owned()]));
     }
     let list: SuiteFile = config::parse_unchecked(&name, &text)?;
@@ -197,6 +199,12 @@ fn scenario_files(suite: &Path) -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
     Ok((folder, files))
 }
 
+/// A scenario has no such key, and need not be YAML before its parameters are put in.
+fn lists_scenarios(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with("scenarios:"))
+}
+
+/// Every scenario below a folder; suite files are passed over, for what they list lies there as well.
 fn walk(folder: &Path, depth: usize, into: &mut Vec<PathBuf>) -> anyhow::Result<()> {
     ensure!(depth <= DEPTH_LIMIT, "{}: folders nest deeper than {DEPTH_LIMIT}", folder.display());
     let entries = std::fs::read_dir(folder).with_context(|| folder.display().to_string())?;
@@ -214,7 +222,9 @@ fn walk(folder: &Path, depth: usize, into: &mut Vec<PathBuf>) -> anyhow::Result<
                 "{}: more than {SCENARIO_LIMIT} scenarios",
                 folder.display()
             );
-            into.push(path);
+            if !lists_scenarios(&config::read(&path)?) {
+                into.push(path);
+            }
         }
     }
     Ok(())
@@ -233,7 +243,7 @@ pub fn short_hash(parts: &[&str]) -> String {
 fn key(scenario_hash: &str, case: &Case, config_hash: &str) -> anyhow::Result<String> {
     let parameters = serde_json::to_string(&case.parameters)?;
     let seed = case.seed.to_string();
-    Ok(short_hash(&[scenario_hash, &parameters, &seed, outrider_runtime::BUILD, config_hash]))
+    Ok(short_hash(&[scenario_hash, &parameters, &seed, build(), config_hash]))
 }
 
 /// Hashes of what goes into runs beside the scenario, each made once.
@@ -290,6 +300,20 @@ fn config_text(setup: &Setup) -> anyhow::Result<String> {
         text.push_str(&format!("{}={}\n", setting.path, setting.value));
     }
     Ok(text)
+}
+
+/// What made results: version and revision, and a digest of the program itself, for two programs of one revision need not be
+/// the same while somebody works on it.
+pub fn build() -> &'static str {
+    static BUILD: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    BUILD.get_or_init(|| {
+        let program = std::env::current_exe().and_then(std::fs::read);
+        let digest = program.map_or_else(
+            |_| "unknown".to_owned(),
+            |bytes| Sha256::digest(&bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect(),
+        );
+        format!("{}#{digest}", outrider_runtime::BUILD)
+    })
 }
 
 /// What `suite.json` says of a scenario.

@@ -17,7 +17,7 @@ fn manifest() -> Manifest {
     Manifest::new(
         "IsSomebodyAhead",
         Class::Condition,
-        "Succeeds when a tracked object stands before the robot, within 45° of ahead: somebody who may wait for the robot.",
+        "Succeeds when a tracked object stands before the robot, within 60° of ahead: somebody who may wait for the robot.",
         "<IsSomebodyAhead within=\"0.9\"/>",
     )
     .ports([Port::input(WITHIN, Kind::Double, "no farther from the outline than this, m: 0 to 10").or("0.9")])

@@ -1,0 +1,82 @@
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
+
+use super::*;
+use std::fs;
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn library() -> Library {
+    let root = repository();
+    Library::read(&root.join("tests/scenarios"), &root.join("config/release_gate.yaml")).unwrap()
+}
+
+#[test]
+fn the_library_is_as_it_should_be() {
+    assert_eq!(library().problems(), Vec::<String>::new());
+}
+
+#[test]
+fn the_page_of_the_library_is_what_would_be_written() {
+    let page = fs::read_to_string(repository().join("docs/scenarios.md")).unwrap();
+    assert!(page == page::text(&library()), "run `outrider scenarios --write docs/scenarios.md`");
+}
+
+#[test]
+fn sixty_scenarios_in_sixteen_families() {
+    let library = library();
+    let families: BTreeSet<_> = library.standard.iter().filter_map(|e| e.scenario.family).collect();
+    assert!(library.standard.len() >= 60, "{}", library.standard.len());
+    assert_eq!(families.len(), 16, "{families:?}");
+}
+
+#[test]
+fn the_class_follows_from_the_rating() {
+    let class = |text: &str| Rating::of(text).map(Rating::class);
+    assert_eq!(class("S2 E3 C1: because"), Some(CriticalityClass::Critical));
+    assert_eq!(class("S1 E4 C3: because"), Some(CriticalityClass::Major));
+    assert_eq!(class("S3 E1 C1: because"), Some(CriticalityClass::Major));
+    assert_eq!(class("S1 E2 C1: because"), Some(CriticalityClass::Minor));
+    assert_eq!(class("S0 E4 C3: because"), Some(CriticalityClass::Minor));
+    for none in ["because", "S4 E1 C1: because", "S1 E0 C1: x", "S1 E1: x", "E1 S1 C1: x", "S1 E1 C1 D1: x"] {
+        assert_eq!(Rating::of(none), None, "{none}");
+    }
+}
+
+/// What the first scenario of the library is told for, after a change.
+fn told(change: impl Fn(&mut Library)) -> Vec<String> {
+    let mut library = library();
+    change(&mut library);
+    library.problems()
+}
+
+fn says(problems: &[String], part: &str) {
+    assert!(problems.iter().any(|p| p.contains(part)), "{part}: {problems:?}");
+}
+
+#[test]
+fn what_is_wrong_with_a_library_is_told() {
+    says(&told(|l| l.standard[0].scenario.id.push('x')), "file and id are to have the same name");
+    says(&told(|l| l.standard[0].scenario.family = None), "it has no family");
+    says(&told(|l| l.standard[0].file = "elsewhere/x.yaml".to_owned()), "belongs into that folder");
+    says(&told(|l| l.standard[0].scenario.requirements.clear()), "it tries no requirement");
+    says(&told(|l| l.standard[0].scenario.criticality = None), "it has no criticality");
+    says(&told(|l| l.standard.push(l.standard[0].clone())), "is there twice");
+    says(&told(|l| l.critical.extend(["nobody".to_owned()])), "`nobody` is no critical scenario");
+    says(&told(|l| l.critical.clear()), "nothing in it covers");
+    says(&told(|l| l.situations[0].id.push('x')), "no critical scenario covers");
+    let rated = |text: &str| {
+        let text = text.to_owned();
+        told(move |l| l.standard[0].scenario.criticality.as_mut().unwrap().rationale = text.clone())
+    };
+    says(&rated("why not"), "does not begin with a rating");
+    says(&rated("S3 E4 C3: terrible"), "its rating makes it Critical");
+    says(
+        &told(|l| {
+            let criticality = l.standard[0].scenario.criticality.as_mut().unwrap();
+            criticality.covers.push("flood".to_owned());
+        }),
+        "it covers `flood`, which is not in the release policy's list",
+    );
+}
