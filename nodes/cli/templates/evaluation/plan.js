@@ -119,7 +119,16 @@ window.outrider = window.outrider || {};
       this.footprint = (world && world.footprint) || null;
       this.way = wayBox(run);
       const outlines = (world && world.outlines) || [];
+      this.shape();
       this.whole = boxOf(outlines.flat().concat(this.way ? [[this.way[0], this.way[1]], [this.way[2], this.way[3]]] : []));
+    }
+
+    /** As high as the way needs, within bounds: a long straight drive leaves no empty half. */
+    shape() {
+      const [x0, y0, x1, y1] = this.way || [0, 0, 1, 1];
+      const ratio = (y1 - y0 + 2 * MARGIN_M) / (x1 - x0 + 2 * MARGIN_M);
+      const most = Math.min(window.innerHeight * 0.62, 560) || 400;
+      this.canvas.style.height = Math.round(Math.min(Math.max(this.canvas.clientWidth * ratio, 240), Math.max(most, 240))) + "px";
     }
 
     /** Sets the scale for what is to be seen: metres to pixels, y upwards. */

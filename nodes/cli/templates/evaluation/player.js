@@ -294,7 +294,10 @@
   id("kinds").addEventListener("input", drawTimeline);
   id("plan").addEventListener("click", () => (state.playing ? pause() : play()));
   addEventListener("hashchange", fromAddress);
-  new ResizeObserver(() => draw()).observe(id("player"));
+  new ResizeObserver(() => {
+    if (state.run) plan.shape();
+    draw();
+  }).observe(id("player"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
   fromAddress();
 })(window.outrider);

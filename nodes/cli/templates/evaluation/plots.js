@@ -58,7 +58,7 @@ window.outrider = window.outrider || {};
       this.end = Math.max((run.t || [])[(run.t || []).length - 1] || 0, 0.1);
       this.panels = [
         { title: "speed [m/s]", lines: [["command_v", "cmd", "commanded"], ["v", "actual", "true"]], zero: true },
-        { title: "clearance, person gap [m]", lines: [["clearance", "clear", "clearance"], ["person_gap", "person", "person gap"]], most: CLEARANCE_SHOWN_M },
+        { title: "distances [m]", lines: [["clearance", "clear", "clearance"], ["person_gap", "person", "person gap"]], most: CLEARANCE_SHOWN_M },
         { title: "time to collision [s]", lines: [["ttc", "robust", "TTC"]], most: TTC_SHOWN_S },
       ].filter((p) => p.lines.some(([name]) => hasValues(run[name])));
       this.bands = [

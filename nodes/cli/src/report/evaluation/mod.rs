@@ -9,7 +9,6 @@ mod kpi;
 mod policy;
 mod read;
 mod scenario;
-mod share;
 mod summary;
 #[cfg(test)]
 mod synthetic;

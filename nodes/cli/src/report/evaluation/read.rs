@@ -100,6 +100,7 @@ pub struct Reproduced {
 pub struct Run {
     pub key: String,
     pub scenario: String,
+    pub scenario_hash: String,
     pub file: String,
     pub family: String,
     pub class: String,
@@ -135,12 +136,12 @@ impl Run {
     /// What a run of the same case has in common with this one, whatever the build.
     pub fn case(&self) -> Case {
         let parameters = serde_json::to_string(&self.parameters).unwrap_or_default();
-        (self.scenario.clone(), parameters, self.seed)
+        (self.scenario.clone(), self.scenario_hash.clone(), parameters, self.seed)
     }
 }
 
-/// Scenario, parameters and seed.
-pub type Case = (String, String, u64);
+/// Scenario, its text, parameters and seed.
+pub type Case = (String, String, String, u64);
 
 /// Times of steps, microseconds.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -211,8 +212,30 @@ pub struct Folder {
     pub timings: BTreeMap<String, Timing>,
     /// The verdict of `outrider gate`, where there is one.
     pub verdict: Option<Verdict>,
+    /// When its files were written.
+    pub written: Written,
     /// What is wrong with the data.
     pub notes: Vec<String>,
+}
+
+/// Times between the writing of files, s; none where they do not follow each other.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Written {
+    /// From `suite.json`, at the beginning, to `results.jsonl`, at the end.
+    pub evaluated_s: Option<f64>,
+    /// From there to the verdict of the gate.
+    pub verdict_s: Option<f64>,
+}
+
+impl Written {
+    fn of(path: &Path) -> Self {
+        let at = |name: &str| fs::metadata(path.join(name)).and_then(|m| m.modified()).ok();
+        let between = |a: &str, b: &str| Some(at(b)?.duration_since(at(a)?).ok()?.as_secs_f64());
+        Self {
+            evaluated_s: between("suite.json", "results.jsonl"),
+            verdict_s: between("results.jsonl", VERDICT),
+        }
+    }
 }
 
 impl Folder {
@@ -256,6 +279,7 @@ impl Folder {
             runs,
             timings: timings.into_iter().map(|t| (t.key.clone(), t)).collect(),
             verdict: verdict.map(serde_json::from_value).transpose().context(VERDICT)?,
+            written: Written::of(path),
             notes,
         };
         folder.complete();
@@ -292,6 +316,10 @@ impl Folder {
         if builds.len() > 1 {
             let names = builds.into_iter().collect::<Vec<_>>().join(", ");
             self.notes.push(format!("the runs are of several builds: {names}"));
+        }
+        let stale = self.verdict.as_ref().is_some_and(|v| !v.candidate.contains(&self.suite.build));
+        if stale {
+            self.notes.push(format!("{VERDICT} is of other results than these, of {}", self.suite.build));
         }
         let missing = self.missing();
         if let Some(first) = missing.first() {

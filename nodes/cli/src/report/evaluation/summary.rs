@@ -3,6 +3,7 @@
 use super::kpi::{Kpi, kpis};
 use super::why::{Reason, reasons};
 use super::{Site, words};
+use outrider_suite::evaluation::statistics::mcnemar_worse;
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -88,6 +89,8 @@ pub struct BaselineFacts {
     pub broken: u64,
     /// Passed here and not there.
     pub mended: u64,
+    /// Probability of so many or more that pass no more, when none is the better (McNemar, exact, one-sided).
+    pub p_worse: f64,
 }
 
 impl Failing {
@@ -125,6 +128,7 @@ impl Summary {
                 pairs: flips.pairs,
                 broken: flips.broken,
                 mended: flips.mended,
+                p_worse: mcnemar_worse(flips.broken, flips.mended),
             }
         });
         Self {
@@ -184,8 +188,8 @@ impl Summary {
         if let Some(b) = &self.baseline {
             let _ = writeln!(
                 out,
-                "against {}: {} pairs, {} pass no more, {} pass now",
-                b.folder, b.pairs, b.broken, b.mended
+                "against {}: {} pairs, {} pass no more, {} pass now (p = {:.4})",
+                b.folder, b.pairs, b.broken, b.mended, b.p_worse
             );
         }
         for note in &self.notes {
