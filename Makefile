@@ -35,6 +35,10 @@ unit: setup ## Rust tests only
 gate: setup ## The critical scenarios, and whether what they show may ship
 	@scripts/test gate
 
+gate-baseline: build ## Takes what the critical scenarios show now as what later changes are held against
+	@target/release/outrider evaluate tests/scenarios/critical.yaml --seeds 1 --prune --out $(RUNS)/baseline && \
+		mkdir -p tests/gate/baseline && cp $(RUNS)/baseline/{suite.json,results.jsonl,timings.jsonl} tests/gate/baseline
+
 system: build ## Real processes over real DDS only
 	@scripts/test system
 
