@@ -190,8 +190,13 @@
     }
     for (const [t, text] of state.info.causes) add(t, "failure", text);
     const reasons = [];
+    // Reasons carry numbers that change from step to step; what counts as another reason is the words.
+    const words = (text) => (text || "").replace(/[-−]?\d+(\.\d+)?/g, "#");
+    let last = null;
     (run.reason || []).forEach((r, i) => {
-      if (i === 0 || r !== run.reason[i - 1]) reasons.push({ t: run.t[i], kind: "reason", text: (run.reasons || [])[r] });
+      const text = (run.reasons || [])[r];
+      if (words(text) !== last) reasons.push({ t: run.t[i], kind: "reason", text });
+      last = words(text);
     });
     const room = Math.max(ENTRIES - all.length, 50);
     all.push(...reasons.filter((r) => r.text).slice(0, room));
@@ -240,6 +245,13 @@
       return;
     }
     mark(current, true);
+    showCurrent();
+  }
+
+  function showCurrent() {
+    const list = id("timeline");
+    const current = list.current;
+    if (!current) return;
     const [top, bottom] = [current.offsetTop, current.offsetTop + current.offsetHeight];
     if (top < list.scrollTop || bottom > list.scrollTop + list.clientHeight) list.scrollTop = top - list.clientHeight / 2;
   }
@@ -297,6 +309,7 @@
   new ResizeObserver(() => {
     if (state.run) plan.shape();
     draw();
+    showCurrent();
   }).observe(id("player"));
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw());
   fromAddress();

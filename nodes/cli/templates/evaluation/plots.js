@@ -127,9 +127,7 @@ window.outrider = window.outrider || {};
       c.font = "11px system-ui, sans-serif";
       c.fillStyle = colours.soft;
       c.textAlign = "center";
-      for (const tick of ticks(0, this.end, this.width < 500 ? 5 : 10)) c.fillText(tick, this.x(tick), y + 14);
-      c.textAlign = "right";
-      c.fillText("s", this.width - 1, y + 14);
+      for (const tick of ticks(0, this.end, this.width < 500 ? 5 : 10)) c.fillText(tick + (tick === 0 ? " s" : ""), this.x(tick), y + 14);
     }
 
     drawPanel(c, panel, top) {
