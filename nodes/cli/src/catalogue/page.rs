@@ -103,7 +103,9 @@ fn situations(library: &Library, page: &mut String) {
     line(page, format_args!("| situation | what | tried by |\n|---|---|---|"));
     for situation in &library.situations {
         let covering = library.standard.iter().filter(|e| e.covers(&situation.id));
-        let names: Vec<String> = covering.map(|e| name(library, e)).collect();
+        let mut names: Vec<String> = covering.map(|e| name(library, e)).collect();
+        let open = library.open.iter().filter(|e| e.covers(&situation.id));
+        names.extend(open.map(|e| format!("{} (open)", e.scenario.id)));
         line(page, format_args!("| {} | {} | {} |", situation.id, situation.what, names.join(", ")));
     }
 }
