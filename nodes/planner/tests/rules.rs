@@ -248,9 +248,9 @@ fn while_others_are_in_control_proposals_start_from_the_measured_speed() {
             // Somebody else holds the robot still.
             (l.pose, l.twist) = (Pose2::new(1.0, 4.0, 0.0), Twist2::ZERO);
         }
-        // Startable, and not wound up.
+        // Startable, by the first step that the jerk allows, and not wound up.
         let v = l.last().twist.v_mps;
-        assert!(v > 0.01 && v < 0.06, "{input:?}: {v}");
+        assert!(v > 0.005 && v < 0.06, "{input:?}: {v}");
         l.send(mode(Mode::Nominal));
         l.send(gate(GateMode::Forwarding, CommandSource::Planner));
         l.run(1.0);
@@ -316,7 +316,8 @@ fn bad_configurations_refuse_to_start() {
     let tree = common::TREE.replace("<FollowPath/>", "<FollowPath speed=\"3\"/>");
     let error = PlannerNode::new(config(), &robot(), &tree, 1).err().unwrap();
     let PlannerError::Tree(BtError::Load { at, message, .. }) = &error else { panic!("{error}") };
-    assert!(at.line == 11 && message.contains("<FollowPath> has no port `speed`"), "{error}");
+    let line = tree.lines().position(|line| line.contains("<FollowPath")).unwrap() + 1;
+    assert!(at.line == line as u32 && message.contains("<FollowPath> has no port `speed`"), "{error}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Keeps a node's resident memory to what it needs while it runs, not what its start needed.
 //!
-//! Measured in `docs/decisions/`; neither changes what a node does.
+//! Figures: `docs/decisions/012-resident-memory.md`. Nothing here changes what a node does.
 
 use rustix::mm::{Advice, madvise};
 use std::ops::Range;
@@ -82,7 +82,7 @@ Anonymous:             0 kB
         assert_eq!(code(SMAPS), [0x55d0_c010_0000..0x55d0_c030_0000]);
         let whole = format!("{SMAPS}Anonymous: 0 kB\n");
         assert_eq!(code(&whole).last(), Some(&(0x7f00_0000_6000..0x7f00_0000_7000)));
-        assert_eq!(code("no smaps\nAnonymous: 0 kB\n"), []);
+        assert!(code("no smaps\nAnonymous: 0 kB\n").is_empty());
     }
 
     #[test]
@@ -95,8 +95,12 @@ Anonymous:             0 kB
                 .sum::<u64>()
         };
         keep_heap_tight();
-        let before = resident();
-        assert!(give_back_code_of_the_start() > 0);
-        assert!(resident() < before);
+        // Other tests of this process may touch as much in between, but not every time.
+        let less = || {
+            let before = resident();
+            assert!(give_back_code_of_the_start() > 0);
+            resident() < before
+        };
+        assert!((0..20).any(|_| less()));
     }
 }

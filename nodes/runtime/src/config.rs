@@ -127,6 +127,18 @@ pub fn parse_unchecked<T: DeserializeOwned>(name: &str, text: &str) -> Result<T,
         .map_err(|e| ConfigError::Content { name: name.to_owned(), message: e.to_string() })
 }
 
+/// As [`parse_unchecked`], for values of which the type is not known: `true` and `false` alone are truth values, `off` and `yes`
+/// are words, as whoever reads them later takes them.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_value<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
+    refuse_non_finite(name, text)?;
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(text, options)
+        .map_err(|e| ConfigError::Content { name: name.to_owned(), message: e.to_string() })
+}
+
 /// `.nan` passes every range check that compares, and `.inf` half of them: neither has a place in a configuration.
 fn refuse_non_finite(name: &str, text: &str) -> Result<(), ConfigError> {
     let separators = [' ', '\t', ',', ':', '[', ']', '{', '}'];
@@ -252,6 +264,21 @@ mod tests {
         }
         let missing = parse::<Example>("x.yaml", "{}\n").unwrap_err().to_string();
         assert!(missing.contains("period_s"), "{missing}");
+    }
+
+    #[test]
+    fn words_of_values_stay_words() {
+        let of =
+            |text: &str| parse_value::<std::collections::BTreeMap<String, Word>>("x.yaml", text).unwrap();
+        assert_eq!(of("mode: off")["mode"], Word::Text("off".into()));
+        assert_eq!(of("mode: true")["mode"], Word::Truth(true));
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    #[serde(untagged)]
+    enum Word {
+        Truth(bool),
+        Text(String),
     }
 
     #[test]

@@ -52,8 +52,9 @@ pub struct DriveResult {
 }
 
 /// What a drive's operator and observer remember.
-#[derive(Default)]
 struct Watch {
+    /// Names of the topics that are looked into.
+    names: [String; 3],
     gate: Option<GateState>,
     truth: Option<GroundTruth>,
     decision: Option<Decision>,
@@ -64,15 +65,29 @@ struct Watch {
 }
 
 impl Watch {
+    fn new() -> Self {
+        Self {
+            names: [topics::gate_state(), topics::decision(), topics::ground_truth()].map(|topic| topic.name),
+            gate: None,
+            truth: None,
+            decision: None,
+            still_since: None,
+            least_clearance_m: None,
+            distance_m: 0.0,
+            digest: outrider_runtime::OutputDigest::default(),
+        }
+    }
+
     fn see(&mut self, observed: &Observed, elapsed_s: f64) {
         self.digest.add(0, observed.topic.name.as_bytes());
         self.digest.add(1, observed.bytes);
-        let name = observed.topic.name.as_str();
-        if name == topics::gate_state().name {
+        let [gate, decision, truth] = &self.names;
+        let name = &observed.topic.name;
+        if name == gate {
             self.gate = outrider_msgs::decode(observed.bytes).ok();
-        } else if name == topics::decision().name {
+        } else if name == decision {
             self.decision = outrider_msgs::decode(observed.bytes).ok();
-        } else if name == topics::ground_truth().name
+        } else if name == truth
             && let Ok(truth) = outrider_msgs::decode::<GroundTruth>(observed.bytes)
         {
             self.note(truth, elapsed_s);
@@ -144,7 +159,7 @@ pub fn drive_wrapped(
 ) -> Result<DriveResult, LockstepError> {
     let scenario = files.scenario()?;
     let mut suite = Lockstep::wrapped(files, wrap)?;
-    let mut watch = Watch::default();
+    let mut watch = Watch::new();
     let mut operator = Operator::default();
     let mut hand = Hand::new(&scenario.faults);
     let mut wire = FaultyWire::new(&scenario.faults, scenario.seed);

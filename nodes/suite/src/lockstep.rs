@@ -78,6 +78,9 @@ enum Process {
 
 struct Member {
     node: Box<dyn HostedNode>,
+    name: Rc<str>,
+    /// What it publishes, with the names in full: made once, used at every step.
+    outputs: Rc<[(Topic, String)]>,
     journal: Topic,
     info: Topic,
     process: Process,
@@ -90,6 +93,8 @@ impl Member {
     fn new(node: Box<dyn HostedNode>) -> Self {
         let name = &node.spec().name;
         Self {
+            name: name.as_str().into(),
+            outputs: node.outputs().iter().map(|topic| (topic.clone(), topic.absolute_name())).collect(),
             journal: topics::journal(name),
             info: topics::info(name),
             process: Process::Runs,
@@ -100,7 +105,7 @@ impl Member {
     }
 
     fn name(&self) -> &str {
-        &self.node.spec().name
+        &self.name
     }
 
     fn arrive(&mut self, input: usize, now: Instant, bytes: Rc<[u8]>) {
@@ -154,7 +159,7 @@ type InFlight = (usize, usize, Rc<[u8]>);
 pub struct Lockstep {
     members: Vec<Member>,
     /// By topic name: who listens, with which input index.
-    listeners: BTreeMap<String, Vec<(usize, usize)>>,
+    listeners: BTreeMap<String, Rc<Vec<(usize, usize)>>>,
     /// By time and order of publication.
     in_flight: BTreeMap<(Instant, u64), InFlight>,
     /// By topic name: the last message of those that are kept for late comers.
@@ -208,7 +213,8 @@ impl Lockstep {
     fn enlist(&mut self, node: Box<dyn HostedNode>) -> usize {
         let index = self.members.len();
         for (input, topic) in node.inputs().iter().enumerate() {
-            self.listeners.entry(topic.absolute_name()).or_default().push((index, input));
+            let listeners = self.listeners.entry(topic.absolute_name()).or_default();
+            Rc::make_mut(listeners).push((index, input));
         }
         self.members.push(Member::new(node));
         index
@@ -241,7 +247,7 @@ impl Lockstep {
     /// As [`Self::publish`], whatever the bytes are.
     pub fn publish_bytes(&mut self, topic: &Topic, bytes: &[u8], see: &mut Observer) {
         see(&Observed { topic, from: "", boot_id: 0, now: self.now, bytes });
-        self.send(topic, "", bytes, &mut Undisturbed);
+        self.send((topic, &topic.absolute_name()), "", &bytes.into(), &mut Undisturbed);
     }
 
     /// Goes on to the next instant at which something happens and lets it happen.
@@ -392,35 +398,33 @@ impl Lockstep {
             member.process = Process::Starved { every, next: now.mono + every };
             member.catch_up(now.mono);
         }
-        let outputs: Vec<Topic> = member.node.outputs().to_vec();
+        let (outputs, from) = (Rc::clone(&member.outputs), Rc::clone(&member.name));
         let mut sent: Vec<(usize, Rc<[u8]>)> = Vec::new();
         let tick = member.node.step(member.clock.read(now), &mut |output, bytes| {
             sent.push((output, bytes.into()));
         });
         for (output, bytes) in &sent {
-            if let Some(topic) = outputs.get(*output) {
+            if let Some((topic, _)) = outputs.get(*output) {
                 see(&observed(member, topic, now, bytes));
             }
         }
         see(&observed(member, &member.journal, now, &outrider_msgs::encode(&tick)?));
-        let from = member.name().to_owned();
         for (output, bytes) in sent {
-            if let Some(topic) = outputs.get(output) {
-                self.send(topic, &from, &bytes, wire);
+            if let Some((topic, name)) = outputs.get(output) {
+                self.send((topic, name), &from, &bytes, wire);
             }
         }
         Ok(())
     }
 
-    fn send(&mut self, topic: &Topic, from: &str, bytes: &[u8], wire: &mut dyn Wire) {
-        let name = topic.absolute_name();
-        let listeners = self.listeners.get(&name).cloned().unwrap_or_default();
-        let whole: Rc<[u8]> = bytes.into();
-        for (index, input) in listeners {
+    /// `name` is the topic's, in full.
+    fn send(&mut self, (topic, name): (&Topic, &str), from: &str, whole: &Rc<[u8]>, wire: &mut dyn Wire) {
+        let listeners = self.listeners.get(name).cloned().unwrap_or_default();
+        for (index, input) in listeners.iter().copied() {
             let Some(member) = self.members.get(index) else { continue };
-            let passage = Passage { now: self.now, topic: &name, from, to: member.name(), bytes };
+            let passage = Passage { now: self.now, topic: name, from, to: member.name(), bytes: whole };
             match wire.carry(&passage) {
-                Delivery::Pass => self.put(TRANSPORT_DELAY, index, input, whole.clone()),
+                Delivery::Pass => self.put(TRANSPORT_DELAY, index, input, Rc::clone(whole)),
                 Delivery::Instead(copies) => {
                     for (later, copy) in copies {
                         self.put(TRANSPORT_DELAY + later.max(Span::ZERO), index, input, copy.into());
@@ -430,7 +434,12 @@ impl Lockstep {
         }
         // Records are kept as well, but for a recorder: no node starts from them.
         if topic.qos.transient_local && topic.qos != Qos::RECORD {
-            self.kept.insert(name, whole);
+            match self.kept.get_mut(name) {
+                Some(kept) => *kept = Rc::clone(whole),
+                None => {
+                    self.kept.insert(name.to_owned(), Rc::clone(whole));
+                }
+            }
         }
     }
 

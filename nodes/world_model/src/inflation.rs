@@ -6,6 +6,9 @@ use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNK
 /// Squared distances that there are.
 const DISTANCES: usize = 1 << 16;
 
+// What several cells are in themselves is seen at once in their bits.
+const _: () = assert!(COST_FREE == 0 && COST_UNKNOWN == u8::MAX);
+
 /// Cells that are looked at together.
 const TOGETHER: usize = 16;
 
@@ -81,15 +84,12 @@ fn inflate(table: &InflationTable, distance_sq: &[[u16; TOGETHER]], cost: &mut [
         if least >= table.beyond {
             continue;
         }
-        let (mut some, mut all) = (false, true);
-        for cost in &*costs {
-            some |= *cost == COST_UNKNOWN;
-            all &= *cost == COST_UNKNOWN;
-        }
-        if all && least >= table.unsure {
+        // All of them at once: every bit of an unknown cell is set, and none of a free one.
+        let base = u128::from_ne_bytes(*costs);
+        if base == u128::MAX && least >= table.unsure {
             continue;
         }
-        if !some {
+        if base == 0 {
             for (cost, sq) in costs.iter_mut().zip(distances) {
                 // Every `u16` is within the table.
                 *cost = table_costs[usize::from(*sq)];

@@ -138,7 +138,7 @@ fn fit_simulator(sim: &mut Value, machine: &Machine) {
 
 fn yaml(path: &Path) -> anyhow::Result<Value> {
     let name = path.display().to_string();
-    Ok(config::parse_unchecked(&name, &config::read(path)?)?)
+    Ok(config::parse_value(&name, &config::read(path)?)?)
 }
 
 /// Replaces what `changes` names; what it names has to be there.

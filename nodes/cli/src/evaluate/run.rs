@@ -1,11 +1,11 @@
 //! One run: driven, measured, judged, and for some run again from its record.
 
 use super::store::{Finished, Reproduced, RunResult, RunTiming, Status, StepTimes};
-use super::suite::{Member, Planned, Setup, short_hash};
+use super::suite::{Member, Planned, Setup, build, short_hash};
 use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Now, Robot};
 use outrider_msgs::outrider_msgs::Tick;
-use outrider_runtime::{BUILD, Diagnosis, HostedNode, NodeSpec, Sink, Topic, config};
+use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Sink, Topic, config};
 use outrider_sim::{Outline, World};
 use outrider_suite::drive::drive_wrapped;
 use outrider_suite::evaluation::{Eyes, Place, Verdict, judge, measure};
@@ -85,7 +85,7 @@ fn blank(member: &Member, planned: &Planned, status: Status, message: Option<Str
         scenario_hash: member.hash.clone(),
         parameters: planned.case.parameters.clone(),
         seed: planned.case.seed,
-        build: BUILD.to_owned(),
+        build: build().to_owned(),
         config_hash: planned.config_hash.clone(),
         status,
         message,
@@ -295,6 +295,7 @@ fn step_times(nanos: &[u32]) -> StepTimes {
     };
     StepTimes {
         count: sorted.len() as u64,
+        total_s: sorted.iter().map(|n| f64::from(*n)).sum::<f64>() / 1e9,
         p50_us: at(0.5),
         p95_us: at(0.95),
         p99_us: at(0.99),

@@ -1,9 +1,8 @@
 //! The folder of results. A run is in it once its line is on the disk; what an interruption tore is mended; at the end every
 //! file is sorted, so that the same runs give the same bytes whatever order they were made in.
 
-use super::suite::{Plan, ScenarioEntry, Setup};
+use super::suite::{Plan, ScenarioEntry, Setup, build};
 use anyhow::{Context as _, bail, ensure};
-use outrider_runtime::BUILD;
 use outrider_suite::evaluation::{Failure, Measures, Violation};
 use outrider_suite::scenario::expect::Outcome;
 use outrider_suite::scenario::{CriticalityClass, Family, Values};
@@ -84,6 +83,7 @@ impl RunResult {
 #[allow(missing_docs, reason = "they are what they are called")]
 pub struct StepTimes {
     pub count: u64,
+    pub total_s: f64,
     pub p50_us: f64,
     pub p95_us: f64,
     pub p99_us: f64,
@@ -151,7 +151,7 @@ impl Manifest {
         Ok(Self {
             format: FORMAT,
             suite: plan.name.clone(),
-            build: BUILD.to_owned(),
+            build: build().to_owned(),
             config_hash: plan.config_hash.clone(),
             settings: setup.settings.iter().map(|s| format!("{}={}", s.path, s.value)).collect(),
             scenarios: plan.members.iter().map(ScenarioEntry::of).collect::<anyhow::Result<_>>()?,
@@ -212,9 +212,10 @@ impl Store {
             let first = results.iter().find(|r| !planned.contains(r.key.as_str()));
             let of = first.map(|r| format!("{} of build {}", r.scenario, r.build)).unwrap_or_default();
             bail!(
-                "{}: {others} results are of other runs ({of}; this is build {BUILD}): of another program, configuration, \
+                "{}: {others} results are of other runs ({of}; this is build {}): of another program, configuration, \
                  scenario or choice of seeds. --prune lets go of them, another --out keeps them",
-                folder.display()
+                folder.display(),
+                build()
             );
         }
         results.retain(|r| planned.contains(r.key.as_str()));

@@ -243,7 +243,7 @@ pub fn short_hash(parts: &[&str]) -> String {
 fn key(scenario_hash: &str, case: &Case, config_hash: &str) -> anyhow::Result<String> {
     let parameters = serde_json::to_string(&case.parameters)?;
     let seed = case.seed.to_string();
-    Ok(short_hash(&[scenario_hash, &parameters, &seed, outrider_runtime::BUILD, config_hash]))
+    Ok(short_hash(&[scenario_hash, &parameters, &seed, build(), config_hash]))
 }
 
 /// Hashes of what goes into runs beside the scenario, each made once.
@@ -300,6 +300,20 @@ fn config_text(setup: &Setup) -> anyhow::Result<String> {
         text.push_str(&format!("{}={}\n", setting.path, setting.value));
     }
     Ok(text)
+}
+
+/// What made results: version and revision, and a digest of the program itself, for two programs of one revision need not be
+/// the same while somebody works on it.
+pub fn build() -> &'static str {
+    static BUILD: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    BUILD.get_or_init(|| {
+        let program = std::env::current_exe().and_then(std::fs::read);
+        let digest = program.map_or_else(
+            |_| "unknown".to_owned(),
+            |bytes| Sha256::digest(&bytes).iter().take(4).map(|byte| format!("{byte:02x}")).collect(),
+        );
+        format!("{}#{digest}", outrider_runtime::BUILD)
+    })
 }
 
 /// What `suite.json` says of a scenario.

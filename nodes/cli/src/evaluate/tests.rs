@@ -127,7 +127,7 @@ fn result(planned: &Planned, member: &suite::Member) -> Finished {
         scenario_hash: member.hash.clone(),
         parameters: planned.case.parameters.clone(),
         seed: planned.case.seed,
-        build: outrider_runtime::BUILD.to_owned(),
+        build: suite::build().to_owned(),
         config_hash: planned.config_hash.clone(),
         status: Status::Done,
         message: None,
@@ -304,5 +304,57 @@ fn what_goes_wrong_in_a_run_is_its_result() {
             !walled || result.message.as_ref().is_some_and(|m| m.contains("in contact with")),
             "{result:?}"
         );
+    }
+}
+
+/// What is done to the suite from a scenario, each in a run of its own that says what has to come of it.
+#[test]
+fn faults_and_operators_do_what_a_scenario_says() {
+    let base = SHORT
+        .replace("$goal_x", "-2.0")
+        .replace("seeds: [1, 2]\nparameters:\n  goal_x: {choices: [-8.0, -7.8]}\n", "")
+        .replace("time_limit_s: 15.0", "time_limit_s: 8.0");
+    let scenario =
+        |id: &str, more: &str| (format!("{id}.yaml"), base.replace("id: short", &format!("id: {id}")) + more);
+    let files = [
+        scenario(
+            "nobody_arms",
+            "arming: never\nexpect: {outcome: refused, must_not: [{what: moving, after_s: 0.0}]}\n",
+        ),
+        scenario(
+            "the_planner_is_cut_off",
+            "faults: [{at_s: 4.0, what: {partition: [planner]}}]\nexpect:\n  outcome: stopped\n  must: [{what: moving, \
+             after_s: 3.0, within_s: 1.0}, {what: standing, after_fault: 0, within_s: 1.5}]\n  must_not: [{what: moving, after_fault: 0, after_s: 1.5}]\n",
+        ),
+        scenario(
+            "the_scan_is_lost",
+            "faults: [{at_s: 4.0, what: {drop: {topic: scan}}}]\nexpect:\n  outcome: stopped\n  must: [{what: {mode: safe_stop}, \
+             after_fault: 0, within_s: 0.5}]\n  over_after_standing_s: 0.5\n",
+        ),
+        scenario(
+            "somebody_takes_over",
+            "arming: once\nfaults: [{at_s: 4.0, for_s: 1.0, what: {teleop: {v_mps: 0.3, w_radps: 0.0}}}]\nexpect:\n  outcome: stopped\n  \
+             must: [{what: {gate: teleop}, after_fault: 0, within_s: 0.5}, {what: {gate: disarmed}, after_fault: 0, after_s: 1.0, within_s: 1.0}]\n",
+        ),
+        scenario("it_expects_too_much", "expect: {must_not: [{what: moving}]}\n"),
+    ];
+    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let folder = suite(&files);
+    let out = tempfile::tempdir().unwrap();
+    run(args(folder.path(), out.path(), &["--replay", "all"])).unwrap();
+    let (results, _) = read(out.path()).unwrap();
+    assert_eq!(results.len(), 5);
+    for result in &results {
+        let why = text::why(result);
+        assert_eq!(result.passed, result.scenario != "it_expects_too_much", "{}: {why}", result.scenario);
+        let again = result.reproduced.as_ref().unwrap();
+        assert!(again.identical, "{}: {again:?}", result.scenario);
+        if !result.passed {
+            assert!(why.contains("\"moving\" happened at"), "{why}");
+        }
+        if result.scenario == "the_scan_is_lost" {
+            let metrics = result.metrics.as_ref().unwrap();
+            assert!(metrics.elapsed_s < 7.9, "over once it stands: {metrics:?}");
+        }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::policy::{Compared, Policy, Worse, value};
 use crate::evaluate::store::{Manifest, RunResult, RunTiming, Status, read};
+use crate::evaluate::suite::build;
 use crate::evaluate::text::why;
-use outrider_runtime::BUILD;
 use outrider_suite::evaluation::statistics::{
     Share, bootstrap_mean, holm, mcnemar_worse, median, wilcoxon_greater,
 };
@@ -157,8 +157,8 @@ impl Verdict {
 pub fn judge(policy: &Policy, baseline: Option<&Evidence>, candidate: &Evidence) -> Verdict {
     let mut checks = vec![evidence("evidence.candidate", candidate)];
     if policy.evidence.candidate_of_this_build {
-        let same = candidate.manifest.build == BUILD;
-        let reason = format!("results of {}, this program is {BUILD}", candidate.manifest.build);
+        let same = candidate.manifest.build == build();
+        let reason = format!("results of {}, this program is {}", candidate.manifest.build, build());
         let reason = if same { reason } else { format!("stale: {reason}") };
         checks.push(Check { name: "evidence.build".to_owned(), finding: good_or_unknown(same), reason });
     }

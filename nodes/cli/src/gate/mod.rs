@@ -21,7 +21,7 @@ const NOT_JUDGED: u8 = 2;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Exit code: 0 released; 1 stopped, for the reasons that are printed; 2 it cannot be judged: results are missing, stale, of several
-builds or cannot be read. The verdict is written to gate.md and gate.junit.xml in the candidate's folder, or in --out.")]
+builds or cannot be read. The verdict is written to gate.md, gate.json and gate.junit.xml in the candidate's folder, or in --out.")]
 pub struct Args {
     /// Results folder of what is in use now; `-` for none: then absolute limits alone count, and that is said.
     baseline: PathBuf,
@@ -72,6 +72,7 @@ fn gate(args: &Args) -> anyhow::Result<Verdict> {
         std::fs::write(&path, text).with_context(|| path.display().to_string())
     };
     write("gate.md", text::markdown(&verdict, &args.policy.display().to_string()))?;
+    write("gate.json", serde_json::to_string_pretty(&verdict)? + "\n")?;
     write("gate.junit.xml", text::junit(&verdict, &candidate.results))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&verdict)?);

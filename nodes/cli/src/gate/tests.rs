@@ -6,8 +6,8 @@ use super::text;
 use crate::evaluate::store::{
     FORMAT, Manifest, PlannedEntry, Reproduced, RunResult, RunTiming, Status, StepTimes,
 };
-use crate::evaluate::suite::ScenarioEntry;
-use outrider_runtime::{BUILD, config};
+use crate::evaluate::suite::{ScenarioEntry, build};
+use outrider_runtime::config;
 use outrider_suite::evaluation::{Failure, Measures, Percentiles, Violation};
 use outrider_suite::scenario::expect::Outcome;
 use outrider_suite::scenario::{CriticalityClass, Values};
@@ -37,7 +37,7 @@ fn result(scenario: u64, seed: u64, wobble: f64) -> RunResult {
         scenario_hash: format!("h{scenario}"),
         parameters: Values::new(),
         seed,
-        build: BUILD.to_owned(),
+        build: build().to_owned(),
         config_hash: "c".to_owned(),
         status: Status::Done,
         message: None,
@@ -74,7 +74,14 @@ fn evidence(wobble: f64) -> Evidence {
         wall_s: 1.0,
         times_real: 30.0,
         steps: BTreeMap::new(),
-        decision: StepTimes { count: 100, p50_us: 500.0, p95_us: 800.0, p99_us: 1000.0, max_us: 2000.0 },
+        decision: StepTimes {
+            count: 100,
+            total_s: 0.05,
+            p50_us: 500.0,
+            p95_us: 800.0,
+            p99_us: 1000.0,
+            max_us: 2000.0,
+        },
     };
     let entry = |s: u64| ScenarioEntry {
         id: format!("s{s:02}"),
@@ -100,7 +107,7 @@ fn evidence(wobble: f64) -> Evidence {
         manifest: Manifest {
             format: FORMAT,
             suite: "suite".to_owned(),
-            build: BUILD.to_owned(),
+            build: build().to_owned(),
             config_hash: "c".to_owned(),
             settings: vec![],
             scenarios: (0..SCENARIOS).map(entry).collect(),

@@ -1,6 +1,8 @@
-//! `outrider report`: from the bag of a run to numbers (JSON, text) and one page (HTML) that explains it.
+//! `outrider report`: from the bag of a run to numbers (JSON, text) and one page (HTML) that explains it; from the results of an
+//! evaluation to a site.
 
 mod belief;
+pub mod evaluation;
 #[cfg(test)]
 mod example;
 mod glimpses;
@@ -41,11 +43,19 @@ const NOT_REACHED: u8 = 2;
 /// Arguments of `outrider report`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The bag of a run: an .mcap file, or a folder of them.
-    pub bag: PathBuf,
-    /// Where to write the page: one file that needs nothing else.
-    #[arg(long, value_name = "FILE.html")]
+    /// The bag of a run: an .mcap file, or a folder of them; or the results folder of `outrider evaluate`.
+    pub source: PathBuf,
+    /// Where to write the page: of a bag one file that needs nothing else, of an evaluation a folder [default: `report` in the
+    /// results folder].
+    #[arg(long, value_name = "FILE.html|DIR")]
     pub out: Option<PathBuf>,
+    /// Of an evaluation: results to compare with.
+    #[arg(long, value_name = "DIR")]
+    pub baseline: Option<PathBuf>,
+    /// Of an evaluation: policy of the release gate, for targets and the critical list [default: config/release_gate.yaml where
+    /// there is one].
+    #[arg(long, value_name = "FILE.yaml")]
+    pub policy: Option<PathBuf>,
     /// Where to write the summary as JSON.
     #[arg(long, value_name = "FILE.json")]
     pub json: Option<PathBuf>,
@@ -60,14 +70,22 @@ pub struct Args {
 /// Runs `outrider report`.
 ///
 /// # Errors
-/// When the bag cannot be read or a file not written.
+/// When the bag or the results cannot be read, or a file not written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if evaluation::Folder::is_one(&args.source) {
+        return run_evaluation(args);
+    }
+    ensure!(
+        args.baseline.is_none() && args.policy.is_none(),
+        "{}: no results of `outrider evaluate` (there is no results.jsonl); --baseline and --policy are for these alone",
+        args.source.display()
+    );
     ensure!(
         args.tolerance > 0.0 && args.tolerance <= 100.0,
         "--tolerance: {} is not within (0, 100]",
         args.tolerance
     );
-    let recording = Recording::read(&args.bag)?;
+    let recording = Recording::read(&args.source)?;
     let summary = RunSummary::new(&recording, args.tolerance);
     if let Some(path) = &args.json {
         let json = serde_json::to_string_pretty(&summary).context("cannot turn the summary into JSON")?;
@@ -81,5 +99,20 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     if args.require_reached && !summary.reached() {
         return Ok(ExitCode::from(NOT_REACHED));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn run_evaluation(args: Args) -> anyhow::Result<ExitCode> {
+    ensure!(
+        !args.require_reached,
+        "--require-reached is for a bag; whether an evaluation is good enough is for `outrider gate` to say"
+    );
+    let wish = evaluation::Wish { out: args.out, baseline: args.baseline, policy: args.policy };
+    let summary = evaluation::make(&args.source, &wish)?;
+    if let Some(path) = &args.json {
+        let json = serde_json::to_string_pretty(&summary).context("cannot turn the summary into JSON")?;
+        fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    print!("{}", summary.to_text());
     Ok(ExitCode::SUCCESS)
 }

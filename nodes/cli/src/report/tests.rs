@@ -175,8 +175,10 @@ fn a_cut_bag_and_an_odd_one_still_give_a_report() {
 fn files_and_exit_codes() {
     let (dir, path) = made(Made { end_s: 6.0, ..WHOLE });
     let args = |require_reached| Args {
-        bag: path.clone(),
+        source: path.clone(),
         out: Some(dir.path().join("r.html")),
+        baseline: None,
+        policy: None,
         json: Some(dir.path().join("r.json")),
         tolerance: 0.30,
         require_reached,
@@ -186,11 +188,11 @@ fn files_and_exit_codes() {
     let json = fs::read_to_string(dir.path().join("r.json")).unwrap();
     let back: RunSummary = serde_json::from_str(&json).unwrap();
     assert_eq!(back.goal.planner, "running");
-    let missing = Args { bag: dir.path().join("none.mcap"), ..args(false) };
+    let missing = Args { source: dir.path().join("none.mcap"), ..args(false) };
     assert!(run(missing).unwrap_err().to_string().contains("none.mcap: cannot open"));
     let empty = dir.path().join("empty.mcap");
     BagWriter::create(&empty, &WriterOptions::default()).unwrap().finish().unwrap();
-    let error = run(Args { bag: empty, ..args(false) }).unwrap_err().to_string();
+    let error = run(Args { source: empty, ..args(false) }).unwrap_err().to_string();
     assert!(error.ends_with("there is no message in this bag"), "{error}");
     assert!(run(Args { tolerance: f64::NAN, ..args(false) }).is_err());
 }

@@ -207,31 +207,6 @@ fn pick(mask: u32, a: f32, b: f32) -> f32 {
 }
 
 #[inline(always)]
-fn less(a: f32, b: f32) -> f32 {
-    if a < b { a } else { b }
-}
-
-/// Lanes of a partial result.
-const PART: usize = 8;
-
-/// The least and the greatest of a row: neither depends on the order.
-#[inline(always)]
-fn extent(row: &Row) -> [f32; 2] {
-    let (mut low, mut high) = ([f32::MAX; PART], [f32::MIN; PART]);
-    for part in 0..LANES / PART {
-        for l in 0..PART {
-            low[l] = less(row[PART * part + l], low[l]);
-            high[l] = greater(row[PART * part + l], high[l]);
-        }
-    }
-    let (mut least, mut most) = (low[0], high[0]);
-    for l in 1..PART {
-        (least, most) = (less(low[l], least), greater(high[l], most));
-    }
-    [least, most]
-}
-
-#[inline(always)]
 fn positive(x: f32) -> f32 {
     if x > 0.0 { x } else { 0.0 }
 }
@@ -421,27 +396,30 @@ fn meet(
     // The discs' centres lie between these.
     let (front, rear) = (scene.discs.x_m[scene.discs.count - 1], scene.discs.x_m[0]);
     let radius = scene.discs.radius_m as f32;
-    // Where the lanes are, all together: most of the time only some of what moves is near it.
-    let ([x_low, x_high], [y_low, y_high]) = (extent(&state.x), extent(&state.y));
-    let half = greater(front, -rear);
     let (mut sum, mut cuts) = ([0.0; LANES], [0.0; LANES]);
     for one in scene.components.iter().filter(|one| one.counts[t]) {
         let (mx, my, per_sigma) = (one.x_m[t], one.y_m[t], one.per_sigma[t]);
         let reach = radius + one.radius_m;
         let sigmas = if one.comfort_only { CUT_SIGMAS } else { SIGMAS as f32 };
-        let near = half + reach + greater(weights.comfort_m, sigmas / per_sigma);
-        let dx = positive(greater(x_low - mx, mx - x_high));
-        let dy = positive(greater(y_low - my, my - y_high));
-        if dx * dx + dy * dy > near * near {
-            continue;
-        }
-        let mut gap = [0.0; LANES];
+        let within = reach + greater(weights.comfort_m, sigmas / per_sigma);
+        let within_sq = within * within;
+        let (mut sq, mut any) = ([0.0; LANES], 0u32);
         for l in 0..LANES {
             let (dx, dy) = (mx - state.x[l], my - state.y[l]);
             let qx = state.c[l] * dx + state.s[l] * dy;
             let qy = state.c[l] * dy - state.s[l] * dx;
             let qx = qx - clamp(qx, rear, front);
-            gap[l] = (qx * qx + qy * qy).sqrt() - reach;
+            sq[l] = qx * qx + qy * qy;
+            any |= u32::from(sq[l] < within_sq);
+        }
+        // Far from all lanes it costs none of them anything: most of what there is to reckon is spared.
+        if any == 0 {
+            continue;
+        }
+        let (mut gap, mut any) = ([0.0; LANES], 0u32);
+        for l in 0..LANES {
+            gap[l] = sq[l].sqrt() - reach;
+            any |= u32::from(gap[l] * per_sigma < SIGMAS as f32);
             let lack = positive(weights.comfort_m - gap[l]);
             risk[l] += weights.comfort * lack * lack;
         }
@@ -453,8 +431,7 @@ fn meet(
             }
             continue;
         }
-        let [least, _] = extent(&gap);
-        if least * per_sigma > SIGMAS as f32 {
+        if any == 0 {
             continue;
         }
         for l in 0..LANES {

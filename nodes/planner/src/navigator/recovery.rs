@@ -53,14 +53,20 @@ impl Navigator {
         self.attempts = Attempts::default();
     }
 
-    /// A tracked object stands before the robot, within 45° of ahead and no farther from its outline than this, m.
+    /// A tracked object stands before or beside the robot, not behind it, and no farther from its outline than this, m. Whoever stands
+    /// on the goal is waited for: to make room would not help.
     pub fn somebody_ahead(&self, within_m: f64) -> bool {
         let Some(world) = &self.world else { return false };
         let (base_from_world, standing_mps) = (self.pose.inverse(), self.config.yielding.standing_mps);
+        let goal = self.goals.as_ref().map(|goals| goals.next().position());
+        let reach_m = self.inscribed_m + self.config.safety.track_margin_m;
+        let on_goal = |moving: &Moving<'_>| {
+            goal.is_some_and(|goal| moving.track.position.distance_m(goal) <= moving.track.radius_m + reach_m)
+        };
         let is_ahead = |moving: &Moving<'_>| {
             let at = base_from_world.apply(moving.track.position);
             let gap_m = self.guard.footprint().signed_distance_m(at) - moving.track.radius_m;
-            moving.stands(standing_mps) && at.x_m > at.y_m.abs() && gap_m <= within_m
+            moving.stands(standing_mps) && !on_goal(moving) && at.x_m > -at.y_m.abs() && gap_m <= within_m
         };
         Moving::all(&world.tracks, self.age_s).iter().any(is_ahead)
     }

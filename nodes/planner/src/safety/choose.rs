@@ -1,7 +1,7 @@
 //! Picks the command: the wish when its braking tail is clear, else the best of a fixed list, else a stop.
 //!
-//! A tail is clear when it keeps the margins, or when it comes no nearer to anything than braking at once would: a
-//! robot that stands closer than the margin may still turn or drive away.
+//! A tail is clear when it keeps the margins, or when it comes no nearer to anything than braking at once would, or, to who
+//! moves, than resting here: a robot that stands closer than the margin may still turn or drive away. Assurance asks for the same.
 
 use super::cover::FootprintCover;
 use super::moving::{Inflation, Moving};
@@ -16,6 +16,8 @@ use outrider_foundation::{Footprint, Point2, Pose2, Robot, Twist2};
 const CLEARANCE_CAP_M: f64 = 0.5;
 /// Leaving a contact has to gain this much by the end of the tail, m.
 const ESCAPE_GAIN_M: f64 = 1e-4;
+/// So much less than at rest still counts as no nearer, m.
+const UNCHANGED_M: f64 = 1e-6;
 /// Slower than this counts as standing, m/s or rad/s.
 const STANDING: f64 = 1e-3;
 
@@ -60,6 +62,9 @@ pub struct Judgement {
     pub static_end_m: f64,
     /// Least distance to a track's disc, m.
     pub track_m: f64,
+    /// Least surplus of it over what is asked for: the margin, but no more than the robot would have at rest at that moment,
+    /// m. A disc grows with time, so that whoever stands close could otherwise never be left.
+    pub track_surplus_m: f64,
     /// Which, as an index into [`Situation::moving`], and when.
     pub track: Option<(usize, f64)>,
 }
@@ -219,8 +224,10 @@ impl Guard {
             static_start_m: f64::INFINITY,
             static_end_m: f64::INFINITY,
             track_m: f64::INFINITY,
+            track_surplus_m: f64::INFINITY,
             track: None,
         };
+        let margin_m = self.config.track_margin_m;
         for (i, point) in tail.iter().enumerate() {
             let pose = s.pose.then(point.pose);
             let static_m = self.clearance_m(s.grid, pose);
@@ -234,6 +241,11 @@ impl Guard {
             }
             for (index, moving) in s.moving.iter().enumerate() {
                 let track_m = moving.clearance_m(&self.footprint, pose, point.t_s, &self.inflation);
+                if track_m < margin_m + judgement.track_surplus_m {
+                    let at_rest_m = moving.clearance_m(&self.footprint, s.pose, point.t_s, &self.inflation);
+                    let asked_m = margin_m.min(at_rest_m - UNCHANGED_M);
+                    judgement.track_surplus_m = judgement.track_surplus_m.min(track_m - asked_m);
+                }
                 if track_m < judgement.track_m {
                     judgement.track_m = track_m;
                     judgement.track = Some((index, point.t_s));
@@ -247,14 +259,16 @@ impl Guard {
         j.static_m >= self.config.margin_m && j.track_m >= self.config.track_margin_m
     }
 
-    /// Keeps the margins, or comes no nearer than braking at once; out of contact only by leaving it.
+    /// Keeps the margins, or comes no nearer than braking at once, and to who moves than resting here; out of contact only by
+    /// leaving it.
     fn allowed(&self, j: &Judgement, stop: &Judgement) -> bool {
         let static_ok = if stop.static_m < 0.0 {
             j.static_m >= stop.static_m && j.static_end_m >= j.static_start_m + ESCAPE_GAIN_M
         } else {
             j.static_m >= self.config.margin_m.min(stop.static_m)
         };
-        static_ok && j.track_m >= self.config.track_margin_m.min(stop.track_m)
+        let no_nearer = j.track_m >= self.config.track_margin_m.min(stop.track_m);
+        static_ok && (no_nearer || j.track_surplus_m >= 0.0)
     }
 
     /// What forbids a tail, in a few words, and where it is.

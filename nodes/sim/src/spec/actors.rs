@@ -169,7 +169,7 @@ pub struct VehicleSize {
 
 impl VehicleSize {
     /// What a kind of vehicle is like when nothing else is said.
-    pub(crate) fn of(kind: ActorKind) -> Self {
+    pub fn of(kind: ActorKind) -> Self {
         let (length_m, width_m, height_m) =
             if kind == ActorKind::Cart { (1.2, 0.7, 1.0) } else { (2.2, 1.1, 2.1) };
         Self { length_m, width_m, height_m, forks_m: 0.0, accel_mps2: 0.8, turn_radps: 0.8 }

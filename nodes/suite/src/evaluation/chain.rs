@@ -10,8 +10,8 @@ const REMEMBERED: usize = 1_000;
 /// What was seen, by the numbers of messages.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chain {
-    /// By source and sequence: the world model that a command rests on.
-    commands: BTreeMap<(u8, u64), u64>,
+    /// By source, for each counts its own, and sequence: the world model that a command rests on.
+    commands: BTreeMap<u8, BTreeMap<u64, u64>>,
     decisions: BTreeSet<u64>,
     permits: BTreeSet<u64>,
     models: BTreeSet<u64>,
@@ -22,9 +22,10 @@ pub(crate) struct Chain {
 
 impl Chain {
     pub fn command(&mut self, command: &Command) {
-        self.commands.insert((command.source, command.sequence), command.world_model_sequence);
-        while self.commands.len() > REMEMBERED {
-            self.commands.pop_first();
+        let own = self.commands.entry(command.source).or_default();
+        own.insert(command.sequence, command.world_model_sequence);
+        while own.len() > REMEMBERED {
+            own.pop_first();
         }
     }
 
@@ -50,7 +51,8 @@ impl Chain {
         // Assurance's own commands rest on no decision of the planner's.
         let recovery = gate.command_source == Command::RECOVERY;
         let decided = recovery || self.decisions.contains(&gate.command_sequence);
-        let rests = self.commands.get(&command).is_some_and(|model| recovery || self.models.contains(model));
+        let known = self.commands.get(&command.0).and_then(|own| own.get(&command.1));
+        let rests = known.is_some_and(|model| recovery || self.models.contains(model));
         if decided && rests && self.permits.contains(&gate.permit_sequence) {
             self.explained += 1;
         }

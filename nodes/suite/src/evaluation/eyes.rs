@@ -1,20 +1,21 @@
 //! What is seen of a run from outside, message by message.
 
 use super::chain::Chain;
-use super::place::{FAR_M, Mover, Place, TTC_CAP_S};
+use super::place::{FAR_M, Mover, Place, TTC_CAP_S, covering};
 use super::series::{Glimpse, Series};
 use super::timeline::{Timeline, note};
-use crate::bindings::topics;
 use crate::convert::stamp_from;
 use crate::lockstep::{Observed, START};
 use crate::scenario::Scenario;
 use outrider_foundation::{Instant, Point2, Pose2, Span, Stamp, Twist2};
 use outrider_msgs::nav_msgs::OccupancyGrid;
 use outrider_msgs::outrider_msgs::{
-    AssuranceState, Command, Decision, GateState, GroundTruth, Intervention, MissionState, Permit, Track,
-    WorldModel,
+    AssuranceState, Command, Decision, GateState, GroundTruth, GroundTruthActor, Intervention, MissionState,
+    Permit, Track, WorldModel,
 };
 use outrider_msgs::{Message, decode};
+use outrider_sim::{ActorKind, VehicleSize};
+use std::collections::BTreeMap;
 
 /// Slower than this is standing: m/s, rad/s.
 const STILL: (f64, f64) = (0.02, 0.05);
@@ -93,6 +94,8 @@ pub struct Eyes {
     pub dropped: u64,
     chain: Chain,
     goal: Point2,
+    /// By name: what is no disc.
+    vehicles: BTreeMap<String, VehicleSize>,
     /// From when to when something is wrong, s.
     wrong: Vec<(f64, f64)>,
     gate: Option<GateState>,
@@ -107,10 +110,11 @@ impl Eyes {
     /// Of a scenario's run.
     pub fn new(scenario: &Scenario, place: Place) -> Self {
         let goal = scenario.mission.iter().rev().find_map(|step| step.poses.last()).unwrap_or(&scenario.goal);
+        let vehicles = vehicles(scenario);
         Self {
             place,
             timeline: Timeline::default(),
-            series: Series::new(scenario),
+            series: Series::new(scenario, &vehicles),
             nearest: String::new(),
             samples: Vec::new(),
             data_ages_s: Vec::new(),
@@ -119,6 +123,7 @@ impl Eyes {
             dropped: 0,
             chain: Chain::default(),
             goal: Point2::new(goal.x_m, goal.y_m),
+            vehicles,
             wrong: scenario.troubles().map(|(from_s, to_s, _)| (from_s, to_s)).collect(),
             gate: None,
             mode: None,
@@ -158,7 +163,7 @@ impl Eyes {
                 read(bytes, |state: MissionState| note(&mut self.timeline.missions, t_s, state.status))
             }
             ("map", _) => read(bytes, |map| self.map = Some(map)),
-            (name, "") if name == topics::goal_pose().name || name == topics::mission_request().name => {
+            ("goal_pose" | "planner/mission_request", "") => {
                 self.timeline.goal_s = self.timeline.goal_s.or(Some(t_s));
                 true
             }
@@ -177,6 +182,20 @@ impl Eyes {
         self.chain.completeness()
     }
 
+    /// A person's disc; a vehicle's box, as discs.
+    fn movers(&self, actor: &GroundTruthActor) -> Vec<Mover> {
+        let (s, c) = libm::sincos(actor.yaw);
+        let mover = |at, radius_m| Mover { at, vx_mps: actor.v * c, vy_mps: actor.v * s, radius_m };
+        match self.vehicles.get(&actor.name) {
+            None => vec![mover(Point2::new(actor.x, actor.y), actor.radius)],
+            Some(size) => {
+                let pose = Pose2::new(actor.x, actor.y, actor.yaw);
+                let (radius_m, centres) = covering(pose, size.length_m, size.width_m, size.forks_m);
+                centres.into_iter().map(|at| mover(at, radius_m)).collect()
+            }
+        }
+    }
+
     fn gate(&mut self, t_s: f64, observed: &Observed, state: GateState) {
         note(&mut self.timeline.gate, t_s, state.mode);
         self.chain.gate(&state);
@@ -193,14 +212,7 @@ impl Eyes {
     fn truth(&mut self, t_s: f64, truth: &GroundTruth) {
         let pose = Pose2::new(truth.x, truth.y, truth.yaw);
         let twist = Twist2::new(truth.v, truth.w);
-        let movers: Vec<Mover> = truth
-            .actors
-            .iter()
-            .map(|a| {
-                let (s, c) = libm::sincos(a.yaw);
-                Mover { at: Point2::new(a.x, a.y), vx_mps: a.v * c, vy_mps: a.v * s, radius_m: a.radius }
-            })
-            .collect();
+        let movers: Vec<Mover> = truth.actors.iter().flat_map(|actor| self.movers(actor)).collect();
         let moves = twist.v_mps.abs() > STILL.0 || twist.w_radps.abs() > STILL.1;
         note(&mut self.timeline.moving, t_s, moves);
         let before = self.samples.last().map_or(0, |s| s.collisions);
@@ -242,6 +254,11 @@ impl Eyes {
         let reason = || reason(self.decision.as_ref(), self.gate.as_ref());
         self.series.take(&Glimpse { sample: &sample, truth, tracks: &tracks, reason: &reason });
     }
+}
+
+fn vehicles(scenario: &Scenario) -> BTreeMap<String, VehicleSize> {
+    let wheeled = scenario.actors.iter().filter(|actor| actor.kind != ActorKind::Person);
+    wheeled.map(|a| (a.name.clone(), a.vehicle.unwrap_or_else(|| VehicleSize::of(a.kind)))).collect()
 }
 
 fn confirmed(model: &WorldModel) -> impl Iterator<Item = &Track> {

@@ -185,17 +185,28 @@ fn criteria(scenario: &Scenario, eyes: &Eyes, measures: &Measures, failures: &mu
     most("speed_max_mps", measures.speed_max_mps, criteria.speed_max_mps);
     most("stops_max", f64::from(measures.stops), criteria.stops_max.map(|v| v as f64));
     most("near_misses_max", f64::from(measures.near_misses), criteria.near_misses_max.map(f64::from));
-    if !criteria.modes_allowed.is_empty() {
-        let goal_s = eyes.timeline.goal_s.unwrap_or(eyes.timeline.end_s);
-        for mode in AssuranceMode::ALL.iter().filter(|m| !criteria.modes_allowed.contains(m)) {
-            let s = measures.mode_s.get(mode.name()).copied().unwrap_or(0.0);
-            if s > 0.0 {
-                let others = eyes.timeline.modes.iter().filter(|(_, code)| *code == mode.code());
-                let first = others.map(|(t, _)| t.max(goal_s)).next().unwrap_or(goal_s);
-                fail("modes_allowed", format!("{} for {s:.3} s, first at {first:.3} s", mode.name()));
-            }
-        }
+    if let Some(text) = forbidden_mode(&criteria.modes_allowed, eyes) {
+        fail("modes_allowed", text);
     }
+}
+
+/// The first mode that is not allowed, once one that is has been reached: a suite that has just been started is in safe stop.
+fn forbidden_mode(allowed: &[AssuranceMode], eyes: &Eyes) -> Option<String> {
+    let goal_s = eyes.timeline.goal_s?;
+    let is_allowed = |code: u8| allowed.iter().any(|m| m.code() == code);
+    if allowed.is_empty() {
+        return None;
+    }
+    let modes = &eyes.timeline.modes;
+    let end = |i: usize| modes.get(i + 1).map_or(eyes.timeline.end_s, |next| next.0);
+    let mut after =
+        modes.iter().enumerate().filter(|(i, _)| end(*i) > goal_s).skip_while(|(_, m)| !is_allowed(m.1));
+    if after.clone().next().is_none() {
+        return Some(format!("none of them from {goal_s:.3} s on"));
+    }
+    let (i, (begin, code)) = after.find(|(_, m)| !is_allowed(m.1))?;
+    let name = AssuranceMode::ALL.iter().find(|m| m.code() == *code).map_or("unknown", |m| m.name());
+    Some(format!("{name} from {begin:.3} s to {:.3} s", end(i)))
 }
 
 /// In the order of [`RUN_SIGNALS`].

@@ -50,6 +50,21 @@ pub struct Mover {
     pub radius_m: f64,
 }
 
+/// A vehicle's discs reach no farther over its sides than this, m.
+const DISC_OVER_M: f64 = 0.05;
+
+/// Discs that cover a box of this length and width about `pose`, and `ahead_m` more of it ahead; up to 5 cm more than it.
+pub(crate) fn covering(pose: Pose2, length_m: f64, width_m: f64, ahead_m: f64) -> (f64, Vec<Point2>) {
+    let half_m = 0.5 * width_m;
+    let reach_m = ((half_m + DISC_OVER_M) * (half_m + DISC_OVER_M) - half_m * half_m).sqrt();
+    let whole_m = length_m + ahead_m;
+    let count = (whole_m / (2.0 * reach_m)).ceil().max(1.0);
+    let step_m = whole_m / count;
+    let radius_m = libm::hypot(half_m, 0.5 * step_m);
+    let at = |i: u32| pose.apply(Point2::new((f64::from(i) + 0.5) * step_m - 0.5 * length_m, 0.0));
+    (radius_m, (0..count as u32).map(at).collect())
+}
+
 /// The robot's outline and the zones.
 #[derive(Clone, Debug)]
 pub struct Place {

@@ -4,6 +4,7 @@ use super::eyes::Sample;
 use super::timeline::Timeline;
 use crate::scenario::Scenario;
 use outrider_msgs::outrider_msgs::{GroundTruth, Track};
+use outrider_sim::VehicleSize;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -19,8 +20,11 @@ const REASON_LIMIT: usize = 500;
 pub struct ActorTrack {
     /// As in the scenario.
     pub name: String,
-    /// Of the disc, m.
+    /// Of the disc, m; about the whole of a vehicle.
     pub radius: f64,
+    /// Of a vehicle: length, width, and length of the forks ahead, m.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<[f64; 3]>,
     /// m, in the map; as long as the time column.
     pub x: Vec<Option<f64>>,
     /// m.
@@ -90,6 +94,8 @@ pub struct Series {
     /// Confirmed tracks at each moment: id, x, y, vx, vy, radius.
     pub tracks: Vec<Vec<[f64; 6]>>,
     #[serde(skip)]
+    sizes: BTreeMap<String, [f64; 3]>,
+    #[serde(skip)]
     known: BTreeMap<String, usize>,
 }
 
@@ -111,7 +117,9 @@ fn some(value: f64) -> Option<f64> {
 }
 
 impl Series {
-    pub(crate) fn new(scenario: &Scenario) -> Self {
+    pub(crate) fn new(scenario: &Scenario, vehicles: &BTreeMap<String, VehicleSize>) -> Self {
+        let size = |s: &VehicleSize| [s.length_m, s.width_m, s.forks_m];
+        let sizes = vehicles.iter().map(|(name, s)| (name.clone(), size(s))).collect();
         let goal = scenario.mission.iter().rev().find_map(|step| step.poses.last()).unwrap_or(&scenario.goal);
         let pose = |p: &crate::scenario::ScenarioPose| [p.x_m, p.y_m, p.yaw_rad].map(milli);
         Self {
@@ -119,6 +127,7 @@ impl Series {
             goal: pose(goal),
             goal_tolerance: scenario.goal_tolerance_m,
             period_s: PERIOD_S,
+            sizes,
             ..Self::default()
         }
     }
@@ -166,6 +175,7 @@ impl Series {
                 self.actors.push(ActorTrack {
                     name: actor.name.clone(),
                     radius: milli(actor.radius),
+                    size: self.sizes.get(&actor.name).copied(),
                     x: absent.clone(),
                     y: absent.clone(),
                     yaw: absent.clone(),

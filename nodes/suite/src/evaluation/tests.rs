@@ -61,6 +61,22 @@ fn gaps_and_times_to_collision_by_hand() {
 }
 
 #[test]
+fn a_vehicle_is_covered_by_its_discs_and_by_little_more() {
+    let pose = Pose2::new(1.0, 2.0, 0.7);
+    let (radius_m, centres) = place::covering(pose, 2.2, 1.1, 0.5);
+    let gap = |x: f64, y: f64| {
+        let p = pose.apply(Point2::new(x, y));
+        centres.iter().map(|c| c.distance_m(p) - radius_m).fold(f64::INFINITY, f64::min)
+    };
+    for i in 0..=54 {
+        let x = -1.1 + 0.05 * f64::from(i);
+        assert!(gap(x, 0.55) <= 1e-9 && gap(x, -0.55) <= 1e-9 && gap(x, 0.0) <= 1e-9, "{x}");
+        assert!(gap(x, 0.605) > 0.0 && gap(x, -0.605) > 0.0, "{x}");
+    }
+    assert!(gap(1.66, 0.0) > -0.4 && gap(2.1, 0.0) > 0.0 && gap(-1.6, 0.0) > 0.0);
+}
+
+#[test]
 fn zones_by_hand() {
     let place = place();
     let gap = |x: f64, y: f64, yaw: f64| place.exclusion_gap_m(Pose2::new(x, y, yaw)).0;
@@ -398,7 +414,7 @@ fn criteria_are_told_with_value_and_limit() {
             "criteria.drive_time_max_s: 3.000, the most is 2.5",
             "criteria.speed_max_mps: 0.900, the most is 0.8",
             "criteria.stops_max: 1.000, the most is 0",
-            "criteria.modes_allowed: degraded for 1.000 s, first at 2.000 s",
+            "criteria.modes_allowed: degraded from 2.000 s to 3.000 s",
         ]
     );
     let formula = |text: &str| Criteria {
@@ -411,6 +427,49 @@ fn criteria_are_told_with_value_and_limit() {
     let (failures, robustness) = run(formula("person_gap_m < 0.5 -> velocity_mps < 0.5"));
     assert!(failures[0].starts_with("criteria.stl.slow: violated at 0.3"), "{failures:?}");
     assert!(robustness["slow"].unwrap() < -0.1);
+}
+
+#[test]
+fn modes_count_once_an_allowed_one_was_reached() {
+    let run = |modes: &[(f64, u8)]| {
+        let mut made = Made::new(|s| s.criteria.modes_allowed = vec![AssuranceMode::Nominal]);
+        made.gate(0.0, FORWARDING);
+        made.goal(0.0);
+        for (t_s, mode) in modes {
+            made.mode(*t_s, *mode);
+        }
+        made.drive(0.0, 3.0, 0.5, &[]);
+        made.verdict().1.failures.into_iter().map(|f| f.text).collect::<Vec<_>>()
+    };
+    let (stop, slow, nominal) = (ours::Permit::SAFE_STOP, ours::Permit::DEGRADED, ours::Permit::NOMINAL);
+    assert!(run(&[(0.0, stop), (1.0, slow), (2.0, nominal)]).is_empty());
+    assert_eq!(run(&[(0.0, stop), (1.0, nominal), (2.0, slow)]), ["degraded from 2.000 s to 3.000 s"]);
+    assert_eq!(run(&[(0.0, stop), (1.0, slow)]), ["none of them from 0.000 s on"]);
+}
+
+#[test]
+fn many_commands_of_assurance_leave_those_of_the_planner_explained() {
+    let mut made = Made::new(|_| {});
+    made.goal(0.0);
+    made.drive(0.0, 0.1, 0.0, &[]);
+    for i in 1..3000u64 {
+        let command = ours::Command { source: ours::Command::RECOVERY, sequence: i, ..Default::default() };
+        made.see(0.1, &topics::cmd_vel_recovery(), "assurance", &command);
+    }
+    made.see(
+        0.2,
+        &topics::world_model(),
+        "world_model",
+        &ours::WorldModel { sequence: 7, ..Default::default() },
+    );
+    let command = ours::Command { sequence: 4, world_model_sequence: 7, ..Default::default() };
+    made.see(0.2, &topics::cmd_vel_nominal(), "planner", &command);
+    let decision = ours::Decision { command_sequence: 4, ..Default::default() };
+    made.see(0.2, &topics::decision(), "planner", &decision);
+    made.see(0.2, &topics::permit(), "assurance", &ours::Permit { sequence: 9, ..Default::default() });
+    (made.gate.command_sequence, made.gate.permit_sequence) = (4, 9);
+    made.gate(0.25, FORWARDING);
+    assert_eq!(made.verdict().0.completeness, Some(1.0));
 }
 
 #[test]

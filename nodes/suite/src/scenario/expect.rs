@@ -256,7 +256,7 @@ pub struct Criteria {
     #[garde(inner(custom(within(0.0, 10.0))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed_max_mps: Option<f64>,
-    /// Modes of assurance that may be, from the goal being given on; all when it is empty.
+    /// Modes of assurance that may be, from when, with the goal given, it first is in one of them; all when it is empty.
     #[garde(length(max = 4))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub modes_allowed: Vec<AssuranceMode>,

@@ -29,7 +29,7 @@ impl Setting {
         let refuse =
             |message: &str| ConfigError::Content { name: origin.clone(), message: message.to_owned() };
         let (path, value) = text.split_once('=').ok_or_else(|| refuse("FILE.KEY=VALUE is expected"))?;
-        let value = config::parse_unchecked(&origin, value)?;
+        let value = config::parse_value(&origin, value)?;
         let setting = Self { path: path.trim().to_owned(), value, origin };
         setting.check_name()?;
         Ok(setting)
@@ -70,12 +70,14 @@ pub fn apply(node: &str, resources: &mut Resources, settings: &[Setting]) -> Res
     for setting in settings {
         let Some((role, keys)) = setting.target(node) else { continue };
         let (text, origin) = resources.get(node, role)?;
-        let mut value: Value = config::parse_unchecked(origin, text)?;
+        let mut value: Value = config::parse_value(origin, text)?;
         put(&mut value, keys, &setting.value).map_err(|why| setting.refused(&format!("{origin}: {why}")))?;
         let file = origin.split(" with ").next().unwrap_or(origin).to_owned();
         let mut changed = resources.clone();
         changed.insert(role, value.to_string(), format!("{file} with {}", setting.origin));
-        check_file(node, role, &changed).map_err(|e| setting.refused(&e.to_string()))?;
+        // What is shown of the file is one long line that nobody has written.
+        let first = |e: AssembleError| e.to_string().lines().next().unwrap_or_default().to_owned();
+        check_file(node, role, &changed).map_err(|e| setting.refused(&first(e)))?;
         *resources = changed;
     }
     Ok(())

@@ -168,6 +168,9 @@ fn settings_that_cannot_be_are_refused_with_their_place() {
         assert!(error.contains(&format!("x.yaml: line {line}: configuration: `")), "{error}");
         assert!(words.iter().all(|w| error.contains(w)), "{setting}: {error}");
     }
+    // Words of the file stay words: `off` is none of YAML 1.1's truth values where a setting changes something else.
+    let sound = files(folder.path(), "", &["planner.follow.cruise_mps=0.7", "planner.external.mode=off"]);
+    read_resources("planner", &sound).unwrap();
     let files = files(folder.path(), "configuration:\n  camera.rate: 1\n", &[]);
     let error = read_resources("sim", &files).unwrap_err().to_string();
     assert!(
