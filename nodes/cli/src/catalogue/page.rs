@@ -96,7 +96,7 @@ fn situations(library: &Library, page: &mut String) {
     line(
         page,
         format_args!(
-            "\n## Critical situations\n\nThe list of `config/release_gate.yaml`, after the hazards of ISO 3691-4 (driverless trucks), annex B of \
+            "\n## Critical situations\n\nThe list of `config/release_gate.yaml`, after the hazards of ISO 3691-4 (driverless trucks), \
              ISO 12100, and ISO 13482 (robots among people).\nBold: in `critical.yaml`.\n"
         ),
     );
