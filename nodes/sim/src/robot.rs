@@ -101,7 +101,8 @@ impl RobotFile {
             let bound = |value: fn(&Point2) -> f64, pick: fn(f64, f64) -> f64, from: f64| {
                 hull.iter().map(value).fold(from, pick)
             };
-            let (x, y): (fn(&Point2) -> f64, fn(&Point2) -> f64) = (|p| p.x_m, |p| p.y_m);
+            let x: fn(&Point2) -> f64 = |p| p.x_m;
+            let y: fn(&Point2) -> f64 = |p| p.y_m;
             let (low, high) = (
                 Point2::new(bound(x, f64::min, f64::INFINITY), bound(y, f64::min, f64::INFINITY)),
                 Point2::new(bound(x, f64::max, f64::NEG_INFINITY), bound(y, f64::max, f64::NEG_INFINITY)),
@@ -390,8 +391,8 @@ mod tests {
         let read = RobotFile::read(SDF, &amr()).unwrap();
         let limits = read.description.limits;
         assert_eq!((limits.v_max_mps, limits.brake_mps2, limits.decel_mps2), (0.7, 0.6, 0.6));
-        assert_eq!(limits.accel_mps2, amr().limits.accel_mps2);
-        assert_eq!(read.settings["drive.wheel_separation_m"], 0.44);
+        assert!((limits.accel_mps2 - amr().limits.accel_mps2).abs() < 1e-12);
+        assert!((read.settings["drive.wheel_separation_m"] - 0.44).abs() < 1e-12);
         assert!((read.description.lidar.x_m - 0.1).abs() < 1e-12);
         let robot = Robot::new(read.description).unwrap();
         assert!((robot.footprint.inscribed_m() - 0.3).abs() < 1e-9, "{}", robot.footprint.inscribed_m());

@@ -191,7 +191,7 @@ fn each_fault_is_stopped_for_its_own_reason() {
             "changed by +0.25",
         ),
         (
-            |e| e.results.iter_mut().filter(|r| r.scenario < "s03".to_owned()).for_each(|r| r.covers.clear()),
+            |e| e.results.iter_mut().filter(|r| r.scenario.as_str() < "s03").for_each(|r| r.covers.clear()),
             &["coverage"],
             "22 of 25 critical situations were tried, 88.0 %",
         ),
