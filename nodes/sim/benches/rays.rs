@@ -87,7 +87,13 @@ fn main() {
     rays("500 boxes, 4000 beams", &RayScene::new(&many(500)), 4000, Moving::default());
     whole("simulator alone, warehouse", "");
     let crowd: String = (0..10)
-        .map(|i| format!("  - {{name: p{i}, start: [{}, -3.3], waypoints: [[{}, -3.3]], loops: true}}\n", -8 + i, 1 - i))
+        .map(|i| {
+            format!(
+                "  - {{name: p{i}, start: [{}, -3.3], waypoints: [[{}, -3.3]], loops: true}}\n",
+                -8 + i,
+                1 - i
+            )
+        })
         .collect();
     whole("simulator alone, 10 people who avoid", &format!("actors:\n{crowd}"));
 }

@@ -149,7 +149,9 @@ fn too_much_is_refused() {
 #[test]
 fn poses_are_relative_to_frames_links_and_models() {
     let cube = "<collision name='c'><geometry><box><size>1 1 1</size></box></geometry></collision>";
-    let world = |models: &str| World::load(&format!("<sdf version='1.9'><world name='w'>{models}</world></sdf>")).unwrap();
+    let world = |models: &str| {
+        World::load(&format!("<sdf version='1.9'><world name='w'>{models}</world></sdf>")).unwrap()
+    };
     let found = world(&format!(
         "<frame name='dock'><pose>0 10 0 0 0 0</pose></frame><model name='a'><static>1</static>\
          <pose relative_to='dock'>1 0 0 0 0 1.5707963267948966</pose><link name='l'><pose>0 0 1 0 0 0</pose>{cube}</link>\
@@ -179,7 +181,11 @@ fn capsules_and_polylines_are_solids() {
         World::load(&model)
     };
     let capsule = shape("<capsule><radius>0.5</radius><length>2</length></capsule>").unwrap();
-    let range = capsule.statics().iter().map(|s| s.z_range_m()).fold((0.0, 0.0), |a, b| (f64::min(a.0, b.0), f64::max(a.1, b.1)));
+    let range = capsule
+        .statics()
+        .iter()
+        .map(|s| s.z_range_m())
+        .fold((0.0, 0.0), |a, b| (f64::min(a.0, b.0), f64::max(a.1, b.1)));
     assert_eq!((capsule.statics().len(), range), (3, (-1.5, 1.5)));
     let corner = "<polyline><height>2</height><point>0 0</point><point>2 0</point><point>2 1</point><point>1 1</point>\
                   <point>1 2</point><point>0 2</point></polyline>";
@@ -206,7 +212,13 @@ fn models_are_included_from_their_files() {
     let [left] = read.statics() else { panic!("{:?}", read.statics()) };
     assert_eq!((left.name.as_str(), left.world_from_shape.translation.y), ("left", 5.0));
     let listed: Vec<_> = read.unsupported().iter().map(|u| u.reason.as_str()).collect();
-    assert_eq!(listed, ["not simulated (in the model shelf)", "left out: there is no models/truck/model.sdf for https://x/y/truck"]);
+    assert_eq!(
+        listed,
+        [
+            "not simulated (in the model shelf)",
+            "left out: there is no models/truck/model.sdf for https://x/y/truck"
+        ]
+    );
     let bad = World::load_with(world, |_| Some("<sdf version='1.9'><model name='s'><link/></model></sdf>"));
     assert!(bad.unwrap_err().to_string().starts_with("the model shelf: world, line 1"));
 }
@@ -222,7 +234,8 @@ fn every_shipped_world_loads_completely() {
     for (sdf, (x, y)) in worlds {
         let world = World::load(sdf).unwrap();
         assert_eq!(world.unsupported(), &[], "{}", world.name());
-        let config: outrider_sim::Config = serde_saphyr::from_str(include_str!("../../../config/sim.yaml")).unwrap();
+        let config: outrider_sim::Config =
+            serde_saphyr::from_str(include_str!("../../../config/sim.yaml")).unwrap();
         let robot = outrider_foundation::Robot::new(outrider_foundation::robot::example::amr()).unwrap();
         let start = outrider_foundation::Pose2::new(x, y, 0.0);
         outrider_sim::SimNode::in_world(config, &robot, world, start, 1).unwrap();

@@ -237,7 +237,8 @@ pub fn assemble(
             scenario.add_to(&mut config);
             let (world, _) = resources.get(node, "world")?;
             let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
-            let model = |name: &str| resources.get(node, &format!("{MODEL}{name}")).ok().map(|(text, _)| text);
+            let model =
+                |name: &str| resources.get(node, &format!("{MODEL}{name}")).ok().map(|(text, _)| text);
             let mut world = World::load_with(world, model).map_err(|e| refused("world", e.to_string()))?;
             if let Some(people) = &scenario.people {
                 world.replace_people(people).map_err(|e| refused("scenario", e.to_string()))?;
