@@ -36,8 +36,11 @@ const HURRY: f64 = 1.3;
 const TO_THE_RIGHT_RAD: f64 = -0.03;
 /// A waypoint is reached from so far.
 const ARRIVES_M: f64 = 0.3;
-/// The least gap to the robot that who sees it keeps by own steps, and the deepest touch of who does not.
+/// The least gap to the robot that who sees it keeps by own steps.
 const KEEPS_M: f64 = 0.05;
+/// How deep who does not see it steps into it: more than it moves in a period, so that it is caught when it backs off.
+const DEEPEST_M: f64 = 0.01;
+/// What is kept clear of walls, against rounding.
 const TOUCH_M: f64 = 0.001;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -224,7 +227,7 @@ impl Crowd {
         let step = me.velocity.scaled(dt_s);
         let at = |part: f64| Point2::new(me.at.x_m + part * step.x, me.at.y_m + part * step.y);
         let sees = self.parties.get(me.party).is_some_and(Party::sees_the_robot);
-        let least_m = if sees { KEEPS_M } else { -TOUCH_M };
+        let least_m = if sees { KEEPS_M } else { -DEEPEST_M };
         let (now_m, then_m) = (seen.robot.gap_m(me.at, me.radius_m), seen.robot.gap_m(at(1.0), me.radius_m));
         let part = if then_m < least_m && then_m < now_m {
             ((now_m - least_m) / (now_m - then_m)).clamp(0.0, 1.0)
