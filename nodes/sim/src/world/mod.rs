@@ -12,7 +12,7 @@ mod values;
 /// Elements of SDF for other readers.
 pub(crate) mod xml {
     pub(crate) use super::geometry::solids;
-    pub(crate) use super::values::{child, fault, numbers, pose, required, text};
+    pub(crate) use super::values::{child, fault, numbers, pose, required};
 }
 
 pub(crate) use near::overlap;
