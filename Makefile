@@ -6,7 +6,7 @@ RUNS ?= runs
 FUZZ_S ?= 60
 BENCH_OUT ?= /tmp
 
-.PHONY: help setup build demo test check format unit system stop-times bench-stl bench-steps bench-world-model bench-mppi bench-trees bench-plan bench-bags bench-hand-over seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
+.PHONY: help setup build demo test check format unit system stop-times bench-stl bench-steps bench-world-model bench-mppi bench-trees bench-plan bench-bags bench-hand-over bench-sim seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ unit: setup ## Rust tests only
 
 gate: setup ## The critical scenarios, and whether what they show may ship
 	@scripts/test gate
+
+gate-baseline: build ## Takes what the critical scenarios show now as what later changes are held against
+	@target/release/outrider evaluate tests/scenarios/critical.yaml --seeds 1 --prune --out $(RUNS)/baseline && \
+		mkdir -p tests/gate/baseline && cp $(RUNS)/baseline/{suite.json,results.jsonl,timings.jsonl} tests/gate/baseline
 
 system: build ## Real processes over real DDS only
 	@scripts/test system
@@ -66,6 +70,9 @@ bench-bags: setup ## Measured: messages of 1 KB through the bag writer and throu
 bench-hand-over: setup ## Measured: how long a message's hand-over to the recorder's pipeline takes, at rates and flat out; to BENCH_OUT
 	@. .ros/env.sh && cargo bench --locked -p outrider_bags --bench throughput -- --out $(BENCH_OUT) && \
 		{ cargo bench --locked -p outrider_bags --bench throughput -- --out $(BENCH_OUT) --fifo || echo "SCHED_FIFO: not here"; }
+
+bench-sim: setup ## Measured: rays a second of the simulated lidar, and how fast the simulator runs by itself
+	@. .ros/env.sh && cargo bench --locked -p outrider_sim --bench rays
 
 seeded-bugs: setup ## Seeds bugs into the gate, one at a time; exit code 1 if its tests miss one
 	@. .ros/env.sh && python tests/seeded_bugs/run.py

@@ -15,6 +15,8 @@ from tf2_msgs.msg import TFMessage
 
 AHEAD_M = 0.8
 PERIOD_S = 0.05
+# The planner may hear a new sender before the recorder does: what it then takes would be missing in the bag.
+SETTLES = 10
 
 
 def after(first, second):
@@ -37,7 +39,7 @@ class ExternalPolicy(Node):
 
     def __init__(self):
         super().__init__("external_policy")
-        self.path, self.frames, self.stamp = [], {}, None
+        self.path, self.frames, self.stamp, self.listened = [], {}, None, 0
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.create_subscription(Path, "plan", self.on_plan, latched)
         self.create_subscription(TFMessage, "tf", self.on_tf, 100)
@@ -55,7 +57,8 @@ class ExternalPolicy(Node):
                 self.stamp = one.header.stamp
 
     def propose(self):
-        if not self.path or not {"odom", "base_link"} <= set(self.frames):
+        self.listened += self.proposals.get_subscription_count() > 0
+        if self.listened < SETTLES or not self.path or not {"odom", "base_link"} <= set(self.frames):
             return
         pose = after(self.frames["odom"], self.frames["base_link"])
         message = TwistStamped()

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod replay;
 pub mod report;
 pub mod requirements;
+pub mod robot;
 pub mod sim;
 pub mod stl;
 pub mod tracking;
@@ -53,6 +54,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Turn the bag of a run into a summary and a page that explains it.
     Report(report::Args),
+    /// Print a robot.yaml from a robot's URDF or SDF file.
+    Robot(robot::Args),
     /// Drive a scenario with the whole suite in this process, faster than real time.
     Sim(sim::Args),
     /// Check the requirements and what shows that they are met, or write the traceability matrix.
@@ -85,6 +88,7 @@ impl Cli {
             Command::Report(args) => report::run(args),
             Command::Requirements(args) => requirements::run(args),
             Command::Scenarios(args) => catalogue::run(args),
+            Command::Robot(args) => robot::run(args),
             Command::Sim(args) => sim::run(args),
             Command::Replay(args) => replay::run(args),
             Command::Stl(args) => stl::run(args),

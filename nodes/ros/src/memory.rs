@@ -79,7 +79,7 @@ Anonymous:             0 kB
 
     #[test]
     fn only_unchanged_code_of_files_is_given_back() {
-        assert_eq!(code(SMAPS), [0x55d0_c010_0000..0x55d0_c030_0000]);
+        assert_eq!(code(SMAPS), vec![0x55d0_c010_0000..0x55d0_c030_0000; 1]);
         let whole = format!("{SMAPS}Anonymous: 0 kB\n");
         assert_eq!(code(&whole).last(), Some(&(0x7f00_0000_6000..0x7f00_0000_7000)));
         assert!(code("no smaps\nAnonymous: 0 kB\n").is_empty());

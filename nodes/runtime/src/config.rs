@@ -268,8 +268,7 @@ mod tests {
 
     #[test]
     fn words_of_values_stay_words() {
-        let of =
-            |text: &str| parse_value::<std::collections::BTreeMap<String, Word>>("x.yaml", text).unwrap();
+        let of = |text: &str| parse_value::<BTreeMap<String, Word>>("x.yaml", text).unwrap();
         assert_eq!(of("mode: off")["mode"], Word::Text("off".into()));
         assert_eq!(of("mode: true")["mode"], Word::Truth(true));
     }

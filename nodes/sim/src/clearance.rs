@@ -181,6 +181,19 @@ fn obstacle(index: usize, solid: &Solid, at: Pose3) -> Obstacle {
             let half = Vector3::repeat(radius_m);
             (SharedShape::new(Ball::new(radius_m as f32)), at, half)
         }
+        Solid::Prism { corners_m, height_m } => {
+            let half = corners_m.iter().fold(Vector3::new(0.0, 0.0, 0.5 * height_m), |h, [x, y]| {
+                Vector3::new(h.x.max(x.abs()), h.y.max(y.abs()), h.z)
+            });
+            let points: Vec<Vector> = corners_m
+                .iter()
+                .flat_map(|[x, y]| [-half.z, half.z].map(|z| vector(&Vector3::new(*x, *y, z))))
+                .collect();
+            // A sliver that has no hull is measured as the box around it.
+            let hull = ConvexPolyhedron::from_convex_hull(&points);
+            let shape = hull.map_or_else(|| SharedShape::new(Cuboid::new(vector(&half))), SharedShape::new);
+            (shape, at, half)
+        }
     };
     Obstacle { shape, world_from_shape, half, index }
 }

@@ -160,6 +160,10 @@ impl Drive {
     }
 
     /// Velocity of the base.
+    #[allow(
+        clippy::misnamed_getters,
+        reason = "the field of this name is what the drive reaches, of which the floor takes"
+    )]
     pub fn twist(&self) -> Twist2 {
         self.base
     }

@@ -23,6 +23,14 @@ pub enum SimError {
         /// What stands there, shortened.
         found: String,
     },
+    /// A model that a world includes cannot be read.
+    #[error("the model {model}: {reason}")]
+    Included {
+        /// Its name.
+        model: String,
+        /// Why not, with line and column in the model's file.
+        reason: String,
+    },
     /// More than this simulator takes.
     #[error("{what}: more than the limit of {limit}")]
     Limit {

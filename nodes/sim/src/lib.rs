@@ -7,8 +7,7 @@
 //! The world frame of the SDF file is the `map` frame. What this simulator leaves out:
 //! - The lidar sees the collision shapes, cut by the plane at its height. A shape that does not reach that plane is
 //!   not seen and not on the map, though the robot can run into it.
-//! - All beams of a sweep are taken at one instant.
-//! - Nothing can be pushed: models stand still, people follow their script and do not look out.
+//! - Nothing can be pushed: models stand still, and whoever meets the robot stops at it or stops it.
 
 mod clearance;
 mod config;
@@ -17,6 +16,7 @@ mod error;
 mod movers;
 mod node;
 mod rays;
+mod robot;
 mod sensors;
 mod spec;
 mod world;
@@ -30,6 +30,7 @@ pub use drive::{Drive, Floor};
 pub use error::SimError;
 pub use node::{Counters, Input, Output, SimNode};
 pub use rays::{Disc, Fan, Moving, RayScene};
+pub use robot::RobotFile;
 pub use spec::{
     ActorKind, ActorSpec, Begin, Behaviour, DoorKind, DoorSpec, DoorStep, EventSpec, FloorPatch, PersonSize,
     Surface, SurfaceKind, VehicleSize,

@@ -113,7 +113,7 @@ fn what_is_not_simulated_is_listed_with_its_line() {
                <include><uri>model://truck</uri></include>\n<road name='r'/>\n<model name='loose'>\n\
                <link name='l'><collision name='c'><geometry>\n<mesh><uri>x</uri></mesh></geometry></collision>\n\
                <joint_state/></link></model>\n<model name='tied'><static>true</static>\n\
-               <pose relative_to='loose'>1 0 0 0 0 0</pose><link name='l'/></model>\n\
+               <pose relative_to='nobody'>1 0 0 0 0 0</pose><link name='l'/></model>\n\
                <actor name='a'>\n<plugin name='p' filename='f'/></actor>\n</world></sdf>";
     let world = World::load(sdf).unwrap();
     let listed: Vec<(u32, &str)> = world.unsupported().iter().map(|u| (u.line, u.element.as_str())).collect();
@@ -144,6 +144,102 @@ fn too_much_is_refused() {
     assert_eq!(limit(&model(&deep)), "nested models");
     let odd = World::load(&model(&"<odd/>".repeat(300))).unwrap();
     assert_eq!((odd.unsupported().len(), odd.unsupported_dropped()), (World::UNSUPPORTED_LIMIT, 44));
+}
+
+#[test]
+fn poses_are_relative_to_frames_links_and_models() {
+    let cube = "<collision name='c'><geometry><box><size>1 1 1</size></box></geometry></collision>";
+    let world = |models: &str| {
+        World::load(&format!("<sdf version='1.9'><world name='w'>{models}</world></sdf>")).unwrap()
+    };
+    let found = world(&format!(
+        "<frame name='dock'><pose>0 10 0 0 0 0</pose></frame><model name='a'><static>1</static>\
+         <pose relative_to='dock'>1 0 0 0 0 1.5707963267948966</pose><link name='l'><pose>0 0 1 0 0 0</pose>{cube}</link>\
+         <link name='m'><pose relative_to='l'>2 0 0 0 0 0</pose>{cube}</link></model>\
+         <model name='b'><static>1</static><pose relative_to='a'>0 -3 0 0 0 0</pose><link name='l'>{cube}</link></model>"
+    ));
+    assert_eq!(found.unsupported(), &[]);
+    let at: Vec<_> = found.statics().iter().map(|s| s.world_from_shape.translation.vector).collect();
+    let expected = [(1.0, 10.0, 1.0), (1.0, 12.0, 1.0), (4.0, 10.0, 0.0)];
+    for (at, (x, y, z)) in at.iter().zip(expected) {
+        assert!((at - nalgebra::Vector3::new(x, y, z)).norm() < 1e-9, "{at}");
+    }
+    let circle = world(
+        "<frame name='f'><pose relative_to='g'>1 0 0 0 0 0</pose></frame><frame name='g'><pose relative_to='f'>1 0 0 0 0 0</pose></frame>\
+         <model name='a'><static>1</static><pose relative_to='f'>1 0 0 0 0 0</pose></model>",
+    );
+    assert_eq!(circle.unsupported().len(), 1);
+}
+
+#[test]
+fn capsules_and_polylines_are_solids() {
+    let shape = |geometry: &str| {
+        let model = format!(
+            "<sdf version='1.9'><world name='w'><model name='m'><static>1</static><link name='l'><collision name='c'>\
+             <geometry>{geometry}</geometry></collision></link></model></world></sdf>"
+        );
+        World::load(&model)
+    };
+    let capsule = shape("<capsule><radius>0.5</radius><length>2</length></capsule>").unwrap();
+    let range = capsule
+        .statics()
+        .iter()
+        .map(|s| s.z_range_m())
+        .fold((0.0, 0.0), |a, b| (f64::min(a.0, b.0), f64::max(a.1, b.1)));
+    assert_eq!((capsule.statics().len(), range), (3, (-1.5, 1.5)));
+    let corner = "<polyline><height>2</height><point>0 0</point><point>2 0</point><point>2 1</point><point>1 1</point>\
+                  <point>1 2</point><point>0 2</point></polyline>";
+    let corner = shape(corner).unwrap();
+    let area = |outline: &outrider_sim::Outline| match outline {
+        outrider_sim::Outline::Polygon(c) => outrider_foundation::polygon::area_m2(c).abs(),
+        outrider_sim::Outline::Disc { .. } => f64::NAN,
+    };
+    let cut = corner.outlines(1.9);
+    assert!((cut.iter().map(area).sum::<f64>() - 3.0).abs() < 1e-9 && corner.outlines(2.1).is_empty());
+    let text = shape("<polyline><point>0 0</point><point>1 1</point></polyline>").unwrap_err().to_string();
+    assert!(text.contains("<polyline>: expected 3 or more points"), "{text}");
+}
+
+#[test]
+fn models_are_included_from_their_files() {
+    let world = "<sdf version='1.9'><world name='w'><include><uri>model://shelf</uri><name>left</name>\
+                 <pose>0 5 0 0 0 0</pose><static>true</static></include>\n<include><uri>https://x/y/truck</uri></include>\
+                 <include><uri>model://sun</uri></include></world></sdf>";
+    let shelf = "<sdf version='1.7'><model name='shelf'><pose>9 9 9 0 0 0</pose><link name='l'><collision name='c'><geometry>\
+                 <box><size>1 1 1</size></box></geometry></collision><odd/></link></model></sdf>";
+    assert_eq!(World::includes(world).unwrap(), ["shelf", "truck"]);
+    let read = World::load_with(world, |name| (name == "shelf").then_some(shelf)).unwrap();
+    let [left] = read.statics() else { panic!("{:?}", read.statics()) };
+    assert_eq!((left.name.as_str(), left.world_from_shape.translation.y), ("left", 5.0));
+    let listed: Vec<_> = read.unsupported().iter().map(|u| u.reason.as_str()).collect();
+    assert_eq!(
+        listed,
+        [
+            "not simulated (in the model shelf)",
+            "left out: there is no models/truck/model.sdf for https://x/y/truck"
+        ]
+    );
+    let bad = World::load_with(world, |_| Some("<sdf version='1.9'><model name='s'><link/></model></sdf>"));
+    assert!(bad.unwrap_err().to_string().starts_with("the model shelf: world, line 1"));
+}
+
+#[test]
+fn every_shipped_world_loads_completely() {
+    let worlds = [
+        (include_str!("../../../config/worlds/rooms.sdf"), (-11.0, 0.0)),
+        (include_str!("../../../config/worlds/ward.sdf"), (-8.0, 0.0)),
+        (include_str!("../../../config/worlds/racks.sdf"), (-18.0, -2.1)),
+        (include_str!("../../../config/worlds/narrow.sdf"), (-6.0, 0.0)),
+    ];
+    for (sdf, (x, y)) in worlds {
+        let world = World::load(sdf).unwrap();
+        assert_eq!(world.unsupported(), &[], "{}", world.name());
+        let config: outrider_sim::Config =
+            serde_saphyr::from_str(include_str!("../../../config/sim.yaml")).unwrap();
+        let robot = outrider_foundation::Robot::new(outrider_foundation::robot::example::amr()).unwrap();
+        let start = outrider_foundation::Pose2::new(x, y, 0.0);
+        outrider_sim::SimNode::in_world(config, &robot, world, start, 1).unwrap();
+    }
 }
 
 /// Nesting as deep as a file can hold must not exhaust the stack.

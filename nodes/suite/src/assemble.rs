@@ -138,7 +138,9 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
             let scenario =
                 scenario.ok_or(ConfigError::Missing { node: node.into(), role: "scenario".into() })?;
             resources.insert("scenario", text, path.display().to_string());
-            resources.insert_file("world", &Scenario::file(&scenario.world, path, &files.config))?;
+            let world = Scenario::file(&scenario.world, path, &files.config);
+            resources.insert_file("world", &world)?;
+            insert_models(&mut resources, &world)?;
         }
         "planner" => {
             let named = scenario.as_ref().and_then(|s| s.tree.as_deref()).unwrap_or("navigate_to_pose.xml");
@@ -158,6 +160,25 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
         _ => {}
     }
     Ok(resources)
+}
+
+/// Roles of the models that a world includes begin so; what follows is the model's name.
+const MODEL: &str = "model/";
+
+/// The models that a world includes and that lie beside it, `models/NAME/model.sdf`. The simulator names the others.
+fn insert_models(resources: &mut Resources, world: &Path) -> Result<(), AssembleError> {
+    let refused = |e: outrider_sim::SimError| AssembleError::Refused {
+        origin: world.display().to_string(),
+        message: e.to_string(),
+    };
+    let names = World::includes(resources.get("sim", "world")?.0).map_err(refused)?;
+    for name in names {
+        let path = world.parent().unwrap_or(Path::new("")).join("models").join(&name).join("model.sdf");
+        if path.is_file() {
+            resources.insert_file(&format!("{MODEL}{name}"), &path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Reads a scenario file; its parameters have their defaults.
@@ -216,12 +237,16 @@ pub fn assemble(
             scenario.add_to(&mut config);
             let (world, _) = resources.get(node, "world")?;
             let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
-            let mut world = World::load(world).map_err(|e| refused("world", e.to_string()))?;
+            let model = |name: &str| {
+                let mut all = resources.iter();
+                all.find(|(role, _)| role.strip_prefix(MODEL) == Some(name)).map(|(_, text)| text)
+            };
+            let mut world = World::load_with(world, model).map_err(|e| refused("world", e.to_string()))?;
             if let Some(people) = &scenario.people {
                 world.replace_people(people).map_err(|e| refused("scenario", e.to_string()))?;
             }
             let core = SimNode::in_world(config, &robot, world, scenario.start.into(), scenario.seed)
-                .map_err(|e| refused("world", e.to_string()))?;
+                .map_err(|e| refused(role_of(&e), e.to_string()))?;
             let binding = SimBinding { stamped_command, scan_period_s };
             let host = Host::new(spec(resources), binding, core);
             FaultySensors::around(Box::new(host), &scenario.faults)
@@ -275,6 +300,12 @@ pub fn assemble(
         }
         other => return Err(AssembleError::NoSuchNode(other.to_owned())),
     })
+}
+
+/// The file that an error of the simulator is about.
+fn role_of(error: &outrider_sim::SimError) -> &'static str {
+    use outrider_sim::SimError::{Actor, Config, Start, Track};
+    if matches!(error, Actor { .. } | Config(_) | Start { .. } | Track { .. }) { "scenario" } else { "world" }
 }
 
 fn parsed<T>(node: &str, resources: &Resources, role: &str) -> Result<T, AssembleError>

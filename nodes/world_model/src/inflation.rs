@@ -134,7 +134,7 @@ mod tests {
         let distances: Vec<u16> =
             (0..4000_u16).map(|i| if i / 40 % 2 == 0 { i % 131 } else { 115 + i }).collect();
         // Unknown cells here and there, none, and nothing else.
-        let unknown = |i: u16| if i < 1000 { i % 3 == 0 } else { i / 500 % 2 == 0 };
+        let unknown = |i: u16| if i < 1000 { i.is_multiple_of(3) } else { (i / 500).is_multiple_of(2) };
         let base: Vec<u8> = (0..4000).map(|i| if unknown(i) { COST_UNKNOWN } else { COST_FREE }).collect();
         let mut cost = base.clone();
         table.inflate(&distances, &mut cost);

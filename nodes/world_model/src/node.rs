@@ -60,10 +60,6 @@ pub enum Input {
 
 /// What the world model produces.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "almost every output is the large one, and a box would be one more allocation"
-)]
 pub enum Output {
     /// `/world_model/alive`: this node runs.
     Alive(Stamp),

@@ -1,6 +1,6 @@
 //! What a bag tells of an external planner: what became of its proposals, and how they differed from the own controller's.
 
-use super::spells::{Spells, Told};
+use super::spells::{Spells, Told, alike};
 use outrider_msgs::outrider_msgs as ours;
 use outrider_planner::external::{Outcome, Record};
 use serde::Serialize;
@@ -141,9 +141,11 @@ impl ExternalWatch {
             Some((before, _)) => format!("{before}it rests after a refusal"),
             None => text,
         };
-        let begins = self.last.as_ref() != Some(&text);
+        // An age or a distance that changes is no other refusal.
+        let what = alike(&text);
+        let begins = self.last.as_ref() != Some(&what);
         self.spells.note(at_ns, "external", &text, begins, told);
-        self.last = Some(text);
+        self.last = Some(what);
     }
 
     /// The bag is over.
@@ -204,6 +206,7 @@ mod tests {
         watch.end(&mut told);
         let texts: Vec<&str> = told.iter().map(|(_, _, text)| text.as_str()).collect();
         assert_eq!(texts.len(), 2, "{texts:?}");
+        assert!(texts.iter().all(|t| t.contains(", 5 times within")), "{texts:?}");
         assert!(
             texts.iter().any(|t| t.starts_with("the external planner drives, 5 times within")),
             "{texts:?}"

@@ -114,7 +114,7 @@ fn tell(((kind, _), spell): ((&'static str, String), Spell)) -> Told {
 }
 
 /// A text without its numbers.
-fn alike(text: &str) -> String {
+pub(super) fn alike(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         let numeric = c.is_ascii_digit() || (matches!(c, '.' | '-') && !out.ends_with(' '));

@@ -96,14 +96,16 @@ fn situations(library: &Library, page: &mut String) {
     line(
         page,
         format_args!(
-            "\n## Critical situations\n\nThe list of `config/release_gate.yaml`, after the hazards of ISO 3691-4 (driverless trucks), annex B of \
+            "\n## Critical situations\n\nThe list of `config/release_gate.yaml`, after the hazards of ISO 3691-4 (driverless trucks), \
              ISO 12100, and ISO 13482 (robots among people).\nBold: in `critical.yaml`.\n"
         ),
     );
     line(page, format_args!("| situation | what | tried by |\n|---|---|---|"));
     for situation in &library.situations {
         let covering = library.standard.iter().filter(|e| e.covers(&situation.id));
-        let names: Vec<String> = covering.map(|e| name(library, e)).collect();
+        let mut names: Vec<String> = covering.map(|e| name(library, e)).collect();
+        let open = library.open.iter().filter(|e| e.covers(&situation.id));
+        names.extend(open.map(|e| format!("{} (open)", e.scenario.id)));
         line(page, format_args!("| {} | {} | {} |", situation.id, situation.what, names.join(", ")));
     }
 }

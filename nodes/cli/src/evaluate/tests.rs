@@ -329,7 +329,7 @@ fn faults_and_operators_do_what_a_scenario_says() {
         scenario(
             "the_scan_is_lost",
             "faults: [{at_s: 4.0, what: {drop: {topic: scan}}}]\nexpect:\n  outcome: stopped\n  must: [{what: {mode: safe_stop}, \
-             after_fault: 0, within_s: 0.5}]\n  over_after_standing_s: 0.5\n",
+             after_fault: 0, within_s: 0.5}]\n  over_after_standing_s: 1.0\n",
         ),
         scenario(
             "somebody_takes_over",

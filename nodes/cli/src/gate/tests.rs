@@ -18,8 +18,11 @@ const POLICY: &str = include_str!("../../../../config/release_gate.yaml");
 const SCENARIOS: u64 = 25;
 const SEEDS: u64 = 3;
 
+/// The shipped one, with as many critical situations as there are scenarios here.
 fn policy() -> Policy {
-    config::parse("release_gate.yaml", POLICY).unwrap()
+    let mut policy: Policy = config::parse("release_gate.yaml", POLICY).unwrap();
+    policy.coverage.list.truncate(SCENARIOS as usize);
+    policy
 }
 
 /// A sound run; numbers differ from run to run, and a little from folder to folder.
@@ -52,7 +55,7 @@ fn result(scenario: u64, seed: u64, wobble: f64) -> RunResult {
             least_clearance_m: Some(0.3),
             path_efficiency: Some(0.9),
             interventions: 2,
-            data_age_s: Percentiles { p50: Some(0.05), p95: Some(0.06), p99: Some(0.07) },
+            data_age_s: Percentiles { p50: Some(0.01), p95: Some(0.02), p99: Some(0.03) },
             completeness: Some(1.0),
             ..Measures::default()
         }),
@@ -173,7 +176,7 @@ fn each_fault_is_stopped_for_its_own_reason() {
         (
             |e| e.results.iter_mut().for_each(|r| metrics(r).data_age_s.p95 = Some(0.13)),
             &["latency.data_age", "regression.data_age_s.p95"],
-            "0.130 s, the most is 0.12 s",
+            "0.130 s, the most is 0.05 s",
         ),
         (
             |e| e.timings.iter_mut().for_each(|t| t.decision.p99_us = 25_000.0),
@@ -191,7 +194,7 @@ fn each_fault_is_stopped_for_its_own_reason() {
             "changed by +0.25",
         ),
         (
-            |e| e.results.iter_mut().filter(|r| r.scenario < "s03".to_owned()).for_each(|r| r.covers.clear()),
+            |e| e.results.iter_mut().filter(|r| r.scenario.as_str() < "s03").for_each(|r| r.covers.clear()),
             &["coverage"],
             "22 of 25 critical situations were tried, 88.0 %",
         ),

@@ -1,7 +1,7 @@
 use crate::navigator::Navigator;
 use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 
-/// Somebody stands before the robot.
+/// Somebody stands before or beside the robot.
 struct IsSomebodyAhead;
 
 const WITHIN: &str = "within";
@@ -17,7 +17,7 @@ fn manifest() -> Manifest {
     Manifest::new(
         "IsSomebodyAhead",
         Class::Condition,
-        "Succeeds when a tracked object stands before the robot, within 60° of ahead: somebody who may wait for the robot.",
+        "Succeeds when a tracked object stands before or beside the robot, within 135° of ahead: somebody who may wait for the robot.",
         "<IsSomebodyAhead within=\"0.9\"/>",
     )
     .ports([Port::input(WITHIN, Kind::Double, "no farther from the outline than this, m: 0 to 10").or("0.9")])

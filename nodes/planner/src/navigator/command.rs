@@ -97,7 +97,8 @@ impl Navigator {
             ExternalMode::Off => own,
             ExternalMode::Shadow | ExternalMode::Command => self.weigh(own, drive, now),
         };
-        self.shaping.note(drive.last, proposal.choice.twist, drive.dt_s);
+        let forced = !proposal.choice.blocked_by.is_empty();
+        self.shaping.note(drive.last, proposal.choice.twist, drive.dt_s, forced);
         proposal
     }
 

@@ -8,8 +8,6 @@ use outrider_foundation::data::Outcome;
 
 /// Points of the path nearer than this are under the robot already: they say nothing about the way ahead, m.
 const UNDERFOOT_M: f64 = 0.2;
-/// Before the robot is what lies within 60° of ahead: the tangent of the rest.
-const AHEAD: f64 = 0.577;
 
 impl Navigator {
     /// Why things do not go on; empty when they do.
@@ -55,7 +53,7 @@ impl Navigator {
         self.attempts = Attempts::default();
     }
 
-    /// A tracked object stands before the robot, within 60° of ahead and no farther from its outline than this, m. Whoever stands
+    /// A tracked object stands before or beside the robot, not behind it, and no farther from its outline than this, m. Whoever stands
     /// on the goal is waited for: to make room would not help.
     pub fn somebody_ahead(&self, within_m: f64) -> bool {
         let Some(world) = &self.world else { return false };
@@ -68,10 +66,7 @@ impl Navigator {
         let is_ahead = |moving: &Moving<'_>| {
             let at = base_from_world.apply(moving.track.position);
             let gap_m = self.guard.footprint().signed_distance_m(at) - moving.track.radius_m;
-            moving.stands(standing_mps)
-                && !on_goal(moving)
-                && at.x_m > AHEAD * at.y_m.abs()
-                && gap_m <= within_m
+            moving.stands(standing_mps) && !on_goal(moving) && at.x_m > -at.y_m.abs() && gap_m <= within_m
         };
         Moving::all(&world.tracks, self.age_s).iter().any(is_ahead)
     }

@@ -39,6 +39,7 @@ pub struct Way<'a> {
 }
 
 /// What came of a decision.
+#[allow(clippy::large_enum_variant, reason = "one a decision, moved once")]
 pub enum Sampled {
     /// A command with a verified tail.
     Granted(Proposal),

@@ -44,11 +44,14 @@ impl Shaping {
         Wish { v_mps, turn: next(axis_w, w, last.w_radps, turn, dt_s), curve: false }
     }
 
-    /// Notes what is driven now, `dt_s` after `last`.
-    pub fn note(&mut self, last: Twist2, now: Twist2, dt_s: f64) {
+    /// Notes what is driven now, `dt_s` after `last`. What the guard forced is over as soon as it is not asked for any more:
+    /// a robot that has braked for somebody does not go on braking when he is gone.
+    pub fn note(&mut self, last: Twist2, now: Twist2, dt_s: f64, forced: bool) {
         let [v, w] = &mut self.driven;
         for (profile, last, now) in [(v, last.v_mps, now.v_mps), (w, last.w_radps, now.w_radps)] {
-            if dt_s > LEAST_S {
+            if forced {
+                profile.acceleration = 0.0;
+            } else if dt_s > LEAST_S {
                 profile.acceleration = (now - last) / dt_s;
             }
             profile.velocity = now;

@@ -299,6 +299,7 @@ impl Guard {
     ///
     /// # Errors
     /// What forbids it.
+    #[allow(clippy::result_large_err, reason = "one a decision, moved once; a box would be an allocation")]
     pub fn grant(&mut self, s: &Situation<'_>, wish: Wish) -> Result<Choice, Refusal> {
         let first = self.towards(wish, s.last, s.dt_s);
         let first_judgement = self.judge(s, first, false);

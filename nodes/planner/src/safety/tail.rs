@@ -10,6 +10,8 @@ pub const SPACING_M: f64 = 0.05;
 pub const TURN_RAD: f64 = 0.1;
 /// And the longest time, s.
 const SPACING_S: f64 = 0.1;
+/// A change that takes less time is at once, s: on the wire times have nanoseconds, and have to increase.
+const AT_ONCE_S: f64 = 1e-6;
 
 /// What is relied upon when the robot brakes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,7 +92,7 @@ fn towards(from: Twist2, to: Twist2, dt_s: f64, model: &BrakeModel) -> Twist2 {
 /// Appends points for a linear change of velocity to `to` within `duration_s`. False when there is no room.
 fn ramp(tail: &mut Vec<TrajectoryPoint>, to: Twist2, duration_s: f64) -> bool {
     let Some(start) = tail.last().copied() else { return false };
-    if duration_s.is_nan() || duration_s <= 0.0 {
+    if duration_s.is_nan() || duration_s < AT_ONCE_S {
         if let Some(last) = tail.last_mut() {
             last.twist = to;
         }
@@ -140,6 +142,24 @@ mod tests {
         assert!((end.t_s - (0.3 + 0.8)).abs() < 1e-9);
         assert!(braking_tail(Twist2::new(v, 0.0), Twist2::new(0.77, 0.0), true, &MODEL, &mut tail));
         assert!((tail.last().unwrap().pose.x_m - (v * 0.05 + v * v / 2.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn times_increase_by_more_than_the_wire_resolves_however_little_there_is_to_change() {
+        let mut tail = Vec::new();
+        for little in [0.0, 1e-12, 1e-9, 1e-7, 3e-6] {
+            for (present, command) in
+                [(little, 0.0), (0.0, little), (0.3, 0.3 + little), (0.05 - little, 0.3)]
+            {
+                for braking in [false, true] {
+                    let (present, command) = (Twist2::new(present, 0.0), Twist2::new(command, -little));
+                    assert!(braking_tail(present, command, braking, &MODEL, &mut tail));
+                    let least_s = tail.windows(2).map(|pair| pair[1].t_s - pair[0].t_s).fold(1.0, f64::min);
+                    assert!(least_s > 2e-9, "{little}: {present:?} {command:?} {braking}: {least_s}");
+                    assert_eq!(tail.last().unwrap().twist, Twist2::ZERO);
+                }
+            }
+        }
     }
 
     #[test]

@@ -36,8 +36,11 @@ const HURRY: f64 = 1.3;
 const TO_THE_RIGHT_RAD: f64 = -0.03;
 /// A waypoint is reached from so far.
 const ARRIVES_M: f64 = 0.3;
-/// The least gap to the robot that who sees it keeps by own steps, and the deepest touch of who does not.
+/// The least gap to the robot that who sees it keeps by own steps.
 const KEEPS_M: f64 = 0.05;
+/// How deep who does not see it steps into it: more than it moves in a period, so that it is caught when it backs off.
+const DEEPEST_M: f64 = 0.01;
+/// What is kept clear of walls, against rounding.
 const TOUCH_M: f64 = 0.001;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,7 +95,7 @@ impl Crowd {
         walls: &Walls,
     ) -> Result<(Self, Vec<String>), SimError> {
         let mut crowd = Self { parties: Vec::new(), walkers: Vec::new(), decided: None };
-        let mut names = Vec::new();
+        let mut names: Vec<String> = Vec::new();
         for spec in specs {
             let radius_m = spec.person.map_or(default_radius_m, |p| p.radius_m);
             let start = point(spec.start);
@@ -101,10 +104,16 @@ impl Crowd {
             let yaw_rad = spec.yaw_rad.unwrap_or_else(|| route.first_heading_rad());
             let party = crowd.parties.len();
             for (i, at) in places(spec, start, yaw_rad, radius_m, walls)?.into_iter().enumerate() {
-                let single = spec.members == 1;
-                names.push(if single { spec.name.clone() } else { format!("{}_{}", spec.name, i + 1) });
                 let velocity = V2::default();
                 let present = !spec.appears;
+                let apart = |w: &Walker| w.at.distance_m(at) >= w.radius_m + radius_m;
+                let taken = crowd.walkers.iter().position(|w| present && w.present && !apart(w));
+                if let Some(other) = taken.and_then(|other| names.get(other)) {
+                    let reason = format!("starts where {other} is");
+                    return Err(SimError::Actor { name: spec.name.clone(), reason });
+                }
+                let single = spec.members == 1;
+                names.push(if single { spec.name.clone() } else { format!("{}_{}", spec.name, i + 1) });
                 crowd.walkers.push(Walker { party, radius_m, at, velocity, yaw_rad, present });
             }
             crowd.parties.push(Party {
@@ -212,23 +221,30 @@ impl Crowd {
         choose(wanted, speed, &hard, &soft)
     }
 
-    /// One step, unless it leads into somebody or, for who sees it, too near to the robot.
+    /// One step, unless it leads into somebody; as much of it as brings nobody who sees the robot too near to it.
     fn walk(&mut self, i: usize, dt_s: f64, seen: &Surroundings<'_>) {
         let Some(me) = self.walkers.get(i).filter(|w| w.present) else { return };
-        let next = Point2::new(me.at.x_m + dt_s * me.velocity.x, me.at.y_m + dt_s * me.velocity.y);
+        let step = me.velocity.scaled(dt_s);
+        let at = |part: f64| Point2::new(me.at.x_m + part * step.x, me.at.y_m + part * step.y);
+        let sees = self.parties.get(me.party).is_some_and(Party::sees_the_robot);
+        let least_m = if sees { KEEPS_M } else { -DEEPEST_M };
+        let (now_m, then_m) = (seen.robot.gap_m(me.at, me.radius_m), seen.robot.gap_m(at(1.0), me.radius_m));
+        let part = if then_m < least_m && then_m < now_m {
+            ((now_m - least_m) / (now_m - then_m)).clamp(0.0, 1.0)
+        } else {
+            1.0
+        };
+        let next = at(part);
         let others = self.walkers.iter().enumerate().filter(|(j, w)| *j != i && w.present);
         let bumps = others.into_iter().any(|(_, w)| {
             let after = w.at.distance_m(next);
             after < w.radius_m + me.radius_m && after < w.at.distance_m(me.at)
         });
-        let sees = self.parties.get(me.party).is_some_and(Party::sees_the_robot);
-        let least_m = if sees { KEEPS_M } else { -TOUCH_M };
-        let gap_m = seen.robot.gap_m(next, me.radius_m);
-        let too_near = gap_m < least_m && gap_m < seen.robot.gap_m(me.at, me.radius_m);
         if let Some(me) = self.walkers.get_mut(i) {
-            if bumps || too_near {
+            if bumps || part < 1.0 {
                 me.velocity = V2::default();
-            } else {
+            }
+            if !bumps {
                 me.at = next;
             }
         }

@@ -8,6 +8,8 @@ use outrider_foundation::{Point2, Pose2, Span};
 
 /// The room that a door which waits leaves to whoever is in its way.
 const ROOM_M: f64 = 0.03;
+/// A panel that slides past somebody comes no nearer, but for rounding.
+const NEARER_M: f64 = 1e-9;
 
 pub(super) struct Door {
     pub(super) spec: DoorSpec,
@@ -88,11 +90,11 @@ impl Door {
         let (now_outline, next_outline) = (outline(panel(self.part)), outline(next));
         let body = robot.corners();
         let robot_at = robot.pose.position();
-        let hits_robot =
-            overlap(&next, &body) && next_outline.nearest(robot_at).0 <= now_outline.nearest(robot_at).0;
+        let hits_robot = overlap(&next, &body)
+            && next_outline.nearest(robot_at).0 < now_outline.nearest(robot_at).0 - NEARER_M;
         let hits = |d: &Disc| {
             let after_m = next_outline.nearest(d.centre).0;
-            after_m < d.radius_m && after_m < now_outline.nearest(d.centre).0
+            after_m < d.radius_m && after_m < now_outline.nearest(d.centre).0 - NEARER_M
         };
         !hits_robot && !people.iter().any(hits)
     }

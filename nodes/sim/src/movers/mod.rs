@@ -163,7 +163,7 @@ impl Movers {
         robot: &RobotNow<'_>,
     ) {
         self.scripts.step(at, period, &config.person, world.actors(), robot);
-        if self.list.len() > world.actors().len() {
+        if at > Span::ZERO && self.list.len() > world.actors().len() {
             self.act(at, period.as_s(), config.person.radius_m, robot);
         }
         self.collect();

@@ -1,6 +1,7 @@
 //! The world: what stands still, who walks, and how both look to a plane at some height.
 
 mod actor;
+mod geometry;
 mod near;
 mod outline;
 mod raster;
@@ -8,7 +9,14 @@ mod sdf;
 mod track;
 mod values;
 
+/// Elements of SDF for other readers.
+pub(crate) mod xml {
+    pub(crate) use super::geometry::solids;
+    pub(crate) use super::values::{child, fault, numbers, pose, required};
+}
+
 pub(crate) use near::overlap;
+pub(crate) use outline::convex_hull;
 
 pub use actor::{Actor, Motion, Waypoint};
 pub use outline::Outline;
@@ -41,6 +49,13 @@ pub enum Solid {
         /// Radius.
         radius_m: f64,
     },
+    /// A triangle, raised: its axis is z, the middle of the box around it is the origin.
+    Prism {
+        /// Corners, counter-clockwise.
+        corners_m: [[f64; 2]; 3],
+        /// Full height.
+        height_m: f64,
+    },
 }
 
 /// One solid of the world that never moves.
@@ -66,6 +81,14 @@ impl Shape {
                 0.5 * length_m * up.z.abs() + radius_m * (1.0 - up.z * up.z).max(0.0).sqrt()
             }
             Solid::Sphere { radius_m } => radius_m,
+            Solid::Prism { corners_m, height_m } => {
+                let tips = corners_m.map(|[x, y]| up.x * x + up.y * y);
+                let half_m = 0.5 * height_m * up.z.abs();
+                let z_m = self.world_from_shape.translation.z;
+                let least = tips.iter().copied().fold(f64::INFINITY, f64::min);
+                let most = tips.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+                return (z_m + least - half_m, z_m + most + half_m);
+            }
         };
         let z_m = self.world_from_shape.translation.z;
         (z_m - reach_m, z_m + reach_m)
@@ -110,14 +133,32 @@ impl World {
     pub const EXTENT_LIMIT_M: f64 = 10_000.0;
 
     /// Reads the subset of SDF 1.4 to 1.12 (sdformat.org/spec) that Gazebo worlds of this kind use: static models of
-    /// boxes, cylinders and spheres (planes are the floor), and actors with a scripted trajectory. What has no
-    /// influence here (lights, visuals, physics settings, plugins) is skipped; other elements are left out and listed
-    /// in [`Self::unsupported`]. The lidar sees collision shapes, not visuals.
+    /// boxes, cylinders, capsules, spheres and polylines (planes are the floor), and actors with a scripted trajectory.
+    /// What has no influence here (lights, visuals, physics settings, plugins) is skipped; other elements, such as
+    /// meshes, are left out and listed in [`Self::unsupported`]. The lidar sees collision shapes, not visuals.
     ///
     /// # Errors
     /// XML errors and malformed elements with line and column; too many of anything.
     pub fn load(sdf: &str) -> Result<Self, SimError> {
-        sdf::load(sdf)
+        sdf::load(sdf, &|_| None)
+    }
+
+    /// As [`Self::load`], with the text of the models that it includes by [their names](Self::includes); an include
+    /// that has none is left out and listed.
+    ///
+    /// # Errors
+    /// As there; what is wrong in a model's file with the model's name.
+    pub fn load_with<'a>(sdf: &str, models: impl Fn(&str) -> Option<&'a str> + 'a) -> Result<Self, SimError> {
+        sdf::load(sdf, &models)
+    }
+
+    /// Names of the models that a world includes, each once: the last parts of their addresses, but for Gazebo's sun
+    /// and floor.
+    ///
+    /// # Errors
+    /// When it is no SDF.
+    pub fn includes(sdf: &str) -> Result<Vec<String>, SimError> {
+        sdf::includes(sdf)
     }
 
     /// Its name.

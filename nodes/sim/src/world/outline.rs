@@ -43,6 +43,9 @@ impl Outline {
             Solid::Cylinder { radius_m, .. } if is_upright(shape) => Some(disc(radius_m)),
             Solid::Cylinder { radius_m, length_m } => polygon(shape, &prism(radius_m, length_m), height_m),
             Solid::Box { size_m } => polygon(shape, &box_edges(size_m), height_m),
+            Solid::Prism { corners_m, height_m: tall_m } => {
+                polygon(shape, &prism_edges(&corners_m.map(|[x, y]| (x, y)), 0.5 * tall_m), height_m)
+            }
         }
     }
 
@@ -123,7 +126,7 @@ fn polygon(shape: &Shape, edges: &[Edge], height_m: f64) -> Option<Outline> {
 }
 
 /// Andrew's monotone chain; counter-clockwise, without points on edges.
-fn convex_hull(mut points: Vec<Point2>) -> Vec<Point2> {
+pub(crate) fn convex_hull(mut points: Vec<Point2>) -> Vec<Point2> {
     points.sort_by(|a, b| a.x_m.total_cmp(&b.x_m).then(a.y_m.total_cmp(&b.y_m)));
     let mut hull = half_hull(points.iter());
     hull.extend(half_hull(points.iter().rev()));

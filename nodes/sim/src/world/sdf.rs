@@ -1,6 +1,6 @@
 //! SDF text to a [`World`].
 
-use super::values::{child, fault, flag, lengths, name_of, numbers, pose, required, text};
+use super::values::{child, fault, flag, name_of, numbers, pose, required, text};
 use super::{Actor, Pose3, Shape, Solid, Unsupported, Waypoint, World};
 use crate::error::SimError;
 use outrider_foundation::Pose2;
@@ -49,7 +49,11 @@ const HARMLESS_IN_ACTOR: &[&str] = &["pose", "skin", "animation", "script", "sta
 /// Ends of the addresses of Gazebo's own sun and floor.
 const HARMLESS_INCLUDES: &[&str] = &["/sun", "/ground plane", "/ground_plane"];
 
-pub(super) fn load(sdf: &str) -> Result<World, SimError> {
+/// Text of a model that a world includes, by the last part of its address.
+pub(super) type Models<'a> = dyn Fn(&str) -> Option<&'a str> + 'a;
+
+/// XML with the root element `<sdf>` of a version that is known.
+pub(crate) fn parse(sdf: &str) -> Result<Document<'_>, SimError> {
     if sdf.len() > World::BYTES_LIMIT {
         return Err(SimError::Limit { what: "bytes of the world file", limit: World::BYTES_LIMIT });
     }
@@ -65,12 +69,39 @@ pub(super) fn load(sdf: &str) -> Result<World, SimError> {
     if !minor.is_some_and(|m| (4..=12).contains(&m)) {
         return Err(fault(root, "a version attribute from 1.4 to 1.12", version));
     }
+    Ok(document)
+}
+
+/// Names of the models that a world includes, each once: the last parts of their addresses.
+pub(super) fn includes(sdf: &str) -> Result<Vec<String>, SimError> {
+    let document = parse(sdf)?;
+    let uris = document.descendants().filter(|n| n.has_tag_name("include")).filter_map(|n| child(n, "uri"));
+    let mut names: Vec<String> = uris.filter_map(|uri| model_name(&text(uri))).collect();
+    names.sort();
+    names.dedup();
+    Ok(names)
+}
+
+/// The last part of an include's address; `None` for those of the sun and the floor, and for what is no name.
+fn model_name(uri: &str) -> Option<String> {
+    let uri = uri.trim().trim_end_matches('/');
+    let lower = uri.to_ascii_lowercase();
+    if HARMLESS_INCLUDES.iter().any(|end| lower.ends_with(end)) {
+        return None;
+    }
+    let name = uri.rsplit('/').next().unwrap_or_default();
+    (!name.is_empty() && !name.starts_with('.') && !name.contains(':')).then(|| name.to_owned())
+}
+
+pub(super) fn load(sdf: &str, models: &Models<'_>) -> Result<World, SimError> {
+    let document = parse(sdf)?;
+    let root = document.root_element();
     let mut worlds = root.children().filter(|c| c.has_tag_name("world"));
     let world = worlds.next().ok_or_else(|| fault(root, "one <world>", "none"))?;
     if let Some(second) = worlds.next() {
         return Err(fault(second, "one <world> in a file", "a second one"));
     }
-    let mut loader = Loader::default();
+    let mut loader = Loader { world: World::default(), models, file: None };
     for stray in root.children().filter(|c| c.is_element() && !c.has_tag_name("world")) {
         loader.leave_out(stray, "outside of the world");
     }
@@ -78,13 +109,28 @@ pub(super) fn load(sdf: &str) -> Result<World, SimError> {
     Ok(loader.world)
 }
 
-#[derive(Default)]
-struct Loader {
+struct Loader<'m, 'a> {
     world: World,
+    models: &'m Models<'a>,
+    /// The included model that is being read.
+    file: Option<String>,
 }
 
-impl Loader {
+/// What an include says of its model in place of what the model's file says.
+#[derive(Default)]
+struct Included<'a, 'i> {
+    name: Option<String>,
+    /// The including element, when it has a pose.
+    placed: Option<Node<'a, 'i>>,
+    is_static: bool,
+}
+
+impl Loader<'_, '_> {
     fn leave_out(&mut self, node: Node<'_, '_>, reason: &str) {
+        let reason = match &self.file {
+            Some(file) => format!("{reason} (in the model {file})"),
+            None => reason.to_owned(),
+        };
         if self.world.unsupported.len() >= World::UNSUPPORTED_LIMIT {
             self.world.unsupported_dropped += 1;
             return;
@@ -92,7 +138,7 @@ impl Loader {
         self.world.unsupported.push(Unsupported {
             line: node.document().text_pos_at(node.range().start).row,
             element: node.tag_name().name().to_owned(),
-            reason: reason.to_owned(),
+            reason,
         });
     }
 
@@ -104,36 +150,60 @@ impl Loader {
         }
     }
 
-    /// The pose of an element in its parent; `None`, and listed, when it is relative to anything else.
+    /// The pose of an element in its parent; `None`, and listed, when it is relative to a frame that is not there.
     fn pose_in_parent(&mut self, node: Node<'_, '_>, parent: &str) -> Result<Option<Pose3>, SimError> {
-        let Some(element) = child(node, "pose") else { return Ok(Some(Pose3::identity())) };
-        let relative_to = element.attribute("relative_to").or(element.attribute("frame")).unwrap_or_default();
-        if !relative_to.is_empty() && relative_to != parent {
-            self.leave_out(node, "left out: its pose is relative to another frame");
-            return Ok(None);
+        let found = pose_in_scope(node, parent, 0)?;
+        if found.is_none() {
+            self.leave_out(node, "left out: its pose is relative to a frame that is not known");
         }
-        pose(element).map(Some)
+        Ok(found)
     }
 
     fn world(&mut self, world: Node<'_, '_>) -> Result<(), SimError> {
         self.world.name = name_of(world)?.to_owned();
         for element in world.children().filter(Node::is_element) {
             match element.tag_name().name() {
-                "model" => self.model(element, "", &Pose3::identity(), 0)?,
+                "model" => self.model(element, "", &Pose3::identity(), 0, &Included::default())?,
                 "actor" => self.actor(element)?,
-                "include" => self.include(element)?,
+                "include" => self.include(element, "", &Pose3::identity(), 0)?,
+                "frame" => {}
                 _ => self.skip(element, HARMLESS_IN_WORLD),
             }
         }
         Ok(())
     }
 
-    fn include(&mut self, node: Node<'_, '_>) -> Result<(), SimError> {
-        let uri = text(required(node, "uri", "a <uri>")?).trim().to_ascii_lowercase();
-        if !HARMLESS_INCLUDES.iter().any(|end| uri.ends_with(end)) {
-            self.leave_out(node, &format!("left out: {uri}"));
-        }
-        Ok(())
+    /// A model from another file; listed when there is no such file.
+    fn include(
+        &mut self,
+        node: Node<'_, '_>,
+        outer: &str,
+        world_from_outer: &Pose3,
+        depth: usize,
+    ) -> Result<(), SimError> {
+        let uri = text(required(node, "uri", "a <uri>")?);
+        let Some(model) = model_name(&uri) else { return Ok(()) };
+        let Some(sdf) = (self.models)(&model) else {
+            self.leave_out(
+                node,
+                &format!("left out: there is no models/{model}/model.sdf for {}", uri.trim()),
+            );
+            return Ok(());
+        };
+        let document = parse(sdf)?;
+        let of_file = |e: SimError| SimError::Included { model: model.clone(), reason: e.to_string() };
+        let element = document.root_element().children().find(|c| c.has_tag_name("model"));
+        let element =
+            element.ok_or_else(|| of_file(fault(document.root_element(), "a <model> in <sdf>", "none")))?;
+        let included = Included {
+            name: child(node, "name").map(|n| text(n).trim().to_owned()).filter(|n| !n.is_empty()),
+            placed: child(node, "pose").map(|_| node),
+            is_static: flag(node, "static", false)?,
+        };
+        let before = self.file.replace(model.clone());
+        let read = self.model(element, outer, world_from_outer, depth, &included);
+        self.file = before;
+        read.map_err(of_file)
     }
 
     fn model(
@@ -142,24 +212,32 @@ impl Loader {
         outer: &str,
         world_from_outer: &Pose3,
         depth: usize,
+        included: &Included<'_, '_>,
     ) -> Result<(), SimError> {
         if depth >= World::NESTING_LIMIT {
             return Err(SimError::Limit { what: "nested models", limit: World::NESTING_LIMIT });
         }
-        let own = name_of(node)?;
+        let own = included.name.as_deref().map_or_else(|| name_of(node), Ok)?;
         let name = if outer.is_empty() { own.to_owned() } else { format!("{outer}::{own}") };
         let parent = if depth == 0 { "world" } else { "__model__" };
-        let Some(outer_from_model) = self.pose_in_parent(node, parent)? else { return Ok(()) };
+        let placed = match included.placed {
+            Some(include) => self.pose_in_parent(include, parent)?,
+            None => self.pose_in_parent(node, parent)?,
+        };
+        let Some(outer_from_model) = placed else { return Ok(()) };
         let world_from_model = world_from_outer * outer_from_model;
         // Within a static model everything is static.
-        if depth == 0 && !flag(node, "static", false)? {
+        if depth == 0 && !included.is_static && !flag(node, "static", false)? {
             self.leave_out(node, "not static: it stands still here");
         }
         for element in node.children().filter(Node::is_element) {
             match element.tag_name().name() {
                 "link" => self.link(element, &name, &world_from_model)?,
-                "model" => self.model(element, &name, &world_from_model, depth + 1)?,
-                "include" => self.include(element)?,
+                "model" => {
+                    self.model(element, &name, &world_from_model, depth + 1, &Included::default())?;
+                }
+                "include" => self.include(element, &name, &world_from_model, depth + 1)?,
+                "frame" => {}
                 _ => self.skip(element, HARMLESS_IN_MODEL),
             }
         }
@@ -191,53 +269,43 @@ impl Loader {
         }
         let Some(link_from_shape) = self.pose_in_parent(node, "__link__")? else { return Ok(()) };
         let world_from_shape = world_from_link * link_from_shape;
-        let Some(solid) = self.geometry(required(node, "geometry", "a <geometry>")?, &world_from_shape)?
-        else {
-            return Ok(());
-        };
+        let geometry = required(node, "geometry", "a <geometry>")?;
+        let solids = self.geometry(geometry, &world_from_shape)?;
         let at_m = world_from_shape.translation.vector;
         if at_m.iter().any(|v| v.abs() > World::EXTENT_LIMIT_M) {
             return Err(fault(node, "a place within 10000 m of the origin", &format!("{at_m:?}")));
         }
-        if self.world.statics.len() >= World::SHAPE_LIMIT {
+        if self.world.statics.len() + solids.len() > World::SHAPE_LIMIT {
             return Err(SimError::Limit { what: "collision shapes", limit: World::SHAPE_LIMIT });
         }
-        self.world.statics.push(Shape { name: model.to_owned(), world_from_shape, solid });
+        let shape = |(at, solid): (Pose3, Solid)| Shape {
+            name: model.to_owned(),
+            world_from_shape: world_from_shape * at,
+            solid,
+        };
+        self.world.statics.extend(solids.into_iter().map(shape));
         Ok(())
     }
 
-    fn geometry(&mut self, node: Node<'_, '_>, world_from_shape: &Pose3) -> Result<Option<Solid>, SimError> {
+    /// The solids that a shape consists of, with their places in it; none for the floor and for what is left out.
+    fn geometry(
+        &mut self,
+        node: Node<'_, '_>,
+        world_from_shape: &Pose3,
+    ) -> Result<Vec<(Pose3, Solid)>, SimError> {
         let shape = node
             .children()
             .find(Node::is_element)
             .ok_or_else(|| fault(node, "a shape such as <box>", "none"))?;
-        let radius =
-            |node| lengths::<1>(required(node, "radius", "a <radius>")?, "one positive number: metres");
-        match shape.tag_name().name() {
-            "box" => {
-                let size_m = lengths(required(shape, "size", "a <size>")?, "3 positive numbers: metres")?;
-                Ok(Some(Solid::Box { size_m }))
-            }
-            "cylinder" => {
-                let [radius_m] = radius(shape)?;
-                let length = required(shape, "length", "a <length>")?;
-                let [length_m] = lengths(length, "one positive number: metres")?;
-                Ok(Some(Solid::Cylinder { radius_m, length_m }))
-            }
-            "sphere" => {
-                let [radius_m] = radius(shape)?;
-                Ok(Some(Solid::Sphere { radius_m }))
-            }
-            "plane" => {
-                self.plane(shape, world_from_shape)?;
-                Ok(None)
-            }
-            "empty" => Ok(None),
-            _ => {
-                self.leave_out(shape, "left out: not a box, cylinder, sphere or plane");
-                Ok(None)
-            }
+        if let Some(solids) = super::geometry::solids(shape)? {
+            return Ok(solids);
         }
+        match shape.tag_name().name() {
+            "plane" => self.plane(shape, world_from_shape)?,
+            "empty" => {}
+            _ => self.leave_out(shape, "left out: not a box, cylinder, capsule, sphere, polyline or plane"),
+        }
+        Ok(Vec::new())
     }
 
     /// A plane that faces up is the floor, which the robot does not touch; any other is left out.
@@ -304,6 +372,28 @@ impl Loader {
         }
         Ok(())
     }
+}
+
+/// The pose of an element in its parent, the scope; `parent` is what the scope calls itself. `None` when it is relative
+/// to what the scope does not have, or in a circle.
+fn pose_in_scope(node: Node<'_, '_>, parent: &str, depth: usize) -> Result<Option<Pose3>, SimError> {
+    if depth >= World::NESTING_LIMIT {
+        return Ok(None);
+    }
+    let own = child(node, "pose");
+    let named = own.and_then(|p| p.attribute("relative_to").or(p.attribute("frame")));
+    let named = named.or(node.attribute("attached_to")).unwrap_or_default();
+    let pose_there = own.map_or(Ok(Pose3::identity()), pose)?;
+    if named.is_empty() || named == parent {
+        return Ok(Some(pose_there));
+    }
+    let is_frame =
+        |n: &Node<'_, '_>| n.has_tag_name("frame") || n.has_tag_name("link") || n.has_tag_name("model");
+    let siblings = node.parent().into_iter().flat_map(|scope| scope.children());
+    let other =
+        siblings.into_iter().find(|n| is_frame(n) && n.attribute("name") == Some(named) && *n != node);
+    let Some(other) = other else { return Ok(None) };
+    Ok(pose_in_scope(other, parent, depth + 1)?.map(|scope_from_other| scope_from_other * pose_there))
 }
 
 fn trajectory(node: Node<'_, '_>, waypoints: &mut Vec<Waypoint>) -> Result<(), SimError> {

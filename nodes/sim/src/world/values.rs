@@ -9,7 +9,7 @@ use roxmltree::Node;
 const FOUND_LIMIT: usize = 60;
 
 /// The error that an element is not what it should be.
-pub(super) fn fault(node: Node<'_, '_>, expected: &'static str, found: &str) -> SimError {
+pub(crate) fn fault(node: Node<'_, '_>, expected: &'static str, found: &str) -> SimError {
     let position = node.document().text_pos_at(node.range().start);
     let found = found.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut shown: String = found.chars().take(FOUND_LIMIT).collect();
@@ -26,12 +26,12 @@ pub(super) fn fault(node: Node<'_, '_>, expected: &'static str, found: &str) -> 
 }
 
 /// The first child element of that name.
-pub(super) fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
+pub(crate) fn child<'a, 'i>(node: Node<'a, 'i>, name: &str) -> Option<Node<'a, 'i>> {
     node.children().find(|c| c.has_tag_name(name))
 }
 
 /// The child element of that name, or an error.
-pub(super) fn required<'a, 'i>(
+pub(crate) fn required<'a, 'i>(
     node: Node<'a, 'i>,
     name: &str,
     expected: &'static str,
@@ -46,12 +46,12 @@ pub(super) fn name_of<'a>(node: Node<'a, '_>) -> Result<&'a str, SimError> {
 }
 
 /// All text of an element; comments in between do not count.
-pub(super) fn text(node: Node<'_, '_>) -> String {
+pub(crate) fn text(node: Node<'_, '_>) -> String {
     node.children().filter(Node::is_text).filter_map(|t| t.text()).collect()
 }
 
 /// Exactly `N` finite numbers within the world's extent.
-pub(super) fn numbers<const N: usize>(
+pub(crate) fn numbers<const N: usize>(
     node: Node<'_, '_>,
     expected: &'static str,
 ) -> Result<[f64; N], SimError> {
@@ -88,7 +88,7 @@ pub(super) fn flag(node: Node<'_, '_>, name: &str, default: bool) -> Result<bool
 }
 
 /// What a `<pose>` element says (SDF: fixed-axis roll, pitch, yaw, or a quaternion with x y z w).
-pub(super) fn pose(element: Node<'_, '_>) -> Result<Pose3, SimError> {
+pub(crate) fn pose(element: Node<'_, '_>) -> Result<Pose3, SimError> {
     let format = element.attribute("rotation_format").unwrap_or("euler_rpy");
     let degrees = matches!(element.attribute("degrees"), Some("true" | "1"));
     if text(element).trim().is_empty() {

@@ -252,7 +252,8 @@ mod tests {
             external_command_from_message(m)
         };
         assert_eq!(message(|_| ()), Ok((Stamp::from_nanos(7_000_000_001), Twist2::new(0.5, -0.25))));
-        let refused: [(fn(&mut geometry_msgs::TwistStamped), &str); 6] = [
+        type Edit = fn(&mut geometry_msgs::TwistStamped);
+        let refused: [(Edit, &str); 6] = [
             (|m| m.twist.linear.x = f64::NAN, "linear.x: NaN is not a finite number"),
             (|m| m.twist.angular.z = f64::INFINITY, "angular.z: inf is not a finite number"),
             (|m| m.twist.linear.y = 0.1, "linear.y: 0.1 is not within"),

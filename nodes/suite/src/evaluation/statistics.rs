@@ -250,7 +250,7 @@ mod tests {
                 share.low <= p && p <= share.high
             };
             let coverage: f64 = (0..=of).filter(covers).map(|k| term(k, p)).sum();
-            assert!(coverage >= 0.95 && coverage < 1.0, "{p}: {coverage}");
+            assert!((0.95..1.0).contains(&coverage), "{p}: {coverage}");
         }
     }
 

@@ -229,7 +229,7 @@ fn near_misses_are_episodes_and_times_add_up() {
     let (m, v) = made.verdict();
     assert_eq!(m.near_misses, 2, "{m:?}");
     assert!((m.least_person_gap_m.unwrap() - 0.15).abs() < 1e-9);
-    assert_eq!(m.tet_s, 0.0, "nobody would be met");
+    assert!(m.tet_s.abs() <= 0.0, "nobody would be met");
     // Within 0.45 m: half the outline and the disc's reach of sqrt(0.7² - 0.4²) on either side, at 0.5 m/s.
     let stretch_m = 2.0 * (0.25 + (0.7f64 * 0.7 - 0.4 * 0.4).sqrt());
     assert!((m.intimate_s - 2.0 * stretch_m / 0.5).abs() < 0.21, "{} s", m.intimate_s);

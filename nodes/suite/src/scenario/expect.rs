@@ -199,8 +199,9 @@ pub struct Expect {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub must_not: Vec<Occurrence>,
     /// Where the goal is not to be reached, a run is over when everything has been asked, every fault has begun and ended or
-    /// lasts to the end, and the robot has stood for so long since, s; by default at the time limit.
-    #[garde(inner(custom(within(0.1, 3600.0))))]
+    /// lasts to the end, and the robot has stood for so long since, s: no less than makes it `stopped`; by default at the time
+    /// limit.
+    #[garde(inner(custom(within(1.0, 3600.0))))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_after_standing_s: Option<f64>,
 }

@@ -1,0 +1,189 @@
+//! Forklifts, carts and doors: how they move, who sees them, what runs into them.
+
+// Helpers of tests, which clippy does not take for tests.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod stage;
+
+use outrider_foundation::data::Scan;
+use outrider_foundation::{Point2, Pose2, Twist2};
+use outrider_sim::Output;
+use stage::{Stage, at, block};
+
+const FAR: Pose2 = Pose2::new(0.0, -50.0, 0.0);
+const PERIOD_S: f64 = 0.005;
+
+fn last_scan(all: &[Output]) -> &Scan {
+    all.iter().rev().find_map(|o| if let Output::Scan(s) = o { Some(s) } else { None }).unwrap()
+}
+
+fn ahead_m(scan: &Scan) -> f64 {
+    f64::from(scan.ranges_m[scan.ranges_m.len() / 2])
+}
+
+const PERFECT: &str = "events: [{at_s: 0, set: {lidar.noise_sigma_m: 0, lidar.dropout_probability: 0, \
+    detector.miss_probability: 0, detector.false_alarm_probability: 0}}]\n";
+
+#[test]
+fn a_forklift_drives_its_way_within_its_limits() {
+    let yaml =
+        "actors: [{name: lift, kind: forklift, start: [0, 0], waypoints: [[6, 0], [6, 6]], speed_mps: 2.0}]";
+    let truths = Stage::new("", yaml, FAR).truths(Twist2::ZERO, 20.0);
+    let mut fastest = 0.0_f64;
+    for pair in truths.windows(2) {
+        let (a, b) = (&pair[0].actors[0], &pair[1].actors[0]);
+        let turn = outrider_foundation::geometry::wrap_angle(b.pose.yaw_rad - a.pose.yaw_rad);
+        assert!((b.v_mps - a.v_mps).abs() <= 0.8 * PERIOD_S + 1e-9, "{} {}", a.v_mps, b.v_mps);
+        assert!(turn.abs() <= 0.8 * PERIOD_S + 1e-9, "{turn}");
+        fastest = fastest.max(b.v_mps);
+    }
+    assert!(fastest > 1.6, "{fastest}");
+    let end = at(truths.last().unwrap(), "lift");
+    assert!(end.position().distance_m(Point2::new(6.0, 6.0)) < 0.35, "{end:?}");
+    assert!(truths.last().unwrap().actors[0].v_mps < 0.01);
+}
+
+#[test]
+fn a_forklift_is_seen_as_a_box_and_measured_as_one() {
+    // Its flank is at y = 3 − 0.55 = 2.45; its front at x = 1.1.
+    let yaml = format!(
+        "{PERFECT}actors: [{{name: lift, kind: forklift, start: [0, 3], yaw_rad: 0}}, \
+                        {{name: cart, kind: cart, start: [-6, 0], yaw_rad: 0}}]"
+    );
+    let start = Pose2::new(0.0, 0.0, std::f64::consts::FRAC_PI_2);
+    let mut stage = Stage::new("", &yaml, start);
+    let all = stage.drive(Twist2::ZERO, 0.5);
+    // The lidar sits 0.1 m ahead of the base, the outline's front 0.35 m.
+    assert!((ahead_m(last_scan(&all)) - 2.35).abs() < 1e-4, "{}", ahead_m(last_scan(&all)));
+    let truth = stage.sim.truth();
+    assert!((truth.clearance_m - 2.1).abs() < 1e-4 && truth.nearest == "lift", "{truth:?}");
+    let mut sets = all.iter().filter_map(|o| if let Output::Detections(d) = o { Some(d) } else { None });
+    let set = sets.next_back().unwrap();
+    let class = |i: usize| {
+        let p = &set.detections[i].class_probabilities;
+        let best = (0..p.len()).max_by(|a, b| p[*a].total_cmp(&p[*b])).unwrap();
+        set.class_labels[best].clone()
+    };
+    assert_eq!((set.detections.len(), class(0), class(1)), (2, "forklift".into(), "other".into()));
+}
+
+#[test]
+fn forks_are_too_low_for_the_lidar_and_not_for_the_robot() {
+    let size = "{length_m: 2, width_m: 1, height_m: 2, forks_m: 1, accel_mps2: 1, turn_radps: 1}";
+    let yaml = format!(
+        "{PERFECT}actors: [{{name: lift, kind: forklift, start: [5, 0], yaw_rad: 3.14159265, vehicle: {size}}}]"
+    );
+    let mut stage = Stage::new("", &yaml, Pose2::IDENTITY);
+    let all = stage.drive(Twist2::ZERO, 0.2);
+    assert!((ahead_m(last_scan(&all)) - 3.9).abs() < 1e-3, "{}", ahead_m(last_scan(&all)));
+    assert!((stage.sim.truth().clearance_m - 2.65).abs() < 1e-3, "{}", stage.sim.truth().clearance_m);
+}
+
+#[test]
+fn a_vehicle_stops_for_what_is_in_its_lane_and_a_blind_one_does_not() {
+    let drive = |behaviour: &str| {
+        let yaml = format!(
+            "actors: [{{name: cart, kind: cart, start: [6, 0], waypoints: [[-6, 0]], behaviour: {behaviour}}}]"
+        );
+        let mut stage = Stage::new("", &yaml, Pose2::IDENTITY);
+        let truths = stage.truths(Twist2::ZERO, 12.0);
+        let last = truths.last().unwrap();
+        (last.collisions, last.clearance_m, at(last, "cart").x_m)
+    };
+    let (collisions, clearance_m, x) = drive("yields");
+    assert!(collisions == 0 && clearance_m > 0.5 && x > 1.0, "{collisions} {clearance_m} {x}");
+    let (collisions, _, x) = drive("blind");
+    assert!(collisions == 1 && x < 1.2 && x > 0.5, "{collisions} {x}");
+}
+
+#[test]
+fn people_keep_off_a_forklift() {
+    let yaml = "actors: [{name: lift, kind: forklift, start: [6, 0], waypoints: [[-8, 0]], behaviour: blind}, \
+                {name: ann, start: [-4, 0.2], waypoints: [[8, 0.2]]}]";
+    let truths = Stage::new("", yaml, FAR).truths(Twist2::ZERO, 14.0);
+    for t in &truths {
+        let local = at(t, "lift").inverse().apply(at(t, "ann").position());
+        let gap = libm::hypot((local.x_m.abs() - 1.1).max(0.0), (local.y_m.abs() - 0.55).max(0.0)) - 0.25;
+        assert!(gap > 0.0, "{gap} at {:?}", at(t, "ann"));
+    }
+    assert!(at(truths.last().unwrap(), "ann").x_m > 7.0);
+}
+
+#[test]
+fn doors_open_and_close_at_their_times_and_the_lidar_sees_them() {
+    // A closed panel across the way at x = 2, from y = −1 to 1.
+    for (kind, open_m) in [("hinged", f64::INFINITY), ("sliding", f64::INFINITY)] {
+        let yaml = format!(
+            "{PERFECT}doors: [{{name: gate, kind: {kind}, hinge: [2, -1], yaw_rad: 1.5707963, width_m: 2, travel_s: 1, \
+             swing_rad: -1.5707963, schedule: [{{at_s: 1, open: true}}, {{at_s: 3, open: false}}], every_s: 6}}]"
+        );
+        let mut stage = Stage::new("", &yaml, Pose2::IDENTITY);
+        let mut range = |for_s: f64| ahead_m(last_scan(&stage.drive(Twist2::ZERO, for_s)));
+        // Nothing within reach is infinitely far.
+        let same = |a: f64, b: f64| a.total_cmp(&b).is_eq();
+        assert!((range(0.9) - 1.87).abs() < 1e-3);
+        assert!(same(range(1.6), open_m), "{kind}, open at 2.5 s");
+        assert!((range(2.0) - 1.87).abs() < 1e-3, "closed again at 4.5 s");
+        assert!(same(range(4.0), open_m), "open in the next round at 8.5 s");
+    }
+}
+
+#[test]
+fn a_closed_door_is_run_into_and_named() {
+    let yaml = "doors: [{name: gate, hinge: [2, -1], yaw_rad: 1.5707963, width_m: 2}]";
+    let mut stage = Stage::new("", yaml, Pose2::IDENTITY);
+    let truths = stage.truths(Twist2::new(0.8, 0.0), 5.0);
+    let last = truths.last().unwrap();
+    assert_eq!((last.collisions, last.nearest.as_str(), last.actors.len()), (1, "gate", 0));
+    assert!((last.pose.x_m - (2.0 - 0.03 - 0.35)).abs() < 0.01, "{last:?}");
+}
+
+#[test]
+fn a_door_opens_for_who_comes_and_waits_for_who_stands_in_it() {
+    let door = |forces: bool| {
+        format!(
+            "doors: [{{name: gate, kind: sliding, hinge: [2, -1], yaw_rad: 1.5707963, width_m: 2, travel_s: 1, \
+             opens_within_m: 1.6, closes_after_s: 1, forces: {forces}}}]"
+        )
+    };
+    let mut stage = Stage::new("", &door(false), Pose2::new(-1.0, 0.0, 0.0));
+    let truths = stage.truths(Twist2::new(0.5, 0.0), 14.0);
+    assert_eq!(truths.last().unwrap().collisions, 0);
+    assert!(truths.last().unwrap().pose.x_m > 5.0, "through it: {:?}", truths.last());
+    // One that closes by the clock on a robot that stands in it: it waits, or it does not.
+    let clocked = |forces: bool| {
+        let yaml = format!(
+            "doors: [{{name: gate, kind: sliding, hinge: [0, -1], yaw_rad: 1.5707963, width_m: 2, open: true, \
+             schedule: [{{at_s: 1, open: false}}], forces: {forces}}}]"
+        );
+        let mut stage = Stage::new("", &yaml, Pose2::IDENTITY);
+        stage.truths(Twist2::ZERO, 6.0).last().unwrap().collisions
+    };
+    assert_eq!((clocked(false), clocked(true)), (0, 1));
+}
+
+#[test]
+fn people_wait_at_a_closed_door_and_go_through_when_it_opens() {
+    let yaml = "doors: [{name: gate, kind: sliding, hinge: [2, -1], yaw_rad: 1.5707963, width_m: 2, travel_s: 1, \
+                schedule: [{at_s: 6, open: true}]}]\n\
+                actors: [{name: ann, start: [0, 0], waypoints: [[5, 0]]}]";
+    let walls = block("left", 2.0, 3.5, 0.1, 5.0) + &block("right", 2.0, -4.5, 0.1, 7.0);
+    let truths = Stage::new(&walls, yaml, FAR).truths(Twist2::ZERO, 14.0);
+    for t in &truths {
+        let x = at(t, "ann").x_m;
+        assert!(t.stamp.as_s() > 6.0 || x < 1.73, "{x} at {}", t.stamp.as_s());
+    }
+    assert!(at(truths.last().unwrap(), "ann").x_m > 4.5, "{:?}", truths.last());
+}
+
+#[test]
+fn what_cannot_be_is_refused_by_name() {
+    let wall = block("wall", 2.0, 0.0, 0.2, 4.0);
+    let refusal = |yaml: &str| Stage::refusal(&wall, yaml);
+    let text = refusal("actors: [{name: lift, kind: forklift, start: [1, 0], yaw_rad: 0}]");
+    assert!(text.starts_with("`lift`: its body at (1, 0) m, 0 rad is in a wall"), "{text}");
+    let text = refusal("actors: [{name: lift, kind: forklift, start: [-3, 0], waypoints: [[5, 0]]}]");
+    assert_eq!(text, "`lift`: its way from (-3, 0) to (5, 0) m leads through wall");
+    let text = refusal("actors: [{name: lift, kind: cart, members: 2, start: [-3, 0]}]");
+    assert_eq!(text, "`lift`: only people come in groups");
+}
