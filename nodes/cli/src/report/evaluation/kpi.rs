@@ -272,7 +272,7 @@ fn latency(folder: &Folder, policy: &Policy) -> Kpi {
         .reduce(f64::max)
         .map_or(String::new(), |ms| format!("; data at the gate at most {ms:.0} ms old"));
     let note = match p95.get(p95.len() / 2) {
-        Some(median) => format!("of the slowest run, of the median run {median:.1} ms{age}"),
+        Some(median) => format!("of the slowest run, of the median run {median:.2} ms{age}"),
         None => format!("no times of decisions{age}"),
     };
     plain("decision_latency_p95", "Decision latency p95", p95.last().copied(), "ms", note)
