@@ -9,7 +9,7 @@ import pytest
 from action_msgs.msg import GoalStatus
 from action_msgs.srv import CancelGoal
 from geometry_msgs.msg import PoseStamped
-from harness import NODES, Suite, bin_dir, wait_for
+from harness import NODES, ROOT, Suite, bin_dir, wait_for
 from nav2_msgs.action import FollowWaypoints, NavigateThroughPoses, NavigateToPose
 from outrider_msgs.msg import MissionState
 from outsider import GOAL, Outsider
@@ -65,7 +65,7 @@ class Fleet(Outsider):
 
 @pytest.fixture(scope="module")
 def suite(tmp_path_factory):
-    with Suite(tmp_path_factory.mktemp("missions")) as suite:
+    with Suite(tmp_path_factory.mktemp("missions"), scenario=ROOT / "tests/scenarios/missions.yaml") as suite:
         yield suite
 
 

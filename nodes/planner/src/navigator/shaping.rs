@@ -8,6 +8,8 @@ use outrider_foundation::robot::DriveLimits;
 
 /// A velocity this near to the last one that was driven continues its acceleration, m/s or rad/s.
 const SAME: f64 = 1e-6;
+/// On the way to zero less than this is zero, m/s or rad/s: who stands by the odometry is not still commanded to move.
+const STILL: f64 = 0.01;
 /// Within less time than this nothing changes, s.
 const LEAST_S: f64 = 1e-4;
 
@@ -62,5 +64,7 @@ impl Shaping {
 fn next(axis: &Axis, driven: &Profile, from: f64, to: f64, dt_s: f64) -> f64 {
     let goes_on = (driven.velocity - from).abs() <= SAME;
     let acceleration = if goes_on { driven.acceleration } else { 0.0 };
-    Profile { velocity: from, acceleration }.towards(to, dt_s, axis).velocity
+    let velocity = Profile { velocity: from, acceleration }.towards(to, dt_s, axis).velocity;
+    // The last bit of a stop is none: whoever stands commands zero.
+    if to.abs() <= 0.0 && velocity.abs() < STILL { 0.0 } else { velocity }
 }
