@@ -122,6 +122,7 @@ def test_a_cancelled_goal_ends_when_the_robot_stands(fleet):
     status, result = fleet.result(handle, 10.0)
     assert (status, result.error_code) == (GoalStatus.STATUS_CANCELED, 0)
     assert abs(fleet.truth.v) < 0.1
+    wait_for(lambda: fleet.speed() == 0.0, 1.0, "the last bit of the stop")
     assert fleet.stays_stopped(0.5) == []
     assert fleet.cancel(handle).return_code == CancelGoal.Response.ERROR_GOAL_TERMINATED
 

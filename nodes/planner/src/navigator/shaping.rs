@@ -9,7 +9,7 @@ use outrider_foundation::robot::DriveLimits;
 /// A velocity this near to the last one that was driven continues its acceleration, m/s or rad/s.
 const SAME: f64 = 1e-6;
 /// On the way to zero less than this is zero, m/s or rad/s: who stands by the odometry is not still commanded to move.
-const STILL: f64 = 0.01;
+const STILL: f64 = 0.003;
 /// Within less time than this nothing changes, s.
 const LEAST_S: f64 = 1e-4;
 
