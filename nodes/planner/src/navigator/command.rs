@@ -9,7 +9,7 @@ use crate::maneuver::{Maneuver, UnderWay};
 use crate::path::Path;
 use crate::safety::{Blocker, Choice, Guard, Moving, Situation, Wish};
 use outrider_bt::Status;
-use outrider_foundation::data::{Alternative, TrajectoryPoint};
+use outrider_foundation::data::{Alternative, TrajectoryPoint, WorldModel};
 use outrider_foundation::{Now, Twist2};
 
 /// Speed of making room ahead for a turn, m/s.
@@ -102,17 +102,27 @@ impl Navigator {
         proposal
     }
 
-    fn propose_own(&mut self, drive: &Drive, hold: Option<String>) -> Proposal {
-        let Some(world) = &self.world else { return self.blind_stop("no world model".to_string()) };
-        let moving = Moving::all(&world.tracks, self.age_s);
-        let situation = Situation {
+    /// The moment, as the guard judges it.
+    pub(super) fn situation<'a>(
+        &self,
+        world: &'a WorldModel,
+        drive: &Drive,
+        moving: &'a [Moving<'a>],
+    ) -> Situation<'a> {
+        Situation {
             pose: self.pose,
             measured: world.ego.twist,
             last: drive.last,
             dt_s: drive.dt_s,
             grid: &world.local,
-            moving: &moving,
-        };
+            moving,
+        }
+    }
+
+    fn propose_own(&mut self, drive: &Drive, hold: Option<String>) -> Proposal {
+        let Some(world) = &self.world else { return self.blind_stop("no world model".to_string()) };
+        let moving = Moving::all(&world.tracks, self.age_s);
+        let situation = self.situation(world, drive, &moving);
         if let (Some(maneuver), Some(left), None) = (self.maneuver, self.maneuver_left, &hold) {
             let follow = &self.config.follow;
             let slowing = |most: f64, share: f64| most * share;

@@ -5,7 +5,7 @@ use super::Navigator;
 use super::command::{Drive, Proposal};
 use crate::config::ExternalMode;
 use crate::external::{External, Outcome, Record, View};
-use crate::safety::{Blocker, Choice, Moving, Situation, Wish};
+use crate::safety::{Blocker, Choice, Moving, Wish};
 use outrider_foundation::{Now, Twist2};
 
 /// A velocity that was proposed, and the command that came of it or why none did.
@@ -105,14 +105,7 @@ impl Navigator {
             slow(limit.v_mps, f64::INFINITY, &limit.reason);
         }
         let moving = Moving::all(&world.tracks, self.age_s);
-        let situation = Situation {
-            pose: self.pose,
-            measured: world.ego.twist,
-            last: drive.last,
-            dt_s: drive.dt_s,
-            grid: &world.local,
-            moving: &moving,
-        };
+        let situation = self.situation(world, drive, &moving);
         let shaped = self.shaping.towards(wish, drive.last, drive.dt_s);
         let granted = self.guard.grant(&situation, shaped);
         let granted = granted.map_err(|refusal| format!("braking tail: {}", refusal.blocked_by));

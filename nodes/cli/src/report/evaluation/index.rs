@@ -53,6 +53,22 @@ pub(super) struct Cell {
     pub class: &'static str,
 }
 
+impl Cell {
+    /// A value of a column, and by how much it differs from the baseline.
+    pub(super) fn of(column: &Column, value: Option<f64>, difference: Option<f64>) -> Self {
+        Self {
+            text: column.text(value),
+            sort: value.map_or_else(String::new, |v| format!("{v}")),
+            difference: difference.map(|d| column.difference(d)).unwrap_or_default(),
+            class: match difference.and_then(|d| column.is_better(d)) {
+                Some(true) => "better",
+                Some(false) => "worse",
+                None => "",
+            },
+        }
+    }
+}
+
 /// A scenario.
 struct Row {
     page: String,
@@ -209,16 +225,7 @@ fn passed_difference(site: &Site, group: &Group) -> (String, &'static str) {
 fn cell(site: &Site, group: &Group, column: &Column) -> Cell {
     let value = column.of(group.runs.iter().copied());
     let difference = site.comparison.as_ref().and_then(|c| c.difference(column, &group.runs));
-    Cell {
-        text: column.text(value),
-        sort: value.map_or_else(String::new, |v| format!("{v}")),
-        difference: difference.map(|d| column.difference(d)).unwrap_or_default(),
-        class: match difference.and_then(|d| column.is_better(d)) {
-            Some(true) => "better",
-            Some(false) => "worse",
-            None => "",
-        },
-    }
+    Cell::of(column, value, difference)
 }
 
 fn heat_row(site: &Site, family: &str, classes: &[String]) -> HeatRow {

@@ -214,16 +214,7 @@ fn row(site: &Site, run: &Run, parameters: &[String]) -> Row {
     let cells = COLUMNS.iter().map(|column| {
         let value = run.metric(column.key);
         let difference = value.zip(before.and_then(|b| b.metric(column.key))).map(|(now, then)| now - then);
-        Cell {
-            text: column.text(value),
-            sort: value.map_or_else(String::new, |v| format!("{v}")),
-            difference: difference.map(|d| column.difference(d)).unwrap_or_default(),
-            class: match difference.and_then(|d| column.is_better(d)) {
-                Some(true) => "better",
-                Some(false) => "worse",
-                None => "",
-            },
-        }
+        Cell::of(column, value, difference)
     });
     Row {
         key: run.key.clone(),
