@@ -42,6 +42,16 @@ fn the_warehouse_is_crossed_the_same_twice_and_every_decision_replays() {
     assert_eq!(replay.outcomes.len(), outrider_suite::NODES.len());
 }
 
+/// A recorder beside the listeners gets what they got: without those bytes no decision that rests on them replays.
+#[test]
+fn messages_that_a_wire_spoils_replay_as_they_arrived() {
+    let (_, evidence) = run(&files("network_faults/nan_in_commands.yaml"));
+    let replay = replay_all(&evidence, &mut |info| assembled(info, None));
+    for outcome in &replay.outcomes {
+        assert!(outcome.is_identical(), "{outcome:?}");
+    }
+}
+
 #[test]
 fn another_seed_is_another_run() {
     let mut files = files("warehouse_crossing.yaml");

@@ -53,6 +53,9 @@ pub struct Observed<'a> {
     pub now: Now,
     /// Its bytes.
     pub bytes: &'a [u8],
+    /// A wire put these bytes in the place of those published: what some listener took in, and a recorder beside it sees.
+    /// The message as it was published is observed as well.
+    pub altered: bool,
 }
 
 /// Called for every message in the order of publication.
@@ -246,8 +249,8 @@ impl Lockstep {
 
     /// As [`Self::publish`], whatever the bytes are.
     pub fn publish_bytes(&mut self, topic: &Topic, bytes: &[u8], see: &mut Observer) {
-        see(&Observed { topic, from: "", boot_id: 0, now: self.now, bytes });
-        self.send((topic, &topic.absolute_name()), "", &bytes.into(), &mut Undisturbed);
+        see(&Observed { topic, from: "", boot_id: 0, now: self.now, bytes, altered: false });
+        self.send((topic, &topic.absolute_name()), ("", 0), &bytes.into(), &mut Undisturbed, see);
     }
 
     /// Goes on to the next instant at which something happens and lets it happen.
@@ -399,6 +402,7 @@ impl Lockstep {
             member.catch_up(now.mono);
         }
         let (outputs, from) = (Rc::clone(&member.outputs), Rc::clone(&member.name));
+        let boot_id = member.node.spec().boot_id;
         let mut sent: Vec<(usize, Rc<[u8]>)> = Vec::new();
         let tick = member.node.step(member.clock.read(now), &mut |output, bytes| {
             sent.push((output, bytes.into()));
@@ -411,14 +415,22 @@ impl Lockstep {
         see(&observed(member, &member.journal, now, &outrider_msgs::encode(&tick)?));
         for (output, bytes) in sent {
             if let Some((topic, name)) = outputs.get(output) {
-                self.send((topic, name), &from, &bytes, wire);
+                self.send((topic, name), (&from, boot_id), &bytes, wire, see);
             }
         }
         Ok(())
     }
 
     /// `name` is the topic's, in full.
-    fn send(&mut self, (topic, name): (&Topic, &str), from: &str, whole: &Rc<[u8]>, wire: &mut dyn Wire) {
+    fn send(
+        &mut self,
+        (topic, name): (&Topic, &str),
+        (from, boot_id): (&str, u64),
+        whole: &Rc<[u8]>,
+        wire: &mut dyn Wire,
+        see: &mut Observer,
+    ) {
+        let mut last: Rc<[u8]> = Rc::clone(whole);
         let listeners = self.listeners.get(name).cloned().unwrap_or_default();
         for (index, input) in listeners.iter().copied() {
             let Some(member) = self.members.get(index) else { continue };
@@ -427,6 +439,11 @@ impl Lockstep {
                 Delivery::Pass => self.put(TRANSPORT_DELAY, index, input, Rc::clone(whole)),
                 Delivery::Instead(copies) => {
                     for (later, copy) in copies {
+                        // Once for all listeners that take the same.
+                        if *copy != *last && *copy != **whole {
+                            last = copy.as_slice().into();
+                            see(&Observed { topic, from, boot_id, now: self.now, bytes: &copy, altered: true });
+                        }
                         self.put(TRANSPORT_DELAY + later.max(Span::ZERO), index, input, copy.into());
                     }
                 }
@@ -470,5 +487,6 @@ impl Lockstep {
 }
 
 fn observed<'a>(member: &'a Member, topic: &'a Topic, now: Now, bytes: &'a [u8]) -> Observed<'a> {
-    Observed { topic, from: member.name(), boot_id: member.node.spec().boot_id, now, bytes }
+    let boot_id = member.node.spec().boot_id;
+    Observed { topic, from: member.name(), boot_id, now, bytes, altered: false }
 }

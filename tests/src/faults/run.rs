@@ -256,17 +256,18 @@ struct Kept {
     boot_id: u64,
     now: outrider_foundation::Now,
     bytes: Vec<u8>,
+    altered: bool,
 }
 
 impl Kept {
     fn of(o: &Observed) -> Self {
         let (topic, from) = (o.topic.clone(), o.from.to_owned());
-        Self { topic, from, boot_id: o.boot_id, now: o.now, bytes: o.bytes.to_vec() }
+        Self { topic, from, boot_id: o.boot_id, now: o.now, bytes: o.bytes.to_vec(), altered: o.altered }
     }
 
     fn show(&self, watch: &mut Watch) {
-        let Self { topic, from, boot_id, now, bytes } = self;
-        watch.see(&Observed { topic, from, boot_id: *boot_id, now: *now, bytes });
+        let Self { topic, from, boot_id, now, bytes, altered } = self;
+        watch.see(&Observed { topic, from, boot_id: *boot_id, now: *now, bytes, altered: *altered });
     }
 }
 

@@ -148,6 +148,9 @@ impl Watch {
 
     /// A message, as a recorder sees it.
     pub fn see(&mut self, observed: &Observed) {
+        if observed.altered {
+            return;
+        }
         let bytes = observed.bytes;
         match (observed.topic.name.as_str(), observed.from) {
             ("cmd_vel", "gate") => self.command(observed),

@@ -136,6 +136,9 @@ impl Eyes {
 
     /// Takes a message as it is published.
     pub fn see(&mut self, observed: &Observed) {
+        if observed.altered {
+            return;
+        }
         self.messages += 1;
         let t_s = observed.now.mono.since(START.mono).as_s();
         let bytes = observed.bytes;
