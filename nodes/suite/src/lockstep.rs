@@ -442,7 +442,14 @@ impl Lockstep {
                         // Once for all listeners that take the same.
                         if *copy != *last && *copy != **whole {
                             last = copy.as_slice().into();
-                            see(&Observed { topic, from, boot_id, now: self.now, bytes: &copy, altered: true });
+                            see(&Observed {
+                                topic,
+                                from,
+                                boot_id,
+                                now: self.now,
+                                bytes: &copy,
+                                altered: true,
+                            });
                         }
                         self.put(TRANSPORT_DELAY + later.max(Span::ZERO), index, input, copy.into());
                     }
