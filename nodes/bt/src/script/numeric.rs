@@ -127,8 +127,8 @@ enum Short {
 #[derive(Clone, Debug)]
 pub(super) struct Numeric {
     short: Short,
-    /// The entries first, then constants and results.
-    cells: [f64; CELL_LIMIT],
+    /// The entries first, then constants and results. Apart, so that short statements, which need none, lie close together.
+    cells: Box<[f64; CELL_LIMIT]>,
     loads: Box<[Load]>,
     steps: Box<[Step]>,
     result: u8,
@@ -152,7 +152,7 @@ impl Numeric {
         compiler.cells = vec![0.0; compiler.loads.len()];
         let result = compiler.expr(root)?;
         let load = |key| Load { key, entry: 0 };
-        let mut cells = [0.0; CELL_LIMIT];
+        let mut cells = Box::new([0.0; CELL_LIMIT]);
         for (cell, number) in cells.iter_mut().zip(&compiler.cells) {
             *cell = *number;
         }
@@ -197,7 +197,7 @@ impl Numeric {
     /// Step by step.
     #[inline(never)]
     fn run_long(&mut self, boards: &Blackboards) -> Option<f64> {
-        let cells = &mut self.cells;
+        let cells = &mut *self.cells;
         for (place, load) in self.loads.iter().enumerate() {
             cells[place % CELL_LIMIT] = plain(boards.entry_value(load.entry))?;
         }
