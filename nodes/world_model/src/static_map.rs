@@ -113,16 +113,42 @@ impl StaticMap {
             self.resolution_m,
             self.height,
         );
+        let run = run_of_singles(&ranges.cols);
         for (out_row, rows) in out.chunks_exact_mut(width).zip(&ranges.rows) {
-            for (cell, cols) in out_row.iter_mut().zip(&ranges.cols) {
+            let copied = if rows.len() == 1 { self.copy(rows.start, &ranges.cols, &run, out_row) } else { 0..0 };
+            let mut each = |(cell, cols): (&mut u8, &Range<usize>)| {
                 let parts = rows.clone().filter_map(|row| {
                     let start = row * self.width;
                     self.cells.get(start + cols.start..start + cols.end)
                 });
                 *cell = worst(parts.flatten());
-            }
+            };
+            let (before, after) = (copied.start, copied.end);
+            out_row.iter_mut().zip(&ranges.cols).take(before).for_each(&mut each);
+            out_row.iter_mut().zip(&ranges.cols).skip(after).for_each(&mut each);
         }
     }
+
+    /// Copies a row of the map into those cells of `out` that `run` names; which they were.
+    fn copy(&self, row: usize, cols: &[Range<usize>], run: &Range<usize>, out: &mut [u8]) -> Range<usize> {
+        let first = cols.get(run.start).map_or(0, |range| range.start) + row * self.width;
+        match (self.cells.get(first..first + run.len()), out.get_mut(run.clone())) {
+            (Some(from), Some(to)) => {
+                to.copy_from_slice(from);
+                run.clone()
+            }
+            _ => 0..0,
+        }
+    }
+}
+
+/// The first run of cells each of which covers one cell of the map, the one after that of the cell before: of a map of the
+/// grid's own resolution, all that lie on it.
+fn run_of_singles(cols: &[Range<usize>]) -> Range<usize> {
+    let Some(start) = cols.iter().position(|range| range.len() == 1) else { return 0..0 };
+    let follows = |pair: &[Range<usize>]| matches!(pair, [a, b] if b.len() == 1 && b.start == a.end);
+    let more = cols.get(start..).unwrap_or_default().windows(2).take_while(|pair| follows(pair)).count();
+    start..start + 1 + more
 }
 
 /// Buffers for [`StaticMap::resample`]: which columns and rows of the map each column and row of the grid covers.
@@ -208,6 +234,26 @@ pub(crate) mod tests {
         }
         // A coarser map's wall covers all of the finer cells in it.
         assert_eq!(row_on_grid(&map(0.5), 3.0)[10..15], [COST_LETHAL; 5]);
+    }
+
+    /// Of a map of the grid's own resolution whole rows are copied: cell for cell what every single one gives.
+    #[test]
+    fn rows_that_are_copied_are_what_their_cells_are() {
+        let mut noisy = map(0.1);
+        for (k, cell) in noisy.cells.iter_mut().enumerate() {
+            *cell = [0, 100, -1, 0, 0][k * 7 % 5];
+        }
+        let map = StaticMap::new(&noisy, "map", 65, 0.01).unwrap();
+        for corner in [Point2::new(-1.0, -2.0), Point2::new(-3.03, -3.52), Point2::new(17.0, 6.0)] {
+            let (mut ranges, mut whole) = (Ranges::default(), vec![7; 20 * 20]);
+            map.resample(corner, 0.1, 20, &mut ranges, &mut whole);
+            for (k, cell) in whole.iter().enumerate() {
+                let at = Point2::new(corner.x_m + (k % 20) as f64 * 0.1, corner.y_m + (k / 20) as f64 * 0.1);
+                let mut single = [7];
+                map.resample(at, 0.1, 1, &mut Ranges::default(), &mut single);
+                assert_eq!(*cell, single[0], "cell {k} from {corner:?}");
+            }
+        }
     }
 
     #[test]
