@@ -220,6 +220,7 @@ impl Operator {
     ) -> Result<(), LockstepError> {
         let (now_s, stamp) = (suite.elapsed_s(), suite.now().ros);
         let disarmed = watch.gate.as_ref().is_none_or(|g| g.mode == GateState::DISARMED);
+        let latched = watch.gate.as_ref().is_some_and(|g| g.mode == GateState::E_STOP);
         let give_goal = scenario.mission.is_empty()
             && self.goal_given_s.is_none()
             && watch.is_armed()
@@ -238,12 +239,16 @@ impl Operator {
             see(observed);
             watch.see(observed, now_s);
         };
-        if disarmed && arms && now_s >= self.next_arm_s {
+        if (disarmed || latched) && arms && now_s >= self.next_arm_s {
             self.next_arm_s = now_s + ARM_PERIOD_S;
             self.requests += 1;
-            let request = OperatorRequest { stamp, sequence: self.requests, action: OperatorAction::Arm };
+            // Whoever resets does not pull the button: while it is pressed the gate refuses.
+            let action = if latched { OperatorAction::Reset } else { OperatorAction::Arm };
+            let request = OperatorRequest { stamp, sequence: self.requests, action };
             let message = convert::operator_request_to_message(&request);
-            suite.publish(&topics::e_stop(), &Bool { data: false }, &mut record)?;
+            if disarmed {
+                suite.publish(&topics::e_stop(), &Bool { data: false }, &mut record)?;
+            }
             suite.publish(&topics::operator_request(), &message, &mut record)?;
         }
         if give_goal {

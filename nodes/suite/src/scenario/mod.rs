@@ -226,7 +226,7 @@ pub struct Criticality {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Arming {
-    /// Arms it, whenever.
+    /// Arms it, whenever; after an emergency stop resets it first, which the gate refuses while the button is pressed.
     #[default]
     Always,
     /// Arms it at the start, and nobody is there afterwards.
