@@ -15,8 +15,9 @@ from tf2_msgs.msg import TFMessage
 
 AHEAD_M = 0.8
 PERIOD_S = 0.05
-# The planner may hear a new sender before the recorder does: what it then takes would be missing in the bag.
-SETTLES = 10
+# The planner may hear a new sender before the recorder does, and what it then takes would be missing in the bag: for so many
+# periods the number of listeners has to stay what it is.
+SETTLES = 20
 
 
 def after(first, second):
@@ -39,7 +40,8 @@ class ExternalPolicy(Node):
 
     def __init__(self):
         super().__init__("external_policy")
-        self.path, self.frames, self.stamp, self.listened = [], {}, None, 0
+        self.path, self.frames, self.stamp = [], {}, None
+        self.listeners, self.settled = 0, 0
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.create_subscription(Path, "plan", self.on_plan, latched)
         self.create_subscription(TFMessage, "tf", self.on_tf, 100)
@@ -57,8 +59,9 @@ class ExternalPolicy(Node):
                 self.stamp = one.header.stamp
 
     def propose(self):
-        self.listened += self.proposals.get_subscription_count() > 0
-        if self.listened < SETTLES or not self.path or not {"odom", "base_link"} <= set(self.frames):
+        before, self.listeners = self.listeners, self.proposals.get_subscription_count()
+        self.settled = self.settled + 1 if self.listeners == before > 0 else 0
+        if self.settled < SETTLES or not self.path or not {"odom", "base_link"} <= set(self.frames):
             return
         pose = after(self.frames["odom"], self.frames["base_link"])
         message = TwistStamped()
