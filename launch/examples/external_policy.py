@@ -16,8 +16,8 @@ from tf2_msgs.msg import TFMessage
 AHEAD_M = 0.8
 PERIOD_S = 0.05
 # The planner may hear a new sender before the recorder does, and what it then takes would be missing in the bag: for so many
-# periods the number of listeners has to stay what it is.
-SETTLES = 20
+# periods the number of listeners has to stay what it is. DDS says anew what got lost of discovery every 3 s.
+SETTLES = 80
 
 
 def after(first, second):
@@ -45,7 +45,8 @@ class ExternalPolicy(Node):
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.create_subscription(Path, "plan", self.on_plan, latched)
         self.create_subscription(TFMessage, "tf", self.on_tf, 100)
-        self.proposals = self.create_publisher(TwistStamped, "planner/external_command", 10)
+        # What a listener lost on a busy machine it asks for within 3 s: until then it has to be kept.
+        self.proposals = self.create_publisher(TwistStamped, "planner/external_command", 100)
         self.create_timer(PERIOD_S, self.propose)
 
     def on_plan(self, message):

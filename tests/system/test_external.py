@@ -50,7 +50,7 @@ class Opponent(Outsider):
 
     def __init__(self, domain):
         super().__init__(domain, light=True)
-        self.proposals = self.node.create_publisher(TwistStamped, "/planner/external_command", 10)
+        self.proposals = self.node.create_publisher(TwistStamped, "/planner/external_command", 100)
         self.seen = []
         self.node.create_subscription(Decision, "/decision", self._on_decision, 200)
 
