@@ -6,7 +6,7 @@ RUNS ?= runs
 FUZZ_S ?= 60
 BENCH_OUT ?= /tmp
 
-.PHONY: help setup build demo test check format unit system stop-times bench-stl bench-steps bench-world-model bench-mppi bench-trees bench-plan bench-bags bench-hand-over bench-sim seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
+.PHONY: help setup build demo test check format unit gate gate-baseline instructions-baseline system stop-times bench-instructions bench-stl bench-steps bench-world-model bench-mppi bench-trees bench-plan bench-bags bench-hand-over bench-sim seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ unit: setup ## Rust tests only
 gate: setup ## The critical scenarios, and whether what they show may ship
 	@scripts/test gate
 
+instructions-baseline: setup ## Takes the instruction counts of now as what later changes are held against
+	@. .ros/env.sh && cargo bench --locked --workspace --bench instructions -- --write
+
 gate-baseline: build ## Takes what the critical scenarios show now as what later changes are held against
 	@target/release/outrider evaluate tests/scenarios/critical.yaml --seeds 1 --prune --out $(RUNS)/baseline && \
 		mkdir -p tests/gate/baseline && cp $(RUNS)/baseline/{suite.json,results.jsonl,timings.jsonl} tests/gate/baseline
@@ -47,6 +50,9 @@ stop-times: build ## Measured: from a killed or frozen node to the first slower 
 
 bench-stl: setup ## Measured: one update of a temporal-logic monitor, against r2u2_core and RTAMT
 	@. .ros/env.sh && OUTRIDER_ORACLE_PYTHON=$$(python tests/oracle/environment.py) cargo bench --locked -p outrider_stl --bench monitors
+
+bench-instructions: setup ## Counted: instructions of what the latency rests on, against tests/gate/instructions.yaml (needs valgrind)
+	@scripts/test instructions
 
 bench-steps: setup ## Measured: a step of assurance and of the gate
 	@. .ros/env.sh && cargo bench --locked -p outrider_suite --bench steps
@@ -61,8 +67,9 @@ bench-trees: setup ## Measured: a tick of behaviour trees, against bonsai-bt and
 	@. .ros/env.sh && venv=$(CURDIR)/.oracle/py_trees && { [ -x $$venv/bin/python ] || python -m venv $$venv; } && \
 		$$venv/bin/pip install -q py_trees==2.6.0 && OUTRIDER_PY_TREES_PYTHON=$$venv/bin/python cargo bench --locked -p outrider_bt --bench ticks
 
-bench-plan: setup ## Measured: paths over 62 m of 1000 x 1000 grids, CPU time, against the pathfinding crate; costs are compared
-	@. .ros/env.sh && cargo bench --locked -p outrider_planner --bench plan
+bench-plan: setup ## Measured: paths over 62 m of 1000 x 1000 grids, CPU time, against the pathfinding crate and PyPI's ompl (in .oracle/ompl)
+	@. .ros/env.sh && venv=$(CURDIR)/.oracle/ompl && { [ -x $$venv/bin/python ] || python -m venv $$venv; } && \
+		$$venv/bin/pip install -q ompl==2.0.1 && OUTRIDER_OMPL_PYTHON=$$venv/bin/python cargo bench --locked -p outrider_planner --bench plan
 
 bench-bags: setup ## Measured: messages of 1 KB through the bag writer and through PyPI's mcap and rosbags, in turn; to BENCH_OUT
 	@. .ros/env.sh && python bags/benches/peers.py --out $(BENCH_OUT)

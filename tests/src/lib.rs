@@ -10,6 +10,7 @@
 
 pub mod faults;
 pub mod fence;
+pub mod instructions;
 pub mod tracking;
 
 use std::path::PathBuf;

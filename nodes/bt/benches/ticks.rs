@@ -12,12 +12,14 @@
     reason = "a benchmark reads the clock, starts a program, and stops at the first fault"
 )]
 
+mod plain;
 #[path = "../tests/shapes/mod.rs"]
 mod shapes;
 
 use bonsai_bt::{BT, Behavior, Event, Status as Bonsai, UpdateArgs};
-use outrider_bt::{Class, Fault, Io, Leaf, Library, Manifest, NoFiles, Registry, Status, Tree};
+use outrider_bt::{Library, NoFiles, Tree};
 use outrider_foundation::Instant;
+use plain::registry;
 use shapes::Shape;
 use std::hint::black_box;
 use std::time::Instant as Clock;
@@ -25,24 +27,6 @@ use std::time::Instant as Clock;
 const TICKS: usize = 20_000;
 /// A clock takes longer than a node: so many ticks are measured together.
 const BATCH: usize = 10;
-
-/// Succeeds; the last leaf of a tree runs.
-struct Plain(Status);
-
-impl Leaf<u64> for Plain {
-    fn tick(&mut self, _io: &mut Io<'_>, sum: &mut u64) -> Result<Status, Fault> {
-        *sum += 1;
-        Ok(self.0)
-    }
-}
-
-fn registry() -> Registry<u64> {
-    let mut registry = Registry::new();
-    for (name, class) in [("Leaf", Class::Action), ("Check", Class::Condition)] {
-        registry.leaf(Manifest::new(name, class, "", ""), |_| Ok(Box::new(Plain(Status::Success))));
-    }
-    registry
-}
 
 /// Median and 99th percentile of one call, ns.
 fn measure(mut call: impl FnMut()) -> (f64, f64) {

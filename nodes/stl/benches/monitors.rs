@@ -14,15 +14,16 @@
 
 #[path = "../tests/r2u2/mod.rs"]
 mod r2u2;
+mod traces;
 
-use outrider_foundation::{Instant, Span};
-use outrider_stl::{Limits, Monitor, State};
+use outrider_foundation::Instant;
+use outrider_stl::State;
 use r2u2::Formula;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Instant as Clock;
+use traces::{PERIOD, monitor, permitted, slow, trace};
 
-const PERIOD: Span = Span::from_millis(10);
 const REPETITIONS: usize = 11;
 /// Samples of a trace, at the least; more when the window is longer.
 const SAMPLES: usize = 100_000;
@@ -39,12 +40,12 @@ struct Property {
 const PROPERTIES: [Property; 2] = [
     Property {
         name: "historically[0:W](speed < 1.0)",
-        text: |window_s| format!("historically[0:{window_s}](speed < 1.0)"),
+        text: slow,
         r2u2: |window_s| historically(window_s, Formula::Less { signal: 0, limit: 1.0 }),
     },
     Property {
         name: "historically[0:W](speed > 0.05 -> once[0:0.3](permit > 0.5))",
-        text: |window_s| format!("historically[0:{window_s}](speed > 0.05 -> once[0:0.3](permit > 0.5))"),
+        text: permitted,
         r2u2: |window_s| {
             let permitted = Formula::Greater { signal: 1, limit: 0.5 };
             let lately = Formula::Once { from: 0, to: 30, of: Box::new(permitted) };
@@ -58,21 +59,6 @@ fn historically(window_s: u32, of: Formula) -> Formula {
     Formula::Historically { from: 0, to: window_s * 100, of: Box::new(of) }
 }
 
-/// A robot that speeds up and slows down, with noise, and a permit that flickers.
-fn trace(samples: usize) -> Vec<[f64; 2]> {
-    let mut state = 7_u64;
-    let mut random = move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 11) as f64 / (1_u64 << 53) as f64
-    };
-    (0..samples)
-        .map(|i| {
-            let swing = 0.45 + 0.45 * libm::sin(i as f64 * 0.002);
-            [swing + 0.05 * random(), f64::from(u8::from(random() > 0.02))]
-        })
-        .collect()
-}
-
 /// Nanoseconds an update: least, median, greatest of the repetitions.
 fn timed(updates: usize, mut repetition: impl FnMut()) -> [f64; 3] {
     let mut taken: Vec<f64> = (0..REPETITIONS)
@@ -84,17 +70,6 @@ fn timed(updates: usize, mut repetition: impl FnMut()) -> [f64; 3] {
         .collect();
     taken.sort_by(f64::total_cmp);
     [taken[0], taken[REPETITIONS / 2], taken[REPETITIONS - 1]]
-}
-
-fn monitor(text: &str) -> Monitor {
-    let formula = outrider_stl::Formula::parse(text, &["speed", "permit"]).unwrap();
-    let limits = Limits {
-        period: PERIOD,
-        max_gap: Some(Span::from_millis(25)),
-        samples_max: usize::MAX,
-        memory_max_bytes: 64 << 20,
-    };
-    Monitor::new(formula, &limits).unwrap()
 }
 
 fn ours(text: &str, trace: &[[f64; 2]]) -> [f64; 3] {
