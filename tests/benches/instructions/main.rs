@@ -65,7 +65,8 @@ fn child(name: &str) -> anyhow::Result<ExitCode> {
 
 fn write() -> anyhow::Result<ExitCode> {
     let counted = count(&KERNELS)?;
-    let old = references().unwrap_or_default();
+    // One that is there and cannot be read has tolerances that would be lost.
+    let old = if root().join(FILE).exists() { references()? } else { References::default() };
     print!("{}", table(&compare(&counted, &old)));
     std::fs::write(root().join(FILE), renewed(&counted, &old))?;
     println!("written: {FILE}");
