@@ -115,7 +115,8 @@ impl StaticMap {
         );
         let run = run_of_singles(&ranges.cols);
         for (out_row, rows) in out.chunks_exact_mut(width).zip(&ranges.rows) {
-            let copied = if rows.len() == 1 { self.copy(rows.start, &ranges.cols, &run, out_row) } else { 0..0 };
+            let copied =
+                if rows.len() == 1 { self.copy(rows.start, &ranges.cols, &run, out_row) } else { 0..0 };
             let mut each = |(cell, cols): (&mut u8, &Range<usize>)| {
                 let parts = rows.clone().filter_map(|row| {
                     let start = row * self.width;
