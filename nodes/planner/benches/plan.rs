@@ -16,9 +16,9 @@ mod halls;
 mod ompl;
 
 use halls::{LENGTH_M, RESOLUTION_M, SIDE, config, hall, halls, plan_grid, problems, router};
-use outrider_foundation::Pose2;
 use outrider_foundation::grid::{Cell, CostGrid, FrameId};
-use outrider_planner::search::{AStar, COST_PER_CELL, DIAGONAL, FORBIDDEN, Ground, PlanGrid, STRAIGHT};
+use outrider_foundation::{Footprint, Pose2};
+use outrider_planner::search::{AStar, COST_PER_CELL, DIAGONAL, FORBIDDEN, Ground, PlanGrid, Router, STRAIGHT};
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 
@@ -106,6 +106,26 @@ fn table(name: &str, costs: &CostGrid, count: usize) -> Vec<u64> {
     times
 }
 
+/// A goal behind a gap that neither the plain search nor the robot's outline fits through: what a plan costs that fails after
+/// the lattice search has been tried.
+fn failed_plan() {
+    let search = config().search;
+    let costs = hall(&[[500, 0, 2, 494], [500, 505, 2, 495]]);
+    let mut router = Router::new(&search, &Footprint::rectangle(0.45, 0.45, 0.5).unwrap());
+    let ground = Ground { base: &costs, overlay: None, discs: &[] };
+    let mut times = Vec::new();
+    for i in 0..20 {
+        let (from, goal) = (Pose2::new(5.0 + f64::from(i), 25.0, 0.0), Pose2::new(40.0, 20.0, 0.0));
+        let begin = cpu_ns();
+        let refused = black_box(router.route(&ground, FrameId::Map, from, goal, false));
+        times.push(cpu_ns() - begin);
+        assert!(refused.is_err(), "{from:?}");
+    }
+    println!(" a gap of 0.55 m: {} problems without a path", times.len());
+    let limit = search.lattice.expansion_limit;
+    report("plan that fails, lattice search included", times, &format!("at most {limit} states"));
+}
+
 fn main() {
     // A number among the arguments: so many problems.
     let count = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(PROBLEMS);
@@ -118,4 +138,5 @@ fn main() {
     }
     println!(" together: {} problems", all.len());
     report("search", all, "");
+    failed_plan();
 }

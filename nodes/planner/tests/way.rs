@@ -86,6 +86,38 @@ fn a_tree_may_ask_for_the_lattice() {
     assert!(l.run_to_end(30.0), "{}", l.trace(0.5));
 }
 
+#[test]
+fn a_planner_or_a_controller_that_there_is_not_is_an_error_with_its_name_and_those_that_there_are() {
+    let wrong = [
+        ("<ComputePathToPose/>", "planner_id", "no planner `Smac`; there is: GridBased, Lattice", 201),
+        ("<FollowPath/>", "controller_id", "no controller `Smac`; there is: FollowPath", 101),
+    ];
+    for (node, port, message, code) in wrong {
+        // In the XML: the tree is not built.
+        let asked = |value: &str| node.replace("/>", &format!(" {port}=\"{value}\"/>"));
+        let tree = common::TREE.replace(node, &asked("Smac"));
+        assert_ne!(tree, common::TREE);
+        let refused = outrider_planner::PlannerNode::new(config(), &robot(), &tree, 7).err().unwrap();
+        assert!(refused.to_string().contains(message), "{refused}");
+        // From the blackboard: it fails with Nav2's code when it is used.
+        let leaf = asked("{id}").replace("/>", " error_code_id=\"{code}\"/>");
+        let kept = format!("<Fallback>{leaf}<AlwaysFailure/></Fallback>");
+        let script = "<Script code=\"id := 'Smac'\"/>";
+        let tree = format!(
+            "<root BTCPP_format=\"4\" main_tree_to_execute=\"M\"><BehaviorTree ID=\"M\"><Sequence>{script}{kept}</Sequence></BehaviorTree></root>"
+        );
+        let mut l = Loop::new(common::two_rooms(), Pose2::new(2.0, 2.0, 0.0));
+        l.node = planner_with(&tree);
+        let map = l.grid.clone();
+        l.send(outrider_planner::Input::GlobalGrid(map));
+        l.goal(Pose2::new(4.0, 4.0, 0.0));
+        l.run(0.5);
+        let told = l.states.iter().any(|s| s.message.contains(message) && s.code == code);
+        let states: Vec<_> = l.states.iter().map(|s| (s.status, s.code, &s.message)).collect();
+        assert!(told, "{states:?}");
+    }
+}
+
 /// A block in the middle of a hall, with a way round on either side.
 fn block() -> CostGrid {
     grid([12.0, 8.0], Point2::default(), &[[5.0, 3.0, 7.0, 5.0]])

@@ -13,6 +13,8 @@ pub const RESOLUTION_M: f64 = 0.05;
 pub const LENGTH_M: f64 = 62.0;
 /// Obstacles are felt this far, in cells.
 const REACH: i32 = 20;
+/// What is farther is at least a cell farther.
+const DISTANCE_LIMIT_SQ: u16 = 21 * 21;
 const INSCRIBED_M: f64 = 0.25;
 
 pub fn config() -> Config {
@@ -51,7 +53,7 @@ pub fn hall(boxes: &[Block]) -> CostGrid {
         width: SIDE as u32,
         height: SIDE as u32,
         cost: vec![0; cells],
-        distance_sq: vec![u16::MAX; cells],
+        distance_sq: vec![DISTANCE_LIMIT_SQ; cells],
         ..CostGrid::default()
     };
     let mut mark = |left: i32, bottom: i32, width: i32, height: i32| {

@@ -1,9 +1,9 @@
-use super::{PATH, POSE};
+use super::{PATH, POSE, PathCodes, ids};
 use crate::navigator::Navigator;
 use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 
-/// Nav2's code of its planner's result.
-const NO_VALID_PATH: u16 = 208;
+/// Nav2's codes of its planner's result.
+const CODES: PathCodes = PathCodes { invalid_planner: 201, no_path: 208 };
 
 /// Plans a path to the goal. Keeps a valid path unless the new one is clearly better.
 struct ComputePathToPose;
@@ -23,19 +23,20 @@ fn manifest() -> Manifest {
     )
     .ports([
         Port::input("goal", POSE, "the goal: there is one, and it is the planner's own").or(""),
-        Port::input("planner_id", Kind::Text, super::PLANNER_ID).or(""),
+        Port::input("planner_id", Kind::Text, ids::PLANNER_DOC).or(""),
         Port::output("path", PATH, "the path"),
-        Port::output("error_code_id", Kind::UInt16, "0, or 208 when there is no path"),
+        Port::output("error_code_id", Kind::UInt16, "0, 201 when there is no such planner, 208 when there is no path"),
     ])
 }
 
 /// Makes one.
-fn make(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    ids::PLANNERS.check(io)?;
     Ok(Box::new(ComputePathToPose))
 }
 
 impl Leaf<Navigator> for ComputePathToPose {
     fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
-        super::compute_path(io, navigator, NO_VALID_PATH)
+        super::compute_path(io, navigator, &CODES)
     }
 }

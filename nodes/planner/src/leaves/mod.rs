@@ -1,5 +1,7 @@
 //! The planner's actions and conditions: one file each, and one line in the list here. Names as in Nav2 where it has them.
 
+mod ids;
+
 use crate::navigator::Navigator;
 use outrider_bt::{BtError, Custom, CustomKind, Fault, Io, Kind, Registry, Status, Tree, Value};
 
@@ -49,11 +51,20 @@ fn checked(io: &mut Io<'_>, port: &str, least: f64, most: f64) -> Result<(), Fau
     if io.is_constant(port) { io.number_in(port, least, most).map(|_| ()) } else { Ok(()) }
 }
 
-/// Plans; writes the path and the error code, `failed` when there is no path.
-fn compute_path(io: &mut Io<'_>, navigator: &mut Navigator, failed: u16) -> Result<Status, Fault> {
-    let by_outline = io.has("planner_id") && *io.text("planner_id")? == *OUTLINE_PLANNER;
-    if !navigator.compute_path(io.now, by_outline) {
-        io.output("error_code_id", failed)?;
+/// Nav2's codes of a planner's result.
+struct PathCodes {
+    invalid_planner: u16,
+    no_path: u16,
+}
+
+/// Plans; writes the path and the error code.
+fn compute_path(io: &mut Io<'_>, navigator: &mut Navigator, codes: &PathCodes) -> Result<Status, Fault> {
+    let Some(planner) = ids::PLANNERS.find(io, navigator, codes.invalid_planner)? else {
+        io.output("error_code_id", codes.invalid_planner)?;
+        return Ok(Status::Failure);
+    };
+    if !navigator.compute_path(io.now, ids::is_lattice(planner)) {
+        io.output("error_code_id", codes.no_path)?;
         return Ok(Status::Failure);
     }
     let (searches, _) = navigator.search_counts();
@@ -61,13 +72,6 @@ fn compute_path(io: &mut Io<'_>, navigator: &mut Navigator, failed: u16) -> Resu
     io.output("error_code_id", NONE)?;
     Ok(Status::Success)
 }
-
-/// The `planner_id` of the search with the robot's outline and heading; any other is the plain one, which takes this one's help
-/// where the outline does not fit.
-const OUTLINE_PLANNER: &str = "Lattice";
-/// What the port of that name says of it.
-const PLANNER_ID: &str = "Lattice: with the robot's outline and heading; any other, as GridBased: on the grid, and by the \
-     lattice where the outline does not fit along that path";
 
 /// Nav2's code for no error.
 const NONE: u16 = 0;

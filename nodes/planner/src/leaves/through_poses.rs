@@ -1,9 +1,9 @@
-use super::{PATH, POSE};
+use super::{PATH, POSE, PathCodes, ids};
 use crate::navigator::Navigator;
 use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status};
 
-/// Nav2's code of its planner's result.
-const NO_VALID_PATH: u16 = 308;
+/// Nav2's codes of its planner's result.
+const CODES: PathCodes = PathCodes { invalid_planner: 301, no_path: 308 };
 const MOST_M: f64 = 100.0;
 
 /// Forgets poses that were passed.
@@ -43,9 +43,9 @@ fn path_manifest() -> Manifest {
     )
     .ports([
         Port::input("goals", POSE, "the goals: they are the planner's own").or(""),
-        Port::input("planner_id", Kind::Text, super::PLANNER_ID).or(""),
+        Port::input("planner_id", Kind::Text, ids::PLANNER_DOC).or(""),
         Port::output("path", PATH, "the path"),
-        Port::output("error_code_id", Kind::UInt16, "0, or 308 when there is no path"),
+        Port::output("error_code_id", Kind::UInt16, "0, 301 when there is no such planner, 308 when there is no path"),
     ])
 }
 
@@ -56,7 +56,8 @@ fn make_passed(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
 }
 
 /// Makes a `ComputePathThroughPoses`.
-fn make_path(_io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+fn make_path(io: &mut Io<'_>) -> Result<Box<dyn Leaf<Navigator>>, Fault> {
+    ids::PLANNERS.check(io)?;
     Ok(Box::new(ComputePathThroughPoses))
 }
 
@@ -69,6 +70,6 @@ impl Leaf<Navigator> for RemovePassedGoals {
 
 impl Leaf<Navigator> for ComputePathThroughPoses {
     fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
-        super::compute_path(io, navigator, NO_VALID_PATH)
+        super::compute_path(io, navigator, &CODES)
     }
 }

@@ -25,6 +25,11 @@ impl Navigator {
         self.trouble = text;
     }
 
+    /// The tree asks for something that there is not.
+    pub fn refuse(&mut self, code: u16, text: String) {
+        self.in_trouble(code, text);
+    }
+
     pub(super) fn all_is_well(&mut self) {
         self.trouble_code = codes::NONE;
         self.trouble.clear();

@@ -2,7 +2,8 @@
 //! least costs of [`CoarseField`].
 
 use super::buckets::Buckets;
-use super::coarse::{CoarseField, NEVER};
+use super::cells::{CLOSED, Cells, NEIGHBOURS};
+use super::coarse::{CELLS, CoarseField, NEVER};
 use super::plan_grid::{FORBIDDEN, PlanGrid};
 use outrider_foundation::grid::Cell;
 
@@ -15,23 +16,29 @@ pub const DIAGONAL: u64 = 19_601;
 /// Cost of one step along a row or column in free space.
 pub const COST_PER_CELL: u64 = 1000 * STRAIGHT;
 
-/// The eight neighbours: column, row. The first four share an edge.
-const NEIGHBOURS: [(i32, i32); 8] = [(1, 0), (0, 1), (-1, 0), (0, -1), (1, 1), (-1, 1), (-1, -1), (1, -1)];
-/// No parent: the start.
-const NO_PARENT: u8 = 8;
-/// The ways on from a cell, by the one that led to it. The others are left out: the cell before has a way at least as cheap
-/// to each of them. All eight from the start.
-const ONWARD: [&[u8]; 9] = [
-    &[0, 4, 7, 1, 3],
-    &[1, 4, 5, 0, 2],
-    &[2, 5, 6, 1, 3],
-    &[3, 6, 7, 0, 2],
-    &[4, 0, 1, 5, 7],
-    &[5, 1, 2, 4, 6],
-    &[6, 2, 3, 5, 7],
-    &[7, 0, 3, 4, 6],
-    &[0, 1, 2, 3, 4, 5, 6, 7],
+/// No step has led to it: the start.
+const START: u8 = 8;
+/// The ways on from a cell, as bits by the one that led to it. The others are left out: the cell before has a way at least as
+/// cheap to each of them. All eight from the start.
+const ONWARD: [u8; 9] = [
+    bits([0, 4, 7, 1, 3]),
+    bits([1, 4, 5, 0, 2]),
+    bits([2, 5, 6, 1, 3]),
+    bits([3, 6, 7, 0, 2]),
+    bits([4, 0, 1, 5, 7]),
+    bits([5, 1, 2, 4, 6]),
+    bits([6, 2, 3, 5, 7]),
+    bits([7, 0, 3, 4, 6]),
+    u8::MAX,
 ];
+/// After a straight step: the turns to both sides, each with the slanting step back to that side. Where that is possible, so
+/// is the slanting step from the cell before to where the turn leads, which as a rule is cheaper.
+const TURNS: [[(u8, u8); 2]; 4] = [[(1, 5), (3, 6)], [(0, 7), (2, 6)], [(1, 4), (3, 7)], [(0, 4), (2, 5)]];
+
+const fn bits([a, b, c, d, e]: [u8; 5]) -> u8 {
+    1 << a | 1 << b | 1 << c | 1 << d | 1 << e
+}
+
 /// Width of a bucket of the queue: 0.15 of a free cell.
 const BUCKET_SHIFT: u32 = 21;
 
@@ -52,20 +59,10 @@ pub struct Found {
     pub limited: bool,
 }
 
-/// What is known of a cell. It counts only when its number is that of the search under way: nothing has to be cleared.
-#[derive(Clone, Copy, Debug, Default)]
-struct Node {
-    cost: u64,
-    search: u32,
-    parent: u8,
-    closed: bool,
-}
-
 /// The search with its buffers, which are reused: once they have grown, only the way that is given out is allocated.
 #[derive(Clone, Debug, Default)]
 pub struct AStar {
-    nodes: Vec<Node>,
-    search: u32,
+    cells: Cells,
     open: Buckets,
     coarse: CoarseField,
 }
@@ -85,8 +82,6 @@ struct Best {
     bound: u64,
     /// Where it ends.
     index: usize,
-    /// The expanded cell nearest to the goal, should there be no way at all: distance, cost and index.
-    nearest: (u64, u64, usize),
 }
 
 impl AStar {
@@ -95,15 +90,18 @@ impl AStar {
     /// forbidden or outside. To a goal outside the grid the way leads to the border cell from which all is cheapest if
     /// everything beyond is free; failing that, as to a goal that cannot be reached, to the expanded cell nearest to it.
     pub fn search(&mut self, grid: &PlanGrid, start: Cell, goal: Cell, limit: u32) -> Option<Found> {
-        let from = free_index(grid, start)?;
-        let target = Target { cell: goal, index: grid.index_of(goal) };
-        self.reset(grid, start, target);
-        let mut found = Found::default();
-        let mut best = Best { bound: NEVER, index: from, nearest: (octile(start, goal), 0, from) };
-        let first = self.estimate(grid, start, target);
-        if let Some(node) = self.nodes.get_mut(from) {
-            *node = Node { cost: 0, search: self.search, parent: NO_PARENT, closed: false };
+        grid.index_of(start).and_then(|i| grid.travel.get(i)).filter(|travel| **travel != FORBIDDEN)?;
+        self.cells.reset(grid, goal);
+        let inside = grid.index_of(goal).is_some();
+        if inside {
+            self.coarse.reset(grid, start, goal);
         }
+        let target = Target { cell: goal, index: inside.then(|| self.cells.index_of(goal)) };
+        let from = self.cells.index_of(start);
+        let mut found = Found::default();
+        let mut best = Best { bound: NEVER, index: from };
+        self.enter(grid, from, target);
+        let first = self.reach(from, 0, START).unwrap_or(NEVER);
         if target.index == Some(from) {
             best.bound = 0;
         } else if first != NEVER {
@@ -112,11 +110,12 @@ impl AStar {
             self.open.push(first, from as u32);
             found.limited = !self.run(grid, target, limit, &mut best, &mut found.expanded);
         }
-        found.reached = target.index.is_some() && best.bound != NEVER && !found.limited;
-        let end = if best.bound == NEVER || found.limited { best.nearest.2 } else { best.index };
-        found.cost = self.nodes.get(end).map_or(0, |node| node.cost);
+        found.reached = inside && best.bound != NEVER && !found.limited;
+        let lost = best.bound == NEVER || found.limited;
+        let end = if lost { self.nearest(grid, goal).unwrap_or(from) } else { best.index };
+        found.cost = self.cells.known(end).map_or(0, |(cost, _)| cost);
         found.cells = self.trace(grid, end);
-        found.settled = self.coarse.settled();
+        found.settled = if inside { self.coarse.settled() } else { 0 };
         Some(found)
     }
 
@@ -129,33 +128,34 @@ impl AStar {
         best: &mut Best,
         expanded: &mut u32,
     ) -> bool {
-        while let Some((sum, index)) = self.open.pop() {
-            if sum >= best.bound {
-                // What follows in this bucket may still be cheaper; what is in later ones is not.
-                if sum >> BUCKET_SHIFT > best.bound >> BUCKET_SHIFT {
-                    break;
-                }
-                continue;
+        while let Some(index) = self.open.pop() {
+            // What follows in the bucket of the bound may still be cheaper; what is in later ones is not.
+            if self.open.floor() > best.bound {
+                break;
             }
             let at = index as usize;
-            let (cost, parent) = match self.nodes.get_mut(at) {
-                Some(node) if !node.closed => {
-                    node.closed = true;
-                    (node.cost, node.parent)
-                }
-                _ => continue,
+            let place = at % CELLS;
+            let Some(block) = self.cells.block(at) else { continue };
+            let (Some(&cost), Some(&rest), Some(from)) =
+                (block.cost.get(place), block.rest.get(place), block.from.get_mut(place))
+            else {
+                continue;
             };
+            if *from & CLOSED != 0 || cost + rest >= best.bound {
+                continue;
+            }
+            let came = *from;
+            *from |= CLOSED;
             if *expanded >= limit {
+                *from = came;
                 return false;
             }
             *expanded += 1;
-            let cell = grid.cell_at(at);
-            let distance = octile(cell, target.cell);
-            best.nearest = best.nearest.min((distance, cost, at));
-            if target.index.is_none() && is_on_border(grid, cell) && cost + distance < best.bound {
-                (best.bound, best.index) = (cost + distance, at);
+            if target.index.is_none() && is_on_border(grid, self.cells.cell_at(at)) {
+                // Nothing that follows it is cheaper.
+                (best.bound, best.index) = (cost + rest, at);
             }
-            self.expand(grid, cell, (at, parent), cost, target, best);
+            self.expand(grid, at, (cost, came), target, best);
         }
         true
     }
@@ -163,126 +163,109 @@ impl AStar {
     fn expand(
         &mut self,
         grid: &PlanGrid,
-        cell: Cell,
-        (at, parent): (usize, u8),
-        cost: u64,
+        at: usize,
+        (cost, came): (u64, u8),
         target: Target,
         best: &mut Best,
     ) {
-        let travel = around(grid, cell, at);
-        for &direction in ONWARD.get(usize::from(parent)).copied().unwrap_or_default() {
-            let place = usize::from(direction);
-            let (Some(&(dc, dr)), Some(&travel)) = (NEIGHBOURS.get(place), travel.get(place)) else {
+        let place = at % CELLS;
+        let Some(block) = self.cells.block(at) else { return };
+        let (Some(&possible), Some(&here)) = (block.ways.get(place), block.travel.get(place)) else { return };
+        let mut turns = 0;
+        for (turn, back) in TURNS.get(usize::from(came)).copied().into_iter().flatten() {
+            turns |= ((possible >> back) & 1) << turn;
+        }
+        let mut ways = possible & ONWARD.get(usize::from(came)).copied().unwrap_or_default();
+        while ways != 0 {
+            let way = ways.trailing_zeros() as u8;
+            ways &= ways - 1;
+            let to = self.cells.after(at, usize::from(way));
+            if !self.cells.is_entered(to) {
+                self.enter(grid, to, target);
+            }
+            let place = to % CELLS;
+            let Some(block) = self.cells.block(to) else { continue };
+            let (Some(&travel), Some(&rest), Some(known), Some(from)) = (
+                block.travel.get(place),
+                block.rest.get(place),
+                block.cost.get_mut(place),
+                block.from.get_mut(place),
+            ) else {
                 continue;
             };
-            if travel == FORBIDDEN {
+            let travel = u64::from(travel);
+            if (turns >> way) & 1 == 1 && travel * (DIAGONAL - STRAIGHT) <= u64::from(here) * STRAIGHT {
                 continue;
             }
-            let length = if direction < 4 { STRAIGHT } else { DIAGONAL };
-            let total = cost + u64::from(travel) * length;
-            let index = (at as i64 + i64::from(dc) + i64::from(dr) * i64::from(grid.width)) as usize;
-            let search = self.search;
-            let Some(node) = self.nodes.get_mut(index) else { continue };
-            if node.search == search && node.cost <= total {
+            let total = cost + travel * if way < 4 { STRAIGHT } else { DIAGONAL };
+            if *known <= total {
                 continue;
             }
-            let to = Cell { col: cell.col + dc, row: cell.row + dr };
-            *node = Node { cost: total, search, parent: direction, closed: false };
-            if target.index == Some(index) {
+            (*known, *from) = (total, way);
+            if target.index == Some(to) {
                 if total < best.bound {
-                    (best.bound, best.index) = (total, index);
+                    (best.bound, best.index) = (total, to);
                 }
-                continue;
-            }
-            let estimate = self.estimate(grid, to, target);
-            if estimate != NEVER && total + estimate < best.bound {
-                self.open.push(total + estimate, index as u32);
+            } else if rest != NEVER && total + rest < best.bound {
+                self.open.push(total + rest, to as u32);
             }
         }
     }
 
-    /// What the way from a cell to the goal costs at least.
-    fn estimate(&mut self, grid: &PlanGrid, cell: Cell, target: Target) -> u64 {
-        match target.index {
-            Some(_) => self.coarse.at(grid, cell),
-            None => octile(cell, target.cell),
-        }
+    /// Writes down how a cell was reached; what the whole way costs at least.
+    fn reach(&mut self, index: usize, cost: u64, way: u8) -> Option<u64> {
+        let block = self.cells.block(index)?;
+        let place = index % CELLS;
+        (*block.cost.get_mut(place)?, *block.from.get_mut(place)?) = (cost, way);
+        block.rest.get(place).filter(|rest| **rest != NEVER).map(|rest| cost + rest)
     }
 
-    fn reset(&mut self, grid: &PlanGrid, start: Cell, target: Target) {
-        self.search = self.search.wrapping_add(1);
-        if self.search == 0 || self.nodes.len() != grid.travel.len() {
-            self.nodes.clear();
-            self.search = 1;
-        }
-        self.nodes.resize(grid.travel.len(), Node::default());
-        if target.index.is_some() {
-            self.coarse.reset(grid, start, target.cell);
-        }
+    /// Enters the block of an index, with what the way from its cells to the goal costs at least.
+    #[inline(never)]
+    fn enter(&mut self, grid: &PlanGrid, index: usize, target: Target) {
+        let rest = if target.index.is_some() {
+            self.coarse.values(grid, index / CELLS)
+        } else {
+            let first = index / CELLS * CELLS;
+            Some(std::array::from_fn(|place| octile(self.cells.cell_at(first + place), target.cell)))
+        };
+        self.cells.enter(grid, index, rest);
     }
 
-    fn trace(&self, grid: &PlanGrid, from: usize) -> Vec<Cell> {
-        let mut cells = vec![grid.cell_at(from)];
-        let mut index = from;
+    /// The expanded cell nearest to the goal; among equals the cheapest, then the first in row order.
+    fn nearest(&self, grid: &PlanGrid, goal: Cell) -> Option<usize> {
+        let mut best = None;
+        for (number, cell) in (0..grid.travel.len()).map(|i| (i, grid.cell_at(i))) {
+            let index = self.cells.index_of(cell);
+            let Some((cost, from)) = self.cells.known(index) else { continue };
+            let key = (octile(cell, goal), cost, number);
+            if from & CLOSED != 0 && best.is_none_or(|(least, _)| key < least) {
+                best = Some((key, index));
+            }
+        }
+        best.map(|(_, index)| index)
+    }
+
+    fn trace(&self, grid: &PlanGrid, end: usize) -> Vec<Cell> {
+        let mut cell = self.cells.cell_at(end);
+        let mut cells = vec![cell];
         // Every step goes to a cell with a lower cost, so a way has no more cells than the grid.
         for _ in 0..grid.travel.len() {
-            let Some((dc, dr)) = self.nodes.get(index).and_then(|n| NEIGHBOURS.get(usize::from(n.parent)))
+            let known = self.cells.known(self.cells.index_of(cell));
+            let Some((dc, dr)) = known.and_then(|(_, from)| NEIGHBOURS.get(usize::from(from & !CLOSED)))
             else {
                 break;
             };
-            let cell = grid.cell_at(index);
-            let before = Cell { col: cell.col - dc, row: cell.row - dr };
-            let Some(before_index) = grid.index_of(before) else { break };
-            cells.push(before);
-            index = before_index;
+            cell = Cell { col: cell.col - dc, row: cell.row - dr };
+            cells.push(cell);
         }
         cells.reverse();
         cells
     }
 }
 
-/// Travel costs of the eight neighbours; [`FORBIDDEN`] outside, and for a diagonal one without both beside it free.
-fn around(grid: &PlanGrid, cell: Cell, at: usize) -> [u16; 8] {
-    let mut travel = [FORBIDDEN; 8];
-    let width = grid.width as usize;
-    let get = |index: usize| grid.travel.get(index).copied().unwrap_or(FORBIDDEN);
-    let (left, right) = (cell.col > 0, (cell.col as u32) + 1 < grid.width);
-    let (below, above) = (cell.row > 0, (cell.row as u32) + 1 < grid.height);
-    let [east, north, west, south, north_east, north_west, south_west, south_east] = &mut travel;
-    if right {
-        *east = get(at + 1);
-    }
-    if above {
-        *north = get(at + width);
-    }
-    if left {
-        *west = get(at - 1);
-    }
-    if below {
-        *south = get(at - width);
-    }
-    if *east != FORBIDDEN && *north != FORBIDDEN {
-        *north_east = get(at + width + 1);
-    }
-    if *west != FORBIDDEN && *north != FORBIDDEN {
-        *north_west = get(at + width - 1);
-    }
-    if *west != FORBIDDEN && *south != FORBIDDEN {
-        *south_west = get(at - width - 1);
-    }
-    if *east != FORBIDDEN && *south != FORBIDDEN {
-        *south_east = get(at - width + 1);
-    }
-    travel
-}
-
 const fn is_on_border(grid: &PlanGrid, cell: Cell) -> bool {
     cell.col == 0 || cell.row == 0 || cell.col as u32 + 1 == grid.width || cell.row as u32 + 1 == grid.height
-}
-
-fn free_index(grid: &PlanGrid, cell: Cell) -> Option<usize> {
-    let index = grid.index_of(cell)?;
-    (*grid.travel.get(index)? != FORBIDDEN).then_some(index)
 }
 
 /// Cost of the shortest way on a free, endless grid: never more than the real cost.
@@ -416,5 +399,11 @@ pub(super) mod tests {
         let found =
             AStar::default().search(&grid, Cell { col: 1, row: 4 }, Cell { col: 30, row: 4 }, 1000).unwrap();
         assert_eq!((found.reached, found.cells.last()), (false, Some(&Cell { col: 8, row: 4 })));
+        // As far as numbers go.
+        for (far, end) in [(i32::MIN, 0), (i32::MAX, 8)] {
+            let (start, goal) = (Cell { col: 4, row: 4 }, Cell { col: far, row: far });
+            let found = AStar::default().search(&grid, start, goal, 1000).unwrap();
+            assert_eq!((found.reached, found.cells.last()), (false, Some(&Cell { col: end, row: end })));
+        }
     }
 }

@@ -6,7 +6,7 @@
 pub struct Buckets {
     /// Width of a bucket as a power of two.
     shift: u32,
-    ring: Vec<Vec<(u32, u32)>>,
+    ring: Vec<Vec<u32>>,
     /// Number of the bucket that is taken from, counted from cost zero.
     current: u64,
     len: usize,
@@ -27,51 +27,46 @@ impl Buckets {
 
     /// Takes an item in. A key beyond what the ring spans goes into its last bucket, and so comes too early, never too late; one
     /// below the bucket that is taken from comes next. Neither happens to a search whose estimate is consistent.
+    #[inline]
     pub fn push(&mut self, key: u64, item: u32) {
-        let last = self.current + self.ring.len() as u64 - 1;
-        let number = key >> self.shift;
-        let (bucket, rest) = if number > last {
-            (last, 0)
-        } else {
-            // The rest of a key is below 2^shift, and that fits.
-            (number.max(self.current), (key - (number << self.shift)) as u32)
-        };
-        let slot = bucket as usize & (self.ring.len() - 1);
-        if let Some(bucket) = self.ring.get_mut(slot) {
-            bucket.push((item, rest));
+        let last = self.ring.len() as u64 - 1;
+        let number = (key >> self.shift).clamp(self.current, self.current + last);
+        if let Some(bucket) = self.ring.get_mut((number & last) as usize) {
+            bucket.push(item);
             self.len += 1;
         }
     }
 
     /// Every key below this has been taken.
+    #[inline]
     pub const fn floor(&self) -> u64 {
         self.current << self.shift
     }
 
     /// Another item of the bucket that the last one came from; when it is empty, that bucket is done with.
-    pub fn pop_same(&mut self) -> Option<(u64, u32)> {
+    #[inline]
+    pub fn pop_same(&mut self) -> Option<u32> {
         let slot = self.current as usize & (self.ring.len() - 1);
-        let Some((item, rest)) = self.ring.get_mut(slot)?.pop() else {
+        let item = self.ring.get_mut(slot)?.pop();
+        if item.is_some() {
+            self.len -= 1;
+        } else {
             self.current += 1;
-            return None;
-        };
-        self.len -= 1;
-        Some((self.floor() + u64::from(rest), item))
+        }
+        item
     }
 
-    /// An item of the lowest bucket and its key (a lower bound when it went in out of span).
-    pub fn pop(&mut self) -> Option<(u64, u32)> {
+    /// An item of the lowest bucket that has one.
+    #[inline]
+    pub fn pop(&mut self) -> Option<u32> {
         if self.len == 0 {
             return None;
         }
         // There is an item in one of the buckets, so one turn of the ring finds it.
         for _ in 0..=self.ring.len() {
-            let slot = self.current as usize & (self.ring.len() - 1);
-            if let Some((item, rest)) = self.ring.get_mut(slot)?.pop() {
-                self.len -= 1;
-                return Some(((self.current << self.shift) + u64::from(rest), item));
+            if let Some(item) = self.pop_same() {
+                return Some(item);
             }
-            self.current += 1;
         }
         None
     }
@@ -90,7 +85,7 @@ mod tests {
                 open.push(key, item);
             }
             let order: Vec<_> = std::iter::from_fn(|| open.pop()).collect();
-            assert_eq!(order, [(8, 6), (10, 3), (9, 1), (18, 5), (17, 2), (29, 4)]);
+            assert_eq!(order, [6, 3, 1, 5, 2, 4]);
         }
     }
 
@@ -100,10 +95,11 @@ mod tests {
         open.reset(0, 5, 1);
         open.push(900, 7);
         open.push(6, 8);
-        assert_eq!(open.pop(), Some((6, 8)));
-        assert!(open.pop().is_some_and(|(key, item)| item == 7 && key <= 900));
+        assert_eq!((open.pop(), open.floor()), (Some(8), 6));
+        assert_eq!(open.pop(), Some(7));
+        assert!(open.floor() <= 900);
         assert_eq!(open.pop(), None);
         open.push(2, 9);
-        assert!(open.pop().is_some_and(|(_, item)| item == 9));
+        assert_eq!(open.pop(), Some(9));
     }
 }

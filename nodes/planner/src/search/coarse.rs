@@ -19,9 +19,11 @@ use super::plan_grid::{FORBIDDEN, PlanGrid};
 use outrider_foundation::grid::Cell;
 
 /// Edge of a block of the layer that leads the search in cells, as a power of two.
-const FINE: u32 = 2;
+pub const FINE: u32 = 2;
 /// The same of the layer that leads that layer.
 const WIDE: u32 = 4;
+/// Cells of such a block.
+pub const CELLS: usize = 1 << (2 * FINE);
 /// No way leads to the goal.
 pub const NEVER: u64 = u64::MAX;
 /// A block whose cheapest cell has not been looked for.
@@ -47,6 +49,12 @@ impl CoarseField {
         self.fine.settled + self.wide.settled
     }
 
+    /// Least costs from the cells of a block of the layer that leads the search; `None` when there is no way from there.
+    pub fn values(&mut self, grid: &PlanGrid, block: usize) -> Option<[u64; CELLS]> {
+        let wide = &mut self.wide;
+        self.fine.values(grid, block, &mut |cell| wide.at(grid, cell, |_| 0))
+    }
+
     /// The least that the way from a free cell, which can be reached from the start, to the goal costs; [`NEVER`] when there
     /// is none.
     pub fn at(&mut self, grid: &PlanGrid, cell: Cell) -> u64 {
@@ -68,6 +76,8 @@ struct Layer<const LOG: u32> {
     /// Twice the cost in the middle of every block; zero until its corners are final.
     middle: Vec<u64>,
     open: Buckets,
+    /// Cheapest cells of the columns of a row of blocks, while that is looked at.
+    row: Vec<u16>,
     /// Corners taken from the queue.
     settled: u32,
 }
@@ -78,9 +88,15 @@ struct Corner {
     cost: u64,
     /// With what leads the search added. Final when all keys of its bucket have been taken.
     key: u64,
+    /// The way that led to it, an index of [`WAYS`].
+    from: u8,
+    /// Its neighbours have been looked at since it was reached as cheaply.
+    closed: bool,
 }
 
-const UNKNOWN: Corner = Corner { cost: NEVER, key: NEVER };
+const UNKNOWN: Corner = Corner { cost: NEVER, key: NEVER, from: START, closed: false };
+/// No way has led to it: the search began there.
+const START: u8 = 8;
 
 /// The eight ways on from a corner, each with the blocks it runs through or between, by their places among the four about
 /// the corner: upper right, upper left, lower right, lower left.
@@ -94,6 +110,25 @@ const WAYS: [(i64, i64, usize, usize); 8] = [
     (1, -1, 2, 2),
     (-1, -1, 3, 3),
 ];
+
+/// The ways on from a corner, as bits by the way that led to it. To where the others lead the corner before has a way at
+/// least as cheap: along a border of the same block, which costs no more than going through it.
+const ONWARD: [u8; 9] = [
+    mask([0, 4, 6, 2, 3]),
+    mask([1, 5, 7, 2, 3]),
+    mask([2, 4, 5, 0, 1]),
+    mask([3, 6, 7, 0, 1]),
+    mask([4, 0, 2, 5, 6]),
+    mask([5, 1, 2, 4, 7]),
+    mask([6, 0, 3, 4, 7]),
+    mask([7, 1, 3, 5, 6]),
+    u8::MAX,
+];
+
+const fn mask(ways: [u8; 5]) -> u8 {
+    let [a, b, c, d, e] = ways;
+    1 << a | 1 << b | 1 << c | 1 << d | 1 << e
+}
 
 impl<const LOG: u32> Layer<LOG> {
     const BLOCK: i32 = 1 << LOG;
@@ -124,7 +159,7 @@ impl<const LOG: u32> Layer<LOG> {
         if let Some(corner) = self.corners.get_mut(index)
             && key != NEVER
         {
-            *corner = Corner { cost: 0, key };
+            *corner = Corner { cost: 0, key, from: START, closed: false };
             self.open.push(key, index as u32);
         }
     }
@@ -173,7 +208,13 @@ impl<const LOG: u32> Layer<LOG> {
         if middle == NEVER {
             return NEVER;
         }
-        let [h00, h10, h01, h11] = corners.map(|i| self.corners.get(i).map_or(0, |c| c.cost as i64));
+        let corners = corners.map(|i| self.corners.get(i).map_or(0, |c| c.cost as i64));
+        Self::on_plane(corners, middle as i64, (a, b))
+    }
+
+    /// The cost at a place in a block, by the plane through two of its corners and the middle (twice the cost there).
+    #[inline]
+    const fn on_plane([h00, h10, h01, h11]: [i64; 4], middle: i64, (a, b): (i32, i32)) -> u64 {
         let half = Self::BLOCK / 2;
         let (from, to, along, into) = if a.abs_diff(half) > b.abs_diff(half) {
             if a < half { (h00, h01, b, a) } else { (h10, h11, b, Self::BLOCK - a) }
@@ -183,8 +224,30 @@ impl<const LOG: u32> Layer<LOG> {
             (h01, h11, a, Self::BLOCK - b)
         };
         // Costs stay below 2^57 (see `DIAGONAL`), so that sixteen of them fit.
-        let slope = (to - from) * i64::from(along) + (middle as i64 - from - to) * i64::from(into);
+        let slope = (to - from) * along as i64 + (middle - from - to) * into as i64;
         (from + (slope >> LOG)) as u64
+    }
+
+    /// The least costs from all cells of a block of the layer that leads the search, row by row; `None` when there is no way.
+    fn values(
+        &mut self,
+        grid: &PlanGrid,
+        block: usize,
+        guide: &mut impl FnMut(Cell) -> u64,
+    ) -> Option<[u64; CELLS]> {
+        let across = self.blocks.0 as usize;
+        let low = block / across * (across + 1) + block % across;
+        let corners = [low, low + 1, low + across + 1, low + across + 2];
+        let middle = self.finish(grid, block, corners, guide);
+        if middle == NEVER {
+            return None;
+        }
+        let corners = corners.map(|i| self.corners.get(i).map_or(0, |c| c.cost as i64));
+        let mut values = [0; CELLS];
+        for (place, value) in (0..).zip(&mut values) {
+            *value = Self::on_plane(corners, middle as i64, (place % Self::BLOCK, place / Self::BLOCK));
+        }
+        Some(values)
     }
 
     /// Goes on with the search until the corners of a block are final, and works out twice the cost in its middle: from there
@@ -228,35 +291,39 @@ impl<const LOG: u32> Layer<LOG> {
 
     /// Takes all corners of the lowest bucket; false when there are none left.
     fn take_bucket(&mut self, grid: &PlanGrid, guide: &mut impl FnMut(Cell) -> u64) -> bool {
-        let Some((key, index)) = self.open.pop() else { return false };
-        self.expand(grid, key, index as usize, guide);
-        while let Some((key, index)) = self.open.pop_same() {
-            self.expand(grid, key, index as usize, guide);
+        let Some(index) = self.open.pop() else { return false };
+        self.expand(grid, index as usize, guide);
+        while let Some(index) = self.open.pop_same() {
+            self.expand(grid, index as usize, guide);
         }
         true
     }
 
-    /// Looks at the neighbours of a corner, unless it has become cheaper since it was put into the queue.
-    fn expand(&mut self, grid: &PlanGrid, key: u64, index: usize, guide: &mut impl FnMut(Cell) -> u64) {
-        let cost = match self.corners.get(index) {
-            Some(corner) if corner.key == key => corner.cost,
+    /// Looks at the neighbours of a corner, unless that was done since it was reached as cheaply.
+    fn expand(&mut self, grid: &PlanGrid, index: usize, guide: &mut impl FnMut(Cell) -> u64) {
+        let (cost, from) = match self.corners.get_mut(index) {
+            Some(corner) if !corner.closed => {
+                corner.closed = true;
+                (corner.cost, corner.from)
+            }
             _ => return,
         };
         self.settled += 1;
         let across = self.blocks.0 as usize + 1;
         let (i, j) = ((index % across) as i64, (index / across) as i64);
         let around = [(0, 0), (-1, 0), (0, -1), (-1, -1)].map(|(di, dj)| self.cheapest(grid, i + di, j + dj));
-        for (di, dj, one, other) in WAYS {
+        let onward = ONWARD.get(usize::from(from)).copied().unwrap_or_default();
+        for (way, (di, dj, one, other)) in (0u8..).zip(WAYS) {
             let of = |place: usize| around.get(place).copied().unwrap_or(FORBIDDEN);
             let travel = of(one).min(of(other));
-            if travel == FORBIDDEN {
+            if travel == FORBIDDEN || onward & (1 << way) == 0 {
                 continue;
             }
             // A block that is not there is forbidden, so the corner exists.
             let to = (index as i64 + di + dj * across as i64) as usize;
-            let length = if di != 0 && dj != 0 { DIAGONAL } else { STRAIGHT };
+            let length = if way < 4 { STRAIGHT } else { DIAGONAL };
             let total = cost + ((u64::from(travel) * length) << LOG);
-            let known = self.corners.get(to).copied().unwrap_or(Corner { cost: 0, key: 0 });
+            let Some(known) = self.corners.get(to) else { continue };
             if total >= known.cost {
                 continue;
             }
@@ -265,12 +332,14 @@ impl<const LOG: u32> Layer<LOG> {
                 continue;
             }
             if let Some(corner) = self.corners.get_mut(to) {
-                *corner = Corner { cost: total, key: total + rest };
+                *corner = Corner { cost: total, key: total + rest, from: way, closed: false };
                 self.open.push(total + rest, to as u32);
             }
         }
     }
 
+    /// Travel cost of a block's cheapest cell.
+    #[inline]
     fn cheapest(&mut self, grid: &PlanGrid, i: i64, j: i64) -> u16 {
         let (across, up) = self.blocks;
         if i < 0 || j < 0 || i >= i64::from(across) || j >= i64::from(up) {
@@ -278,26 +347,39 @@ impl<const LOG: u32> Layer<LOG> {
         }
         let index = j as usize * across as usize + i as usize;
         match self.cheapest.get(index) {
-            Some(&UNSEEN) => {}
-            known => return known.copied().unwrap_or(FORBIDDEN),
+            Some(&UNSEEN) => {
+                self.look_at_row(grid, j as usize);
+                self.cheapest.get(index).copied().unwrap_or(FORBIDDEN)
+            }
+            known => known.copied().unwrap_or(FORBIDDEN),
         }
-        let range = |block: i64, offset: i32, cells: u32| {
-            let first = (block << LOG) - i64::from(offset);
+    }
+
+    /// Finds the cheapest cells of a whole row of blocks.
+    #[inline(never)]
+    fn look_at_row(&mut self, grid: &PlanGrid, j: usize) {
+        let range = |block: usize, offset: i32, cells: u32| {
+            let first = ((block as i64) << LOG) - i64::from(offset);
             let end = (first + i64::from(Self::BLOCK) + 1).clamp(0, i64::from(cells));
             (first.max(0) as usize, end as usize)
         };
-        let (left, right) = range(i, self.offset.0, grid.width);
+        let width = grid.width as usize;
         let (bottom, top) = range(j, self.offset.1, grid.height);
-        let mut least = FORBIDDEN;
+        self.row.clear();
+        self.row.resize(width, FORBIDDEN);
         for row in bottom..top {
-            let begin = row * grid.width as usize;
-            let cells = grid.travel.get(begin + left..begin + right).unwrap_or_default();
-            least = cells.iter().fold(least, |least, travel| least.min(*travel));
+            let cells = grid.travel.get(row * width..(row + 1) * width).unwrap_or_default();
+            for (least, travel) in self.row.iter_mut().zip(cells) {
+                *least = (*least).min(*travel);
+            }
         }
-        if let Some(slot) = self.cheapest.get_mut(index) {
-            *slot = least;
+        let across = self.blocks.0 as usize;
+        let blocks = self.cheapest.get_mut(j * across..(j + 1) * across).unwrap_or_default();
+        for (i, cheapest) in blocks.iter_mut().enumerate() {
+            let (left, right) = range(i, self.offset.0, grid.width);
+            let cells = self.row.get(left..right).unwrap_or_default();
+            *cheapest = cells.iter().fold(FORBIDDEN, |least, travel| least.min(*travel));
         }
-        least
     }
 
     const fn corner_index(&self, i: i32, j: i32) -> usize {
@@ -322,9 +404,18 @@ mod tests {
         let mut field = CoarseField::default();
         field.reset(grid, goal, goal);
         let free = |i: usize| grid.travel[i] != FORBIDDEN;
-        (0..grid.travel.len())
+        let estimates: Vec<u64> = (0..grid.travel.len())
             .map(|i| if free(i) { field.at(grid, grid.cell_at(i)) } else { NEVER })
-            .collect()
+            .collect();
+        // What the search asks for, block by block, is the same.
+        for (index, estimate) in estimates.iter().enumerate().filter(|(i, _)| free(*i)) {
+            let cell = grid.cell_at(index);
+            let (u, v) = (cell.col + field.fine.offset.0, cell.row + field.fine.offset.1);
+            let block = (v / 4) as usize * field.fine.blocks.0 as usize + (u / 4) as usize;
+            let values = field.values(grid, block);
+            assert_eq!(values.map_or(NEVER, |values| values[(v % 4 * 4 + u % 4) as usize]), *estimate);
+        }
+        estimates
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 
 mod astar;
 mod buckets;
+mod cells;
 mod coarse;
 pub mod lattice;
 mod outline;

@@ -150,7 +150,7 @@ impl Lattice {
         }
         self.open.push(first, index);
         let end = state_index(grid, to, goal_heading)?;
-        while let Some((_, index)) = self.open.pop() {
+        while let Some(index) = self.open.pop() {
             let (cell, heading) = state_at(grid, index);
             let Some(state) = self.state(grid, cell, heading) else { continue };
             if std::mem::replace(&mut state.closed, true) {
