@@ -36,6 +36,11 @@ impl FootprintCover {
         self.excess_m
     }
 
+    /// Radius of a circle about the robot's centre that the outline lies in, m.
+    pub const fn circumscribed_m(&self) -> f64 {
+        self.circumscribed_m
+    }
+
     /// The discs: centre in the base frame, radius in metres.
     pub fn discs(&self) -> &[(Point2, f64)] {
         &self.discs

@@ -4,6 +4,7 @@
 use super::buckets::Buckets;
 use super::cells::{CLOSED, Cells, NEIGHBOURS};
 use super::coarse::{CELLS, CoarseField, NEVER};
+use super::islands::Islands;
 use super::plan_grid::{FORBIDDEN, PlanGrid};
 use outrider_foundation::grid::Cell;
 
@@ -39,6 +40,8 @@ const fn bits([a, b, c, d, e]: [u8; 5]) -> u8 {
     1 << a | 1 << b | 1 << c | 1 << d | 1 << e
 }
 
+/// After so many cells have been expanded it is looked at whether there is a way at all.
+const LONG: u32 = 150_000;
 /// Width of a bucket of the queue: 0.15 of a free cell.
 const BUCKET_SHIFT: u32 = 21;
 
@@ -65,11 +68,13 @@ pub struct AStar {
     cells: Cells,
     open: Buckets,
     coarse: CoarseField,
+    islands: Islands,
 }
 
-/// Where a search leads.
+/// Where a search begins and where it leads.
 #[derive(Clone, Copy)]
 struct Target {
+    start: Cell,
     cell: Cell,
     /// Its index, when it lies inside the grid.
     index: Option<usize>,
@@ -96,7 +101,7 @@ impl AStar {
         if inside {
             self.coarse.reset(grid, start, goal);
         }
-        let target = Target { cell: goal, index: inside.then(|| self.cells.index_of(goal)) };
+        let target = Target { start, cell: goal, index: inside.then(|| self.cells.index_of(goal)) };
         let from = self.cells.index_of(start);
         let mut found = Found::default();
         let mut best = Best { bound: NEVER, index: from };
@@ -151,6 +156,12 @@ impl AStar {
                 return false;
             }
             *expanded += 1;
+            if *expanded == LONG
+                && target.index.is_some()
+                && !self.islands.joined(grid, target.start, target.cell)
+            {
+                break;
+            }
             if target.index.is_none() && is_on_border(grid, self.cells.cell_at(at)) {
                 // Nothing that follows it is cheaper.
                 (best.bound, best.index) = (cost + rest, at);
@@ -318,6 +329,25 @@ pub(super) mod tests {
             }
         }
         Some(cost)
+    }
+
+    #[test]
+    fn a_long_search_without_a_way_ends_early_and_one_with_a_way_does_not() {
+        // A hall that a wall parts, too thin for the estimate to see it; without, and with a gap.
+        let mut travel = vec![1000; 1000 * 400];
+        for row in 0..400 {
+            travel[row * 1000 + 700] = FORBIDDEN;
+        }
+        let mut grid =
+            PlanGrid { resolution_m: 1.0, width: 1000, height: 400, travel, ..PlanGrid::default() };
+        let (start, goal) = (Cell { col: 3, row: 200 }, Cell { col: 990, row: 200 });
+        let found = AStar::default().search(&grid, start, goal, u32::MAX).unwrap();
+        assert!(!found.reached && !found.limited && found.expanded == LONG, "{}", found.expanded);
+        assert_eq!(found.cells.first(), Some(&start));
+        grid.travel[700] = 1000;
+        let found = AStar::default().search(&grid, start, goal, u32::MAX).unwrap();
+        assert!(found.reached && found.expanded > LONG, "{}", found.expanded);
+        assert_eq!(found.cost, 1000 * ((987 - 400) * STRAIGHT + 400 * DIAGONAL));
     }
 
     fn cost_along(grid: &PlanGrid, cells: &[Cell]) -> u64 {

@@ -5,6 +5,7 @@ mod astar;
 mod buckets;
 mod cells;
 mod coarse;
+mod islands;
 pub mod lattice;
 mod outline;
 mod plan_grid;

@@ -1,17 +1,22 @@
 //! Paths for the robot's outline: whether it fits along one, and the lattice search where it does not.
 
 use super::COST_PER_CELL;
-use super::lattice::{Lattice, LatticeRules};
+use super::lattice::{Fits, Lattice, LatticeRules};
 use super::plan_grid::{Disc, PlanGrid, PlanGridRules};
 use super::route::{Route, RouteError};
 use crate::config::LatticeConfig;
 use crate::path::Path;
 use crate::safety::FootprintCover;
-use outrider_foundation::grid::{CostGrid, FrameId};
-use outrider_foundation::{Footprint, Pose2};
+use outrider_foundation::grid::{Cell, CostGrid, FrameId};
+use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// The first of a path is not looked at: the robot is there already, m.
 const UNDERFOOT_M: f64 = 0.2;
+
+/// Distances are kept for the centres of cells and looked up between four of them: at a pose so many cells from a place's own
+/// centre they may be less by as much and 2.2 cells more (√2 to the four, and half as much at the place). With one more the
+/// short cut of [`FootprintCover::clearance_m`] says the same.
+const SLACK_CELLS: f64 = 3.5;
 
 /// What stands where.
 #[derive(Clone, Copy, Debug)]
@@ -75,9 +80,8 @@ impl OutlinePlanner {
         if self.grid.index_of(self.grid.cell_of(goal.position())).is_none() {
             return Err(RouteError::Outside);
         }
-        let (cover, margin_m) = (&self.cover, self.config.margin_m);
-        let fits = |pose: Pose2| fits(cover, ground, pose, margin_m);
-        let found = self.lattice.search(&self.grid, from, goal, self.config.expansion_limit, fits);
+        let outline = Outline { cover: &self.cover, ground, margin_m: self.config.margin_m };
+        let found = self.lattice.search(&self.grid, from, goal, self.config.expansion_limit, outline);
         let found = found.ok_or(RouteError::NoPath)?;
         if found.limited {
             return Err(RouteError::Limit { expanded: found.expanded });
@@ -89,6 +93,44 @@ impl OutlinePlanner {
         let path = Path::from_poses(frame, &poses).ok_or(RouteError::NoPath)?;
         let cost = found.cost as f64 / COST_PER_CELL as f64 * self.grid.resolution_m;
         Ok(Route { path, cost, expanded: found.expanded, by_outline: true })
+    }
+}
+
+/// The outline with its margin, and what stands where.
+struct Outline<'a> {
+    cover: &'a FootprintCover,
+    ground: &'a Ground<'a>,
+    margin_m: f64,
+}
+
+impl Fits for Outline<'_> {
+    fn fits(&mut self, pose: Pose2) -> bool {
+        fits(self.cover, self.ground, pose, self.margin_m)
+    }
+
+    fn room_cells(&mut self, grid: &PlanGrid, cell: Cell) -> f64 {
+        let (ground, at) = (self.ground, grid.centre_of(cell));
+        let keep_m = self.cover.circumscribed_m() + self.margin_m;
+        let base_m = room_m(ground.base, at, keep_m).map_or(0.0, |(room_m, border_m)| room_m.min(border_m));
+        // Beyond the overlay there is nothing of it, up to its border.
+        let overlay_m = ground.overlay.map_or(f64::INFINITY, |on| {
+            room_m(on, at, keep_m).map_or_else(|border_m| border_m, |(room_m, border_m)| room_m.min(border_m))
+        });
+        base_m.min(overlay_m) / grid.resolution_m
+    }
+}
+
+/// How far a circle of this radius may move from a place in a grid until it may touch something, and until its centre may come
+/// too near to the grid's border to be looked up; outside, as an error, how far away the grid is.
+fn room_m(grid: &CostGrid, at: Point2, radius_m: f64) -> Result<(f64, f64), f64> {
+    let slack_m = SLACK_CELLS * grid.resolution_m;
+    let (width_m, height_m) =
+        (f64::from(grid.width) * grid.resolution_m, f64::from(grid.height) * grid.resolution_m);
+    let (x_m, y_m) = (at.x_m - grid.origin.x_m, at.y_m - grid.origin.y_m);
+    let border_m = x_m.min(y_m).min(width_m - x_m).min(height_m - y_m);
+    match grid.distance_at_m(at) {
+        Some(free_m) => Ok((free_m - radius_m - slack_m, border_m - slack_m)),
+        None => Err(-border_m - slack_m),
     }
 }
 
@@ -115,4 +157,79 @@ fn thinned(poses: &[Pose2], from: Pose2, goal: Pose2, spacing_m: f64) -> Vec<Pos
     }
     kept.push(goal);
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_foundation::rng::Rng;
+
+    const CELL_M: f64 = 0.05;
+    const LIMIT: i32 = 24;
+
+    fn field(origin: Point2, size: [i32; 2], lethal: &[Point2]) -> CostGrid {
+        let [width, height] = size;
+        let mut grid = CostGrid {
+            resolution_m: CELL_M,
+            width: width as u32,
+            height: height as u32,
+            origin,
+            cost: vec![0; (width * height) as usize],
+            ..CostGrid::default()
+        };
+        let lethal: Vec<Cell> =
+            lethal.iter().map(|p| grid.cell_of(*p)).filter(|c| grid.index_of(*c).is_some()).collect();
+        for (row, col) in (0..height).flat_map(|row| (0..width).map(move |col| (row, col))) {
+            let sq = |c: &Cell| (c.col - col) * (c.col - col) + (c.row - row) * (c.row - row);
+            let least = lethal.iter().map(sq).min().unwrap_or(i32::MAX);
+            grid.distance_sq.push(least.min(LIMIT * LIMIT) as u16);
+        }
+        grid
+    }
+
+    #[test]
+    fn where_there_is_room_the_outline_fits_at_any_heading() {
+        let mut rng = Rng::new(8, 5, 0);
+        let cover = FootprintCover::new(&Footprint::rectangle(0.2, 0.2, 0.3).unwrap());
+        let mut asked = 0;
+        for round in 0..12 {
+            let mut point = |x_m: f64, y_m: f64| Point2::new(x_m * rng.uniform(), y_m * rng.uniform());
+            let lethal: Vec<Point2> = (0..3).map(|_| point(5.0, 4.0)).collect();
+            let base = field(Point2::default(), [100, 80], &lethal);
+            let overlay = field(point(3.0, 2.0), [40, 40], &lethal);
+            let overlay = (round % 2 == 0).then_some(&overlay);
+            let ground = Ground { base: &base, overlay, discs: &[] };
+            let mut grid = PlanGrid::default();
+            grid.rebuild(
+                &base,
+                None,
+                &[],
+                &PlanGridRules {
+                    cost_weight: 1.0,
+                    allow_unknown: true,
+                    unknown_cost: 0,
+                    clearance_m: 0.1,
+                    narrow_m: 0.1,
+                    narrow_weight: 0.0,
+                },
+            );
+            let mut outline = Outline { cover: &cover, ground: &ground, margin_m: 0.06 };
+            for index in 0..grid.travel.len() {
+                let cell = grid.cell_at(index);
+                let room = outline.room_cells(&grid, cell);
+                if room <= 0.0 {
+                    continue;
+                }
+                asked += 1;
+                for _ in 0..4 {
+                    let (s, c) = libm::sincos(6.3 * rng.uniform());
+                    let Point2 { x_m, y_m } = grid.centre_of(cell);
+                    let pose =
+                        Pose2::new(x_m + c * room * CELL_M, y_m + s * room * CELL_M, 6.3 * rng.uniform());
+                    assert!(outline.fits(pose), "{cell:?} {room}: {pose:?}");
+                }
+            }
+        }
+        assert!(asked > 10_000, "{asked}");
+    }
 }

@@ -79,6 +79,8 @@ pub struct Lattice {
     /// For cells of this size.
     resolution_m: f64,
     motions: Vec<Motion>,
+    /// The farthest that a motion comes from its begin, in cells.
+    reach_cells: f64,
     /// Slot of every page of this search, and the search it belongs to.
     pages: Vec<(u32, u32)>,
     pages_across: u32,
@@ -89,18 +91,30 @@ pub struct Lattice {
     coarse: CoarseField,
 }
 
+/// The robot's outline, and what stands where.
+pub trait Fits {
+    /// The outline fits at a pose.
+    fn fits(&mut self, pose: Pose2) -> bool;
+
+    /// It fits at all poses, whatever their heading, that are no farther from the centre of a cell of the grid than this, in
+    /// cells. A bound from below: zero says nothing.
+    fn room_cells(&mut self, grid: &PlanGrid, cell: Cell) -> f64;
+}
+
+impl<F: FnMut(Pose2) -> bool> Fits for F {
+    fn fits(&mut self, pose: Pose2) -> bool {
+        self(pose)
+    }
+
+    fn room_cells(&mut self, _: &PlanGrid, _: Cell) -> f64 {
+        0.0
+    }
+}
+
 /// Where a search takes place.
 struct Ground<'a, F> {
     grid: &'a PlanGrid,
-    fits: F,
-}
-
-impl<F: FnMut(Pose2) -> bool> Ground<'_, F> {
-    /// Travel cost at a pose; `None` where the robot may not be.
-    fn travel(&mut self, pose: Pose2) -> Option<u64> {
-        let travel = self.grid.travel_at(pose.position());
-        (travel != FORBIDDEN && (self.fits)(pose)).then_some(u64::from(travel))
-    }
+    outline: F,
 }
 
 impl Lattice {
@@ -110,6 +124,7 @@ impl Lattice {
             rules,
             resolution_m: 0.0,
             motions: Vec::new(),
+            reach_cells: 0.0,
             pages: Vec::new(),
             pages_across: 0,
             slots: Vec::new(),
@@ -121,7 +136,7 @@ impl Lattice {
     }
 
     /// A cheap way from one pose to another, each moved to the nearest cell centre and heading at which the robot fits,
-    /// expanding at most `limit` states. `fits` says whether the outline fits at a pose; where the grid forbids the robot's
+    /// expanding at most `limit` states. `outline` says whether it fits at a pose; where the grid forbids the robot's
     /// centre it is not asked. `None` when the robot fits neither at the start nor at the goal, or one is outside the grid.
     pub fn search(
         &mut self,
@@ -129,9 +144,9 @@ impl Lattice {
         start: Pose2,
         goal: Pose2,
         limit: u32,
-        fits: impl FnMut(Pose2) -> bool,
+        outline: impl Fits,
     ) -> Option<LatticeFound> {
-        let mut ground = Ground { grid, fits };
+        let mut ground = Ground { grid, outline };
         let (from, heading) = place(&mut ground, start)?;
         let (to, goal_heading) = place(&mut ground, goal)?;
         self.reset(grid, from, to);
@@ -172,15 +187,10 @@ impl Lattice {
         Some(found)
     }
 
-    fn expand(
-        &mut self,
-        ground: &mut Ground<'_, impl FnMut(Pose2) -> bool>,
-        cell: Cell,
-        heading: u8,
-        cost: u64,
-    ) {
+    fn expand(&mut self, ground: &mut Ground<'_, impl Fits>, cell: Cell, heading: u8, cost: u64) {
         let per_heading = self.motions.len() / usize::from(COUNT);
         let first = usize::from(heading) * per_heading;
+        let free = ground.outline.room_cells(ground.grid, cell) >= self.reach_cells;
         for number in first..first + per_heading {
             let Some(motion) = self.motions.get(number) else { continue };
             let to = Cell { col: cell.col + motion.cells.0, row: cell.row + motion.cells.1 };
@@ -188,7 +198,7 @@ impl Lattice {
             if ground.grid.index_of(to).is_none() {
                 continue;
             }
-            let Some(step) = self.cost_of(ground, cell, motion) else { continue };
+            let Some(step) = self.cost_of(ground, cell, motion, free) else { continue };
             let total = cost + step;
             let Some(state) = self.state(ground.grid, to, to_heading) else { continue };
             if total >= state.cost {
@@ -202,22 +212,32 @@ impl Lattice {
         }
     }
 
-    /// What a motion costs; `None` when the robot does not fit all along it.
+    /// What a motion costs; `None` when the robot does not fit all along it. Where all is `free`, that is known already.
     fn cost_of(
         &self,
-        ground: &mut Ground<'_, impl FnMut(Pose2) -> bool>,
+        ground: &mut Ground<'_, impl Fits>,
         cell: Cell,
         motion: &Motion,
+        free: bool,
     ) -> Option<u64> {
         let (grid, centre) = (ground.grid, ground.grid.centre_of(cell));
-        let mut before = u64::from(grid.travel_at(centre));
+        let travel_of = |dc: i32, dr: i32| {
+            let index = grid.index_of(Cell { col: cell.col + dc, row: cell.row + dr })?;
+            grid.travel.get(index).filter(|travel| **travel != FORBIDDEN).map(|travel| u64::from(*travel))
+        };
+        let mut before = travel_of(0, 0)?;
         let mut cost = self.turn_cost(motion.turn_rad);
-        for [x, y, yaw_rad, way] in &motion.poses {
-            let (x_m, y_m) = (centre.x_m + x * grid.resolution_m, centre.y_m + y * grid.resolution_m);
-            let travel = ground.travel(Pose2::new(x_m, y_m, *yaw_rad))?;
-            // Rounded up, and the dearer end: no less than the way's length in the cheaper of the two cells.
-            cost += (way * STRAIGHT as f64).ceil() as u64 * travel.max(before);
+        // The dearer end: no less than the way's length in the cheaper of the two cells.
+        for (dc, dr, way) in &motion.cells_along {
+            let travel = travel_of(*dc, *dr)?;
+            cost += way * travel.max(before);
             before = travel;
+        }
+        for [x, y, yaw_rad, _] in motion.poses.iter().filter(|_| !free) {
+            let (x_m, y_m) = (centre.x_m + x * grid.resolution_m, centre.y_m + y * grid.resolution_m);
+            if !ground.outline.fits(Pose2::new(x_m, y_m, *yaw_rad)) {
+                return None;
+            }
         }
         Some(if motion.reverse { REVERSE_FACTOR * cost } else { cost })
     }
@@ -234,6 +254,7 @@ impl Lattice {
         if (self.resolution_m - grid.resolution_m).abs() > 1e-12 {
             self.resolution_m = grid.resolution_m;
             self.motions = motions(self.rules.min_radius_m / grid.resolution_m, self.rules.reverse);
+            self.reach_cells = self.motions.iter().map(Motion::reach_cells).fold(0.0, f64::max);
         }
         let across = (grid.width >> PAGE) + 1;
         let pages = across as usize * ((grid.height >> PAGE) + 1) as usize;
@@ -291,7 +312,7 @@ impl Lattice {
 }
 
 /// The state of a pose: its cell, and the nearest heading at which the robot fits there.
-fn place(ground: &mut Ground<'_, impl FnMut(Pose2) -> bool>, pose: Pose2) -> Option<(Cell, u8)> {
+fn place(ground: &mut Ground<'_, impl Fits>, pose: Pose2) -> Option<(Cell, u8)> {
     let cell = ground.grid.cell_of(pose.position());
     let index = ground.grid.index_of(cell)?;
     if ground.grid.travel.get(index).is_none_or(|travel| *travel == FORBIDDEN) {
@@ -302,7 +323,8 @@ fn place(ground: &mut Ground<'_, impl FnMut(Pose2) -> bool>, pose: Pose2) -> Opt
     headings.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     headings.truncate(1 + 2 * usize::from(TURNED));
     let Point2 { x_m, y_m } = ground.grid.centre_of(cell);
-    let heading = headings.into_iter().find(|(_, h)| (ground.fits)(Pose2::new(x_m, y_m, angle_rad(*h))))?;
+    let heading =
+        headings.into_iter().find(|(_, h)| ground.outline.fits(Pose2::new(x_m, y_m, angle_rad(*h))))?;
     Some((cell, heading.1))
 }
 

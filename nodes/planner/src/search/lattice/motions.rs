@@ -1,5 +1,6 @@
 //! What the robot can do from a place of the lattice: straight on, an arc to the next heading, a turn on the spot.
 
+use super::super::astar::STRAIGHT;
 use outrider_foundation::geometry::wrap_angle;
 
 /// Headings of the lattice: those of whole-number steps, so that straight motions end on cell centres.
@@ -38,6 +39,9 @@ pub struct Motion {
     /// Poses after the first, no more than half a cell apart: x and y in cells from the begin, heading, way in cells since
     /// the one before.
     pub poses: Vec<[f64; 4]>,
+    /// For each of these: the cell that it lies in, from that of the begin on, and what the way since the one before costs at
+    /// a travel cost of one.
+    pub cells_along: Vec<(i32, i32, u64)>,
     /// By so much it turns on the spot, rad.
     pub turn_rad: f64,
     /// It goes backwards.
@@ -70,6 +74,23 @@ pub fn motions(min_radius_cells: f64, reverse: bool) -> Vec<Motion> {
     list
 }
 
+impl Motion {
+    fn new(from: u8, to: u8, cells: (i32, i32), poses: Vec<[f64; 4]>) -> Self {
+        // Rounded up: no less than the way's length.
+        let along = |[x, y, _, way]: &[f64; 4]| {
+            let cell = |v: f64| (v + 0.5).floor() as i32;
+            (cell(*x), cell(*y), (way * STRAIGHT as f64).ceil() as u64)
+        };
+        let cells_along = poses.iter().map(along).collect();
+        Self { from, to, cells, poses, cells_along, turn_rad: 0.0, reverse: false }
+    }
+
+    /// The farthest that it comes from its begin, in cells.
+    pub fn reach_cells(&self) -> f64 {
+        self.poses.iter().map(|[x, y, ..]| libm::hypot(*x, *y)).fold(0.0, f64::max)
+    }
+}
+
 fn straight(from: u8, cells: (i32, i32), reverse: bool) -> Motion {
     let (x, y) = (f64::from(cells.0), f64::from(cells.1));
     let length = (x * x + y * y).sqrt();
@@ -78,7 +99,7 @@ fn straight(from: u8, cells: (i32, i32), reverse: bool) -> Motion {
         let share = f64::from(i) / count;
         [share * x, share * y, angle_rad(from), length / count]
     };
-    Motion { from, to: from, cells, poses: (1..=count as u32).map(pose).collect(), turn_rad: 0.0, reverse }
+    Motion { reverse, ..Motion::new(from, from, cells, (1..=count as u32).map(pose).collect()) }
 }
 
 fn turn(from: u8, to: u8) -> Motion {
@@ -86,7 +107,7 @@ fn turn(from: u8, to: u8) -> Motion {
     let pose =
         |i: u32| [0.0, 0.0, wrap_angle(angle_rad(from) + by_rad * f64::from(i) / f64::from(TURN_POSES)), 0.0];
     let poses = (1..=TURN_POSES).map(pose).collect();
-    Motion { from, to, cells: (0, 0), poses, turn_rad: by_rad.abs(), reverse: false }
+    Motion { turn_rad: by_rad.abs(), ..Motion::new(from, to, (0, 0), poses) }
 }
 
 /// The shortest arc with a straight piece before or behind it that ends on a cell centre.
@@ -127,7 +148,7 @@ fn arc(from: u8, to: u8, min_radius_cells: f64) -> Option<Motion> {
         [x, y, wrap_angle(a + turned), length / count]
     };
     let poses = (1..=count as u32).map(|i| at(length * f64::from(i) / count)).collect();
-    Some(Motion { from, to, cells, poses, turn_rad: 0.0, reverse: false })
+    Some(Motion::new(from, to, cells, poses))
 }
 
 #[cfg(test)]

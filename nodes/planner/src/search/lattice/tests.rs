@@ -124,7 +124,7 @@ fn least_cost(
 ) -> Option<u64> {
     let mut costs = vec![u64::MAX; grid.travel.len() * 16];
     costs[state_index(grid, from.0, from.1)? as usize] = 0;
-    let mut ground = Ground { grid, fits: |p| fits(grid, outline, p) };
+    let mut ground = Ground { grid, outline: |p| fits(grid, outline, p) };
     // Every motion's cost once: they do not change.
     let mut edges = Vec::new();
     for index in 0..costs.len() as u32 {
@@ -132,7 +132,7 @@ fn least_cost(
         for motion in lattice.motions.iter().filter(|m| m.from == heading) {
             let end = Cell { col: cell.col + motion.cells.0, row: cell.row + motion.cells.1 };
             let Some(end) = state_index(grid, end, motion.to) else { continue };
-            if let Some(cost) = lattice.cost_of(&mut ground, cell, motion) {
+            if let Some(cost) = lattice.cost_of(&mut ground, cell, motion, false) {
                 edges.push((index as usize, end as usize, cost));
             }
         }
@@ -168,7 +168,7 @@ fn it_is_close_to_the_least_cost_on_small_grids() {
         let mut lattice = Lattice::new(RULES);
         let found = lattice.search(&grid, start, goal, 1_000_000, |p| fits(&grid, &outline, p));
         let Some(found) = found else { continue };
-        let mut ground = Ground { grid: &grid, fits: |p| fits(&grid, &outline, p) };
+        let mut ground = Ground { grid: &grid, outline: |p| fits(&grid, &outline, p) };
         let (from, to) = (place(&mut ground, start).unwrap(), place(&mut ground, goal).unwrap());
         let Some(least) = least_cost(&lattice, &grid, &outline, from, to) else {
             assert!(!found.reached);
