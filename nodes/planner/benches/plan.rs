@@ -18,7 +18,9 @@ mod ompl;
 use halls::{LENGTH_M, RESOLUTION_M, SIDE, config, hall, halls, plan_grid, problems, router};
 use outrider_foundation::grid::{Cell, CostGrid, FrameId};
 use outrider_foundation::{Footprint, Pose2};
-use outrider_planner::search::{AStar, COST_PER_CELL, DIAGONAL, FORBIDDEN, Ground, PlanGrid, Router, STRAIGHT};
+use outrider_planner::search::{
+    AStar, COST_PER_CELL, DIAGONAL, FORBIDDEN, Ground, PlanGrid, Router, STRAIGHT,
+};
 use rustix::time::{ClockId, clock_gettime};
 use std::hint::black_box;
 
