@@ -23,6 +23,7 @@ pub(crate) const SAMPLES: usize = 64;
 /// A Gaussian profile reaches so many standard deviations to either side of the distance `R`; what is beyond has less than
 /// 3.2e-5.
 const SIGMAS: f64 = 4.0;
+const PADDED: usize = SAMPLES + 2;
 /// Rows of a table.
 const ROWS: usize = 33;
 /// Places at which an integral is evaluated.
@@ -35,7 +36,8 @@ pub(crate) struct Profile {
     pub from_m: f64,
     /// From one sample to the next, m.
     pub step_m: f64,
-    pub probability: [f32; SAMPLES],
+    /// With two zeros behind the last, so that a place beyond needs no branch.
+    probability: [f32; PADDED],
 }
 
 impl Profile {
@@ -67,17 +69,20 @@ impl Profile {
 
     /// Probability at a distance.
     pub fn at(&self, distance_m: f64) -> f64 {
-        let place = ((distance_m - self.from_m) / self.step_m).max(0.0);
-        let index = place as usize;
-        let Some(low) = self.probability.get(index) else { return 0.0 };
-        let high = self.probability.get(index + 1).copied().unwrap_or(0.0);
-        let share = place - index as f64;
-        f64::from(*low) + share * (f64::from(high) - f64::from(*low))
+        // All comes to zero from one sample beyond the last.
+        let place = ((distance_m - self.from_m) / self.step_m).max(0.0).min(SAMPLES as f64);
+        // To so small a number no cast takes a branch, which nothing would foretell.
+        let index = place as u8;
+        let sample = |index: u8| self.probability.get(usize::from(index)).copied().unwrap_or(0.0);
+        let (low, high) = (sample(index), sample(index + 1));
+        let share = place - f64::from(index);
+        f64::from(low) + share * (f64::from(high) - f64::from(low))
     }
 
     /// The greatest distance at which the probability is `least` or more; `None` when there is none.
     pub fn within_m(&self, least: f64) -> Option<f64> {
-        let index = self.probability.partition_point(|p| f64::from(*p) >= least).checked_sub(1)?;
+        let samples = self.probability.get(..SAMPLES)?;
+        let index = samples.partition_point(|p| f64::from(*p) >= least).checked_sub(1)?;
         let low = f64::from(*self.probability.get(index)?);
         let high = self.probability.get(index + 1).map_or(0.0, |p| f64::from(*p));
         let share = if low > high { (low - least) / (low - high) } else { 0.0 };
@@ -98,16 +103,18 @@ impl Table {
     }
 
     /// The row at a parameter, between two of the table, times a factor.
-    fn row(&self, parameter: f64, factor: f64) -> [f32; SAMPLES] {
+    fn row(&self, parameter: f64, factor: f64) -> [f32; PADDED] {
         let place = (parameter * (ROWS - 1) as f64).clamp(0.0, (ROWS - 1) as f64);
         let index = (place as usize).min(ROWS - 2);
         let share = (place - index as f64) as f32;
         let (Some(low), Some(high)) = (self.rows.get(index), self.rows.get(index + 1)) else {
-            return [1.0; SAMPLES];
+            return [1.0; PADDED];
         };
-        let mut row = [0.0; SAMPLES];
-        for ((value, low), high) in row.iter_mut().zip(low).zip(high) {
-            *value = (low + share * (high - low)) * factor as f32;
+        let mut row = [0.0; PADDED];
+        if let Some(row) = row.first_chunk_mut::<SAMPLES>() {
+            for ((value, low), high) in row.iter_mut().zip(low).zip(high) {
+                *value = (low + share * (high - low)) * factor as f32;
+            }
         }
         row
     }
