@@ -189,10 +189,10 @@ fn unmark(beams: &mut [Beam], discs: &[Discs]) {
     for beam in beams {
         let mut within = [0_u64; LANES];
         for discs in discs {
-            // Every index is below the arrays' length.
-            for i in 0..LANES {
-                let (dx, dy) = (beam.end.x_m - discs.x_m[i], beam.end.y_m - discs.y_m[i]);
-                within[i] |= u64::from(dx * dx + dy * dy <= discs.radius_sq[i]);
+            let lanes = discs.x_m.iter().zip(&discs.y_m).zip(&discs.radius_sq);
+            for (within, ((x_m, y_m), radius_sq)) in within.iter_mut().zip(lanes) {
+                let (dx, dy) = (beam.end.x_m - x_m, beam.end.y_m - y_m);
+                *within |= u64::from(dx * dx + dy * dy <= *radius_sq);
             }
         }
         beam.marks &= within == [0; LANES];

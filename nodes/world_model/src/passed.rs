@@ -14,7 +14,7 @@ const CELL: f64 = 4_294_967_296.0;
 /// No crossing is farther from the grid, in cells; nothing of it is in the grid there.
 const OUTSIDE: f64 = 5e5;
 /// Lines that are made ready at once.
-pub(crate) const LANES: usize = 4;
+const LANES: usize = 4;
 
 /// A bit for every cell.
 #[derive(Clone, Debug)]
@@ -188,14 +188,14 @@ const ROUND: f64 = 6_755_399_441_055_744.0;
 
 /// The greatest whole number that is not above; on processors without SSE4.1 `f64::floor` is a call.
 #[inline(always)]
-pub(crate) fn floored(v: f64) -> f64 {
+fn floored(v: f64) -> f64 {
     let near = (v + ROUND) - ROUND;
     near - if near > v { 1.0 } else { 0.0 }
 }
 
 /// A whole number as an integer: other than a cast it is vector code. Beyond ±2⁵¹ it is as far beyond, on the same side.
 #[inline(always)]
-pub(crate) fn whole(v: f64) -> i64 {
+fn whole(v: f64) -> i64 {
     (v + ROUND).to_bits().wrapping_sub(ROUND.to_bits()) as i64
 }
 
@@ -242,10 +242,9 @@ impl Passed {
         if let (Ok(col), Ok(row)) = (col, row)
             && col < self.hits.width
             && row < self.hits.height
+            && let Some(word) = self.hits.bits.get_mut(row * self.hits.words + col / WORD)
         {
-            if let Some(word) = self.hits.bits.get_mut(row * self.hits.words + col / WORD) {
-                *word |= 1 << (col % WORD);
-            }
+            *word |= 1 << (col % WORD);
         }
     }
 

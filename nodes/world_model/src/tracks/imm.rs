@@ -346,11 +346,12 @@ fn places_after(
     turned: &[(f64, f64); TOGETHER],
 ) -> [(Point2, f64); TOGETHER] {
     let (mut x, mut y, mut sigma_m) = ([0.0; TOGETHER], [0.0; TOGETHER], [0.0; TOGETHER]);
-    for i in 0..TOGETHER {
-        // All are arrays of this length.
-        let place = imm.place_after(&ahead[i], turned[i]);
-        (x[i], y[i], sigma_m[i]) = (place.x, place.y, worst_sigma(place.xx, place.xy, place.yy));
+    let into = x.iter_mut().zip(&mut y).zip(&mut sigma_m);
+    for (((x, y), sigma_m), (ahead, turned)) in into.zip(ahead.iter().zip(turned)) {
+        let place = imm.place_after(ahead, *turned);
+        (*x, *y, *sigma_m) = (place.x, place.y, worst_sigma(place.xx, place.xy, place.yy));
     }
+    // All are arrays of this length.
     std::array::from_fn(|i| (Point2::new(x[i], y[i]), sigma_m[i]))
 }
 
