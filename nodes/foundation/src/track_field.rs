@@ -8,7 +8,7 @@
 //! In Nav2's values: [`COST_LETHAL`] where the robot's centre and [`COST_INSCRIBED`] where its inscribed disc (almost)
 //! surely meets somebody; below, 252 times the probability that its circumscribed disc with the margin does.
 
-use crate::contact::Profile;
+use crate::contact::{Profile, Shape};
 use crate::data::{REACH_SIGMAS, TRACK_LIMIT, Track, TrackState};
 use crate::geometry::Point2;
 use crate::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN};
@@ -199,18 +199,17 @@ impl TrackField {
         let of = |robot_m: f64| {
             let radius_m = robot_m + track.radius_m.max(0.0);
             if reachable {
-                Profile::anywhere(radius_m.max(SIGMA_MIN_M), (REACH_SIGMAS * sigma_m).max(SIGMA_MIN_M))
+                Shape::anywhere(radius_m.max(SIGMA_MIN_M), (REACH_SIGMAS * sigma_m).max(SIGMA_MIN_M))
             } else {
-                Profile::gaussian(radius_m, sigma_m.max(SIGMA_MIN_M))
+                Shape::gaussian(radius_m, sigma_m.max(SIGMA_MIN_M))
             }
         };
         let existence = track.existence.clamp(0.0, 1.0);
-        let profile = of(self.outer_m);
-        let surely_m = |profile: &Profile| {
-            let least = self.config.sure / existence;
-            (least <= 1.0).then(|| profile.within_m(least)).flatten().unwrap_or(NOWHERE_M)
-        };
-        let (inscribed_m, lethal_m) = (surely_m(&of(self.inscribed_m)), surely_m(&of(0.0)));
+        let least = self.config.sure / existence;
+        let surely_m =
+            |robot_m: f64| (least <= 1.0).then(|| of(robot_m).within_m(least)).flatten().unwrap_or(NOWHERE_M);
+        let (inscribed_m, lethal_m) = (surely_m(self.inscribed_m), surely_m(0.0));
+        let profile = of(self.outer_m).profile();
         (centre, Window { profile, existence, inscribed_m, lethal_m })
     }
 
@@ -374,7 +373,7 @@ mod tests {
     fn the_probability_is_that_of_the_discs_and_several_people_add_up() {
         let robot = Robot::new(example::amr()).unwrap();
         let radius_m = robot.footprint.circumscribed_m() + 0.1 + 0.25;
-        let expected = Profile::gaussian(radius_m, 0.15);
+        let expected = Shape::gaussian(radius_m, 0.15).profile();
         let alone = field(&[walker()]);
         let two = field(&[walker(), walker()]);
         for d in [0.5, 0.7, 0.8, 0.9, 1.1] {
