@@ -404,15 +404,15 @@ mod tests {
                 track
             };
             let all: Vec<_> = (0..count).map(person).collect();
-            let (field, each): (_, Vec<_>) =
-                (self::field(&all), all.iter().map(|t| self::field(from_ref(t))).collect());
+            let together = field(&all);
+            let each: Vec<_> = all.iter().map(|track| field(from_ref(track))).collect();
             for (x, y, t_s) in
                 [(0.0, 0.0, 0.0), (0.6, 0.5, 0.7), (-1.2, 1.0, 1.9), (2.0, -1.5, 3.0), (9.0, 9.0, 1.0)]
             {
                 let p = Point2::new(x, y);
                 let alone: Vec<_> = each.iter().map(|f| f.at(p, t_s).unwrap()).collect();
                 let nobody: f64 = alone.iter().map(|at| 1.0 - at.probability).product();
-                let at = field.at(p, t_s).unwrap();
+                let at = together.at(p, t_s).unwrap();
                 assert!((at.probability - (1.0 - nobody)).abs() < 1e-12, "{count} {p:?}: {at:?}");
                 assert!(alone.iter().all(|a| a.cost <= at.cost), "{count} {p:?}");
             }
