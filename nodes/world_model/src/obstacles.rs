@@ -362,10 +362,10 @@ mod tests {
     fn a_row_is_taken_in_as_each_of_its_cells() {
         let evidence = layer().evidence;
         let mut rng = outrider_foundation::rng::Rng::new(7, 0, 0);
-        for width in [1, 7, 8, 63, 64, 67, 72, 130, 200] {
-            let mut bits = || (0..4).map(|_| u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32()));
-            let hits: Vec<u64> = bits().zip(bits()).map(|(a, b)| a & b).take(width.div_ceil(WORD)).collect();
-            let free: Vec<u64> = bits().zip(&hits).map(|(free, hits)| free & !hits).collect();
+        for width in [1_usize, 7, 8, 63, 64, 67, 72, 130, 200] {
+            let mut word = || u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32());
+            let hits: Vec<u64> = (0..width.div_ceil(WORD)).map(|_| word() & word()).collect();
+            let free: Vec<u64> = hits.iter().map(|hits| word() & !hits).collect();
             let before: Vec<i8> = (0..width).map(|i| if i % 5 == 0 { UNSEEN } else { i as i8 }).collect();
             let mut cells = before.clone();
             take_in(evidence, &mut cells, &free, &hits);

@@ -368,7 +368,7 @@ mod tests {
 
     fn drawn(beams: &[Line]) -> Cells {
         let mut passed = Passed::new(SIDES.0, SIDES.1);
-        beams.iter().for_each(|(from, to)| passed.free.pass(Line::new(*from, *to)));
+        beams.iter().for_each(|(from, to)| passed.free.pass(super::Line::new(*from, *to)));
         cells(&mut passed).0
     }
 
