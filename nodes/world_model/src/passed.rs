@@ -205,6 +205,7 @@ pub(crate) fn floor(v: f64) -> i64 {
 }
 
 /// Cut off towards zero.
+#[expect(clippy::manual_clamp, reason = "what is no number becomes one")]
 #[inline(always)]
 fn fixed(cells: f64) -> i64 {
     let fixed = cells.max(-OUTSIDE).min(OUTSIDE) * CELL;
