@@ -23,6 +23,7 @@ pub(crate) const SAMPLES: usize = 64;
 /// A Gaussian profile reaches so many standard deviations to either side of the distance `R`; what is beyond has less than
 /// 3.2e-5.
 const SIGMAS: f64 = 4.0;
+const PADDED: usize = SAMPLES + 2;
 /// Rows of a table.
 const ROWS: usize = 33;
 /// Places at which an integral is evaluated.
@@ -35,17 +36,26 @@ pub(crate) struct Profile {
     pub from_m: f64,
     /// From one sample to the next, m.
     pub step_m: f64,
-    pub probability: [f32; SAMPLES],
+    /// With two zeros behind the last, so that a place beyond needs no branch.
+    probability: [f32; PADDED],
 }
 
-impl Profile {
+/// What a profile is made of: of one that is asked only once, for a distance, few samples are needed.
+#[derive(Clone, Copy)]
+pub(crate) struct Shape {
+    from_m: f64,
+    step_m: f64,
+    row: Row,
+}
+
+impl Shape {
     /// Of somebody about a mean, for discs of `radius_m` together.
     pub fn gaussian(radius_m: f64, sigma_m: f64) -> Self {
         let ratio = radius_m / sigma_m;
         Self {
             from_m: radius_m - SIGMAS * sigma_m,
             step_m: 2.0 * SIGMAS * sigma_m / (SAMPLES - 1) as f64,
-            probability: GAUSSIAN.row(ratio / (1.0 + ratio), 1.0),
+            row: GAUSSIAN.row(ratio / (1.0 + ratio), 1.0),
         }
     }
 
@@ -56,10 +66,36 @@ impl Profile {
         Self {
             from_m: great - small,
             step_m: 2.0 * small / (SAMPLES - 1) as f64,
-            probability: UNIFORM.row(ratio, (share * share).min(1.0)),
+            row: UNIFORM.row(ratio, (share * share).min(1.0)),
         }
     }
 
+    /// All samples.
+    pub fn profile(&self) -> Profile {
+        let mut probability = [0.0; PADDED];
+        let Row { low, high, .. } = self.row;
+        for ((value, low), high) in probability.iter_mut().zip(low).zip(high) {
+            *value = self.row.between(*low, *high);
+        }
+        Profile { from_m: self.from_m, step_m: self.step_m, probability }
+    }
+
+    /// The greatest distance at which the probability is `least` or more; `None` when there is none.
+    pub fn within_m(&self, least: f64) -> Option<f64> {
+        // No sample is greater than the one before it.
+        let (mut index, mut beyond) = (0, SAMPLES);
+        while index < beyond {
+            let middle = index.midpoint(beyond);
+            if self.row.sample(middle) >= least { index = middle + 1 } else { beyond = middle }
+        }
+        let index = index.checked_sub(1)?;
+        let (low, high) = (self.row.sample(index), self.row.sample(index + 1));
+        let share = if low > high { (low - least) / (low - high) } else { 0.0 };
+        Some(self.from_m + (index as f64 + share.min(1.0)) * self.step_m).filter(|d| *d >= 0.0)
+    }
+}
+
+impl Profile {
     /// Beyond this distance contact is taken for impossible, m.
     pub fn reach_m(&self) -> f64 {
         self.from_m + self.step_m * (SAMPLES - 1) as f64
@@ -67,49 +103,57 @@ impl Profile {
 
     /// Probability at a distance.
     pub fn at(&self, distance_m: f64) -> f64 {
-        let place = ((distance_m - self.from_m) / self.step_m).max(0.0);
-        let index = place as usize;
-        let Some(low) = self.probability.get(index) else { return 0.0 };
-        let high = self.probability.get(index + 1).copied().unwrap_or(0.0);
-        let share = place - index as f64;
-        f64::from(*low) + share * (f64::from(high) - f64::from(*low))
+        // All comes to zero from one sample beyond the last.
+        let place = ((distance_m - self.from_m) / self.step_m).max(0.0).min(SAMPLES as f64);
+        // To so small a number no cast takes a branch, which nothing would foretell.
+        let index = place as u8;
+        let sample = |index: u8| self.probability.get(usize::from(index)).copied().unwrap_or(0.0);
+        let (low, high) = (sample(index), sample(index + 1));
+        let share = place - f64::from(index);
+        f64::from(low) + share * (f64::from(high) - f64::from(low))
+    }
+}
+
+/// A row of a table at a parameter: between two rows, times a factor.
+#[derive(Clone, Copy)]
+struct Row {
+    low: &'static [f32; SAMPLES],
+    high: &'static [f32; SAMPLES],
+    share: f32,
+    factor: f32,
+}
+
+impl Row {
+    #[inline(always)]
+    fn between(&self, low: f32, high: f32) -> f32 {
+        (low + self.share * (high - low)) * self.factor
     }
 
-    /// The greatest distance at which the probability is `least` or more; `None` when there is none.
-    pub fn within_m(&self, least: f64) -> Option<f64> {
-        let index = self.probability.partition_point(|p| f64::from(*p) >= least).checked_sub(1)?;
-        let low = f64::from(*self.probability.get(index)?);
-        let high = self.probability.get(index + 1).map_or(0.0, |p| f64::from(*p));
-        let share = if low > high { (low - least) / (low - high) } else { 0.0 };
-        Some(self.from_m + (index as f64 + share.min(1.0)) * self.step_m).filter(|d| *d >= 0.0)
+    /// Zero beyond the last.
+    fn sample(&self, index: usize) -> f64 {
+        let samples = self.low.get(index).zip(self.high.get(index));
+        samples.map_or(0.0, |(low, high)| f64::from(self.between(*low, *high)))
     }
 }
 
 /// Profiles by one parameter between 0 and 1.
 struct Table {
-    rows: Vec<[f32; SAMPLES]>,
+    rows: [[f32; SAMPLES]; ROWS],
 }
 
 impl Table {
     fn new(value: impl Fn(f64, f64) -> f64) -> Self {
         let share = |i: usize, count: usize| i as f64 / (count - 1) as f64;
         let row = |r: usize| std::array::from_fn(|i| value(share(r, ROWS), share(i, SAMPLES)) as f32);
-        Self { rows: (0..ROWS).map(row).collect() }
+        Self { rows: std::array::from_fn(row) }
     }
 
-    /// The row at a parameter, between two of the table, times a factor.
-    fn row(&self, parameter: f64, factor: f64) -> [f32; SAMPLES] {
+    fn row(&'static self, parameter: f64, factor: f64) -> Row {
         let place = (parameter * (ROWS - 1) as f64).clamp(0.0, (ROWS - 1) as f64);
         let index = (place as usize).min(ROWS - 2);
         let share = (place - index as f64) as f32;
-        let (Some(low), Some(high)) = (self.rows.get(index), self.rows.get(index + 1)) else {
-            return [1.0; SAMPLES];
-        };
-        let mut row = [0.0; SAMPLES];
-        for ((value, low), high) in row.iter_mut().zip(low).zip(high) {
-            *value = (low + share * (high - low)) * factor as f32;
-        }
-        row
+        // There is a row for every such index, and one more.
+        Row { low: &self.rows[index], high: &self.rows[index + 1], share, factor: factor as f32 }
     }
 }
 
@@ -186,7 +230,7 @@ mod tests {
     #[test]
     fn profiles_are_what_draws_show() {
         for (radius, sigma) in [(0.8, 0.05), (0.8, 0.3), (0.55, 0.9), (0.3, 2.0)] {
-            let profile = Profile::gaussian(radius, sigma);
+            let profile = Shape::gaussian(radius, sigma).profile();
             for d in [0.0, 0.3, 0.7, 0.85, 1.2, 2.0, 4.0] {
                 let seen = drawn(d, radius, |rng| (sigma * rng.normal(), sigma * rng.normal()));
                 assert!(
@@ -197,7 +241,7 @@ mod tests {
             }
         }
         for (radius, reach) in [(0.8, 0.4), (0.8, 0.8), (0.6, 2.0)] {
-            let profile = Profile::anywhere(radius, reach);
+            let profile = Shape::anywhere(radius, reach).profile();
             for d in [0.0, 0.3, 0.6, 1.0, 1.5, 2.2, 3.0] {
                 let seen = drawn(d, radius, |rng| {
                     let (s, c) = libm::sincos(2.0 * PI * rng.uniform());
@@ -217,7 +261,7 @@ mod tests {
         /// Against the integral itself, and never above the half-plane bound by more than the table's error.
         #[test]
         fn the_table_is_near_the_integral(b in 0.05..30.0f64, d in 0.0..12.0f64) {
-            let profile = Profile::gaussian(b, 1.0);
+            let profile = Shape::gaussian(b, 1.0).profile();
             let exact = gaussian(d, b);
             prop_assert!((profile.at(d) - exact).abs() < 0.004, "{} {exact}", profile.at(d));
             prop_assert!(profile.at(d) < 0.5 * libm::erfc((d - b) / SQRT_2) + 0.004);
@@ -225,8 +269,9 @@ mod tests {
 
         #[test]
         fn distances_of_a_probability_are_found_again(b in 0.5..30.0f64, least in 0.05..0.99f64) {
-            for profile in [Profile::gaussian(b, 1.0), Profile::anywhere(b, 1.7)] {
-                match profile.within_m(least) {
+            for shape in [Shape::gaussian(b, 1.0), Shape::anywhere(b, 1.7)] {
+                let profile = shape.profile();
+                match shape.within_m(least) {
                     Some(d) => prop_assert!((profile.at(d) - least).abs() < 0.01 || d <= profile.from_m, "{d}"),
                     None => prop_assert!(profile.at(0.0) < least + 0.01),
                 }

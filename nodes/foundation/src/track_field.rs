@@ -8,7 +8,7 @@
 //! In Nav2's values: [`COST_LETHAL`] where the robot's centre and [`COST_INSCRIBED`] where its inscribed disc (almost)
 //! surely meets somebody; below, 252 times the probability that its circumscribed disc with the margin does.
 
-use crate::contact::Profile;
+use crate::contact::{Profile, Shape};
 use crate::data::{REACH_SIGMAS, TRACK_LIMIT, Track, TrackState};
 use crate::geometry::Point2;
 use crate::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN};
@@ -49,11 +49,38 @@ impl TrackFieldConfig {
     }
 }
 
-/// Where a window lies, and how far it reaches.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    centre: Point2,
-    reach_m: f64,
+/// Windows whose distances are found at once.
+const LANES: usize = 4;
+const _: () = assert!(TRACK_LIMIT.is_multiple_of(LANES) && TRACK_LIMIT <= u64::BITS as usize);
+
+/// Where so many windows of a slice lie, and how far they reach: nowhere, where there is none.
+#[derive(Clone, Copy, Debug, Default)]
+struct Places {
+    x_m: [f64; LANES],
+    y_m: [f64; LANES],
+    reach_m: [f64; LANES],
+}
+
+impl Places {
+    /// The squared distances of a point from what lies between these and those of the next slice, and which of them are
+    /// within reach.
+    #[inline(always)]
+    fn distances_sq(&self, next: &Self, share: f64, point: Point2) -> ([f64; LANES], u64) {
+        let mix = |a: f64, b: f64| a + share * (b - a);
+        // Every index is below the arrays' length, which is what makes it vector code.
+        let distances_sq = std::array::from_fn(|i| {
+            let dx = point.x_m - mix(self.x_m[i], next.x_m[i]);
+            let dy = point.y_m - mix(self.y_m[i], next.y_m[i]);
+            dx * dx + dy * dy
+        });
+        let mut near = 0;
+        for (i, distance_sq) in distances_sq.iter().enumerate() {
+            let reach_m = self.reach_m[i].max(next.reach_m[i]);
+            let beyond = *distance_sq >= reach_m * reach_m;
+            near |= u64::from(!beyond) << i;
+        }
+        (distances_sq, near)
+    }
 }
 
 /// What it says.
@@ -79,6 +106,18 @@ impl Window {
     }
 }
 
+/// What holds between two slices at a distance: cost, where contact is sure, and probability of contact. Without branches,
+/// which nothing foretells.
+#[inline(always)]
+fn between(from: &Window, to: &Window, share: f64, distance_m: f64) -> (u8, f64) {
+    let mix = |a: f64, b: f64| a + share * (b - a);
+    let probability = from.existence * mix(from.profile.at(distance_m), to.profile.at(distance_m));
+    let lethal = if distance_m <= mix(from.lethal_m, to.lethal_m) { COST_LETHAL } else { COST_FREE };
+    let inscribed =
+        if distance_m <= mix(from.inscribed_m, to.inscribed_m) { COST_INSCRIBED } else { COST_FREE };
+    (lethal.max(inscribed), probability)
+}
+
 fn graded(probability: f64) -> u8 {
     (f64::from(COST_INSCRIBED - 1) * probability).round() as u8
 }
@@ -101,8 +140,9 @@ pub struct TrackField {
     tracks: usize,
     /// Slices that every track's prediction reaches.
     slices: usize,
-    /// By slice and track, as are the windows.
-    places: Vec<Place>,
+    /// By slice and, [`LANES`] at a time, by track.
+    places: Vec<Places>,
+    /// By slice and track.
     windows: Vec<Window>,
     overflow: u64,
 }
@@ -117,7 +157,7 @@ impl TrackField {
             outer_m: robot.footprint.circumscribed_m() + config.margin_m,
             tracks: 0,
             slices,
-            places: Vec::with_capacity(slices * TRACK_LIMIT),
+            places: Vec::with_capacity(slices * TRACK_LIMIT / LANES),
             windows: Vec::with_capacity(slices * TRACK_LIMIT),
             overflow: 0,
         }
@@ -139,34 +179,38 @@ impl TrackField {
         self.slices = tracks.iter().map(reached).fold(self.config.slices, usize::min);
         for slice in 0..self.slices {
             let t_s = slice as f64 * self.config.period_s;
-            for track in tracks {
-                let (place, window) = self.window(track, t_s);
-                self.places.push(place);
-                self.windows.push(window);
+            for together in tracks.chunks(LANES) {
+                let mut places = Places::default();
+                for (i, track) in together.iter().enumerate() {
+                    let (centre, window) = self.window(track, t_s);
+                    // A chunk has no more than there are lanes.
+                    (places.x_m[i], places.y_m[i]) = (centre.x_m, centre.y_m);
+                    places.reach_m[i] = window.profile.reach_m();
+                    self.windows.push(window);
+                }
+                self.places.push(places);
             }
         }
     }
 
-    fn window(&self, track: &Track, t_s: f64) -> (Place, Window) {
+    fn window(&self, track: &Track, t_s: f64) -> (Point2, Window) {
         let (centre, sigma_m) = ahead(track, t_s);
         let reachable = track.state == TrackState::Reachable;
         let of = |robot_m: f64| {
             let radius_m = robot_m + track.radius_m.max(0.0);
             if reachable {
-                Profile::anywhere(radius_m.max(SIGMA_MIN_M), (REACH_SIGMAS * sigma_m).max(SIGMA_MIN_M))
+                Shape::anywhere(radius_m.max(SIGMA_MIN_M), (REACH_SIGMAS * sigma_m).max(SIGMA_MIN_M))
             } else {
-                Profile::gaussian(radius_m, sigma_m.max(SIGMA_MIN_M))
+                Shape::gaussian(radius_m, sigma_m.max(SIGMA_MIN_M))
             }
         };
         let existence = track.existence.clamp(0.0, 1.0);
-        let profile = of(self.outer_m);
-        let surely_m = |profile: &Profile| {
-            let least = self.config.sure / existence;
-            (least <= 1.0).then(|| profile.within_m(least)).flatten().unwrap_or(NOWHERE_M)
-        };
-        let (inscribed_m, lethal_m) = (surely_m(&of(self.inscribed_m)), surely_m(&of(0.0)));
-        let place = Place { centre, reach_m: profile.reach_m() };
-        (place, Window { profile, existence, inscribed_m, lethal_m })
+        let least = self.config.sure / existence;
+        let surely_m =
+            |robot_m: f64| (least <= 1.0).then(|| of(robot_m).within_m(least)).flatten().unwrap_or(NOWHERE_M);
+        let (inscribed_m, lethal_m) = (surely_m(self.inscribed_m), surely_m(0.0));
+        let profile = of(self.outer_m).profile();
+        (centre, Window { profile, existence, inscribed_m, lethal_m })
     }
 
     /// How far ahead something is known, in s.
@@ -189,26 +233,27 @@ impl TrackField {
         let early = (place as usize).min(self.slices.saturating_sub(2));
         let late = (early + 1).min(self.slices.saturating_sub(1));
         let share = (place - early as f64).min(1.0);
+        let (blocks, tracks) = (self.tracks.div_ceil(LANES), self.tracks);
+        let places = |slice: usize| self.places.get(slice * blocks..(slice + 1) * blocks);
+        let mut distances_sq = [[0.0; LANES]; TRACK_LIMIT / LANES];
+        let mut near = 0;
+        let together = places(early)?.iter().zip(places(late)?).zip(&mut distances_sq);
+        for (i, ((from, to), distances_sq)) in together.enumerate() {
+            let (found, which) = from.distances_sq(to, share, point);
+            *distances_sq = found;
+            near |= which << (i * LANES);
+        }
+        let windows = |slice: usize| self.windows.get(slice * tracks..(slice + 1) * tracks);
+        let (from, to) = (windows(early)?, windows(late)?);
         let (mut cost, mut nobody) = (COST_FREE, 1.0);
-        let (a, b) = (early * self.tracks, late * self.tracks);
-        let slices = self.places.get(a..a + self.tracks)?.iter().zip(self.places.get(b..b + self.tracks)?);
-        for (i, (from, to)) in slices.enumerate() {
-            let mix = |a: f64, b: f64| a + share * (b - a);
-            let dx = point.x_m - mix(from.centre.x_m, to.centre.x_m);
-            let dy = point.y_m - mix(from.centre.y_m, to.centre.y_m);
-            let (distance_sq, reach_m) = (dx * dx + dy * dy, from.reach_m.max(to.reach_m));
-            if distance_sq >= reach_m * reach_m {
-                continue;
-            }
-            let (Some(from), Some(to)) = (self.windows.get(a + i), self.windows.get(b + i)) else { continue };
-            let distance_m = distance_sq.sqrt();
-            let probability = from.existence * mix(from.profile.at(distance_m), to.profile.at(distance_m));
+        while near != 0 {
+            let i = near.trailing_zeros() as usize;
+            near &= near - 1;
+            let (Some(from), Some(to)) = (from.get(i), to.get(i)) else { break };
+            let Some(distance_sq) = distances_sq.as_flattened().get(i) else { break };
+            let (here, probability) = between(from, to, share, distance_sq.sqrt());
+            cost = cost.max(here);
             nobody *= 1.0 - probability;
-            if distance_m <= mix(from.lethal_m, to.lethal_m) {
-                cost = COST_LETHAL;
-            } else if distance_m <= mix(from.inscribed_m, to.inscribed_m) {
-                cost = cost.max(COST_INSCRIBED);
-            }
         }
         let probability = 1.0 - nobody;
         Some(TrackCost { cost: cost.max(graded(probability)), probability })
@@ -229,10 +274,15 @@ impl TrackField {
             at(centre_m - reach_m)..at(centre_m + reach_m + resolution_m)
         };
         let middle = |i: usize, origin_m: f64| origin_m + (i as f64 + 0.5) * resolution_m;
-        for (place, window) in self.places.iter().zip(&self.windows) {
-            let c = place.centre;
-            let cols = span(c.x_m, origin.x_m, place.reach_m, width);
-            for row in span(c.y_m, origin.y_m, place.reach_m, height) {
+        let lanes = |p: &Places| {
+            std::array::from_fn::<_, LANES, _>(|i| (Point2::new(p.x_m[i], p.y_m[i]), p.reach_m[i]))
+        };
+        let blocks = self.tracks.div_ceil(LANES).max(1);
+        let slices = self.places.chunks(blocks).zip(self.windows.chunks(self.tracks.max(1)));
+        let all = slices.flat_map(|(places, windows)| places.iter().flat_map(lanes).zip(windows));
+        for ((c, reach_m), window) in all {
+            let cols = span(c.x_m, origin.x_m, reach_m, width);
+            for row in span(c.y_m, origin.y_m, reach_m, height) {
                 let cells = out.get_mut(row * width + cols.start..row * width + cols.end).unwrap_or_default();
                 for (cell, col) in cells.iter_mut().zip(cols.clone()) {
                     let p = Point2::new(middle(col, origin.x_m), middle(row, origin.y_m));
@@ -273,6 +323,7 @@ fn ahead(track: &Track, t_s: f64) -> (Point2, f64) {
 mod tests {
     use super::*;
     use crate::robot::example;
+    use std::slice::from_ref;
 
     const CONFIG: TrackFieldConfig = TrackFieldConfig { period_s: 0.5, slices: 7, margin_m: 0.1, sure: 0.99 };
 
@@ -322,7 +373,7 @@ mod tests {
     fn the_probability_is_that_of_the_discs_and_several_people_add_up() {
         let robot = Robot::new(example::amr()).unwrap();
         let radius_m = robot.footprint.circumscribed_m() + 0.1 + 0.25;
-        let expected = Profile::gaussian(radius_m, 0.15);
+        let expected = Shape::gaussian(radius_m, 0.15).profile();
         let alone = field(&[walker()]);
         let two = field(&[walker(), walker()]);
         for d in [0.5, 0.7, 0.8, 0.9, 1.1] {
@@ -337,6 +388,35 @@ mod tests {
         let at = field(&[doubtful]).at(Point2::default(), 0.0).unwrap();
         assert!((at.probability - 0.4).abs() < 1e-3, "{at:?}");
         assert_eq!(at.cost, 101, "never forbidden: it may not exist");
+    }
+
+    /// However many there are; each has a place, a reach and a doubt of its own.
+    #[test]
+    fn many_people_are_as_each_of_them() {
+        for count in [1, 3, 4, 5, 8, TRACK_LIMIT] {
+            let person = |i: usize| {
+                let mut track = walker();
+                let (s, c) = libm::sincos(i as f64);
+                let turned = |p: Point2| Point2::new(c * p.x_m + 0.3 * s, s * p.x_m - 0.4 * c);
+                track.position = turned(track.position);
+                track.prediction.iter_mut().for_each(|p| *p = turned(*p));
+                track.existence = 0.4 + 0.5 * (i % 7) as f64 / 7.0;
+                track
+            };
+            let all: Vec<_> = (0..count).map(person).collect();
+            let together = field(&all);
+            let each: Vec<_> = all.iter().map(|track| field(from_ref(track))).collect();
+            for (x, y, t_s) in
+                [(0.0, 0.0, 0.0), (0.6, 0.5, 0.7), (-1.2, 1.0, 1.9), (2.0, -1.5, 3.0), (9.0, 9.0, 1.0)]
+            {
+                let p = Point2::new(x, y);
+                let alone: Vec<_> = each.iter().map(|f| f.at(p, t_s).unwrap()).collect();
+                let nobody: f64 = alone.iter().map(|at| 1.0 - at.probability).product();
+                let at = together.at(p, t_s).unwrap();
+                assert!((at.probability - (1.0 - nobody)).abs() < 1e-12, "{count} {p:?}: {at:?}");
+                assert!(alone.iter().all(|a| a.cost <= at.cost), "{count} {p:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! From a scan to straight beams in the grid's frame, each with what it proves.
 
-use outrider_foundation::data::{BEAM_LIMIT, Scan};
+use multiversion::multiversion;
+use outrider_foundation::data::{BEAM_LIMIT, Scan, TRACK_LIMIT};
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::{Footprint, Point2, Pose2, Twist2};
 
@@ -142,8 +143,59 @@ pub fn beams(scan: &Scan, sweep: Sweep, body: Body<'_>, reach: Reach, tracked: &
             base_y_m + bs * mount.x_m + bc * mount.y_m,
         );
         let end = Point2::new(origin.x_m + length_m * c, origin.y_m + length_m * s);
-        let of_track = hit && tracked.iter().any(|disc| within(end, *disc));
-        out.push(Beam { origin, end, marks: hit && !of_track, hits: hit });
+        out.push(Beam { origin, end, marks: hit, hits: hit });
+    }
+    for tracked in tracked.chunks(LANES * BLOCKS) {
+        let mut discs = [Discs::NONE; BLOCKS];
+        for (discs, tracked) in discs.iter_mut().zip(tracked.chunks(LANES)) {
+            *discs = Discs::of(tracked);
+        }
+        unmark(out, discs.get(..tracked.len().div_ceil(LANES)).unwrap_or_default());
+    }
+}
+
+/// Discs that are asked at once,
+const LANES: usize = 4;
+/// and how many times so many.
+const BLOCKS: usize = TRACK_LIMIT / LANES;
+
+/// Several discs; nothing lies in what is none.
+#[derive(Clone, Copy, Debug)]
+struct Discs {
+    x_m: [f64; LANES],
+    y_m: [f64; LANES],
+    radius_sq: [f64; LANES],
+}
+
+impl Discs {
+    const NONE: Self = Self { x_m: [0.0; LANES], y_m: [0.0; LANES], radius_sq: [-1.0; LANES] };
+
+    /// Of no more than there are lanes.
+    fn of(tracked: &[Disc]) -> Self {
+        let mut discs = Self::NONE;
+        let Self { x_m, y_m, radius_sq } = &mut discs;
+        for (((disc, x_m), y_m), radius_sq) in tracked.iter().zip(x_m).zip(y_m).zip(radius_sq) {
+            (*x_m, *y_m) = (disc.centre.x_m, disc.centre.y_m);
+            *radius_sq = disc.radius_m * disc.radius_m;
+        }
+        discs
+    }
+}
+
+/// Hits in a disc do not mark. All discs are asked for every hit, which is vector code: to find out which ones need not be takes
+/// longer.
+#[multiversion(targets("x86_64+avx2"))]
+fn unmark(beams: &mut [Beam], discs: &[Discs]) {
+    for beam in beams {
+        let mut within = [0_u64; LANES];
+        for discs in discs {
+            let lanes = discs.x_m.iter().zip(&discs.y_m).zip(&discs.radius_sq);
+            for (within, ((x_m, y_m), radius_sq)) in within.iter_mut().zip(lanes) {
+                let (dx, dy) = (beam.end.x_m - x_m, beam.end.y_m - y_m);
+                *within |= u64::from(dx * dx + dy * dy <= *radius_sq);
+            }
+        }
+        beam.marks &= within == [0; LANES];
     }
 }
 
@@ -238,11 +290,6 @@ fn end_in_base(scan: &Scan, index: usize, length_m: f64, base_from_lidar: Pose2)
     base_from_lidar.apply(Point2::new(length_m * c, length_m * s))
 }
 
-fn within(p: Point2, disc: Disc) -> bool {
-    let (dx, dy) = (p.x_m - disc.centre.x_m, p.y_m - disc.centre.y_m);
-    dx * dx + dy * dy <= disc.radius_m * disc.radius_m
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -323,6 +370,22 @@ mod tests {
         let out = run(&scan(&[1.9, 1.7]), standing(Pose2::IDENTITY), &[disc]);
         assert_eq!(out.iter().map(|b| b.marks).collect::<Vec<_>>(), [false, true]);
         assert!((out[0].end.x_m - 2.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn every_disc_counts_however_many_there_are() {
+        let nowhere = Disc { centre: Point2::new(-9.0, 3.0), radius_m: 0.3 };
+        let here = Disc { centre: Point2::new(2.2, 0.0), radius_m: 0.3 };
+        for place in [0, 3, 4, 5, 63, 64, 130] {
+            for after in [0, 1, 70] {
+                let mut discs = vec![nowhere; place];
+                discs.push(here);
+                discs.resize(place + 1 + after, nowhere);
+                let out = run(&scan(&[1.9, 1.7, 9.0]), standing(Pose2::IDENTITY), &discs);
+                let told: Vec<_> = out.iter().map(|b| (b.marks, b.hits)).collect();
+                assert_eq!(told, [(false, true), (true, true), (false, false)], "{place} {after}");
+            }
+        }
     }
 
     #[test]

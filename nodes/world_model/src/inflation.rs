@@ -6,9 +6,6 @@ use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNK
 /// Squared distances that there are.
 const DISTANCES: usize = 1 << 16;
 
-// What several cells are in themselves is seen at once in their bits.
-const _: () = assert!(COST_FREE == 0 && COST_UNKNOWN == u8::MAX);
-
 /// Cells that are looked at together.
 const TOGETHER: usize = 16;
 
@@ -84,12 +81,10 @@ fn inflate(table: &InflationTable, distance_sq: &[[u16; TOGETHER]], cost: &mut [
         if least >= table.beyond {
             continue;
         }
-        // All of them at once: every bit of an unknown cell is set, and none of a free one.
-        let base = u128::from_ne_bytes(*costs);
-        if base == u128::MAX && least >= table.unsure {
+        if least >= table.unsure && *costs == [COST_UNKNOWN; TOGETHER] {
             continue;
         }
-        if base == 0 {
+        if *costs == [COST_FREE; TOGETHER] {
             for (cost, sq) in costs.iter_mut().zip(distances) {
                 // Every `u16` is within the table.
                 *cost = table_costs[usize::from(*sq)];
@@ -98,6 +93,7 @@ fn inflate(table: &InflationTable, distance_sq: &[[u16; TOGETHER]], cost: &mut [
         }
         let mut inflated = [0; TOGETHER];
         for (inflated, sq) in inflated.iter_mut().zip(distances) {
+            // Every `u16` is within the table.
             *inflated = table_costs[usize::from(*sq)];
         }
         for (cost, inflated) in costs.iter_mut().zip(inflated) {

@@ -13,8 +13,9 @@ use outrider_foundation::{Footprint, Point2, Pose2};
 /// Never seen; outside the range that evidence is kept in.
 const UNSEEN: i8 = i8::MIN;
 
-/// Cells of a word of bits.
+/// Cells of a word of bits, and of a byte.
 const WORD: usize = 64;
+const BYTE: usize = 8;
 
 /// Log-odds in steps of 1/[`LOG_ODDS_SCALE`].
 #[derive(Clone, Copy, Debug)]
@@ -32,28 +33,17 @@ impl Evidence {
         if odds == UNSEEN { 0 } else { odds }
     }
 
+    /// Within the limits. Not by `clamp`, whose check of them keeps loops from becoming vector code.
     #[inline(always)]
-    fn missed(self, odds: i8) -> i8 {
-        Self::held(odds).saturating_sub(self.miss).clamp(self.min, self.max)
+    fn limited(self, odds: i8) -> i8 {
+        odds.max(self.min).min(self.max)
     }
 
-    /// The cells whose bit is set were passed.
+    /// Those chosen were passed.
     #[inline(always)]
-    fn miss(self, cells: &mut [i8], bits: u64) {
-        if let Some(cells) = cells.first_chunk_mut::<WORD>().filter(|_| bits == u64::MAX) {
-            for odds in cells {
-                *odds = self.missed(*odds);
-            }
-            return;
-        }
-        let mut chosen = [0_u8; WORD];
-        for (bytes, byte) in chosen.as_chunks_mut::<8>().0.iter_mut().zip(bits.to_le_bytes()) {
-            // Every bit becomes a byte of its own: 0 or 1.
-            let spread = u64::from(byte).wrapping_mul(0x8040_2010_0804_0201) >> 7 & 0x0101_0101_0101_0101;
-            *bytes = spread.to_be_bytes();
-        }
+    fn miss<const CELLS: usize>(self, cells: &mut [i8; CELLS], chosen: [u8; CELLS]) {
         for (odds, chosen) in cells.iter_mut().zip(chosen) {
-            let next = self.missed(*odds);
+            let next = self.limited(Self::held(*odds).saturating_sub(self.miss));
             *odds = if chosen != 0 { next } else { *odds };
         }
     }
@@ -63,24 +53,49 @@ impl Evidence {
     fn hit(self, cells: &mut [i8], mut bits: u64) {
         while bits != 0 {
             if let Some(odds) = cells.get_mut(bits.trailing_zeros() as usize) {
-                *odds = Self::held(*odds).saturating_add(self.hit).clamp(self.min, self.max);
+                *odds = self.limited(Self::held(*odds).saturating_add(self.hit));
             }
             bits &= bits - 1;
         }
     }
 }
 
+/// Every bit becomes a byte of its own: 0 or 1.
+#[inline(always)]
+fn spread(bits: u64) -> [u8; WORD] {
+    let mut chosen = [0; WORD];
+    for (bytes, byte) in chosen.as_chunks_mut::<BYTE>().0.iter_mut().zip(bits.to_le_bytes()) {
+        *bytes = spread_byte(byte);
+    }
+    chosen
+}
+
+#[inline(always)]
+fn spread_byte(byte: u8) -> [u8; BYTE] {
+    let spread = u64::from(byte).wrapping_mul(0x8040_2010_0804_0201) >> 7 & 0x0101_0101_0101_0101;
+    spread.to_be_bytes()
+}
+
 /// A row of cells and what a scan says of them.
 #[multiversion(targets("x86_64+avx2"))]
 fn take_in(evidence: Evidence, cells: &mut [i8], free: &[u64], hits: &[u64]) {
-    for ((cells, free), hits) in cells.chunks_mut(WORD).zip(free).zip(hits) {
-        if *free != 0 {
-            evidence.miss(cells, *free);
-        }
-        if *hits != 0 {
-            evidence.hit(cells, *hits);
-        }
+    let (whole, rest) = cells.as_chunks_mut::<WORD>();
+    for ((cells, free), hits) in whole.iter_mut().zip(free).zip(hits) {
+        // Whether any is chosen, or all are, nothing foretells: not to ask is faster than a wrong guess.
+        evidence.miss(cells, spread(*free));
+        evidence.hit(cells, *hits);
     }
+    let (Some(free), Some(hits), false) = (free.last(), hits.last(), rest.is_empty()) else { return };
+    // Their length is known beforehand, which makes them vector code.
+    let (bytes, few) = rest.as_chunks_mut::<BYTE>();
+    let mut bits = free.to_le_bytes().into_iter();
+    for (cells, bits) in bytes.iter_mut().zip(&mut bits) {
+        evidence.miss(cells, spread_byte(bits));
+    }
+    for (odds, chosen) in few.iter_mut().zip(spread_byte(bits.next().unwrap_or(0))) {
+        evidence.miss(std::array::from_mut(odds), [chosen]);
+    }
+    evidence.hit(rest, *hits);
 }
 
 /// Where the grid lies: which cell of the unbounded grid of its frame is its lower left one.
@@ -202,20 +217,21 @@ impl ObstacleLayer {
     pub fn clear_footprint(&mut self, footprint: &Footprint, frame_from_base: Pose2) {
         let reach = (footprint.circumscribed_m() / self.resolution_m).ceil() as i64 + 1;
         let origin = self.origin();
-        let col0 = ((frame_from_base.x_m - origin.x_m) / self.resolution_m).floor() as i64;
-        let row0 = ((frame_from_base.y_m - origin.y_m) / self.resolution_m).floor() as i64;
+        let (resolution_m, min) = (self.resolution_m, self.evidence.min);
+        let col0 = ((frame_from_base.x_m - origin.x_m) / resolution_m).floor() as i64;
+        let row0 = ((frame_from_base.y_m - origin.y_m) / resolution_m).floor() as i64;
         let base_from_frame = frame_from_base.inverse().for_many();
-        for row in row0.saturating_sub(reach)..=row0.saturating_add(reach) {
-            for col in col0.saturating_sub(reach)..=col0.saturating_add(reach) {
-                let centre = Point2::new(
-                    origin.x_m + (col as f64 + 0.5) * self.resolution_m,
-                    origin.y_m + (row as f64 + 0.5) * self.resolution_m,
-                );
-                if !footprint.contains(base_from_frame.apply(centre)) {
-                    continue;
-                }
-                let min = self.evidence.min;
-                if let Some(odds) = self.index(col, row).and_then(|i| self.log_odds.get_mut(i)) {
+        let about = |middle: i64, count: usize| {
+            let least = middle.saturating_sub(reach).clamp(0, count as i64);
+            least as usize..middle.saturating_add(reach).saturating_add(1).clamp(least, count as i64) as usize
+        };
+        let (cols, width) = (about(col0, self.width), self.width);
+        for row in about(row0, self.height) {
+            let y_m = origin.y_m + (row as f64 + 0.5) * resolution_m;
+            let cells = self.log_odds.get_mut(row * width + cols.start..row * width + cols.end);
+            for (odds, col) in cells.unwrap_or_default().iter_mut().zip(cols.clone()) {
+                let centre = Point2::new(origin.x_m + (col as f64 + 0.5) * resolution_m, y_m);
+                if footprint.contains(base_from_frame.apply(centre)) {
                     *odds = min;
                 }
             }
@@ -239,11 +255,6 @@ impl ObstacleLayer {
     pub fn cells(&self) -> impl Iterator<Item = Option<bool>> + '_ {
         let occupied = self.evidence.occupied;
         self.log_odds.iter().map(move |&odds| (odds != UNSEEN).then_some(odds >= occupied))
-    }
-
-    fn index(&self, col: i64, row: i64) -> Option<usize> {
-        let (col, row) = (usize::try_from(col).ok()?, usize::try_from(row).ok()?);
-        (col < self.width && row < self.height).then(|| row * self.width + col)
     }
 }
 
@@ -292,9 +303,10 @@ mod tests {
 
     fn at(layer: &ObstacleLayer, x: f64, y: f64) -> Option<bool> {
         let origin = layer.origin();
-        let index =
-            layer.index(((x - origin.x_m) / 0.1).floor() as i64, ((y - origin.y_m) / 0.1).floor() as i64);
-        layer.cells().nth(index.unwrap()).unwrap()
+        let place = |v: f64, first: f64| usize::try_from(((v - first) / 0.1).floor() as i64).unwrap();
+        let (col, row) = (place(x, origin.x_m), place(y, origin.y_m));
+        assert!(col < 20 && row < 20);
+        layer.cells().nth(row * 20 + col).unwrap()
     }
 
     #[test]
@@ -343,6 +355,33 @@ mod tests {
         }
         layer.integrate(&[beam(0.55, 0.05, true)]);
         assert_eq!(at(&layer, 0.55, 0.05), Some(true));
+    }
+
+    /// Rows of any length: whole words, whole bytes and what is left over.
+    #[test]
+    fn a_row_is_taken_in_as_each_of_its_cells() {
+        let evidence = layer().evidence;
+        let mut rng = outrider_foundation::rng::Rng::new(7, 0, 0);
+        for width in [1_usize, 7, 8, 63, 64, 67, 72, 130, 200] {
+            let mut word = || u64::from(rng.next_u32()) << 32 | u64::from(rng.next_u32());
+            let hits: Vec<u64> = (0..width.div_ceil(WORD)).map(|_| word() & word()).collect();
+            let free: Vec<u64> = hits.iter().map(|hits| word() & !hits).collect();
+            let before: Vec<i8> = (0..width).map(|i| if i % 5 == 0 { UNSEEN } else { i as i8 }).collect();
+            let mut cells = before.clone();
+            take_in(evidence, &mut cells, &free, &hits);
+            for (i, (cell, before)) in cells.iter().zip(before).enumerate() {
+                let set = |bits: &[u64]| bits[i / WORD] >> (i % WORD) & 1 == 1;
+                let held = Evidence::held(before);
+                let expected = if set(&hits) {
+                    evidence.limited(held.saturating_add(evidence.hit))
+                } else if set(&free) {
+                    evidence.limited(held.saturating_sub(evidence.miss))
+                } else {
+                    before
+                };
+                assert_eq!(*cell, expected, "cell {i} of {width}");
+            }
+        }
     }
 
     #[test]

@@ -12,7 +12,9 @@ pub(crate) const WORD: usize = 64;
 /// Fixed point of the crossings: a cell is 2³².
 const CELL: f64 = 4_294_967_296.0;
 /// No crossing is farther from the grid, in cells; nothing of it is in the grid there.
-const OUTSIDE: f64 = 1e6;
+const OUTSIDE: f64 = 5e5;
+/// Lines that are made ready at once.
+const LANES: usize = 4;
 
 /// A bit for every cell.
 #[derive(Clone, Debug)]
@@ -34,59 +36,83 @@ impl Bits {
     #[inline(always)]
     fn fill(&mut self, base: usize, low: usize, high: usize) {
         let (first, last) = (u64::MAX << (low % WORD), u64::MAX >> (WORD - 1 - high % WORD));
-        let (from, to) = (base + low / WORD, base + high / WORD);
+        let (from, to) = (base.wrapping_add(low / WORD), base.wrapping_add(high / WORD));
         if from == to {
             if let Some(word) = self.bits.get_mut(from) {
                 *word |= first & last;
             }
-        } else if let Some([begin, between @ .., end]) = self.bits.get_mut(from..=to) {
-            *begin |= first;
+            return;
+        }
+        if let Some(word) = self.bits.get_mut(from) {
+            *word |= first;
+        }
+        if let Some(word) = self.bits.get_mut(to) {
+            *word |= last;
+        }
+        if to.wrapping_sub(from) > 1 {
+            self.fill_between(from, to);
+        }
+    }
+
+    /// Sets the cells of the words between two. Few lines are so long; this keeps a call out of the way of all others.
+    #[cold]
+    #[inline(never)]
+    fn fill_between(&mut self, from: usize, to: usize) {
+        if let Some([_, between @ ..]) = self.bits.get_mut(from..to) {
             between.fill(u64::MAX);
-            *end |= last;
         }
     }
 
     /// Sets the cells of a line from its first one up to the one before its last, as far as they lie in the grid; nothing when
     /// the first does not.
     #[inline(always)]
-    fn pass(&mut self, start: (f64, f64), stop: (f64, f64)) {
+    fn pass(&mut self, line: Line) {
+        let Line { from, end, row, last, .. } = line;
         let (width, height) = (self.width as i64, self.height as i64);
         // Most of what is beyond the star is beyond the grid too.
-        let inside = start.0 >= 0.0 && start.0 < width as f64 && start.1 >= 0.0 && start.1 < height as f64;
-        if !inside {
+        if !(0..width).contains(&from) || !(0..height).contains(&row) {
             return;
         }
-        // What is not below zero is cut downwards.
-        let (mut from, row) = (start.0 as i64, start.1 as i64);
-        let (end, last) = (floor(stop.0), floor(stop.1));
+        // The walls of a room lie all in the grid or all out of it: which it is can be foretold.
+        if (0..width).contains(&end) && (0..height).contains(&last) {
+            self.pass_rows::<true>(line);
+        } else {
+            self.pass_rows::<false>(line);
+        }
+    }
+
+    /// The same for a line that begins in the grid, and that ends there too or may not.
+    #[inline(always)]
+    fn pass_rows<const INSIDE: bool>(&mut self, line: Line) {
+        let Line { mut from, end, row, last, mut crossing, step } = line;
+        let (width, height) = (self.width as i64, self.height as i64);
         let mut base = row as usize * self.words;
-        if last == row {
-            // Most of what sticks out of the star lies in one row.
-            self.pass_in_row(base, from, end);
-            return;
-        }
-        let up = last > row;
-        let slope = (stop.0 - start.0) / (stop.1 - start.1);
-        let edge = (row + i64::from(up)) as f64;
-        // Where it goes over into the next row, and how much farther along that is from row to row.
-        let mut crossing = fixed(start.0 + (edge - start.1) * slope);
-        let step = fixed(if up { slope } else { -slope });
+        let (up, right) = (last > row, end > from);
         // Beyond the ends of a row lies one cell that stands for all.
-        let (least, most) = (from.min(end).max(-1), from.max(end).min(width));
-        let stride = if up { self.words as isize } else { -(self.words as isize) };
-        let rows = if up { last.min(height) - row } else { row - last.max(-1) };
+        let (mut least, mut most) = if right { (from, end) } else { (end, from) };
+        let mut rows = if up { last - row } else { row - last };
+        if !INSIDE {
+            (least, most) = (least.max(-1), most.min(width));
+            rows = if up { last.min(height) - row } else { row - last.max(-1) };
+        }
+        let stride = if up { self.words } else { self.words.wrapping_neg() };
         for _ in 0..rows {
-            let to = (crossing >> 32).clamp(least, most);
-            self.fill(base, from.min(to).max(0) as usize, from.max(to).min(width - 1) as usize);
-            if to < 0 || to == width {
+            let to = (crossing >> 32).max(least).min(most);
+            let (mut low, mut high) = if right { (from, to) } else { (to, from) };
+            if !INSIDE {
+                (low, high) = (low.max(0), high.min(width - 1));
+            }
+            self.fill(base, low as usize, high as usize);
+            if !INSIDE && !(0..width).contains(&to) {
                 return;
             }
             from = to;
-            base = base.wrapping_add_signed(stride);
-            crossing = crossing.saturating_add(step);
+            base = base.wrapping_add(stride);
+            // Neither is farther than the outside is, so it fits.
+            crossing = crossing.wrapping_add(step);
         }
         // Into the row of its end, unless that lies outside.
-        if (0..height).contains(&last) {
+        if INSIDE || (0..height).contains(&last) {
             self.pass_in_row(base, from, end);
         }
     }
@@ -102,24 +128,88 @@ impl Bits {
     }
 }
 
-/// Draws what sticks out of the star.
-#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
-fn draw(rays: &[Ray], free: &mut Bits) {
-    for ray in rays {
-        free.pass(ray.start(), ray.to);
+/// A line in cells: the columns and rows of its first and of its last one, where it goes over into the next row, and how much
+/// farther along that is from row to row, in [`CELL`].
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    from: i64,
+    end: i64,
+    row: i64,
+    last: i64,
+    crossing: i64,
+    step: i64,
+}
+
+impl Line {
+    #[inline(always)]
+    fn new(start: (f64, f64), stop: (f64, f64)) -> Self {
+        let (row, last) = (floored(start.1), floored(stop.1));
+        let up = last > row;
+        let slope = (stop.0 - start.0) / (stop.1 - start.1);
+        let edge = if up { row + 1.0 } else { row };
+        Self {
+            from: whole(floored(start.0)),
+            end: whole(floored(stop.0)),
+            row: whole(row),
+            last: whole(last),
+            crossing: fixed(start.0 + (edge - start.1) * slope),
+            step: fixed(if up { slope } else { -slope }),
+        }
     }
 }
 
-/// A cast cuts towards zero; on processors without SSE4.1 `f64::floor` is a call.
+/// Draws what sticks out of the star.
+#[multiversion(targets("x86_64+avx2+bmi1+bmi2"))]
+fn draw(rays: &[Ray], free: &mut Bits) {
+    let (many, rest) = rays.as_chunks::<LANES>();
+    for rays in many {
+        draw_these(rays, free);
+    }
+    let mut last = [Ray::default(); LANES];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    draw_these(&last, free);
+}
+
+/// What is reckoned of all of them becomes vector code.
 #[inline(always)]
-pub(crate) fn floor(v: f64) -> i64 {
-    let cut = v as i64;
-    cut.saturating_sub(i64::from(cut as f64 > v))
+fn draw_these(rays: &[Ray; LANES], free: &mut Bits) {
+    let starts = rays.each_ref().map(Ray::start);
+    let mut lines = [Line::default(); LANES];
+    for ((line, ray), start) in lines.iter_mut().zip(rays).zip(starts) {
+        *line = Line::new(start, ray.to);
+    }
+    for line in lines {
+        free.pass(line);
+    }
+}
+
+/// What is added and taken away again leaves a whole number: within ±2⁵¹ the nearest one, and beyond one that is as far.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+
+/// The greatest whole number that is not above; on processors without SSE4.1 `f64::floor` is a call.
+#[inline(always)]
+fn floored(v: f64) -> f64 {
+    let near = (v + ROUND) - ROUND;
+    near - if near > v { 1.0 } else { 0.0 }
+}
+
+/// A whole number as an integer: other than a cast it is vector code. Beyond ±2⁵¹ it is as far beyond, on the same side.
+#[inline(always)]
+fn whole(v: f64) -> i64 {
+    (v + ROUND).to_bits().wrapping_sub(ROUND.to_bits()) as i64
 }
 
 #[inline(always)]
+pub(crate) fn floor(v: f64) -> i64 {
+    whole(floored(v))
+}
+
+/// Cut off towards zero.
+#[expect(clippy::manual_clamp, reason = "what is no number becomes one")]
+#[inline(always)]
 fn fixed(cells: f64) -> i64 {
-    (cells.clamp(-OUTSIDE, OUTSIDE) * CELL) as i64
+    let fixed = cells.max(-OUTSIDE).min(OUTSIDE) * CELL;
+    whole(floored(fixed.abs()).copysign(fixed))
 }
 
 /// What one scan says of the cells.
@@ -153,8 +243,9 @@ impl Passed {
         if let (Ok(col), Ok(row)) = (col, row)
             && col < self.hits.width
             && row < self.hits.height
+            && let Some(word) = self.hits.bits.get_mut(row * self.hits.words + col / WORD)
         {
-            self.hits.fill(row * self.hits.words, col, col);
+            *word |= 1 << (col % WORD);
         }
     }
 
@@ -162,15 +253,15 @@ impl Passed {
     /// What is hit is not free. Bits beyond the end of a row mean nothing.
     pub(crate) fn take(&mut self, mut see: impl FnMut(usize, &[u64], &[u64])) {
         let words = self.free.words.max(1);
-        let rows = self.free.bits.chunks_exact_mut(words).zip(self.hits.bits.chunks_exact_mut(words));
+        let rows = self.free.bits.chunks_exact_mut(words).zip(self.hits.bits.chunks_exact(words));
         for (row, (free, hits)) in rows.enumerate() {
-            for (free, hit) in free.iter_mut().zip(&*hits) {
+            for (free, hit) in free.iter_mut().zip(hits) {
                 *free &= !hit;
             }
             see(row, free, hits);
-            free.fill(0);
-            hits.fill(0);
         }
+        self.free.bits.fill(0);
+        self.hits.bits.fill(0);
     }
 }
 
@@ -278,7 +369,7 @@ mod tests {
 
     fn drawn(beams: &[Line]) -> Cells {
         let mut passed = Passed::new(SIDES.0, SIDES.1);
-        beams.iter().for_each(|(from, to)| passed.free.pass(*from, *to));
+        beams.iter().for_each(|(from, to)| passed.free.pass(super::Line::new(*from, *to)));
         cells(&mut passed).0
     }
 

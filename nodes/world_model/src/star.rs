@@ -116,12 +116,13 @@ impl Star {
     /// Takes the beams of a scan and sets the cells whose centres lie in their star.
     pub(crate) fn fill(&mut self, beams: impl Iterator<Item = ((f64, f64), (f64, f64))>, free: &mut Bits) {
         self.rays.clear();
-        self.rays.extend(beams.map(Ray::new));
+        let mut outside = false;
+        self.rays.extend(beams.map(|(from, to)| {
+            outside |= !(from.0 >= 0.0 && from.0 < self.width && from.1 >= 0.0 && from.1 < self.height);
+            Ray::new((from, to))
+        }));
         // Beams that begin outside the grid do not count; the others are then all lines.
-        let inside = |ray: &Ray| {
-            ray.from.0 >= 0.0 && ray.from.0 < self.width && ray.from.1 >= 0.0 && ray.from.1 < self.height
-        };
-        if !self.rays.iter().all(inside) {
+        if outside {
             return;
         }
         bound(&mut self.rays);
@@ -216,12 +217,16 @@ impl Outline {
         (self.low, self.high) = (self.low.min(low), self.high.max(high));
         let slope = (to.0 - from.0) / (to.1 - from.1);
         let mut x = from.0 + (low as f64 + 0.5 - from.1) * slope;
-        for words in self.turned.bits.chunks_exact_mut(self.turned.words).take(high).skip(low) {
-            // The cast saturates.
+        // Not in chunks of a row, whose number takes a division.
+        let mut base = low * self.turned.words;
+        for _ in low..high {
             let col = first_centre(x).max(0) as usize;
-            if let Some(word) = words.get_mut(col / WORD) {
+            if col < self.turned.words * WORD
+                && let Some(word) = self.turned.bits.get_mut(base + col / WORD)
+            {
                 *word ^= 1 << (col % WORD);
             }
+            base += self.turned.words;
             x += slope;
         }
     }

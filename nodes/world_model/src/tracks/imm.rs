@@ -5,7 +5,8 @@
 //! that is brought to its first two moments (probabilistic data association: Bar-Shalom and Tse 1975).
 
 use super::config::MotionConfig;
-use super::motion::{Belief, DIMENSIONS, Lapse, MODES, Mode, Spread, State};
+use super::motion::{Belief, DIMENSIONS, Lapse, MODES, Mode, Place, Spread, State};
+use multiversion::multiversion;
 use nalgebra::{Matrix2, Matrix4, SMatrix, Vector2, Vector4};
 use outrider_foundation::Point2;
 
@@ -15,6 +16,8 @@ const MODE_PROBABILITY_MIN: f64 = 1e-4;
 const STEP_MAX_S: f64 = 0.25;
 /// unless that took more steps than this.
 const STEPS_MAX: f64 = 16.0;
+/// Times ahead that are reckoned at once.
+const TOGETHER: usize = 4;
 /// 2π.
 const TAU: f64 = std::f64::consts::TAU;
 
@@ -37,7 +40,7 @@ pub(crate) struct Innovation {
 }
 
 /// A time ahead, and what is the same of it for everybody.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Ahead {
     /// How far.
     pub dt_s: f64,
@@ -116,22 +119,48 @@ impl Imm {
 
     /// Position and its covariance, of all ways to move together.
     pub fn position(&self) -> (Point2, Matrix2<f64>) {
-        positions(&self.beliefs.map(|b| b.position()), &self.probabilities)
+        let place = |b: &Belief| {
+            let (at, spread) = b.position();
+            Place { x: at.x, y: at.y, xx: spread.m11, xy: spread.m12, yx: spread.m21, yy: spread.m22 }
+        };
+        let [still, straight, turn] = &self.beliefs;
+        whole(mixture(&[place(still), place(straight), place(turn)], &self.probabilities))
     }
 
     /// Position and its covariance later: the mixture of all ways to move. Who stands may set off; that who walks may
     /// stop is in the noise of walking, so that the mean is where somebody who goes on will be.
     pub fn position_after(&self, ahead: &Ahead) -> (Point2, Matrix2<f64>) {
+        let [_, _, turn] = &self.beliefs;
+        whole(self.place_after(ahead, turn.turn_after(&ahead.lapse)))
+    }
+
+    #[inline(always)]
+    fn place_after(&self, ahead: &Ahead, turned: (f64, f64)) -> Place {
         let [stands, walks, turns] = self.probabilities;
         let set_off = 0.5 * stands * (1.0 - ahead.stays);
         let later = [stands - 2.0 * set_off, walks + set_off, turns + set_off];
         let [still, straight, turn] = &self.beliefs;
         let places = [
-            still.position_after(Mode::Still, &ahead.lapse),
-            straight.position_after(Mode::Straight, &ahead.lapse),
-            turn.position_after(Mode::Turn, &ahead.lapse),
+            still.place_after(Mode::Still, &ahead.lapse, turned),
+            straight.place_after(Mode::Straight, &ahead.lapse, turned),
+            turn.place_after(Mode::Turn, &ahead.lapse, turned),
         ];
-        positions(&places, &later)
+        mixture(&places, &later)
+    }
+
+    /// The same for many times, each with the standard deviation along the worst axis.
+    pub fn positions_after(&self, ahead: &[Ahead], mut tell: impl FnMut(Point2, f64)) {
+        let [_, _, turn] = &self.beliefs;
+        let mut turned = [(0.0, 1.0); TOGETHER];
+        for ahead in ahead.chunks(TOGETHER) {
+            let mut these = [Ahead::default(); TOGETHER];
+            for ((these, turned), ahead) in these.iter_mut().zip(&mut turned).zip(ahead) {
+                (*these, *turned) = (*ahead, turn.turn_after(&ahead.lapse));
+            }
+            for (at, sigma_m) in places_after(self, &these, &turned).into_iter().take(ahead.len()) {
+                tell(at, sigma_m);
+            }
+        }
     }
 
     /// Mean and covariance of x, y, vx, vy.
@@ -284,27 +313,57 @@ fn moments(beliefs: &[Belief; MODES], weights: &[f64; MODES], sum: f64) -> Belie
 }
 
 /// The same for positions.
-fn positions(
-    places: &[(Vector2<f64>, Matrix2<f64>); MODES],
-    weights: &[f64; MODES],
-) -> (Point2, Matrix2<f64>) {
+#[inline(always)]
+fn mixture(places: &[Place; MODES], weights: &[f64; MODES]) -> Place {
     let sum: f64 = weights.iter().sum();
-    let mut mean = Vector2::zeros();
-    for ((place, _), weight) in places.iter().zip(weights) {
-        mean += place * (weight / sum);
+    let (mut x, mut y) = (0.0, 0.0);
+    for (place, weight) in places.iter().zip(weights) {
+        let share = weight / sum;
+        x += place.x * share;
+        y += place.y * share;
     }
-    let mut covariance = Matrix2::zeros();
-    for ((place, spread), weight) in places.iter().zip(weights) {
-        let d = place - mean;
-        covariance += (spread + d * d.transpose()) * (weight / sum);
+    let (mut xx, mut xy, mut yx, mut yy) = (0.0, 0.0, 0.0, 0.0);
+    for (place, weight) in places.iter().zip(weights) {
+        let (dx, dy, share) = (place.x - x, place.y - y, weight / sum);
+        xx += (place.xx + dx * dx) * share;
+        xy += (place.xy + dx * dy) * share;
+        yx += (place.yx + dx * dy) * share;
+        yy += (place.yy + dy * dy) * share;
     }
-    (Point2::new(mean.x, mean.y), covariance)
+    Place { x, y, xx, xy, yx, yy }
+}
+
+fn whole(place: Place) -> (Point2, Matrix2<f64>) {
+    let Place { x, y, xx, xy, yx, yy } = place;
+    (Point2::new(x, y), Matrix2::new(xx, xy, yx, yy))
+}
+
+/// Where an object will be at several times, and the standard deviation along the worst axis.
+#[multiversion(targets("x86_64+avx2"))]
+fn places_after(
+    imm: &Imm,
+    ahead: &[Ahead; TOGETHER],
+    turned: &[(f64, f64); TOGETHER],
+) -> [(Point2, f64); TOGETHER] {
+    let (mut x, mut y, mut sigma_m) = ([0.0; TOGETHER], [0.0; TOGETHER], [0.0; TOGETHER]);
+    let into = x.iter_mut().zip(&mut y).zip(&mut sigma_m);
+    for (((x, y), sigma_m), (ahead, turned)) in into.zip(ahead.iter().zip(turned)) {
+        let place = imm.place_after(ahead, *turned);
+        (*x, *y, *sigma_m) = (place.x, place.y, worst_sigma(place.xx, place.xy, place.yy));
+    }
+    // All are arrays of this length.
+    std::array::from_fn(|i| (Point2::new(x[i], y[i]), sigma_m[i]))
 }
 
 /// Standard deviation along the worst axis.
 pub(crate) fn worst_sigma_m(p: &Matrix2<f64>) -> f64 {
-    let (mean, half) = (0.5 * (p.m11 + p.m22), 0.5 * (p.m11 - p.m22));
-    (mean + (half * half + p.m12 * p.m12).sqrt()).max(0.0).sqrt()
+    worst_sigma(p.m11, p.m12, p.m22)
+}
+
+#[inline(always)]
+fn worst_sigma(xx: f64, xy: f64, yy: f64) -> f64 {
+    let (mean, half) = (0.5 * (xx + yy), 0.5 * (xx - yy));
+    (mean + (half * half + xy * xy).sqrt()).max(0.0).sqrt()
 }
 
 #[cfg(test)]
@@ -397,6 +456,25 @@ mod tests {
         let mut none = imm;
         none.update(&[]);
         assert!((none.position().1 - before.1).norm() < 1e-12);
+    }
+
+    /// To the last bit, with any number of times.
+    #[test]
+    fn many_times_are_as_each_of_them() {
+        let config = config();
+        let mut imm = Imm::new(&measurement(1.0, 2.0), &config);
+        for i in 1..20 {
+            imm.advance(0.1, &config);
+            imm.update(&[(0.9, measurement(1.0 + 0.1 * f64::from(i), 2.0 - 0.004 * f64::from(i * i)))]);
+        }
+        let ahead: Vec<_> = (1..=15).map(|i| Ahead::of(0.2 * f64::from(i), &config)).collect();
+        for count in 0..=ahead.len() {
+            let mut told = Vec::new();
+            imm.positions_after(&ahead[..count], |at, sigma_m| told.push((at, sigma_m)));
+            let each = ahead[..count].iter().map(|ahead| imm.position_after(ahead));
+            let each: Vec<_> = each.map(|(at, spread)| (at, worst_sigma_m(&spread))).collect();
+            assert_eq!(told, each);
+        }
     }
 
     #[test]

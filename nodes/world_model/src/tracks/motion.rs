@@ -5,7 +5,7 @@
 //! velocity. All transitions are exact in time but the turn's, whose noise is that of constant velocity.
 
 use super::config::MotionConfig;
-use nalgebra::{Matrix2, SMatrix, SVector, Vector2, Vector3};
+use nalgebra::{Matrix2, SMatrix, SVector, Vector2};
 
 /// Numbers in the state: x, y, vx, vy in m and m/s, turn rate in rad/s.
 pub(crate) const DIMENSIONS: usize = 5;
@@ -81,48 +81,68 @@ impl Belief {
         Self { mean, covariance: 0.5 * (covariance + covariance.transpose()) }
     }
 
-    /// Position and its covariance later, without the rest: what a prediction shows.
-    #[inline]
-    pub fn position_after(&self, mode: Mode, lapse: &Lapse) -> (Vector2<f64>, Matrix2<f64>) {
+    /// Position and its covariance later, without the rest: what a prediction shows. `turn` is sine and cosine of how far its
+    /// turn rate leads by then. Plain numbers, so that a loop over it becomes vector code.
+    #[inline(always)]
+    pub fn place_after(&self, mode: Mode, lapse: &Lapse, turn: (f64, f64)) -> Place {
         match mode {
             Mode::Still => self.carried(lapse.settled_s, lapse.still_m2),
             Mode::Straight => self.carried(lapse.dt_s, lapse.straight_m2),
-            Mode::Turn => self.turned(lapse),
+            Mode::Turn => self.turned(lapse, turn),
         }
+    }
+
+    /// Sine and cosine of how far its turn rate leads.
+    #[inline]
+    pub fn turn_after(&self, lapse: &Lapse) -> (f64, f64) {
+        libm::sincos(self.mean[4] * lapse.dt_s)
     }
 
     /// Of the velocity so much is carried over, with this noise: of the transition's rows for the position nothing else is
     /// there.
-    #[inline]
-    fn carried(&self, carry_s: f64, noise_m2: f64) -> (Vector2<f64>, Matrix2<f64>) {
+    #[inline(always)]
+    fn carried(&self, carry_s: f64, noise_m2: f64) -> Place {
         let (m, p) = (&self.mean, &self.covariance);
         let xx = p.m11 + 2.0 * (p.m13 * carry_s) + carry_s * (p.m33 * carry_s) + noise_m2;
         let yy = p.m22 + 2.0 * (p.m24 * carry_s) + carry_s * (p.m44 * carry_s) + noise_m2;
         let xy = p.m12 + p.m14 * carry_s + p.m23 * carry_s + carry_s * (p.m34 * carry_s);
-        let moved = Vector2::new(m.x + carry_s * m.z, m.y + carry_s * m.w);
-        (moved, Matrix2::new(xx, xy, xy, yy))
+        Place { x: m.x + carry_s * m.z, y: m.y + carry_s * m.w, xx, xy, yx: xy, yy }
     }
 
-    fn turned(&self, lapse: &Lapse) -> (Vector2<f64>, Matrix2<f64>) {
-        let m = &self.mean;
+    #[inline(always)]
+    fn turned(&self, lapse: &Lapse, turn: (f64, f64)) -> Place {
+        let (m, p) = (&self.mean, &self.covariance);
         // The position's rows of the transition: one, and what is carried over of the velocity and of the turn rate.
-        let arc = Arc::of(self, lapse.dt_s);
+        let arc = Arc::of(m[4], lapse.dt_s, turn);
         let (moved, pp) = (arc.moved(m), lapse.turn_m2);
         let (by_turn_x, by_turn_y) = arc.by_turn(m);
-        let (x, y) = (Vector3::new(arc.s, -arc.c, by_turn_x), Vector3::new(arc.c, arc.s, by_turn_y));
-        let p = &self.covariance;
-        let (px, py) = (Vector3::new(p.m13, p.m14, p.m15), Vector3::new(p.m23, p.m24, p.m25));
-        let rest = p.fixed_view::<3, 3>(2, 2);
-        let (rx, ry) = (rest * x, rest * y);
-        let xx = p.m11 + 2.0 * px.dot(&x) + x.dot(&rx) + pp;
-        let yy = p.m22 + 2.0 * py.dot(&y) + y.dot(&ry) + pp;
-        let xy = p.m12 + px.dot(&y) + py.dot(&x) + x.dot(&ry);
-        (moved, Matrix2::new(xx, xy, xy, yy))
+        let (x, y) = ([arc.s, -arc.c, by_turn_x], [arc.c, arc.s, by_turn_y]);
+        let dot = |a: [f64; 3], b: [f64; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
+        let (px, py) = ([p.m13, p.m14, p.m15], [p.m23, p.m24, p.m25]);
+        let rest = |v: [f64; 3]| {
+            [dot([p.m33, p.m34, p.m35], v), dot([p.m43, p.m44, p.m45], v), dot([p.m53, p.m54, p.m55], v)]
+        };
+        let (rx, ry) = (rest(x), rest(y));
+        let xx = p.m11 + 2.0 * dot(px, x) + dot(x, rx) + pp;
+        let yy = p.m22 + 2.0 * dot(py, y) + dot(y, ry) + pp;
+        let xy = p.m12 + dot(px, y) + dot(py, x) + dot(x, ry);
+        Place { x: moved.x, y: moved.y, xx, xy, yx: xy, yy }
     }
 }
 
-/// What passes in a time, whoever moves: reckoned once for all who are asked where they are then.
+/// A position and its covariance, in plain numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Place {
+    pub x: f64,
+    pub y: f64,
+    pub xx: f64,
+    pub xy: f64,
+    pub yx: f64,
+    pub yy: f64,
+}
+
+/// What passes in a time, whoever moves: reckoned once for all who are asked where they are then.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Lapse {
     dt_s: f64,
     /// How far the velocity of somebody who stands carries, in s.
@@ -174,9 +194,9 @@ struct Arc {
 }
 
 impl Arc {
-    fn of(from: &Belief, t: f64) -> Self {
-        let w = from.mean[4];
-        let (sin, cos) = libm::sincos(w * t);
+    /// For a turn rate, with sine and cosine of `w * t`.
+    #[inline(always)]
+    fn of(w: f64, t: f64, (sin, cos): (f64, f64)) -> Self {
         let (s, c, ds, dc) = if w.abs() < STRAIGHT_RADPS {
             (t, 0.5 * w * t * t, -w * t * t * t / 3.0, 0.5 * t * t)
         } else {
@@ -187,11 +207,13 @@ impl Arc {
     }
 
     /// Where it leads.
+    #[inline(always)]
     fn moved(&self, m: &State) -> Vector2<f64> {
         Vector2::new(m.x + self.s * m.z - self.c * m.w, m.y + self.c * m.z + self.s * m.w)
     }
 
     /// The derivative of that by the turn rate.
+    #[inline(always)]
     fn by_turn(&self, m: &State) -> (f64, f64) {
         (self.ds * m.z - self.dc * m.w, self.dc * m.z + self.ds * m.w)
     }
@@ -260,7 +282,7 @@ impl Step {
 
     fn turn(from: &Belief, t: f64, config: &MotionConfig) -> Self {
         let (vx, vy, w) = (from.mean.z, from.mean.w, from.mean[4]);
-        let arc = Arc::of(from, t);
+        let arc = Arc::of(w, t, libm::sincos(w * t));
         let Arc { sin, cos, s, c, .. } = arc;
         let mut transition = Spread::identity();
         (transition.m13, transition.m14) = (s, -c);
@@ -352,8 +374,10 @@ mod tests {
     fn the_short_way_to_a_position_is_the_long_one() {
         let config = shipped().tracks.motion;
         for mode in Mode::ALL {
-            let (mean, covariance) = walker(0.4).position_after(mode, &Lapse::of(1.3, &config));
-            let (whole, spread) = walker(0.4).after(mode, 1.3, &config).position();
+            let (walker, lapse) = (walker(0.4), Lapse::of(1.3, &config));
+            let Place { x, y, xx, xy, yx, yy } = walker.place_after(mode, &lapse, walker.turn_after(&lapse));
+            let (whole, spread) = walker.after(mode, 1.3, &config).position();
+            let (mean, covariance) = (Vector2::new(x, y), Matrix2::new(xx, xy, yx, yy));
             assert!((mean - whole).norm() < 1e-12 && (covariance - spread).norm() < 1e-12, "{mode:?}");
         }
     }

@@ -196,16 +196,17 @@ impl Object {
         let now = self.at(at, config);
         let mut prediction = Vec::with_capacity(ahead.len());
         let mut prediction_sigma_m = Vec::with_capacity(ahead.len());
-        for ahead in ahead {
-            let (position, sigma_m) = if reachable {
-                let (centre, radius_m) = self.reach(at + Span::from_s(ahead.dt_s), config);
-                (centre, radius_m / REACH_SIGMAS)
-            } else {
-                let (mean, spread) = now.position_after(ahead);
-                (mean, worst_sigma_m(&spread))
-            };
+        let mut tell = |position: Point2, sigma_m: f64| {
             prediction.push(frame_from_odom.apply(position));
             prediction_sigma_m.push(sigma_m);
+        };
+        if reachable {
+            for ahead in ahead {
+                let (centre, radius_m) = self.reach(at + Span::from_s(ahead.dt_s), config);
+                tell(centre, radius_m / REACH_SIGMAS);
+            }
+        } else {
+            now.positions_after(ahead, tell);
         }
         let (mean, covariance) = now.motion();
         let likeliest = self.classes.likeliest();
