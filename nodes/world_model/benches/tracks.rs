@@ -113,7 +113,7 @@ fn main() {
             tracker.observe(black_box(&set), Pose2::IDENTITY, Point2::default()).unwrap()
         });
         time(&mut looks, cycle, || {
-            tracker.look(black_box(&scan), &straight, Pose2::IDENTITY, Pose2::IDENTITY)
+            tracker.look(black_box(&scan), &straight, Pose2::IDENTITY, Pose2::IDENTITY, Some(Twist2::ZERO))
         });
         tracker.age(set.stamp);
         time(&mut told, cycle, || drop(black_box(tracker.tracks(set.stamp, Pose2::IDENTITY))));

@@ -395,7 +395,9 @@ impl WorldModelNode {
         self.costmap.integrate(&self.beams, &ego, scan.stamp);
         let odom_from_frame = ego.odom_from_base.then(ego.pose.inverse());
         let lidar_from_odom = ego.odom_from_base.then(self.robot.base_from_lidar).inverse();
-        self.tracker.look(scan, &self.beams, odom_from_frame, lidar_from_odom);
+        let slip = self.ego.slip(scan.stamp);
+        let twist = (!slip.turning && !slip.travel).then_some(ego.twist);
+        self.tracker.look(scan, &self.beams, odom_from_frame, lidar_from_odom, twist);
         Ok(())
     }
 

@@ -70,7 +70,7 @@ fn a_known_crowd_is_followed_without_the_heap() {
         });
         let taken = allocations(|| {
             beams(&scan, sweep, body, reach, &[], &mut straight);
-            tracker.look(&scan, &straight, Pose2::IDENTITY, Pose2::IDENTITY);
+            tracker.look(&scan, &straight, Pose2::IDENTITY, Pose2::IDENTITY, Some(Twist2::ZERO));
             tracker.observe(&set, Pose2::IDENTITY, Point2::default()).unwrap();
             if let Some(late) = &late {
                 tracker.observe(late, Pose2::IDENTITY, Point2::default()).unwrap();

@@ -14,7 +14,7 @@ pub mod walkers;
 
 use crowd::{Crowd, Motion, Setting};
 use outrider_foundation::data::{DetectionSet, Scan};
-use outrider_foundation::{Point2, Pose2, Stamp};
+use outrider_foundation::{Point2, Pose2, Stamp, Twist2};
 use outrider_suite::quality::score::{Estimate, Score, Scorer, Target};
 use outrider_world_model::TracksConfig;
 use outrider_world_model::tracks::Tracker;
@@ -35,7 +35,7 @@ pub trait Follower {
 /// The world model's own.
 impl Follower for Tracker {
     fn look(&mut self, scan: &Scan) {
-        Self::look(self, scan, &[], Pose2::IDENTITY, Pose2::IDENTITY);
+        Self::look(self, scan, &[], Pose2::IDENTITY, Pose2::IDENTITY, Some(Twist2::ZERO));
     }
 
     fn observe(&mut self, set: &DetectionSet) {

@@ -28,6 +28,10 @@ pub struct Cluster {
     pub last: Point2,
     /// How many hits.
     pub hits: u32,
+    /// Which beams are its first and its last hit. Of one that lies across the seam the last comes before the first.
+    pub from: usize,
+    /// The last.
+    pub to: usize,
 }
 
 impl Cluster {
@@ -69,7 +73,7 @@ impl Clusters {
         self.full = false;
         let mut before: Option<&Beam> = None;
         let mut sum = Point2::default();
-        for beam in beams {
+        for (index, beam) in beams.iter().enumerate() {
             if beam.hits {
                 let joins = before.is_some_and(|b| b.hits && hang_together(b, beam));
                 sum = if joins {
@@ -77,7 +81,7 @@ impl Clusters {
                 } else {
                     beam.end
                 };
-                self.take(beam.end, joins, sum);
+                self.take(index, beam.end, joins, sum);
             }
             before = Some(beam);
         }
@@ -89,18 +93,25 @@ impl Clusters {
         }
     }
 
-    fn take(&mut self, end: Point2, joins: bool, sum: Point2) {
+    fn take(&mut self, index: usize, end: Point2, joins: bool, sum: Point2) {
         if !joins {
             self.full = self.list.len() >= CLUSTER_LIMIT;
             if !self.full {
-                self.list.push(Cluster { centre: end, first: end, last: end, hits: 1 });
+                self.list.push(Cluster {
+                    centre: end,
+                    first: end,
+                    last: end,
+                    hits: 1,
+                    from: index,
+                    to: index,
+                });
             }
         }
         if self.full {
             self.beyond = self.beyond.saturating_add(1);
         } else if joins && let Some(cluster) = self.list.last_mut() {
             cluster.hits += 1;
-            cluster.last = end;
+            (cluster.last, cluster.to) = (end, index);
             let share = 1.0 / f64::from(cluster.hits);
             cluster.centre = Point2::new(sum.x_m * share, sum.y_m * share);
         }
@@ -114,7 +125,7 @@ impl Clusters {
         let mean = |p: f64, q: f64| (a * p + b * q) / (a + b);
         first.centre =
             Point2::new(mean(last.centre.x_m, first.centre.x_m), mean(last.centre.y_m, first.centre.y_m));
-        first.first = last.first;
+        (first.first, first.from) = (last.first, last.from);
         first.hits += last.hits;
     }
 }

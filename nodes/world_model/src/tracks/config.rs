@@ -81,6 +81,9 @@ pub struct TracksConfig {
     /// Time from one predicted position to the next, in s.
     #[garde(custom(within(0.01, 5.0)))]
     pub prediction_step_s: f64,
+    /// Tracks of clusters that move, whoever fails to detect them.
+    #[garde(dive)]
+    pub cluster_birth: ClusterBirthConfig,
     /// What the stated probabilities of a model's version are worth; a version that is not named is taken at its word.
     #[garde(length(max = CALIBRATION_LIMIT), dive)]
     pub calibrations: Vec<CalibrationConfig>,
@@ -125,6 +128,51 @@ pub struct MotionConfig {
     pub first: [f64; 3],
 }
 
+/// Tracks that no detection has begun.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterBirthConfig {
+    /// Whether there are any.
+    #[garde(skip)]
+    pub enabled: bool,
+    /// Clusters of fewer hits are not watched,
+    #[garde(range(min = 3, max = 1000))]
+    pub hits_min: u32,
+    /// nor are wider ones, in m,
+    #[garde(custom(within(0.1, 5.0)))]
+    pub width_max_m: f64,
+    /// nor such as lie farther away, in m.
+    #[garde(custom(within(0.5, 100.0)))]
+    pub range_max_m: f64,
+    /// They are watched over the last so many s,
+    #[garde(custom(within(0.2, 1.0)))]
+    pub window_s: f64,
+    /// and for so long at least.
+    #[garde(custom(within(0.2, 1.0)))]
+    pub time_min_s: f64,
+    /// Who is born goes no slower, in m/s,
+    #[garde(custom(within(0.05, 5.0)))]
+    pub speed_min_mps: f64,
+    /// and no faster,
+    #[garde(custom(within(0.1, 20.0)))]
+    pub speed_max_mps: f64,
+    /// by so many standard deviations of the speed,
+    #[garde(custom(within(1.0, 50.0)))]
+    pub speed_sigmas: f64,
+    /// and has come farther than this and the change of its width, in m.
+    #[garde(custom(within(0.02, 2.0)))]
+    pub displacement_min_m: f64,
+    /// The share of it that is where it was free before, and the share of what it was that is free now: together so much.
+    #[garde(custom(within(0.3, 2.0)))]
+    pub evidence_min: f64,
+    /// Probability of existence at birth.
+    #[garde(custom(within(0.1, 0.99)))]
+    pub existence: f64,
+    /// Who stays where it is for so long, in s, is an obstacle again and no track.
+    #[garde(custom(within(0.2, 60.0)))]
+    pub stands_after_s: f64,
+}
+
 /// What one version of a model states, and what that is worth.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
@@ -160,6 +208,11 @@ impl TracksConfig {
         at_least("tracks.prediction_horizon_s", horizon_s, step_s, "tracks.prediction_step_s")?;
         let least_s = horizon_s / PREDICTION_LIMIT as f64;
         at_least("tracks.prediction_step_s", step_s, least_s, "1/64 of tracks.prediction_horizon_s")?;
+        let birth = &self.cluster_birth;
+        let keys = ["tracks.cluster_birth.window_s", "tracks.cluster_birth.time_min_s"];
+        at_least(keys[0], birth.window_s, birth.time_min_s, keys[1])?;
+        let keys = ["tracks.cluster_birth.speed_max_mps", "tracks.cluster_birth.speed_min_mps"];
+        at_least(keys[0], birth.speed_max_mps, birth.speed_min_mps, keys[1])?;
         self.calibrations.iter().try_for_each(CalibrationConfig::check)
     }
 }

@@ -18,6 +18,8 @@ const STEP_MAX_S: f64 = 0.25;
 const STEPS_MAX: f64 = 16.0;
 /// Times ahead that are reckoned at once.
 const TOGETHER: usize = 4;
+/// Who has been seen to move stands with this probability.
+const STANDS_AFTER_ALL: f64 = 0.05;
 /// 2π.
 const TAU: f64 = std::f64::consts::TAU;
 
@@ -74,6 +76,25 @@ impl Imm {
             Belief::new(at, &measurement.covariance, speed_mps, config.turn_rate_sigma_radps)
         };
         Self { beliefs: Mode::ALL.map(belief), probabilities: config.first.map(|p| p / sum) }
+    }
+
+    /// At a measured position and a velocity with its standard deviation, by axis.
+    pub fn moving(
+        measurement: &Measurement,
+        velocity: Vector2<f64>,
+        speed_sigma_mps: f64,
+        config: &MotionConfig,
+    ) -> Self {
+        let mut imm = Self::new(measurement, config);
+        for (belief, _) in imm.beliefs.iter_mut().zip(Mode::ALL).filter(|(_, mode)| *mode != Mode::Still) {
+            (belief.mean.z, belief.mean.w) = (velocity.x, velocity.y);
+            let variance = speed_sigma_mps * speed_sigma_mps;
+            (belief.covariance.m33, belief.covariance.m44) = (variance, variance);
+        }
+        let [_, straight, turn] = config.first;
+        let scale = (1.0 - STANDS_AFTER_ALL) / (straight + turn);
+        imm.probabilities = [STANDS_AFTER_ALL, straight * scale, turn * scale];
+        imm
     }
 
     /// Probability of every way to move.

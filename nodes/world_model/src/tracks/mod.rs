@@ -10,22 +10,27 @@
 //! - `associate`: gate and groups over all objects.
 //! - `past`: the last sets, for those that come late.
 //! - [`clusters`], `sight`: what the scan says about who can be seen, and who is still there.
+//! - `views`, `candidates`, `movers`: whom only the scans show to move.
 //! - [`Tracker`] (here): birth, confirmation and death.
 
 pub mod assign;
 mod associate;
+mod candidates;
 pub mod clusters;
 mod config;
 mod imm;
 mod joint;
 mod models;
 mod motion;
+mod movers;
 mod object;
 mod past;
 pub mod reliability;
 mod sight;
+mod views;
 
-pub use config::{CalibrationConfig, MotionConfig, TracksConfig};
+pub use config::{CalibrationConfig, ClusterBirthConfig, MotionConfig, TracksConfig};
+pub use movers::MoverCounters;
 pub use past::LATE_SETS_LIMIT;
 
 use crate::beams::Beam;
@@ -33,12 +38,13 @@ use associate::Associator;
 use clusters::{Cluster, Clusters};
 use imm::{Ahead, Measurement};
 use models::{Model, Models};
+use movers::{Claim, Glance, Known, Movers};
 use nalgebra::Matrix2;
 use object::{Object, Seen};
 use outrider_foundation::data::{
     DETECTION_LIMIT, Detection, DetectionSet, Scan, TRACK_LIMIT, Track, TrackState,
 };
-use outrider_foundation::{Point2, Pose2, Span, Stamp};
+use outrider_foundation::{Point2, Pose2, Span, Stamp, Twist2};
 use past::{Moment, Past, Unplaced};
 use std::sync::Arc;
 
@@ -101,6 +107,9 @@ pub struct Tracker {
     clusters: Clusters,
     associator: Associator,
     past: Past,
+    /// Whom only the lidar sees.
+    movers: Movers,
+    known: Vec<Known>,
     /// The times that predictions are told for.
     ahead: Vec<Ahead>,
     /// Buffers: what one object is told, and what the scans said of everybody.
@@ -123,6 +132,8 @@ impl Tracker {
             clusters: Clusters::default(),
             associator: Associator::new(),
             past: Past::new(),
+            movers: Movers::new(),
+            known: Vec::with_capacity(TRACK_LIMIT),
             told: Vec::with_capacity(DETECTION_LIMIT),
             sights: Vec::with_capacity(TRACK_LIMIT),
         }
@@ -134,9 +145,14 @@ impl Tracker {
         TrackCounters { groups_joint: groups.joint, groups_assigned: groups.assigned, ..self.counters }
     }
 
+    /// What has happened to those whom only the lidar sees.
+    pub fn mover_counters(&self) -> MoverCounters {
+        self.movers.counters()
+    }
+
     /// Counters and statistics by name, for `/diagnostics`.
     pub fn diagnostics(&self) -> Vec<(&'static str, String)> {
-        let c = self.counters();
+        let (c, m) = (self.counters(), self.movers.counters());
         let counts = [
             ("tracks_begun", c.begun),
             ("tracks_unconfirmed", c.unconfirmed),
@@ -152,6 +168,16 @@ impl Tracker {
             ("detection_sets_repeated", c.sets_repeated),
             ("track_groups_joint", c.groups_joint),
             ("track_groups_assigned", c.groups_assigned),
+            ("movers_begun", m.begun),
+            ("movers_unconfirmed", m.unconfirmed),
+            ("movers_lost", m.lost),
+            ("movers_stood", m.stood),
+            ("movers_detected", m.detected),
+            ("movers_merged", m.merged),
+            ("movers_beyond_limit", m.beyond_limit),
+            ("movers_refused_as_the_world_moved", m.world_moved),
+            ("movers_reset", m.reset),
+            ("movers_not_watched", self.movers.candidates_beyond_limit()),
             ("scan_clusters", self.clusters.list().len() as u64),
             ("scan_hits_beyond_cluster_limit", self.clusters.hits_beyond_limit()),
         ];
@@ -164,6 +190,7 @@ impl Tracker {
         self.counters.reset += self.objects.len() as u64;
         self.objects.clear();
         self.past.clear();
+        self.movers.reset();
     }
 
     /// Takes a set in, made when the robot was at `robot`; `odom_from_set` takes its positions to the tracks' frame. One that
@@ -247,14 +274,23 @@ impl Tracker {
         }
         self.associator.run(&self.objects, &moment.seen, &self.config);
         self.update(moment, &model, first);
-        self.begin(moment, &model);
+        self.begin(moment, &model, first);
         self.bury(first);
         self.limit(moment.robot);
     }
 
     /// Takes from a scan who is hidden behind something, and who is there whether a detector sees it or not. `beams` are the
-    /// scan's, in any frame; `odom_from_beams` leads from there, `lidar_from_odom` to the lidar at the scan's stamp.
-    pub fn look(&mut self, scan: &Scan, beams: &[Beam], odom_from_beams: Pose2, lidar_from_odom: Pose2) {
+    /// scan's, in any frame; `odom_from_beams` leads from there, `lidar_from_odom` to the lidar at the scan's stamp. `twist` is
+    /// the robot's during the sweep; `None` while that is not to be trusted, and then nobody is found to move.
+    pub fn look(
+        &mut self,
+        scan: &Scan,
+        beams: &[Beam],
+        odom_from_beams: Pose2,
+        lidar_from_odom: Pose2,
+        twist: Option<Twist2>,
+    ) {
+        self.known.clear();
         self.clusters.find(beams);
         let beams_from_odom = odom_from_beams.inverse();
         for object in &mut self.objects {
@@ -263,24 +299,45 @@ impl Tracker {
             let (there, radius_m) = (beams_from_odom.apply(centre), object.radius_m);
             let meets = |c: &Cluster| sight::is_met(c, c.centre, there, radius_m);
             object.met = self.clusters.list().iter().any(meets);
+            if object.state != TrackState::Reachable {
+                let age_s = scan.stamp.since(object.seen).as_s();
+                let fresh = object.state == TrackState::Confirmed && age_s <= self.config.coast_after_s;
+                self.known.push(Known { at: centre, radius_m, fresh });
+            }
         }
+        let glance = Glance {
+            scan,
+            beams,
+            clusters: self.clusters.list(),
+            odom_from_beams: odom_from_beams.for_many(),
+            lidar_from_odom,
+            twist,
+        };
+        self.movers.look(&glance, &self.known, &mut self.next_id, &self.config);
     }
 
     /// Brings states up to a time and deletes what has not been seen for too long.
     pub fn age(&mut self, now: Stamp) {
         self.expire(now, self.past.newest());
+        self.movers.age(now, &self.config);
     }
 
     /// Position at a time (in `odom`) and radius of every confirmed track.
     pub fn confirmed(&self, at: Stamp) -> impl Iterator<Item = (Point2, f64)> + '_ {
-        let confirmed = self.objects.iter().filter(|o| o.state == TrackState::Confirmed);
+        let all = self.objects.iter().chain(self.movers.objects());
+        let confirmed = all.filter(|o| o.state == TrackState::Confirmed);
         confirmed.map(move |o| (o.position(at, &self.config), o.radius_m))
     }
 
     /// All tracks at a time, by id, in the frame that `frame_from_odom` leads to.
     pub fn tracks(&self, at: Stamp, frame_from_odom: Pose2) -> Vec<Track> {
         let frame = frame_from_odom.for_many();
-        self.objects.iter().map(|o| o.track(at, frame, &self.ahead, &self.config)).collect()
+        let all = self.objects.iter().chain(self.movers.objects()).take(TRACK_LIMIT);
+        let mut tracks: Vec<Track> = all.map(|o| o.track(at, frame, &self.ahead, &self.config)).collect();
+        if !tracks.is_sorted_by_key(|t| t.id) {
+            tracks.sort_unstable_by_key(|t| t.id);
+        }
+        tracks
     }
 
     /// Usable detections, in the tracks' frame.
@@ -291,6 +348,7 @@ impl Tracker {
         let turn = Matrix2::new(c, -s, s, c);
         into.seen.clear();
         into.born.clear();
+        into.over.clear();
         for detection in set.detections.iter().take(DETECTION_LIMIT) {
             let Some(own) = spread_of(detection) else {
                 self.counters.detections_unusable += 1;
@@ -346,7 +404,7 @@ impl Tracker {
 
     /// Begins a track for every detection that belongs to none. Who began here before begins under the same id; who began earlier
     /// now, because of a late set, keeps the id that was known.
-    fn begin(&mut self, moment: &mut Moment, model: &Arc<Model>) {
+    fn begin(&mut self, moment: &mut Moment, model: &Arc<Model>, first: bool) {
         for (index, (seen, born)) in moment.seen.iter().zip(&mut moment.born).enumerate() {
             if self.associator.claimed(index) >= CLAIMED {
                 self.keep_id(index, *born);
@@ -354,6 +412,20 @@ impl Tracker {
             }
             if seen.existence < self.config.birth_existence_min {
                 continue;
+            }
+            if let Some((_, object)) = moment.over.iter().find(|(i, _)| *i == index) {
+                self.objects.push(object.clone());
+                continue;
+            }
+            match self.movers.claim(moment.stamp, seen, model, first, &self.config) {
+                Some(Claim::Held) => continue,
+                Some(Claim::Over(object)) => {
+                    *born = object.id;
+                    self.objects.push((*object).clone());
+                    moment.over.push((index, *object));
+                    continue;
+                }
+                None => {}
             }
             if *born == 0 {
                 *born = self.next_id;

@@ -6,6 +6,7 @@
 
 use super::TrackCounters;
 use super::models::Model;
+use super::movers::MOVER_LIMIT;
 use super::object::{Object, Seen};
 use outrider_foundation::data::{DETECTION_LIMIT, TRACK_LIMIT};
 use outrider_foundation::{Point2, Span, Stamp};
@@ -27,6 +28,8 @@ pub(crate) struct Moment {
     pub seen: Vec<Seen>,
     /// By detection: the id that it gave rise to, zero for none.
     pub born: Vec<u64>,
+    /// Who went over to the detected with one of them, by detection, as they were then.
+    pub over: Vec<(usize, Object)>,
     /// Everybody as they stood before it.
     pub objects: Vec<Object>,
     /// And what had happened.
@@ -38,6 +41,7 @@ impl Moment {
         Self {
             seen: Vec::with_capacity(DETECTION_LIMIT),
             born: Vec::with_capacity(DETECTION_LIMIT),
+            over: Vec::with_capacity(MOVER_LIMIT),
             objects: Vec::with_capacity(TRACK_LIMIT),
             ..Self::default()
         }

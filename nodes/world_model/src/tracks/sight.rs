@@ -8,9 +8,9 @@ use outrider_foundation::{Point2, Pose2};
 const BEFORE_M: f64 = 0.3;
 
 /// Clusters wider than an object by more than this are more than that object, in m,
-const WIDER_M: f64 = 0.3;
+pub(crate) const WIDER_M: f64 = 0.3;
 /// and their hits lie no farther from its outline than this, in m.
-const OFF_M: f64 = 0.3;
+pub(crate) const OFF_M: f64 = 0.3;
 
 /// Whether a cluster whose centre lies at `at` can be an object: about where it should be, and no larger.
 pub(crate) fn is_met(cluster: &Cluster, at: Point2, centre: Point2, radius_m: f64) -> bool {
@@ -99,6 +99,8 @@ mod tests {
             first: Point2::default(),
             last: Point2::new(width_m, 0.0),
             hits: 9,
+            from: 0,
+            to: 8,
         };
         let met = |width_m, off_m| is_met(&of(width_m), Point2::new(off_m, 0.0), Point2::default(), 0.3);
         assert!(met(0.5, 0.3) && !met(0.5, 0.7) && !met(1.0, 0.3) && !met(0.5, f64::NAN));

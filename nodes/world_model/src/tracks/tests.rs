@@ -338,7 +338,7 @@ fn who_is_hidden_is_not_missed() {
             ..Scan::default()
         };
         for ms in [1000, 1100, 1200, 1300, 1400] {
-            tracker.look(&scan, &[], Pose2::IDENTITY, Pose2::IDENTITY);
+            tracker.look(&scan, &[], Pose2::IDENTITY, Pose2::IDENTITY, Some(Twist2::ZERO));
             observe(&mut tracker, &set(ms, vec![]));
         }
         only(&tracker, 1400).existence
@@ -370,7 +370,7 @@ fn ids_last_through_an_occlusion() {
             ranges_m: (0..720).map(wall).collect(),
             ..Scan::default()
         };
-        tracker.look(&scan, &[], Pose2::IDENTITY, Pose2::IDENTITY);
+        tracker.look(&scan, &[], Pose2::IDENTITY, Pose2::IDENTITY, Some(Twist2::ZERO));
         let seen = if hidden { vec![other] } else { vec![walker, other] };
         gone += u64::from(hidden);
         observe(&mut tracker, &set(100 * i, seen));
@@ -397,7 +397,7 @@ fn who_stands_in_the_scan_is_only_overlooked() {
             };
             let beams: Vec<_> = (-10..=10).map(|i| beam(0.05 * width_m * f64::from(i))).collect();
             let scan = Scan { stamp: stamp(ms), ..Scan::default() };
-            tracker.look(&scan, &beams, Pose2::IDENTITY, Pose2::IDENTITY);
+            tracker.look(&scan, &beams, Pose2::IDENTITY, Pose2::IDENTITY, Some(Twist2::ZERO));
             observe(&mut tracker, &set(ms, vec![]));
         }
         let track = only(&tracker, 1200);
