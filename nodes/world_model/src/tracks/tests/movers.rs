@@ -292,12 +292,12 @@ fn a_world_that_moves_as_one_is_the_robots_own_doing() {
 
 #[test]
 fn too_many_are_counted_and_bounded() {
-    // Ninety discs in a ring, which all go round.
+    // Seventy discs in a ring, which all go round.
     let ring = |t_s: f64| Scene {
-        discs: (0..90)
+        discs: (0..70)
             .map(|i| {
-                let (s, c) = libm::sincos(TAU * f64::from(i) / 90.0 + 0.2 * t_s);
-                (5.0 * c, 5.0 * s, 0.1)
+                let (s, c) = libm::sincos(TAU * f64::from(i) / 70.0 + 0.2 * t_s);
+                (5.0 * c, 5.0 * s, 0.07)
             })
             .collect(),
         ..Scene::default()
@@ -320,4 +320,16 @@ fn switched_off_nobody_is_born() {
     let mut drive = Drive { tracker: Tracker::new(config), ..Drive::new() };
     let counters = drive.go(STANDS, Twist2::ZERO, 2.0, walker((3.0, -2.0), (0.0, 1.0), 0.25));
     assert_eq!(counters, MoverCounters::default());
+}
+
+#[test]
+fn values_that_contradict_each_other_are_refused() {
+    let refused = |change: fn(&mut ClusterBirthConfig)| {
+        let mut config = shipped().tracks;
+        change(&mut config.cluster_birth);
+        config.check().err().map(|e| e.to_string()).unwrap_or_default()
+    };
+    assert_eq!(refused(|_| {}), "");
+    assert!(refused(|c| c.window_s = 0.3).contains("tracks.cluster_birth.window_s"));
+    assert!(refused(|c| c.speed_max_mps = 0.2).contains("tracks.cluster_birth.speed_max_mps"));
 }
