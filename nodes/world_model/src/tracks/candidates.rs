@@ -159,8 +159,13 @@ impl Candidates {
                     spots.iter().filter(free).all(|s| s.centre.distance_m(candidate.centre) >= distance_m);
                 distance_m <= way_m && back
             });
-            match mine.map(|(i, _)| i).and_then(|i| self.list.get_mut(i)).filter(|c| c.spot.is_none()) {
-                Some(candidate) => candidate.follow(spot, index, at),
+            let mine = mine.filter(|(_, candidate)| candidate.spot.is_none()).map(|(i, _)| i);
+            match mine {
+                Some(i) => {
+                    if let Some(candidate) = self.list.get_mut(i) {
+                        candidate.follow(spot, index, at);
+                    }
+                }
                 None if self.list.len() < CANDIDATE_LIMIT => {
                     self.list.push(Candidate::of(spot, index, at));
                 }

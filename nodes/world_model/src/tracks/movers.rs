@@ -3,7 +3,7 @@
 //! They are kept apart from those of detections: these are told at the detector's times, which may lie back, those scan by
 //! scan. Who is detected often enough goes over to the others under the same id.
 
-use super::candidates::{Birth, CANDIDATE_LIMIT, Candidates, POINTS, Spot};
+use super::candidates::{Birth, Candidates, POINTS, Spot};
 use super::clusters::{CLUSTER_LIMIT, Cluster};
 use super::config::TracksConfig;
 use super::imm::{Imm, Measurement, innovation_of};
@@ -135,7 +135,7 @@ impl Movers {
         self.counters
     }
 
-    /// Clusters that were not watched because there were more than [`CANDIDATE_LIMIT`].
+    /// Clusters that were not watched because there were more than [`super::candidates::CANDIDATE_LIMIT`].
     pub fn candidates_beyond_limit(&self) -> u64 {
         self.candidates.beyond_limit()
     }
