@@ -314,6 +314,8 @@ impl Tracker {
             twist,
         };
         self.movers.look(&glance, &self.known, &mut self.next_id, &self.config);
+        let all = self.objects.len() + self.movers.objects().count();
+        self.movers.leave_untold(all.saturating_sub(TRACK_LIMIT));
     }
 
     /// Brings states up to a time and deletes what has not been seen for too long.

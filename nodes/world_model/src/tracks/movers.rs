@@ -145,8 +145,8 @@ impl Movers {
         self.list.iter().map(|m| &m.object)
     }
 
-    /// Counts those that there was no room to tell of.
-    pub fn left_untold(&mut self, count: usize) {
+    /// Counts those that there is no room to tell of.
+    pub fn leave_untold(&mut self, count: usize) {
         self.counters.beyond_limit += count as u64;
     }
 
