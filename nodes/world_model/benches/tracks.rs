@@ -104,8 +104,11 @@ fn main() {
     }
     println!("{} clusters", clusters.list().len());
     report("deskew and cluster 720 beams", times);
-    let mut tracker = Tracker::new(config.tracks);
+    let mut blind = config.tracks.clone();
+    blind.cluster_birth.enabled = false;
+    let (mut tracker, mut blind) = (Tracker::new(config.tracks), Tracker::new(blind));
     let (mut updates, mut looks, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    let mut blind_looks = Vec::new();
     for cycle in 0..CYCLES {
         let (set, scan) =
             (set(cycle), Scan { stamp: Stamp::from_nanos(cycle as i64 * 100_000_000), ..scan(cycle) });
@@ -115,7 +118,12 @@ fn main() {
         time(&mut looks, cycle, || {
             tracker.look(black_box(&scan), &straight, Pose2::IDENTITY, Pose2::IDENTITY, Some(Twist2::ZERO))
         });
+        blind.observe(&set, Pose2::IDENTITY, Point2::default()).unwrap();
+        time(&mut blind_looks, cycle, || {
+            blind.look(black_box(&scan), &straight, Pose2::IDENTITY, Pose2::IDENTITY, Some(Twist2::ZERO))
+        });
         tracker.age(set.stamp);
+        blind.age(set.stamp);
         time(&mut told, cycle, || drop(black_box(tracker.tracks(set.stamp, Pose2::IDENTITY))));
     }
     let c = tracker.counters();
@@ -127,6 +135,7 @@ fn main() {
         c.groups_assigned
     );
     report("gate, assign, 20 IMM updates", updates);
-    report("cluster, who is hidden, who is met", looks);
+    report("cluster, who is hidden, who is met, who moves", looks);
+    report("the same but for who moves", blind_looks);
     report("20 tracks told, 15 predictions each", told);
 }

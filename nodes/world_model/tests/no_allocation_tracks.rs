@@ -89,3 +89,43 @@ fn a_known_crowd_is_followed_without_the_heap() {
     );
     assert_eq!(counted, 0);
 }
+
+/// Somebody walks across, whom no detector sees.
+#[test]
+fn who_is_seen_by_the_lidar_alone_is_followed_without_the_heap() {
+    let text = include_str!("../../../config/world_model.yaml");
+    let config: Config = serde_saphyr::from_str(text).unwrap();
+    let mut tracker = Tracker::new(config.tracks);
+    let footprint = Footprint::rectangle(0.35, 0.35, 0.5).unwrap();
+    let body = Body { footprint: &footprint, margin_m: 0.02, base_from_lidar: Pose2::IDENTITY };
+    let reach = Reach { mark_max_m: 8.0, clear_max_m: 8.0 };
+    let sweep = Sweep { first: Pose2::IDENTITY, last: Pose2::IDENTITY };
+    let mut straight = Vec::with_capacity(720);
+    let mut counted = 0;
+    for step in 0..80_u32 {
+        // A disc of 0.3 m, 3 m ahead, at 1 m/s.
+        let middle = (3.0_f64, 0.05 * f64::from(step) - 2.0);
+        let range = |i: u32| {
+            let (s, c) = libm::sincos(f64::from(i) * std::f64::consts::TAU / 720.0 - std::f64::consts::PI);
+            let (along, aside) = (c * middle.0 + s * middle.1, c * middle.1 - s * middle.0);
+            let half_sq = 0.09 - aside * aside;
+            if half_sq >= 0.0 && along > 0.0 { (along - half_sq.sqrt()) as f32 } else { 11.0 }
+        };
+        let scan = Scan {
+            stamp: Stamp::from_nanos(i64::from(step) * 50_000_000),
+            ranges_m: (0..720).map(range).collect(),
+            ..self::scan(0)
+        };
+        let taken = allocations(|| {
+            beams(&scan, sweep, body, reach, &[], &mut straight);
+            tracker.look(&scan, &straight, Pose2::IDENTITY, Pose2::IDENTITY, Some(Twist2::ZERO));
+            tracker.age(scan.stamp);
+        });
+        // Twelve views are kept, 0.1 s apart; their room is taken once.
+        if step >= 30 {
+            counted += taken;
+        }
+    }
+    assert_eq!((tracker.mover_counters().begun, counted), (1, 0));
+    assert_eq!(tracker.confirmed(Stamp::from_nanos(4_000_000_000)).count(), 1);
+}
