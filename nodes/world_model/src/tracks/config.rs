@@ -209,10 +209,11 @@ impl TracksConfig {
         let least_s = horizon_s / PREDICTION_LIMIT as f64;
         at_least("tracks.prediction_step_s", step_s, least_s, "1/64 of tracks.prediction_horizon_s")?;
         let birth = &self.cluster_birth;
-        let keys = ["tracks.cluster_birth.window_s", "tracks.cluster_birth.time_min_s"];
-        at_least(keys[0], birth.window_s, birth.time_min_s, keys[1])?;
-        let keys = ["tracks.cluster_birth.speed_max_mps", "tracks.cluster_birth.speed_min_mps"];
-        at_least(keys[0], birth.speed_max_mps, birth.speed_min_mps, keys[1])?;
+        let (window_s, time_s) = (birth.window_s, birth.time_min_s);
+        at_least("tracks.cluster_birth.window_s", window_s, time_s, "tracks.cluster_birth.time_min_s")?;
+        let (fastest_mps, least_mps) = (birth.speed_max_mps, birth.speed_min_mps);
+        let least = "tracks.cluster_birth.speed_min_mps";
+        at_least("tracks.cluster_birth.speed_max_mps", fastest_mps, least_mps, least)?;
         self.calibrations.iter().try_for_each(CalibrationConfig::check)
     }
 }
