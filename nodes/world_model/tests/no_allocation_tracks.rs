@@ -114,7 +114,7 @@ fn who_is_seen_by_the_lidar_alone_is_followed_without_the_heap() {
         let scan = Scan {
             stamp: Stamp::from_nanos(i64::from(step) * 50_000_000),
             ranges_m: (0..720).map(range).collect(),
-            ..self::scan(0)
+            ..scan(0)
         };
         let taken = allocations(|| {
             beams(&scan, sweep, body, reach, &[], &mut straight);

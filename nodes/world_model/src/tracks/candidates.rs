@@ -154,10 +154,9 @@ impl Candidates {
             let nearest = known.min_by(|(_, a), (_, b)| nearer(spot.centre, a.centre, b.centre));
             let mine = nearest.filter(|(_, candidate)| {
                 let way_m = config.speed_max_mps * at.since(candidate.seen).as_s() + OFF_M;
-                let distance_m = candidate.centre.distance_m(spot.centre);
-                let back =
-                    spots.iter().filter(free).all(|s| s.centre.distance_m(candidate.centre) >= distance_m);
-                distance_m <= way_m && back
+                let apart_sq = distance_sq(candidate.centre, spot.centre);
+                let back = |s: &Spot| distance_sq(s.centre, candidate.centre) >= apart_sq;
+                apart_sq <= way_m * way_m && spots.iter().filter(free).all(back)
             });
             let mine = mine.filter(|(_, candidate)| candidate.spot.is_none()).map(|(i, _)| i);
             match mine {
@@ -209,7 +208,12 @@ impl Candidates {
 }
 
 fn nearer(to: Point2, a: Point2, b: Point2) -> std::cmp::Ordering {
-    to.distance_m(a).total_cmp(&to.distance_m(b))
+    distance_sq(to, a).total_cmp(&distance_sq(to, b))
+}
+
+pub(crate) fn distance_sq(a: Point2, b: Point2) -> f64 {
+    let (dx, dy) = (a.x_m - b.x_m, a.y_m - b.y_m);
+    dx * dx + dy * dy
 }
 
 /// Somebody, and the view since which they have moved.

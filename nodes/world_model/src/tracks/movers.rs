@@ -3,7 +3,7 @@
 //! They are kept apart from those of detections: these are told at the detector's times, which may lie back, those scan by
 //! scan. Who is detected often enough goes over to the others under the same id.
 
-use super::candidates::{Birth, Candidates, POINTS, Spot};
+use super::candidates::{Birth, Candidates, POINTS, Spot, distance_sq};
 use super::clusters::{CLUSTER_LIMIT, Cluster};
 use super::config::TracksConfig;
 use super::imm::{Imm, Measurement, innovation_of};
@@ -167,8 +167,11 @@ impl Movers {
         self.merge(known);
         self.update(glance, config);
         for spot in &mut self.spots {
-            let theirs = |k: &Known| k.at.distance_m(spot.centre) <= k.radius_m + BESIDE_M;
-            spot.taken |= known.iter().any(theirs);
+            let theirs = |k: &Known| {
+                let reach_m = k.radius_m + BESIDE_M;
+                distance_sq(k.at, spot.centre) <= reach_m * reach_m
+            };
+            spot.taken = spot.taken || !spot.whole || known.iter().any(theirs);
         }
         self.begin(glance, next_id, config);
     }
@@ -254,7 +257,7 @@ impl Movers {
             self.spots.push(Spot {
                 centre: glance.odom_from_beams.apply(centre),
                 width_m: cluster.width_m(),
-                sigma_m: CENTRE_SIGMA_M.hypot(0.5 * range_m * step_rad),
+                sigma_m: libm::hypot(CENTRE_SIGMA_M, 0.5 * range_m * step_rad),
                 whole,
                 taken: false,
                 cluster: index,

@@ -153,7 +153,7 @@ fn who_moves_is_tracked_within_a_second_whichever_way_they_go() {
             assert_eq!((track.id, track.state), (1, TrackState::Confirmed));
             assert_eq!((track.class_label.as_str(), track.model_id.as_str()), ("unknown", "lidar_clusters"));
             let v = track.velocity;
-            let wrong_mps = (v.x_m - velocity.0).hypot(v.y_m - velocity.1);
+            let wrong_mps = libm::hypot(v.x_m - velocity.0, v.y_m - velocity.1);
             let place = Point2::new(from.0 + 1.25 * velocity.0, from.1 + 1.25 * velocity.1);
             let wrong_m = track.position.distance_m(place);
             assert!(wrong_mps < 0.35 && wrong_m < 0.3, "{from:?} {velocity:?}: {wrong_mps} m/s, {wrong_m} m");
