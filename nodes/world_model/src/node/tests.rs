@@ -369,9 +369,12 @@ fn the_global_grid_comes_with_the_map_and_takes_in_what_scans_find() {
 }
 
 #[test]
-fn a_confirmed_person_leaves_no_trail() {
-    let lethal_cells = |detect: bool| {
+fn who_is_tracked_leaves_no_trail() {
+    let lethal_cells = |detect: bool, watch: bool| {
         let mut world = World::new();
+        let mut config = shipped();
+        config.tracks.cluster_birth.enabled = watch;
+        world.node = WorldModelNode::new(config, &amr(), 7).unwrap();
         for ms in (0..1500).step_by(50) {
             let person = Point2::new(2.0, -1.0 + 1.2e-3 * ms as f64);
             world.things = vec![(person, 0.25)];
@@ -384,12 +387,13 @@ fn a_confirmed_person_leaves_no_trail() {
         let model = world.last();
         assert_eq!(
             model.tracks.iter().filter(|t| t.state == TrackState::Confirmed).count(),
-            usize::from(detect)
+            usize::from(detect || watch)
         );
         model.local.cost.iter().filter(|c| **c == COST_LETHAL).count()
     };
-    assert_eq!(lethal_cells(true), 0);
-    assert!(lethal_cells(false) > 0, "an undetected person is an obstacle");
+    assert_eq!((lethal_cells(true, false), lethal_cells(true, true)), (0, 0));
+    assert_eq!(lethal_cells(false, true), 0, "nobody detects them, but they walk");
+    assert!(lethal_cells(false, false) > 0, "an undetected person is an obstacle");
 }
 
 #[test]
