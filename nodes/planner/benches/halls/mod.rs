@@ -23,15 +23,7 @@ pub fn config() -> Config {
 
 /// What the search gets of a hall.
 pub fn plan_grid(costs: &CostGrid) -> PlanGrid {
-    let search = config().search;
-    let rules = PlanGridRules {
-        cost_weight: search.cost_weight,
-        allow_unknown: search.allow_unknown,
-        unknown_cost: search.unknown_cost,
-        clearance_m: INSCRIBED_M + search.clearance_margin_m,
-        narrow_m: INSCRIBED_M + search.clearance_margin_m,
-        narrow_weight: search.narrow_weight,
-    };
+    let rules = PlanGridRules::new(&config().search, INSCRIBED_M, INSCRIBED_M);
     let mut grid = PlanGrid::default();
     grid.rebuild(costs, None, &[], &rules);
     grid

@@ -3,7 +3,7 @@
 
 use super::buckets::Buckets;
 use super::cells::{CLOSED, Cells, NEIGHBOURS};
-use super::coarse::{CELLS, CoarseField, NEVER};
+use super::coarse::{CELLS, CoarseField, NEVER, bits};
 use super::islands::Islands;
 use super::plan_grid::{FORBIDDEN, PlanGrid};
 use outrider_foundation::grid::Cell;
@@ -35,10 +35,6 @@ const ONWARD: [u8; 9] = [
 /// After a straight step: the turns to both sides, each with the slanting step back to that side. Where that is possible, so
 /// is the slanting step from the cell before to where the turn leads, which as a rule is cheaper.
 const TURNS: [[(u8, u8); 2]; 4] = [[(1, 5), (3, 6)], [(0, 7), (2, 6)], [(1, 4), (3, 7)], [(0, 4), (2, 5)]];
-
-const fn bits([a, b, c, d, e]: [u8; 5]) -> u8 {
-    1 << a | 1 << b | 1 << c | 1 << d | 1 << e
-}
 
 /// After so many cells have been expanded it is looked at whether there is a way at all.
 const LONG: u32 = 150_000;

@@ -114,19 +114,19 @@ const WAYS: [(i64, i64, usize, usize); 8] = [
 /// The ways on from a corner, as bits by the way that led to it. To where the others lead the corner before has a way at
 /// least as cheap: along a border of the same block, which costs no more than going through it.
 const ONWARD: [u8; 9] = [
-    mask([0, 4, 6, 2, 3]),
-    mask([1, 5, 7, 2, 3]),
-    mask([2, 4, 5, 0, 1]),
-    mask([3, 6, 7, 0, 1]),
-    mask([4, 0, 2, 5, 6]),
-    mask([5, 1, 2, 4, 7]),
-    mask([6, 0, 3, 4, 7]),
-    mask([7, 1, 3, 5, 6]),
+    bits([0, 4, 6, 2, 3]),
+    bits([1, 5, 7, 2, 3]),
+    bits([2, 4, 5, 0, 1]),
+    bits([3, 6, 7, 0, 1]),
+    bits([4, 0, 2, 5, 6]),
+    bits([5, 1, 2, 4, 7]),
+    bits([6, 0, 3, 4, 7]),
+    bits([7, 1, 3, 5, 6]),
     u8::MAX,
 ];
 
-const fn mask(ways: [u8; 5]) -> u8 {
-    let [a, b, c, d, e] = ways;
+/// Ways on, as bits by their number.
+pub(super) const fn bits([a, b, c, d, e]: [u8; 5]) -> u8 {
     1 << a | 1 << b | 1 << c | 1 << d | 1 << e
 }
 

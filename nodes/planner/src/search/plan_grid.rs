@@ -1,5 +1,6 @@
 //! The grid that is searched: how dear it is to cross each cell, and where the robot's centre may not be.
 
+use crate::config::SearchConfig;
 use outrider_foundation::Point2;
 use outrider_foundation::grid::{COST_INSCRIBED, COST_UNKNOWN, Cell, CostGrid};
 
@@ -36,6 +37,20 @@ pub struct PlanGridRules {
     pub narrow_m: f64,
     /// There a metre costs this much more than elsewhere.
     pub narrow_weight: f64,
+}
+
+impl PlanGridRules {
+    /// As configured, for a robot that keeps `inscribed_m` and turns freely within `circumscribed_m`, both without the margin.
+    pub fn new(config: &SearchConfig, inscribed_m: f64, circumscribed_m: f64) -> Self {
+        Self {
+            cost_weight: config.cost_weight,
+            allow_unknown: config.allow_unknown,
+            unknown_cost: config.unknown_cost,
+            clearance_m: inscribed_m + config.clearance_margin_m,
+            narrow_m: circumscribed_m + config.clearance_margin_m,
+            narrow_weight: config.narrow_weight,
+        }
+    }
 }
 
 /// A round place where the robot's centre may not be.

@@ -67,16 +67,7 @@ pub struct Router {
 impl Router {
     /// For a robot with this outline.
     pub fn new(config: &SearchConfig, footprint: &Footprint) -> Self {
-        let inscribed_m = footprint.inscribed_m();
-        let circumscribed_m = footprint.circumscribed_m();
-        let rules = PlanGridRules {
-            cost_weight: config.cost_weight,
-            allow_unknown: config.allow_unknown,
-            unknown_cost: config.unknown_cost,
-            clearance_m: inscribed_m + config.clearance_margin_m,
-            narrow_m: circumscribed_m + config.clearance_margin_m,
-            narrow_weight: config.narrow_weight,
-        };
+        let rules = PlanGridRules::new(config, footprint.inscribed_m(), footprint.circumscribed_m());
         let (grid, astar) = (PlanGrid::default(), AStar::default());
         let outline = OutlinePlanner::new(&config.lattice, rules, footprint);
         let config = config.clone();
