@@ -219,8 +219,8 @@ impl Operator {
         see: &mut Observer,
     ) -> Result<(), LockstepError> {
         let (now_s, stamp) = (suite.elapsed_s(), suite.now().ros);
-        let disarmed = watch.gate.as_ref().is_none_or(|g| g.mode == GateState::DISARMED);
-        let latched = watch.gate.as_ref().is_some_and(|g| g.mode == GateState::E_STOP);
+        let mode = watch.gate.as_ref().map_or(GateState::DISARMED, |g| g.mode);
+        let (disarmed, latched) = (mode == GateState::DISARMED, mode == GateState::E_STOP);
         let give_goal = scenario.mission.is_empty()
             && self.goal_given_s.is_none()
             && watch.is_armed()

@@ -119,6 +119,9 @@ impl Run {
             changes: Changes::default(),
         };
         let mut see = |observed: &outrider_suite::lockstep::Observed| {
+            if observed.altered {
+                return;
+            }
             let name = observed.topic.absolute_name();
             self.take(&name, observed.topic.type_name, observed.bytes);
         };
