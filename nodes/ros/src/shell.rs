@@ -96,6 +96,8 @@ struct Shell {
     next_health: Instant,
     announced: bool,
     publish_errors: u64,
+    /// What it took to take in what the next step consumes.
+    taking_in: Span,
     /// What the node got of what it asked of the kernel.
     scheduling: String,
 }
@@ -132,6 +134,7 @@ impl Shell {
             next_health: monotonic(),
             announced: false,
             publish_errors: 0,
+            taking_in: Span::ZERO,
             scheduling,
             core,
         })
@@ -209,7 +212,9 @@ impl Shell {
         let received = monotonic();
         for (index, stream) in self.inputs.iter_mut().enumerate() {
             while let Some(bytes) = next(stream) {
+                let before = monotonic();
                 self.core.deliver(index, received, &bytes);
+                self.taking_in = self.taking_in + monotonic().since(before);
             }
         }
         if let (Some(extras), Some(now)) = (&mut self.gate, self.clocks.now()) {
@@ -235,7 +240,8 @@ impl Shell {
                 extras.observe(index, bytes);
             }
         });
-        tick.duration = u32::try_from(monotonic().since(before).nanos()).unwrap_or(u32::MAX);
+        let took = monotonic().since(before) + std::mem::take(&mut self.taking_in);
+        tick.duration = u32::try_from(took.nanos()).unwrap_or(u32::MAX);
         publish(&self.journal, &outrider_msgs::encode(&tick)?, &mut self.publish_errors);
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! evaluation to a site.
 
 mod belief;
+mod computing;
 pub mod evaluation;
 #[cfg(test)]
 mod example;

@@ -8,6 +8,7 @@ use outrider_msgs::builtin_interfaces::Time;
 use outrider_msgs::geometry_msgs::{Pose, PoseStamped, Twist, TwistStamped};
 use outrider_msgs::nav_msgs::{OccupancyGrid, Odometry, Path as PathMessage};
 use outrider_msgs::outrider_msgs as ours;
+use outrider_msgs::sensor_msgs::LaserScan;
 use outrider_msgs::{Message, decode, diagnostic_msgs::DiagnosticArray};
 use std::path::Path;
 
@@ -99,7 +100,11 @@ impl Recording {
         let topic = channel.topic.as_str();
         let number = match channel.type_name.as_str() {
             ours::GroundTruth::TYPE_NAME => self.take_truth(topic, t_s, &decode(data)?),
-            ours::WorldModel::TYPE_NAME => self.take_world_model(topic, t_s, &decode(data)?),
+            ours::WorldModel::TYPE_NAME => {
+                let model: ours::WorldModel = decode(data)?;
+                self.computing.take_model(topic, &model, data);
+                self.take_world_model(topic, t_s, &model)
+            }
             ours::GateState::TYPE_NAME => self.take_gate(topic, t_s, decode(data)?),
             ours::AssuranceState::TYPE_NAME => self.take_assurance(topic, t_s, &decode(data)?),
             ours::Intervention::TYPE_NAME => self.take_event(topic, t_s, decode(data)?),
@@ -130,10 +135,12 @@ impl Recording {
             }
             ours::Command::TYPE_NAME => {
                 let m: ours::Command = decode(data)?;
+                self.computing.take_command(topic, &m, data);
                 (m.boot_id, m.sequence)
             }
             ours::Permit::TYPE_NAME => {
                 let m: ours::Permit = decode(data)?;
+                self.computing.take_permit(topic, &m, data);
                 (m.assurance_boot_id, m.sequence)
             }
             ours::Challenge::TYPE_NAME => {
@@ -160,6 +167,7 @@ impl Recording {
         data: &[u8],
     ) -> Result<(), outrider_msgs::CodecError> {
         match (topic, type_name) {
+            ("/scan", LaserScan::TYPE_NAME) => self.computing.take_scan(&decode(data)?, data),
             ("/map", OccupancyGrid::TYPE_NAME) => self.take_map(decode(data)?),
             ("/plan", PathMessage::TYPE_NAME) => {
                 let path: PathMessage = decode(data)?;
@@ -241,6 +249,7 @@ impl Recording {
                 twist: Twist2::new(m.v, m.w),
                 source: m.command_source,
                 command_sequence: m.command_sequence,
+                permit_sequence: m.permit_sequence,
                 data: (m.command_sequence > 0 && data_ns > 0).then_some((data_ns, age_s)),
                 clamped: m.clamped,
                 accepted: m.accepted,
@@ -307,6 +316,7 @@ impl Recording {
     }
 
     fn take_tick(&mut self, m: &ours::Tick) -> (u64, u64) {
+        self.computing.take_tick(m);
         let node = self.nodes.entry(m.node.clone()).or_default();
         note_boot(&mut node.boots, m.boot_id);
         node.steps += 1;
@@ -391,7 +401,8 @@ fn outline(info: &ours::NodeInfo) -> Option<Vec<Point2>> {
     Some(robot.footprint.corners().to_vec())
 }
 
-fn time_ns(time: &Time) -> i64 {
+/// Nanoseconds since the epoch.
+pub(super) fn time_ns(time: &Time) -> i64 {
     i64::from(time.sec) * 1_000_000_000 + i64::from(time.nanosec)
 }
 

@@ -1,5 +1,6 @@
 //! The bag of a run, read into time series that the report is made of.
 
+use super::computing::Computing;
 use super::glimpses::Glimpses;
 use super::tree::TreeRecord;
 use outrider_foundation::{Point2, Pose2, Twist2};
@@ -57,6 +58,8 @@ pub struct Gate {
     pub source: u8,
     /// Command in force; zero for none.
     pub command_sequence: u64,
+    /// Permit in force; zero for none.
+    pub permit_sequence: u64,
     /// Stamp of the oldest sensor data that the command rests on, in nanoseconds, and its age when the velocity was
     /// published, in seconds; `None` for no command.
     pub data: Option<(i64, f64)>,
@@ -223,6 +226,8 @@ pub struct Recording {
     pub gate: Vec<Gate>,
     /// `/cmd_vel`
     pub commands: Vec<(f64, Twist2)>,
+    /// What leads from scans to velocities.
+    pub computing: Computing,
     /// `/assurance/state`
     pub assurance: Vec<Assurance>,
     /// `/assurance/event`

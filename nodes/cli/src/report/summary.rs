@@ -1,7 +1,7 @@
 //! The run in numbers: what the JSON file holds, and the page and the text show.
 
 use super::goal::{GoalResult, judge_goal};
-use super::recording::{Recording, TopicRecord};
+use super::recording::{Gate, Recording, TopicRecord};
 use super::stats::{Percentiles, driven_m, least_by};
 use super::stops::{Stop, find_stops};
 use super::way::Way;
@@ -33,6 +33,9 @@ pub struct RunSummary {
     pub collisions: Option<u32>,
     /// From the oldest sensor data to the command at the robot, milliseconds, once for each scan that was used.
     pub scan_to_command_ms: Option<Percentiles>,
+    /// Of that, what the four nodes between computed, milliseconds; `None` where steps were not measured.
+    #[serde(default)]
+    pub computed_ms: Option<Percentiles>,
     /// Where the robot was stopped, or stood and waited.
     pub stops: Vec<Stop>,
     /// Why assurance acted.
@@ -177,7 +180,8 @@ impl RunSummary {
         let goal = judge_goal(recording, &way, tolerance_m, &mut notes);
         let topics: Vec<TopicFacts> =
             recording.topics.iter().map(|(name, record)| topic_facts(name, record)).collect();
-        let ages_ms = scan_to_command_ms(recording, &mut notes);
+        let first: Vec<&Gate> = first_of_scans(recording).collect();
+        let ages_ms = scan_to_command_ms(&first, &mut notes);
         let last_gate = recording.gate.last();
         Self {
             bag: BagFacts {
@@ -194,6 +198,7 @@ impl RunSummary {
             least_clearance: least_clearance(recording),
             collisions: recording.truth.iter().map(|t| t.collisions).max(),
             scan_to_command_ms: Percentiles::of(ages_ms),
+            computed_ms: Percentiles::of(recording.computing.chains_ms(&first)),
             stops: find_stops(recording, &way, &goal),
             interventions: interventions(recording),
             gate_mode_s: times(recording.gate.iter().map(|g| (g.t_s, gate_mode(g.mode)))),
@@ -239,28 +244,25 @@ fn least_clearance(recording: &Recording) -> Option<LeastClearance> {
     })
 }
 
-/// For every scan that a forwarded command rests on: its age when the first velocity that rests on it was published, in
-/// milliseconds. Commands re-issued from the same scan do not count again.
-fn scan_to_command_ms(recording: &Recording, notes: &mut Vec<String>) -> Vec<f64> {
+/// The gate's periods that forward a command which is the first to rest on its scan. Commands re-issued from the same scan do
+/// not count again.
+fn first_of_scans(recording: &Recording) -> impl Iterator<Item = &Gate> {
     let mut last = None;
-    let (mut ages, mut odd) = (Vec::new(), 0u64);
-    for gate in recording.gate.iter().filter(|g| g.mode == GateState::FORWARDING) {
-        let Some((stamp_ns, age_s)) = gate.data else { continue };
-        if last.replace(stamp_ns) == Some(stamp_ns) {
-            continue;
-        }
-        if (0.0..60.0).contains(&age_s) {
-            ages.push(age_s * 1e3);
-        } else {
-            odd += 1;
-        }
-    }
+    let forwarding = recording.gate.iter().filter(|g| g.mode == GateState::FORWARDING);
+    forwarding.filter(move |g| g.data.is_some_and(|(stamp_ns, _)| last.replace(stamp_ns) != Some(stamp_ns)))
+}
+
+/// The age of every such scan when the velocity was published, in milliseconds.
+fn scan_to_command_ms(first: &[&Gate], notes: &mut Vec<String>) -> Vec<f64> {
+    let ages_s = || first.iter().filter_map(|g| g.data).map(|(_, age_s)| age_s);
+    let sound = |age_s: &f64| (0.0..60.0).contains(age_s);
+    let odd = ages_s().filter(|age_s| !sound(age_s)).count();
     if odd > 0 {
         notes.push(format!(
             "{odd} commands rest on data from the future or more than 60 s old: not in the ages"
         ));
     }
-    ages
+    ages_s().filter(sound).map(|age_s| age_s * 1e3).collect()
 }
 
 fn interventions(recording: &Recording) -> Vec<InterventionFact> {

@@ -44,6 +44,13 @@ impl RunSummary {
             }
             None => line("scan to command", "not known: no command was forwarded".into()),
         }
+        if let Some(p) = &self.computed_ms {
+            let text = format!(
+                "p50 {:.2} ms, p95 {:.2}, p99 {:.2}, max {:.2} ({} scans)",
+                p.p50, p.p95, p.p99, p.max, p.count
+            );
+            line("of it computing", text);
+        }
         line("gate", modes(&self.gate_mode_s));
         line("assurance", modes(&self.assurance_mode_s));
         let g = &self.gate;
