@@ -279,6 +279,15 @@ impl Footprint {
         sides(&self.corners).all(|(a, b)| left_of(a, b, p) >= 0.0)
     }
 
+    /// Whether a point in the base frame lies within the outline, or no farther than `margin_m` from it. Most points are far from
+    /// it, which is told by their distance from the origin alone.
+    pub fn reaches(&self, p: Point2, margin_m: f64) -> bool {
+        // More than rounding can make of it.
+        let far_m = (self.circumscribed_m + margin_m) * (1.0 + 1e-9);
+        let is_far = margin_m >= 0.0 && p.x_m * p.x_m + p.y_m * p.y_m > far_m * far_m;
+        !is_far && self.signed_distance_m(p) <= margin_m
+    }
+
     /// Signed distance from a point in the base frame to the outline: negative inside.
     pub fn signed_distance_m(&self, p: Point2) -> f64 {
         // Roots only where they are needed: for almost every point it is one.
@@ -389,6 +398,24 @@ mod tests {
         }
         assert!(!f.contains(Point2::new(f64::NAN, 0.0)));
         Ok(())
+    }
+
+    #[test]
+    fn who_reaches_the_outline_is_told_as_by_the_distance() {
+        let f = Footprint::new(vec![Point2::new(0.6, 0.0), Point2::new(-0.3, 0.4), Point2::new(-0.3, -0.4)])
+            .unwrap();
+        let mut rng = crate::rng::Rng::new(1, 2, 3);
+        let mut near = 0;
+        for i in 0..20_000 {
+            let p = Point2::new(3.0 * rng.uniform() - 1.5, 3.0 * rng.uniform() - 1.5);
+            let margin_m = [0.0, 0.02, 0.4, -0.05, f.signed_distance_m(p)][i % 5];
+            let reaches = f.signed_distance_m(p) <= margin_m;
+            assert_eq!(f.reaches(p, margin_m), reaches, "{p:?} {margin_m}");
+            near += u32::from(reaches);
+        }
+        assert!((3_000..10_000).contains(&near), "{near}");
+        // The farthest corner, and what is no number.
+        assert!(f.reaches(Point2::new(0.6, 0.0), 0.0) && !f.reaches(Point2::new(f64::NAN, 0.0), 1.0));
     }
 
     #[test]

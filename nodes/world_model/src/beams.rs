@@ -132,7 +132,7 @@ pub fn beams(scan: &Scan, sweep: Sweep, body: Body<'_>, reach: Reach, tracked: &
         } else {
             None
         };
-        if hit && in_base.is_some_and(|p| body.footprint.signed_distance_m(p) <= body.margin_m) {
+        if hit && in_base.is_some_and(|p| body.footprint.reaches(p, body.margin_m)) {
             continue;
         }
         let fraction = i as f64 * per_beam;
@@ -267,7 +267,7 @@ pub fn hits(
     for (i, range_m) in scan.ranges_m.iter().take(BEAM_LIMIT).enumerate() {
         let Some((length_m, true)) = measure(*range_m, scan, reach) else { continue };
         let in_base = end_in_base(scan, i, length_m, base_from_lidar);
-        let own = |body: Body<'_>| body.footprint.signed_distance_m(in_base) <= body.margin_m;
+        let own = |body: Body<'_>| body.footprint.reaches(in_base, body.margin_m);
         if body.is_some_and(own) || last.is_some_and(|p| p.distance_m(in_base) < choice.spacing_m) {
             continue;
         }

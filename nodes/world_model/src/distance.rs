@@ -4,8 +4,8 @@
 //! up and down the columns for the distance within the column; then, for every cell, the least of `height(source) + offset²`
 //! over the sources of its row. The distance of a cell is at most one more than that of the cell above it, so no source farther
 //! along the row than that has to be looked at, nor any beyond the limit. Whole blocks of cells are done at once, in plain loops
-//! over short arrays of 16-bit integers, which the compiler turns into vector code: once for every x86-64 and once for AVX2,
-//! chosen when it runs. Integers, so that every machine finds the same.
+//! over short arrays of 16-bit integers, which the compiler turns into vector code: once for every x86-64, once for AVX2 and once for
+//! AVX-512, chosen when it runs. Integers, so that every machine finds the same.
 
 use multiversion::multiversion;
 use outrider_foundation::grid::CELL_LIMIT;
@@ -108,7 +108,7 @@ pub fn squared_distance(
     field(lethal, width, limit, scratch, out);
 }
 
-#[multiversion(targets("x86_64+avx2"))]
+#[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn field(lethal: &[bool], width: usize, limit: u16, scratch: &mut DistanceScratch, out: &mut [u16]) {
     // By its greatest value it fits.
     let far = limit as u8;

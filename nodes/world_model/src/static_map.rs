@@ -115,9 +115,17 @@ impl StaticMap {
         );
         let run = run_of_singles(&ranges.cols);
         for (out_row, rows) in out.chunks_exact_mut(width).zip(&ranges.rows) {
+            if rows.is_empty() {
+                out_row.fill(COST_UNKNOWN);
+                continue;
+            }
             let copied =
                 if rows.len() == 1 { self.copy(rows.start, &ranges.cols, &run, out_row) } else { 0..0 };
             let mut each = |(cell, cols): (&mut u8, &Range<usize>)| {
+                if cols.is_empty() {
+                    *cell = COST_UNKNOWN;
+                    return;
+                }
                 let parts = rows.clone().filter_map(|row| {
                     let start = row * self.width;
                     self.cells.get(start + cols.start..start + cols.end)
