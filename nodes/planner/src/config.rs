@@ -124,7 +124,7 @@ pub struct SearchConfig {
     /// When something that may move away covers the goal, the path leads to the nearest free cell within this, m.
     #[garde(custom(within(0.05, 5.0)))]
     pub goal_search_m: f64,
-    /// The search gives up after this many expanded cells.
+    /// The search gives up after this many expanded cells; a patch of sixteen that is worked out counts as four.
     #[garde(range(min = 1_000, max = 20_000_000))]
     pub expansion_limit: u32,
     /// Distance between the poses of a path, m.

@@ -25,6 +25,11 @@ impl Buckets {
         self.len = 0;
     }
 
+    /// Begins with the bucket of a key, while it is empty.
+    pub const fn start(&mut self, first: u64) {
+        self.current = first >> self.shift;
+    }
+
     /// Takes an item in. A key beyond what the ring spans goes into its last bucket, and so comes too early, never too late; one
     /// below the bucket that is taken from comes next. Neither happens to a search whose estimate is consistent.
     #[inline]

@@ -1,174 +1,189 @@
-//! What a search knows of the cells, kept block by block, so that neighbours lie together in memory, and made when a block is
-//! first entered: nothing has to be cleared, and what a step needs is looked up once a block.
+//! The cells of a grid as nodes of a search: patches of 4 × 4, which are made when they are first entered.
 
-use super::coarse::{CELLS, FINE, NEVER};
+#![allow(clippy::inline_always, reason = "hot loops over arrays of fixed length")]
+
+use super::astar::{DIAGONAL, STRAIGHT};
+use super::coarse::FINE;
+use super::patches::{Four, INF, Rows, Steps, from_left, from_right, least, sum};
 use super::plan_grid::{FORBIDDEN, PlanGrid};
 use outrider_foundation::grid::Cell;
 
-/// Edge of a block as a power of two: that of the coarse field, which says what the way on costs from all cells of a block.
-const LOG: u32 = FINE;
-const EDGE: i32 = 1 << LOG;
+/// Edge of a patch: that of the coarse field's blocks, which says what the way on costs from all cells of a block.
+const EDGE: i32 = 1 << FINE;
+const _: () = assert!(EDGE == 4, "patches are 4 x 4");
 
 /// The eight neighbours: column, row. The first four share an edge.
 pub const NEIGHBOURS: [(i32, i32); 8] =
     [(1, 0), (0, 1), (-1, 0), (0, -1), (1, 1), (-1, 1), (-1, -1), (1, -1)];
 
-/// The cells of a block, row by row.
-#[derive(Clone, Debug)]
-#[repr(align(64))]
-pub struct Block {
-    /// Least cost known from the start.
-    pub cost: [u64; CELLS],
-    /// What the rest costs at least.
-    pub rest: [u64; CELLS],
-    /// Travel costs.
-    pub travel: [u16; CELLS],
-    /// Possible steps, as bits by their places in [`NEIGHBOURS`].
-    pub ways: [u8; CELLS],
-    /// The step that led there, with [`CLOSED`] once the cell has been expanded.
-    pub from: [u8; CELLS],
-}
-
-/// Flag of [`Block::from`]: expanded since it was reached as cheaply.
-pub const CLOSED: u8 = 16;
-
-const NOTHING: Block = Block {
-    cost: [NEVER; CELLS],
-    rest: [NEVER; CELLS],
-    travel: [FORBIDDEN; CELLS],
-    ways: [0; CELLS],
-    from: [0; CELLS],
+/// Zero where a bit is set, infinity where none is.
+const SHUT: [Four; 16] = {
+    let mut all = [[INF; 4]; 16];
+    let mut bits = 0;
+    while bits < 16 {
+        let mut i = 0;
+        while i < 4 {
+            if bits >> i & 1 == 1 {
+                all[bits][i] = 0.0;
+            }
+            i += 1;
+        }
+        bits += 1;
+    }
+    all
 };
 
-/// The cells of a grid.
-#[derive(Clone, Debug, Default)]
-pub struct Cells {
-    blocks: Vec<Block>,
-    /// Number of the search that a block was entered in.
-    entered: Vec<u32>,
-    search: u32,
-    /// Cells that block (0, 0) begins before the grid.
-    offset: (i32, i32),
-    /// Blocks along x.
-    across: usize,
-    /// What a step adds to an index, by the place in the block.
-    steps: [[i32; 8]; CELLS],
+#[inline(always)]
+const fn shut(bits: u32) -> Four {
+    SHUT[(bits & 15) as usize]
 }
 
-impl Cells {
-    /// Begins anew, with blocks whose corners are where `aligned` is one.
-    pub fn reset(&mut self, grid: &PlanGrid, aligned: Cell) {
-        // A goal may lie as far outside as numbers go, so that its negative is none.
-        let offset = |v: i32| v.wrapping_neg() & (EDGE - 1);
-        self.offset = (offset(aligned.col), offset(aligned.row));
-        let count = |cells: u32, offset: i32| ((cells.max(1) - 1 + offset as u32) >> LOG) as usize + 1;
-        self.across = count(grid.width, self.offset.0);
-        let count = self.across * count(grid.height, self.offset.1);
-        self.search = self.search.wrapping_add(1);
-        if self.search == 0 {
-            self.entered.clear();
-            self.search = 1;
-        }
-        self.entered.resize(count, 0);
-        self.blocks.resize(count, NOTHING);
-        for (place, steps) in (0i32..).zip(&mut self.steps) {
-            for (step, (dc, dr)) in steps.iter_mut().zip(NEIGHBOURS) {
-                let (a, b) = (place % EDGE + dc, place / EDGE + dr);
-                let block = (a >> LOG) + (b >> LOG) * self.across as i32;
-                let inside = (a & (EDGE - 1)) + (b & (EDGE - 1)) * EDGE;
-                *step = block * CELLS as i32 + inside - place;
-            }
-        }
-    }
+/// What it costs to enter the cells of a patch, and which steps are possible.
+#[derive(Clone, Debug)]
+pub struct Travel {
+    /// Travel costs; infinity where the robot may not be.
+    pub cost: [[f32; 4]; 4],
+    /// Which squares of 2 × 2 cells are free, row by row from the one about the lower left corner on: 5 × 5 bits.
+    pub squares: u32,
+    /// Which cells beyond the sides are free, four bits a side.
+    exits: u16,
+}
 
-    /// Index of a cell of the grid.
-    pub fn index_of(&self, cell: Cell) -> usize {
-        let (u, v) = (cell.col + self.offset.0, cell.row + self.offset.1);
-        let block = (v >> LOG) as usize * self.across + (u >> LOG) as usize;
-        block * CELLS + ((v & (EDGE - 1)) * EDGE + (u & (EDGE - 1))) as usize
-    }
-
-    /// The cell at an index.
-    pub fn cell_at(&self, index: usize) -> Cell {
-        let (block, place) = (index / CELLS, (index % CELLS) as i32);
-        let (i, j) = ((block % self.across.max(1)) as i32, (block / self.across.max(1)) as i32);
-        Cell {
-            col: (i << LOG) + place % EDGE - self.offset.0,
-            row: (j << LOG) + place / EDGE - self.offset.1,
-        }
-    }
-
-    /// The index that a step leads to. The step has to be one of the cell's ways.
+impl Travel {
+    /// Of the cells from `first` on.
     #[inline]
-    pub fn after(&self, index: usize, way: usize) -> usize {
-        let step =
-            self.steps.get(index % CELLS).and_then(|steps| steps.get(way)).copied().unwrap_or_default();
-        index.wrapping_add_signed(step as isize)
-    }
-
-    /// The block of an index, which has been entered.
-    #[inline]
-    pub fn block(&mut self, index: usize) -> Option<&mut Block> {
-        self.blocks.get_mut(index / CELLS)
-    }
-
-    /// Whether the block of an index was entered in this search.
-    #[inline]
-    pub fn is_entered(&self, index: usize) -> bool {
-        self.entered.get(index / CELLS) == Some(&self.search)
-    }
-
-    /// Cost and step of a cell, `None` when it has not been reached.
-    pub fn known(&self, index: usize) -> Option<(u64, u8)> {
-        let block = self.blocks.get(index / CELLS).filter(|_| self.is_entered(index))?;
-        let place = index % CELLS;
-        let cost = *block.cost.get(place)?;
-        (cost != NEVER).then_some((cost, *block.from.get(place)?))
-    }
-
-    /// Enters the block of an index.
-    #[inline(never)]
-    pub fn enter(&mut self, grid: &PlanGrid, index: usize, rest: Option<[u64; CELLS]>) {
-        let number = index / CELLS;
-        let corner = self.cell_at(number * CELLS);
-        let (Some(block), Some(entered)) = (self.blocks.get_mut(number), self.entered.get_mut(number)) else {
-            return;
-        };
-        *entered = self.search;
-        block.cost = [NEVER; CELLS];
-        block.rest = rest.unwrap_or([NEVER; CELLS]);
-        // Free cells of the block's rows and of the ones beside it, as bits from the column before the block on.
+    pub fn new(grid: &PlanGrid, first: Cell) -> Self {
+        let mut cost = [[f32::INFINITY; 4]; 4];
+        // Free cells of the patch's rows and of the ones beside it, as bits from the column before the patch on.
         let mut free = [0u32; EDGE as usize + 2];
-        for (free, row) in free.iter_mut().zip(corner.row - 1..) {
-            let cells = cells_of(grid, corner.col - 1, row);
+        for (line, (free, row)) in free.iter_mut().zip(first.row - 1..).enumerate() {
+            let cells = cells_of(grid, first.col - 1, row);
             for (bit, travel) in cells.iter().enumerate() {
                 *free |= u32::from(*travel != FORBIDDEN) << bit;
             }
-            let line = (row - corner.row) as usize;
-            if let (Some(to), [_, middle @ .., _]) =
-                (block.travel.as_chunks_mut::<{ EDGE as usize }>().0.get_mut(line), &cells)
-            {
-                *to = *middle;
+            if let (Some(to), [_, middle @ .., _]) = (cost.get_mut(line.wrapping_sub(1)), &cells) {
+                *to = middle.map(|t| if t == FORBIDDEN { f32::INFINITY } else { f32::from(t) });
             }
         }
-        for (three, ways) in free.windows(3).zip(block.ways.as_chunks_mut::<{ EDGE as usize }>().0) {
-            let &[south, here, north] = three else { continue };
-            let (east, west) = (here >> 1, here << 1);
-            let steps = [
-                east,
-                north,
-                west,
-                south,
-                east & north & (north >> 1),
-                west & north & (north << 1),
-                west & south & (south << 1),
-                east & south & (south >> 1),
-            ];
-            // The four bits of the block's cells, spread over four bytes.
-            let spread = |bits: u32| (((bits >> 1) & 15) * 0x0020_4081) & 0x0101_0101;
-            let all = (0u32..).zip(steps).fold(0, |all, (way, bits)| all | spread(bits) << way);
-            *ways = all.to_le_bytes();
+        let mut squares = 0;
+        for (row, two) in free.windows(2).enumerate() {
+            let &[low, high] = two else { continue };
+            squares |= (low & low >> 1 & high & high >> 1 & 31) << (5 * row);
         }
+        let [below, a, b, c, d, above] = free;
+        let upright = |i: u32| a >> i & 1 | (b >> i & 1) << 1 | (c >> i & 1) << 2 | (d >> i & 1) << 3;
+        let exits = (above >> 1 & 15) | (below >> 1 & 15) << 4 | upright(5) << 8 | upright(0) << 12;
+        Self { cost, squares, exits: exits as u16 }
+    }
+
+    #[inline(always)]
+    fn settle_with<const OPEN: bool>(&self, cost: &Rows) -> Rows {
+        let [t0, t1, t2, t3] = self.cost;
+        let straight = [times(t0, STRAIGHT), times(t1, STRAIGHT), times(t2, STRAIGHT), times(t3, STRAIGHT)];
+        let slanting = [times(t0, DIAGONAL), times(t1, DIAGONAL), times(t2, DIAGONAL), times(t3, DIAGONAL)];
+        let line = |bit: u32| shut(self.squares >> bit & 7);
+        let shut_right = [line(6), line(11), line(16)];
+        let shut_left = [from_left(shut_right[0]), from_left(shut_right[1]), from_left(shut_right[2])];
+        let mut rows = *cost;
+        // A way within a patch has at most 15 steps.
+        for _ in 0..15 {
+            let [r0, r1, r2, r3] = rows;
+            let left = [from_left(r0), from_left(r1), from_left(r2), from_left(r3)];
+            let right = [from_right(r0), from_right(r1), from_right(r2), from_right(r3)];
+            // Slanting steps from a row across a line between two.
+            let across = |line: usize, row: usize| {
+                if OPEN {
+                    least(left[row], right[row])
+                } else {
+                    least(sum(left[row], shut_left[line]), sum(right[row], shut_right[line]))
+                }
+            };
+            let along = |row: usize| least(left[row], right[row]);
+            let step = |row: usize, beside: Four, aslant: Four| {
+                let steps = least(sum(beside, straight[row]), sum(aslant, slanting[row]));
+                least(rows[row], steps)
+            };
+            let next = [
+                step(0, least(along(0), rows[1]), across(0, 1)),
+                step(1, least(along(1), least(rows[0], rows[2])), least(across(0, 0), across(1, 2))),
+                step(2, least(along(2), least(rows[1], rows[3])), least(across(1, 1), across(2, 3))),
+                step(3, least(along(3), rows[2]), across(2, 2)),
+            ];
+            if next == rows {
+                break;
+            }
+            rows = next;
+        }
+        rows
+    }
+
+    /// Costs of the cells beyond a side, by what it costs to enter them and which of the squares between them are free.
+    #[inline(always)]
+    fn over(before: Four, travel: [f32; 4], squares: u32) -> Four {
+        let closed = shut(squares & 7);
+        let slanting = least(sum(from_left(before), from_left(closed)), sum(from_right(before), closed));
+        least(sum(before, times(travel, STRAIGHT)), sum(slanting, times(travel, DIAGONAL)))
+    }
+
+    /// The three squares across the left (0) or the right (4) side that lie between its cells.
+    #[inline(always)]
+    const fn upright(&self, side: u32) -> u32 {
+        let of = self.squares >> side;
+        of >> 5 & 1 | (of >> 10 & 1) << 1 | (of >> 15 & 1) << 2
+    }
+}
+
+#[inline(always)]
+fn times([a, b, c, d]: [f32; 4], length: u64) -> Four {
+    let length = length as f64;
+    [f64::from(a) * length, f64::from(b) * length, f64::from(c) * length, f64::from(d) * length]
+}
+
+impl Steps for Travel {
+    const NONE: Self = Self { cost: [[f32::INFINITY; 4]; 4], squares: 0, exits: 0 };
+
+    #[inline(always)]
+    fn settle(&self, cost: &Rows) -> Rows {
+        const INNER: u32 = 7 << 6 | 7 << 11 | 7 << 16;
+        if self.squares & INNER == INNER {
+            self.settle_with::<true>(cost)
+        } else {
+            self.settle_with::<false>(cost)
+        }
+    }
+
+    #[inline(always)]
+    fn exits<const SIDE: usize>(&self) -> Four {
+        shut(u32::from(self.exits) >> (4 * SIDE))
+    }
+
+    #[inline(always)]
+    fn beyond<const SIDE: usize>(&self, to: &Self, before: Four) -> Four {
+        let [low, a, b, high] = to.cost;
+        let upright = |i: usize| [low[i], a[i], b[i], high[i]];
+        match SIDE {
+            0 => Self::over(before, low, self.squares >> 21),
+            1 => Self::over(before, high, self.squares >> 1),
+            2 => Self::over(before, upright(0), self.upright(4)),
+            _ => Self::over(before, upright(3), self.upright(0)),
+        }
+    }
+
+    #[inline(always)]
+    fn is_open<const CORNER: usize>(&self) -> bool {
+        let square = [24, 20, 4, 0][CORNER - 4];
+        self.squares >> square & 1 == 1
+    }
+
+    #[inline(always)]
+    fn across<const CORNER: usize>(&self, to: &Self, before: f64) -> f64 {
+        let travel = match CORNER {
+            4 => to.cost[0][0],
+            5 => to.cost[0][3],
+            6 => to.cost[3][0],
+            _ => to.cost[3][3],
+        };
+        before + f64::from(travel) * DIAGONAL as f64
     }
 }
 
