@@ -2,8 +2,9 @@
 //! comes out does not depend on who is faster.
 
 use super::what_if::Changes;
+use crate::bag::same_definition;
 use anyhow::bail;
-use outrider_bags::BagReader;
+use outrider_bags::{BagReader, Channel};
 use outrider_msgs::outrider_msgs::NodeInfo;
 use outrider_runtime::Secret;
 use outrider_suite::replay::{
@@ -67,6 +68,14 @@ pub(super) fn replay(
         bail!("there is no node `{node}`; there are {:?}", outrider_suite::NODES);
     }
     let interest = Interest::of(only, &infos(reader));
+    if let Some(channel) = defined_otherwise(reader, &interest) {
+        bail!(
+            "{}: {} is defined otherwise in this bag than in this program, so no decision on it can be run again; the version that \
+             recorded it, told in `<node>/info`, can",
+            channel.topic,
+            channel.type_name
+        );
+    }
     let mut feed = Feed::new(interest.clone());
     let (mut damage, mut undecodable) = (Vec::new(), 0);
     let finished: Vec<Finished> = scope(|scope| {
@@ -101,6 +110,16 @@ pub(super) fn replay(
         ));
     }
     Ok((conclude(reader, finished, &feed.summaries(), lines), damage))
+}
+
+/// What is of interest and was recorded by a build with another definition of its type.
+fn defined_otherwise<'a>(reader: &'a BagReader, interest: &Interest) -> Option<&'a Channel> {
+    reader.channels().iter().find(|c| {
+        let known = outrider_msgs::definition_of(&c.type_name);
+        c.message_count > 0
+            && interest.takes(&c.topic, &c.type_name)
+            && known.is_some_and(|known| !same_definition(known, &c.definition))
+    })
 }
 
 /// Reads what is of interest, and tells what could not be read.
