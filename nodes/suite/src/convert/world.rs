@@ -330,7 +330,7 @@ mod tests {
             change(&mut m.tracks[0]);
             world_model_from_message(m).unwrap_err()
         };
-        assert_eq!(refused(|t| t.components = 4), "tracks[0].components: 4 is more than 3");
+        assert_eq!(refused(|t| t.components = 4), "tracks[0].components: 4 elements are more than 3");
         assert_eq!(
             refused(|t| t.component_y.truncate(1)),
             "tracks[0].components: 1 values for 2 components at 1 times"

@@ -105,7 +105,10 @@ fn a_crowd_of_all_sorts_has_mixtures_that_add_up() {
         let t = 0.1 * i as f64;
         let at = |n: usize| {
             let (c, w) = (3.0 * n as f64, 0.3 * n as f64);
-            (c + libm::sin(w * t) / (w + 0.1), libm::cos(w * t) + if n % 3 == 0 { 0.0 } else { 0.8 * t })
+            (
+                c + libm::sin(w * t) / (w + 0.1),
+                libm::cos(w * t) + if n.is_multiple_of(3) { 0.0 } else { 0.8 * t },
+            )
         };
         let all = (0..12).map(|n| person(at(n).0 + 0.05 * rng.normal(), at(n).1 + 0.05 * rng.normal()));
         observe(&mut tracker, &set(100 * i, all.collect()));
@@ -114,6 +117,5 @@ fn a_crowd_of_all_sorts_has_mixtures_that_add_up() {
             counts[track.components().count()] += 1;
         }
     }
-    println!("{counts:?}");
     assert!(counts[2] > 0 && counts[3] > 0, "{counts:?}");
 }
