@@ -46,8 +46,15 @@ fn a_crowd_is_followed_better_than_by_the_nearest_neighbour() {
 fn errors_are_as_stated() {
     for latency_s in [0.0, 0.3] {
         let people = Setting { people: 10, latency_s, ..Setting::MIDDLE };
-        let model = lines(Setting { motion: Motion::Model, ..people }, 6, 60).tracker.nees_apart;
+        let line = lines(Setting { motion: Motion::Model, ..people }, 6, 60);
+        let model = line.tracker.nees_apart;
         assert!(model.count > 500 && (model.mean - 4.0).abs() < 0.4, "{model:?}");
+        // By the mixture that is believed in, and not only by its moments, they are χ².
+        let mixture = line.mixture_apart;
+        assert!(
+            mixture.count == model.count && mixture.is_within() && mixture.squares < model.squares,
+            "{mixture:?}"
+        );
         let people = lines(people, 2, 60).tracker.nees_apart;
         assert!(people.mean > 2.0 && people.mean < people.band().1, "{people:?}");
     }

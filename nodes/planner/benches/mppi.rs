@@ -60,6 +60,12 @@ fn main() {
             black_box(mppi.decide(black_box(&request)));
         });
     }
+    let undecided = Place::undecided();
+    let moving = undecided.moving();
+    let mixtures = undecided.request(&moving, Pose2::new(-0.05, 0.02, 0.1), Twist2::new(0.5, 0.1));
+    row("decision, three people who may go on, stop or turn", || {
+        black_box(mppi.decide(black_box(&mixtures)));
+    });
     row("decision, nobody near", || {
         black_box(mppi.decide(black_box(&alone)));
     });

@@ -3,9 +3,9 @@
 
 mod common;
 
-use common::sampling::{Place, controller};
+use common::sampling::{Place, controller, undecided};
 use common::{Walker, config, robot};
-use outrider_foundation::data::Track;
+use outrider_foundation::data::{Component, Track};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_planner::mppi::{Answer, Level, Mppi, Outcome, STEP_LIMIT};
 use outrider_planner::safety::Moving;
@@ -13,13 +13,24 @@ use proptest::prelude::*;
 
 /// Drives as decided, with nothing else in between; gives every pose and answer.
 fn drive(mppi: &mut Mppi, place: &mut Place, start: Pose2, steps: usize) -> Vec<(Pose2, Twist2, Answer)> {
+    drive_among(mppi, place, start, steps, |track| track)
+}
+
+/// The same among people of whom more is known than where they go.
+fn drive_among(
+    mppi: &mut Mppi,
+    place: &mut Place,
+    start: Pose2,
+    steps: usize,
+    known: fn(Track) -> Track,
+) -> Vec<(Pose2, Twist2, Answer)> {
     let (mut pose, mut last) = (start, Twist2::ZERO);
     let walkers: Vec<Walker> = place.tracks.iter().map(walker).collect();
     let limits = robot().limits;
     let mut way = Vec::new();
     for i in 0..steps {
         let t_s = i as f64 * 0.05;
-        place.tracks = walkers.iter().zip(1..).map(|(w, id)| w.track(id, t_s)).collect();
+        place.tracks = walkers.iter().zip(1..).map(|(w, id)| known(w.track(id, t_s))).collect();
         let moving = place.moving();
         let mut request = place.request(&moving, pose, last);
         request.elapsed_s = 0.05;
@@ -68,6 +79,58 @@ fn a_hundred_decisions_have_the_golden_bits_with_every_instruction_set() {
         let bits = run(level);
         assert_eq!(bits, GOLDEN, "{level:?}: {bits:#018x}");
     }
+}
+
+/// The same for predictions that are mixtures.
+const GOLDEN_MIXTURES: u64 = 0x6D36_FD3D_348E_968C;
+
+#[test]
+fn among_mixtures_too_and_they_are_not_what_one_gaussian_is() {
+    let run = |level| {
+        let (mut mppi, mut place) = (controller(), Place::undecided());
+        mppi.set_level(level);
+        digest(&drive_among(&mut mppi, &mut place, Pose2::new(-0.05, 0.02, 0.1), 100, undecided))
+    };
+    for level in Level::available() {
+        let bits = run(level);
+        assert_eq!(bits, GOLDEN_MIXTURES, "{level:?}: {bits:#018x}");
+    }
+    assert_ne!(GOLDEN, GOLDEN_MIXTURES);
+}
+
+/// A robot that stays where it is, beside somebody whose mixture does not change: by hand.
+#[test]
+fn the_probability_of_a_mixture_is_the_weighted_sum() {
+    let mut place = Place::hall(&[]);
+    let mut track =
+        Walker { from: Point2::new(0.0, 1.0), velocity: Point2::new(0.3, 0.0), starts_s: 0.0, ends_s: 600.0 }
+            .track(1, 0.0);
+    let part = |weight, y_m, sigma_m| Component { weight, position: Point2::new(0.0, y_m), sigma_m };
+    let parts = [part(0.7, 1.1, 0.12), part(0.3, 0.9, 0.3)];
+    track.mixture = parts.iter().flat_map(|p| vec![*p; track.prediction.len()]).collect();
+    track.existence = 0.9;
+    place.tracks = vec![track];
+    let moving = place.moving();
+    let request = place.request(&moving, Pose2::IDENTITY, Twist2::ZERO);
+    let answer = controller().decide(&request);
+    let stop = answer.candidates[4];
+    assert_eq!(stop.name, "stop");
+    // Discs stand for the outline: a little wider than that.
+    let (margin_m, side_m) =
+        (config().mppi.risk.margin_m, 1.0 - robot().footprint.signed_distance_m(Point2::new(0.0, 1.0)));
+    let p = |wider_m: f64| -> f64 {
+        let tail = |p: &Component| {
+            let gap_m = p.position.y_m - side_m - 0.25 - margin_m - wider_m;
+            p.weight * 0.5 * libm::erfc(gap_m / p.sigma_m / std::f64::consts::SQRT_2)
+        };
+        0.9 * parts.iter().map(tail).sum::<f64>()
+    };
+    assert!(
+        stop.probability >= p(0.0) - 1e-5 && stop.probability <= p(0.03) + 1e-5,
+        "{stop:?} {} {}",
+        p(0.0),
+        p(0.03)
+    );
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! without.
 
 use super::Follower;
+use super::density::Mixture;
 use outrider_foundation::data::{DetectionSet, Scan};
 use outrider_foundation::{Point2, Stamp};
 use outrider_suite::quality::score::Estimate;
@@ -128,5 +129,9 @@ impl Follower for Nearest {
             }
         });
         told.collect()
+    }
+
+    fn ways(&self, _: Stamp, _: u64) -> Option<Mixture> {
+        None
     }
 }

@@ -4,23 +4,30 @@
 //!
 //! - `crowd`: people who walk, turn and stand, and a detector that misses, invents and is late.
 //! - `baseline`: nearest neighbour and a Kalman filter of constant velocity.
+//! - [`density`]: errors of beliefs that are no Gaussians.
 //! - `walkers`: how one of them moves.
 //! - `table`: what is printed.
 
 pub mod baseline;
 pub mod crowd;
+pub mod density;
 mod table;
 pub mod walkers;
 
 use crowd::{Crowd, Motion, Setting};
+use density::Mixture;
 use outrider_foundation::data::{DetectionSet, Scan};
+use outrider_foundation::rng::Rng;
 use outrider_foundation::{Point2, Pose2, Stamp, Twist2};
-use outrider_suite::quality::score::{Estimate, Score, Scorer, Target};
+use outrider_suite::quality::score::{Estimate, Nees, Score, Scorer, Target};
 use outrider_world_model::TracksConfig;
 use outrider_world_model::tracks::Tracker;
 use std::ops::Range;
 pub use table::markdown;
 use walkers::Walker;
+
+/// Stream of randomness of the states that are drawn from beliefs.
+const DRAWS: u32 = 3;
 
 /// Who follows objects.
 pub trait Follower {
@@ -30,6 +37,8 @@ pub trait Follower {
     fn observe(&mut self, set: &DetectionSet);
     /// What is believed at a time.
     fn estimates(&mut self, now: Stamp) -> Vec<Estimate>;
+    /// What is believed of somebody, way to move by way to move; none where that is no more than the estimate.
+    fn ways(&self, now: Stamp, id: u64) -> Option<Mixture>;
 }
 
 /// The world model's own.
@@ -47,6 +56,11 @@ impl Follower for Tracker {
         self.age(now);
         self.tracks(now, Pose2::IDENTITY).iter().filter_map(Estimate::of).collect()
     }
+
+    fn ways(&self, now: Stamp, id: u64) -> Option<Mixture> {
+        let all = Self::ways(self, now);
+        all.iter().find(|(of, _)| *of == id).and_then(|(_, ways)| Mixture::of(ways))
+    }
 }
 
 /// One line: a setting, and how both did, over all seeds.
@@ -56,6 +70,10 @@ pub struct Line {
     pub setting: Setting,
     /// The world model's tracker.
     pub tracker: Score,
+    /// Its errors by the mixture that it believes in, rather than by that mixture's first two moments: of those apart,
+    pub mixture_apart: Nees,
+    /// and of all.
+    pub mixture: Nees,
     /// The plain one.
     pub baseline: Score,
 }
@@ -77,7 +95,7 @@ pub fn settings(motion: Motion) -> Vec<Setting> {
 
 /// Both trackers in one setting, over seeds.
 pub fn line(setting: Setting, config: &TracksConfig, seeds: Range<u64>, seconds: u32) -> Line {
-    let (mut ours, mut plain) = (Scorer::default(), Scorer::default());
+    let (mut ours, mut plain) = (Tally::default(), Tally::default());
     let mut config = config.clone();
     if setting.motion == Motion::Model {
         // The equations know no greatest speed.
@@ -88,12 +106,46 @@ pub fn line(setting: Setting, config: &TracksConfig, seeds: Range<u64>, seconds:
         run(crowd(), setting, seconds, &mut Tracker::new(config.clone()), &mut ours);
         run(crowd(), setting, seconds, &mut baseline::Nearest::default(), &mut plain);
     }
-    Line { setting, tracker: ours.score(), baseline: plain.score() }
+    Line {
+        setting,
+        tracker: ours.scorer.score(),
+        mixture_apart: ours.mixture_apart,
+        mixture: ours.mixture,
+        baseline: plain.scorer.score(),
+    }
+}
+
+/// What is summed up over the seeds.
+#[derive(Debug, Default)]
+struct Tally {
+    scorer: Scorer,
+    mixture_apart: Nees,
+    mixture: Nees,
+    /// Errors by mixtures so far: each has random numbers of its own.
+    errors: u64,
+}
+
+impl Tally {
+    fn take(&mut self, now: Stamp, truth: &[Target], follower: &mut dyn Follower) {
+        self.scorer.take(truth, &follower.estimates(now));
+        for judged in self.scorer.judged() {
+            let person = truth.iter().find(|t| t.number == judged.number);
+            let (Some(person), Some(belief)) = (person, follower.ways(now, judged.id)) else { continue };
+            let Target { position, velocity, .. } = *person;
+            let state = [position.x_m, position.y_m, velocity.x_m, velocity.y_m];
+            let error_sq = belief.error_sq(&state, &mut Rng::new(0, DRAWS, self.errors));
+            self.errors += 1;
+            self.mixture.push(error_sq);
+            if judged.apart {
+                self.mixture_apart.push(error_sq);
+            }
+        }
+    }
 }
 
 /// Ten pictures and scans a second; told is what is believed now, with all that has arrived by now.
-fn run(mut crowd: Crowd, setting: Setting, seconds: u32, follower: &mut dyn Follower, scorer: &mut Scorer) {
-    scorer.begin();
+fn run(mut crowd: Crowd, setting: Setting, seconds: u32, follower: &mut dyn Follower, tally: &mut Tally) {
+    tally.scorer.begin();
     let mut waiting: Vec<(i64, DetectionSet)> = Vec::new();
     for step in 0..i64::from(seconds) * 10 {
         let now = crowd.stamp();
@@ -106,7 +158,7 @@ fn run(mut crowd: Crowd, setting: Setting, seconds: u32, follower: &mut dyn Foll
         if step >= 30 {
             let target = |w: &Walker| Target { number: w.number, position: w.position, velocity: w.velocity };
             let truth: Vec<_> = crowd.truth().iter().map(target).collect();
-            scorer.take(&truth, &follower.estimates(now));
+            tally.take(now, &truth, follower);
         } else {
             follower.estimates(now);
         }

@@ -21,6 +21,8 @@ mod verify;
 mod walls;
 mod yaml;
 
+pub(crate) use verify::same_definition;
+
 use anyhow::Context;
 use clap::Subcommand;
 use outrider_bags::{WriterOptions, recover};

@@ -367,8 +367,8 @@ impl Journals {
     }
 }
 
-/// Comments and blank lines do not count.
-fn same_definition(a: &str, b: &str) -> bool {
+/// Whether two definitions of a type say the same. Comments and blank lines do not count.
+pub fn same_definition(a: &str, b: &str) -> bool {
     fn plain(text: &str) -> impl Iterator<Item = String> {
         let strip = |l: &str| {
             let content = l.split('#').next().unwrap_or_default();

@@ -2,13 +2,15 @@
 //! comes out does not depend on who is faster.
 
 use super::what_if::Changes;
+use crate::bag::same_definition;
 use anyhow::bail;
-use outrider_bags::BagReader;
+use outrider_bags::{BagReader, Channel};
 use outrider_msgs::outrider_msgs::NodeInfo;
 use outrider_runtime::Secret;
 use outrider_suite::replay::{
     Feed, Interest, Outcome, Ready, Record, Source as _, Step, Stepper, Wanted, assembled, conclude, infos,
 };
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle, scope};
@@ -66,7 +68,16 @@ pub(super) fn replay(
     if let Some(node) = only.iter().find(|n| !outrider_suite::NODES.contains(&n.as_str())) {
         bail!("there is no node `{node}`; there are {:?}", outrider_suite::NODES);
     }
-    let interest = Interest::of(only, &infos(reader));
+    let infos = infos(reader);
+    if let Some(channel) = defined_otherwise(reader, only, &infos) {
+        bail!(
+            "{}: {} is defined otherwise in this bag than in this program, so no decision on it can be run again; the version that \
+             recorded it, told in `<node>/info`, can",
+            channel.topic,
+            channel.type_name
+        );
+    }
+    let interest = Interest::of(only, &infos);
     let mut feed = Feed::new(interest.clone());
     let (mut damage, mut undecodable) = (Vec::new(), 0);
     let finished: Vec<Finished> = scope(|scope| {
@@ -101,6 +112,17 @@ pub(super) fn replay(
         ));
     }
     Ok((conclude(reader, finished, &feed.summaries(), lines), damage))
+}
+
+/// What the chosen nodes take or publish and was recorded by a build with another definition of its type.
+fn defined_otherwise<'a>(reader: &'a BagReader, only: &[String], infos: &[NodeInfo]) -> Option<&'a Channel> {
+    let chosen = infos.iter().filter(|info| only.is_empty() || only.contains(&info.node));
+    let types: BTreeSet<&String> = chosen.flat_map(|i| i.input_types.iter().chain(&i.output_types)).collect();
+    reader.channels().iter().find(|c| {
+        let known = outrider_msgs::definition_of(&c.type_name);
+        let other = known.is_some_and(|known| !same_definition(known, &c.definition));
+        other && c.message_count > 0 && types.contains(&c.type_name)
+    })
 }
 
 /// Reads what is of interest, and tells what could not be read.
@@ -168,4 +190,48 @@ fn work(info: NodeInfo, steps: &Receiver<Vec<Step>>, key: Option<&Secret>, chang
         bunch.iter().for_each(|step| stepper.step(step));
     }
     stepper.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_bags::{BagWriter, WriterOptions};
+    use outrider_msgs::outrider_msgs::WorldModel;
+    use outrider_msgs::{Message, encode};
+
+    /// A bag of a planner, with a world model by this definition.
+    fn bag(path: &std::path::Path, definition: &str) -> BagReader {
+        let mut writer = BagWriter::create(path, &WriterOptions::default()).unwrap();
+        let types = vec![WorldModel::TYPE_NAME.to_owned()];
+        let info = NodeInfo { node: "planner".into(), input_types: types, ..NodeInfo::default() };
+        let infos =
+            writer.add_channel("/planner/info", NodeInfo::TYPE_NAME, NodeInfo::DEFINITION, "").unwrap();
+        let models = writer.add_channel("/world_model", WorldModel::TYPE_NAME, definition, "").unwrap();
+        writer.write(infos, 0, 1, 1, &encode(&info).unwrap()).unwrap();
+        writer.write(models, 0, 2, 2, &encode(&WorldModel::default()).unwrap()).unwrap();
+        writer.finish().unwrap();
+        BagReader::open(path).unwrap()
+    }
+
+    #[test]
+    fn a_bag_with_another_definition_is_not_judged() {
+        let dir = tempfile::tempdir().unwrap();
+        let before = WorldModel::DEFINITION.replace("uint8 components\n", "");
+        assert_ne!(before, WorldModel::DEFINITION);
+        let old = bag(&dir.path().join("old"), &before);
+        let told = |only: &[&str]| {
+            let only: Vec<String> = only.iter().map(|s| (*s).to_owned()).collect();
+            replay(&old, &only, None, &Changes::default(), 1).map_err(|e| e.to_string())
+        };
+        assert!(
+            told(&[])
+                .unwrap_err()
+                .contains("/world_model: outrider_msgs/msg/WorldModel is defined otherwise")
+        );
+        assert!(told(&["planner"]).is_err());
+        // Whom it is nothing to is run as ever.
+        assert!(told(&["gate"]).is_ok());
+        let new = bag(&dir.path().join("new"), WorldModel::DEFINITION);
+        assert!(replay(&new, &[], None, &Changes::default(), 1).is_ok());
+    }
 }

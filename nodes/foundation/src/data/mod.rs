@@ -25,7 +25,10 @@ pub use safety::{
 };
 pub use sensing::{Detection, DetectionSet, Imu, OccupancyMap, Odometry, Scan, TransformStamped};
 pub use truth::{GroundTruth, TrueActor};
-pub use world::{EgoState, REACH_SIGMAS, SourceState, SourceStatus, Track, TrackState, WorldModel};
+pub use world::{
+    COMPONENT_LIMIT, Component, EgoState, REACH_SIGMAS, SourceState, SourceStatus, Track, TrackState,
+    WorldModel,
+};
 
 /// The most beams of one scan that are taken.
 pub const BEAM_LIMIT: usize = 8192;

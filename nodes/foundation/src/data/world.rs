@@ -73,6 +73,20 @@ pub enum TrackState {
 /// this.
 pub const REACH_SIGMAS: f64 = 3.0;
 
+/// The most Gaussians of a prediction at one time: standing, walking on, turning.
+pub const COMPONENT_LIMIT: usize = 3;
+
+/// One Gaussian of a prediction at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Component {
+    /// Its share; those of one time add up to 1.
+    pub weight: f64,
+    /// Its mean, in the world model's frame.
+    pub position: Point2,
+    /// Its standard deviation along its worst axis.
+    pub sigma_m: f64,
+}
+
 /// One object that is followed over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Track {
@@ -108,6 +122,17 @@ pub struct Track {
     pub prediction: Vec<Point2>,
     /// Standard deviation of every predicted centre along its worst axis; see also [`REACH_SIGMAS`].
     pub prediction_sigma_m: Vec<f64>,
+    /// The same as a mixture, where ways to move lead apart: the first component at every time of the prediction, then the
+    /// second, and so on, up to [`COMPONENT_LIMIT`]. Its mean at a time is the predicted centre. Empty where the prediction is
+    /// all there is to it.
+    pub mixture: Vec<Component>,
+}
+
+impl Track {
+    /// The mixture, component by component: one Gaussian for every time of the prediction.
+    pub fn components(&self) -> impl Iterator<Item = &[Component]> {
+        self.mixture.chunks_exact(self.prediction.len().max(1)).take(COMPONENT_LIMIT)
+    }
 }
 
 /// The state that planner and assurance are given after every scan.

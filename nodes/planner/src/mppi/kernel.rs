@@ -417,11 +417,12 @@ fn meet(
             continue;
         }
         let (mut gap, mut any) = ([0.0; LANES], 0u32);
+        let comfort = weights.comfort * one.share[t];
         for l in 0..LANES {
             gap[l] = sq[l].sqrt() - reach;
             any |= u32::from(gap[l] * per_sigma < SIGMAS as f32);
             let lack = positive(weights.comfort_m - gap[l]);
-            risk[l] += weights.comfort * lack * lack;
+            risk[l] += comfort * lack * lack;
         }
         if one.comfort_only {
             // Who moves where somebody is about to come cuts in before him; a robot at rest does not.
@@ -435,7 +436,9 @@ fn meet(
             continue;
         }
         for l in 0..LANES {
-            sum[l] += one.weight * upper_tail(gap[l] * per_sigma);
+            let z = gap[l] * per_sigma;
+            let z = if z < 0.0 { z * one.within } else { z };
+            sum[l] += one.weight[t] * upper_tail(z);
         }
     }
     let asked = t < weights.chance_steps;

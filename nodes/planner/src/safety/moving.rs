@@ -1,6 +1,6 @@
 //! Tracked objects as discs that move: where they may be at a time to come.
 
-use outrider_foundation::data::{Track, TrackState};
+use outrider_foundation::data::{Component, Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// How uncertainty widens a predicted disc.
@@ -69,34 +69,51 @@ impl<'a> Moving<'a> {
         self.predicted(if self.still { 0.0 } else { (t_s + self.age_s).max(0.0) })
     }
 
+    /// How many Gaussians its prediction is a mixture of: none where [`Self::gaussian_at`] says all.
+    pub fn components(&self) -> usize {
+        let one = self.still || self.track.state == TrackState::Reachable || self.step_s().is_none();
+        if one { 0 } else { self.track.components().count() }
+    }
+
+    /// The Gaussian number `component` of that mixture `t_s` from now.
+    pub fn component_at(&self, component: usize, t_s: f64) -> Option<Component> {
+        let times = self.track.components().nth(component)?;
+        let (step_s, sooner) = (self.step_s()?, times.first()?.weight);
+        let entry = |index: usize| match index.checked_sub(1) {
+            // At present all ways to move are still in one place.
+            None => Some(Component { weight: sooner, ..self.now() }),
+            Some(i) => times.get(i).copied(),
+        };
+        Some(between(times.len(), (t_s + self.age_s).max(0.0) / step_s, self.now(), entry))
+    }
+
     /// Between the predictions by interpolation; beyond the last one it stays there. Without any: constant velocity.
     fn predicted(&self, t_s: f64) -> (Point2, f64) {
-        let track = self.track;
-        let [xx, _, _, _, _, yy, ..] = track.covariance;
-        let sigma_m = xx.max(yy).max(0.0).sqrt();
-        let now = (track.position, sigma_m);
-        let step_s = track.prediction_step_s;
-        if track.prediction.is_empty() || step_s.is_nan() || step_s <= 0.0 {
-            let v = track.velocity;
-            return (Point2::new(now.0.x_m + v.x_m * t_s, now.0.y_m + v.y_m * t_s), sigma_m * (1.0 + t_s));
-        }
+        let (track, now) = (self.track, self.now());
+        let Some(step_s) = self.step_s().filter(|_| !track.prediction.is_empty()) else {
+            let (v, at) = (track.velocity, now.position);
+            return (Point2::new(at.x_m + v.x_m * t_s, at.y_m + v.y_m * t_s), now.sigma_m * (1.0 + t_s));
+        };
         let entry = |index: usize| match index.checked_sub(1) {
             None => Some(now),
             Some(i) => {
-                let sigma_m = track.prediction_sigma_m.get(i).copied().unwrap_or(sigma_m);
-                track.prediction.get(i).map(|p| (*p, sigma_m))
+                let sigma_m = track.prediction_sigma_m.get(i).copied().unwrap_or(now.sigma_m);
+                track.prediction.get(i).map(|p| Component { weight: 1.0, position: *p, sigma_m })
             }
         };
-        let steps = (t_s / step_s).min(1e6);
-        let index = steps as usize;
-        let share = steps - index as f64;
-        match (entry(index), entry(index + 1)) {
-            (Some((a, sa)), Some((b, sb))) => {
-                let mix = |from: f64, to: f64| from + share * (to - from);
-                (Point2::new(mix(a.x_m, b.x_m), mix(a.y_m, b.y_m)), mix(sa, sb))
-            }
-            _ => entry(track.prediction.len()).unwrap_or(now),
-        }
+        let Component { position, sigma_m, .. } = between(track.prediction.len(), t_s / step_s, now, entry);
+        (position, sigma_m)
+    }
+
+    /// Where it is at present.
+    fn now(&self) -> Component {
+        let [xx, _, _, _, _, yy, ..] = self.track.covariance;
+        Component { weight: 1.0, position: self.track.position, sigma_m: xx.max(yy).max(0.0).sqrt() }
+    }
+
+    /// Time from one prediction to the next, when that is one.
+    fn step_s(&self) -> Option<f64> {
+        Some(self.track.prediction_step_s).filter(|step_s| *step_s > 0.0)
     }
 
     /// Signed distance from the outline at `pose` to its disc `t_s` from now. Far away only a lower bound.
@@ -109,6 +126,20 @@ impl<'a> Moving<'a> {
         }
         let (s, c) = libm::sincos(pose.yaw_rad);
         footprint.signed_distance_m(Point2::new(c * dx + s * dy, c * dy - s * dx)) - radius_m
+    }
+}
+
+/// What holds after so many steps: between two entries by interpolation, beyond the last, number `last`, what that says.
+fn between(last: usize, steps: f64, now: Component, entry: impl Fn(usize) -> Option<Component>) -> Component {
+    let steps = steps.min(1e6);
+    let index = steps as usize;
+    let share = steps - index as f64;
+    let (Some(a), Some(b)) = (entry(index), entry(index + 1)) else { return entry(last).unwrap_or(now) };
+    let mix = |from: f64, to: f64| from + share * (to - from);
+    Component {
+        weight: mix(a.weight, b.weight),
+        position: Point2::new(mix(a.position.x_m, b.position.x_m), mix(a.position.y_m, b.position.y_m)),
+        sigma_m: mix(a.sigma_m, b.sigma_m),
     }
 }
 
@@ -142,6 +173,35 @@ mod tests {
         assert!((p.y_m - 0.75).abs() < 1e-12 && (r - 0.55).abs() < 1e-12, "sigma 0.15 twice is 0.3");
         let (p, r) = moving.disc_at(9.0, &PLAIN);
         assert!((p.y_m - 1.0).abs() < 1e-12 && (r - 0.55).abs() < 1e-12, "capped");
+    }
+
+    #[test]
+    fn components_are_interpolated_with_their_weights_and_held() {
+        let mut track = walker();
+        let part = |weight, y_m, sigma_m| Component { weight, position: Point2::new(1.0, y_m), sigma_m };
+        track.mixture =
+            vec![part(0.9, 0.6, 0.2), part(0.7, 1.2, 0.4), part(0.1, 0.0, 0.1), part(0.3, 0.0, 0.1)];
+        track.covariance[0] = 0.01;
+        let moving = Moving { track: &track, age_s: 0.1, still: false };
+        assert_eq!(moving.components(), 2);
+        let at = |component, t_s| {
+            let Component { weight, position, sigma_m } = moving.component_at(component, t_s).unwrap();
+            [weight, position.y_m, sigma_m]
+        };
+        let near = |found: [f64; 3], expected: [f64; 3]| {
+            assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-12), "{found:?} {expected:?}");
+        };
+        near(at(0, 0.15), [0.9, 0.3, 0.15]);
+        near(at(0, 0.65), [0.8, 0.9, 0.3]);
+        near(at(1, 0.65), [0.2, 0.0, 0.1]);
+        near(at(1, 9.0), [0.3, 0.0, 0.1]);
+        assert_eq!(moving.component_at(2, 0.5), None);
+        // All in all it is where it was.
+        assert_eq!(moving.gaussian_at(0.65), Moving { track: &walker(), ..moving }.gaussian_at(0.65));
+        assert_eq!(Moving { still: true, ..moving }.components(), 0);
+        let lost = Track { state: TrackState::Reachable, ..track.clone() };
+        let odd = Track { prediction_step_s: f64::NAN, ..track.clone() };
+        assert_eq!([&lost, &odd].map(|track| Moving { track, ..moving }.components()), [0, 0]);
     }
 
     #[test]

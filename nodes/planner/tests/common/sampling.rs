@@ -1,7 +1,7 @@
 //! A place for the sampling controller alone: walls, posts, people, and a bent path past them.
 
 use super::{Walker, config, grid, robot};
-use outrider_foundation::data::Track;
+use outrider_foundation::data::{Component, Track};
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_planner::mppi::{Mppi, Request};
@@ -52,6 +52,12 @@ impl Place {
         }
     }
 
+    /// The same with predictions that are mixtures, as of people who walk and may turn or stop.
+    pub fn undecided() -> Self {
+        let busy = Self::busy();
+        Self { tracks: busy.tracks.into_iter().map(undecided).collect(), ..busy }
+    }
+
     pub fn moving(&self) -> Vec<Moving<'_>> {
         Moving::all(&self.tracks, 0.0)
     }
@@ -76,4 +82,21 @@ impl Place {
 pub fn controller() -> Mppi {
     let config = config();
     Mppi::new(&config.mppi, &config.safety, 0.6, &robot())
+}
+
+/// Somebody who goes on as predicted; or, less likely, stops where he is; or turns to the left.
+pub fn undecided(track: Track) -> Track {
+    let part = |weight: f64, sigma_m: f64, go_on: f64, turn: f64| {
+        let (at, step_s) = (track.position, track.prediction_step_s);
+        track.prediction.iter().zip(1..).map(move |(p, i)| {
+            let t_s = step_s * f64::from(i);
+            let (dx, dy) = (go_on * (p.x_m - at.x_m), go_on * (p.y_m - at.y_m));
+            let (s, c) = libm::sincos(turn * t_s);
+            let position = Point2::new(at.x_m + c * dx - s * dy, at.y_m + s * dx + c * dy);
+            Component { weight, position, sigma_m: 0.05 + sigma_m * t_s }
+        })
+    };
+    let mixture =
+        part(0.06, 0.05, 0.1, 0.0).chain(part(0.79, 0.12, 1.0, 0.0)).chain(part(0.15, 0.3, 1.0, 0.4));
+    Track { mixture: mixture.collect(), ..track }
 }

@@ -2,12 +2,16 @@
 
 use super::{Checked, all_finite, at_most, finite, frame_from, frame_name, header, stamp_from, within};
 use outrider_foundation::data::{
-    EgoState, SourceState, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
+    COMPONENT_LIMIT, Component, EgoState, SourceState, SourceStatus, TRACK_LIMIT, Track, TrackState,
+    WorldModel,
 };
 use outrider_foundation::grid::{COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN, CostGrid, GridSize};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_msgs::{nav_msgs, outrider_msgs as ours};
 use std::sync::Arc;
+
+/// The weights of one time may add up to so much more or less than 1.
+const WEIGHT_SLACK: f64 = 1e-6;
 
 /// A grid.
 pub fn grid_from_message(m: ours::Grid) -> Checked<CostGrid> {
@@ -186,6 +190,7 @@ fn track_from(index: usize, m: ours::Track) -> Checked<Track> {
     if let Some(bad) = numbers.into_iter().find(|v| !v.is_finite()) {
         return Err(format!("{}: {bad} is not a finite number", field("prediction")));
     }
+    let mixture = mixture_from(&m, points).map_err(|e| format!("tracks[{index}].{e}"))?;
     Ok(Track {
         id: m.id,
         state: from_code(&field("state"), m.state, &TRACK_STATES)?,
@@ -203,7 +208,38 @@ fn track_from(index: usize, m: ours::Track) -> Checked<Track> {
         prediction_step_s: within(&field("prediction_step"), m.prediction_step, 0.0, 10.0)?,
         prediction: m.prediction_x.iter().zip(&m.prediction_y).map(|(x, y)| Point2::new(*x, *y)).collect(),
         prediction_sigma_m: m.prediction_sigma,
+        mixture,
     })
+}
+
+/// The mixture's components in the order of the message; weights are of one time, so they are looked at across components.
+fn mixture_from(m: &ours::Track, points: usize) -> Checked<Vec<Component>> {
+    let count = usize::from(m.components);
+    at_most("components", count, COMPONENT_LIMIT)?;
+    let lists = [&m.component_weight, &m.component_x, &m.component_y, &m.component_sigma];
+    let [weights, x, y, sigmas] = lists;
+    if let Some(other) = lists.iter().map(|list| list.len()).find(|length| *length != count * points) {
+        return Err(format!("components: {other} values for {count} components at {points} times"));
+    }
+    if let Some(bad) = lists.into_iter().flatten().find(|v| !v.is_finite()) {
+        return Err(format!("components: {bad} is not a finite number"));
+    }
+    if let Some(bad) = weights.iter().chain(sigmas).find(|v| **v < 0.0) {
+        return Err(format!("components: {bad} is no weight and no sigma"));
+    }
+    for time in 0..if count > 0 { points } else { 0 } {
+        let sum: f64 = weights.iter().skip(time).step_by(points).sum();
+        if (sum - 1.0).abs() > WEIGHT_SLACK {
+            return Err(format!("components: weights at time {time} add up to {sum}"));
+        }
+    }
+    let all = weights.iter().zip(x).zip(y).zip(sigmas);
+    let component = |(((w, x), y), s): (((&f64, &f64), &f64), &f64)| Component {
+        weight: *w,
+        position: Point2::new(*x, *y),
+        sigma_m: *s,
+    };
+    Ok(all.map(component).collect())
 }
 
 fn track_to(t: &Track) -> ours::Track {
@@ -227,6 +263,11 @@ fn track_to(t: &Track) -> ours::Track {
         prediction_x: t.prediction.iter().map(|p| p.x_m).collect(),
         prediction_y: t.prediction.iter().map(|p| p.y_m).collect(),
         prediction_sigma: t.prediction_sigma_m.clone(),
+        components: u8::try_from(t.components().count()).unwrap_or(u8::MAX),
+        component_weight: t.mixture.iter().map(|c| c.weight).collect(),
+        component_x: t.mixture.iter().map(|c| c.position.x_m).collect(),
+        component_y: t.mixture.iter().map(|c| c.position.y_m).collect(),
+        component_sigma: t.mixture.iter().map(|c| c.sigma_m).collect(),
     }
 }
 
@@ -251,6 +292,10 @@ mod tests {
             prediction_step_s: 0.2,
             prediction: vec![Point2::new(1.0, 2.0)],
             prediction_sigma_m: vec![0.25],
+            mixture: vec![
+                Component { weight: 0.75, position: Point2::new(0.5, 2.0), sigma_m: 0.125 },
+                Component { weight: 0.25, position: Point2::new(2.5, 2.0), sigma_m: 0.25 },
+            ],
             ..Default::default()
         };
         let source = SourceState { name: "scan".into(), age_s: f64::INFINITY, ..Default::default() };
@@ -280,6 +325,32 @@ mod tests {
         let mut m = world_model_to_message(&model());
         m.tracks[0].state = 9;
         assert_eq!(world_model_from_message(m).unwrap_err(), "tracks[0].state: 9 is no known code");
+        let refused = |change: fn(&mut ours::Track)| {
+            let mut m = world_model_to_message(&model());
+            change(&mut m.tracks[0]);
+            world_model_from_message(m).unwrap_err()
+        };
+        assert_eq!(refused(|t| t.components = 4), "tracks[0].components: 4 elements are more than 3");
+        assert_eq!(
+            refused(|t| t.component_y.truncate(1)),
+            "tracks[0].components: 1 values for 2 components at 1 times"
+        );
+        assert_eq!(
+            refused(|t| t.components = 0),
+            "tracks[0].components: 2 values for 0 components at 1 times"
+        );
+        assert_eq!(
+            refused(|t| t.component_x[1] = f64::NAN),
+            "tracks[0].components: NaN is not a finite number"
+        );
+        assert_eq!(
+            refused(|t| t.component_sigma[1] = -0.1),
+            "tracks[0].components: -0.1 is no weight and no sigma"
+        );
+        assert_eq!(
+            refused(|t| t.component_weight[1] = 0.5),
+            "tracks[0].components: weights at time 0 add up to 1.25"
+        );
         let mut m = world_model_to_message(&model());
         m.ego_yaw = f64::NAN;
         assert!(world_model_from_message(m).is_err());

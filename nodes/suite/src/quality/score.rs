@@ -89,7 +89,8 @@ pub struct Nees {
 }
 
 impl Nees {
-    fn push(&mut self, nees: f64) {
+    /// Takes one more.
+    pub fn push(&mut self, nees: f64) {
         // Welford's.
         self.count += 1;
         let before = nees - self.mean;
@@ -148,6 +149,17 @@ impl Nees {
     }
 }
 
+/// Whose error was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// Of the target.
+    pub number: u64,
+    /// Of the estimate.
+    pub id: u64,
+    /// Met beyond doubt, as in [`Score::nees_apart`].
+    pub apart: bool,
+}
+
 /// Sums up.
 #[derive(Debug)]
 pub struct Scorer {
@@ -164,6 +176,7 @@ pub struct Scorer {
     nees_apart: Nees,
     /// For how many pictures somebody has been apart.
     apart: BTreeMap<u64, u64>,
+    judged: Vec<Judged>,
 }
 
 impl Default for Scorer {
@@ -180,6 +193,7 @@ impl Default for Scorer {
             nees: Nees::default(),
             nees_apart: Nees::default(),
             apart: BTreeMap::new(),
+            judged: Vec::new(),
         }
     }
 }
@@ -204,17 +218,25 @@ impl Scorer {
             let count = self.apart.entry(person.number).or_default();
             *count = if is_apart(person, truth, estimates) { *count + 1 } else { 0 };
         }
+        self.judged.clear();
         if self.times.is_multiple_of(APART) {
             for (person, estimate) in met {
                 let nees = nees(person, estimate);
                 self.nees.push(nees);
-                if self.apart.get(&person.number).is_some_and(|count| *count >= APART) {
+                let apart = self.apart.get(&person.number).is_some_and(|count| *count >= APART);
+                if apart {
                     self.nees_apart.push(nees);
                 }
+                self.judged.push(Judged { number: person.number, id: estimate.id, apart });
             }
         }
         self.times += 1;
         followed
+    }
+
+    /// Whose errors were taken at the last time.
+    pub fn judged(&self) -> &[Judged] {
+        &self.judged
     }
 
     /// Who was met by an estimate before stays met by it while it is near; the others are met anew (Bernardin and Stiefelhagen).

@@ -5,6 +5,7 @@
 //! that is brought to its first two moments (probabilistic data association: Bar-Shalom and Tse 1975).
 
 use super::config::MotionConfig;
+use super::mixture::{Block, Places, TOGETHER, Ways};
 use super::motion::{Belief, DIMENSIONS, Lapse, MODES, Mode, Place, Spread, State};
 use multiversion::multiversion;
 use nalgebra::{Matrix2, Matrix4, SMatrix, Vector2, Vector4};
@@ -16,8 +17,6 @@ const MODE_PROBABILITY_MIN: f64 = 1e-4;
 const STEP_MAX_S: f64 = 0.25;
 /// unless that took more steps than this.
 const STEPS_MAX: f64 = 16.0;
-/// Times ahead that are reckoned at once.
-const TOGETHER: usize = 4;
 /// Who has been seen to move stands with this probability.
 const STANDS_AFTER_ALL: f64 = 0.05;
 /// 2π.
@@ -39,6 +38,17 @@ pub(crate) struct Innovation {
     pub distance_sq: f64,
     /// Density of the measurement, in 1/m².
     pub likelihood: f64,
+}
+
+/// What is believed of an object if it moves in one of its ways.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WayBelief {
+    /// That it does.
+    pub probability: f64,
+    /// Of x, y, vx, vy in m and m/s.
+    pub mean: [f64; 4],
+    /// Of the same, row-major.
+    pub covariance: [f64; 16],
 }
 
 /// A time ahead, and what is the same of it for everybody.
@@ -152,36 +162,65 @@ impl Imm {
     /// stop is in the noise of walking, so that the mean is where somebody who goes on will be.
     pub fn position_after(&self, ahead: &Ahead) -> (Point2, Matrix2<f64>) {
         let [_, _, turn] = &self.beliefs;
-        whole(self.place_after(ahead, turn.turn_after(&ahead.lapse)))
+        whole(self.place_after(ahead, turn.turn_after(&ahead.lapse), &[1.0; MODES]))
     }
 
     #[inline(always)]
-    fn place_after(&self, ahead: &Ahead, turned: (f64, f64)) -> Place {
-        let [stands, walks, turns] = self.probabilities;
-        let set_off = 0.5 * stands * (1.0 - ahead.stays);
-        let later = [stands - 2.0 * set_off, walks + set_off, turns + set_off];
+    fn place_after(&self, ahead: &Ahead, turned: (f64, f64), share: &[f64; MODES]) -> Place {
+        let later = self.probabilities_after(ahead);
+        let weights = [share[0] * later[0], share[1] * later[1], share[2] * later[2]];
         let [still, straight, turn] = &self.beliefs;
         let places = [
             still.place_after(Mode::Still, &ahead.lapse, turned),
             straight.place_after(Mode::Straight, &ahead.lapse, turned),
             turn.place_after(Mode::Turn, &ahead.lapse, turned),
         ];
-        mixture(&places, &later)
+        mixture(&places, &weights)
     }
 
-    /// The same for many times, each with the standard deviation along the worst axis.
-    pub fn positions_after(&self, ahead: &[Ahead], mut tell: impl FnMut(Point2, f64)) {
-        let [_, _, turn] = &self.beliefs;
-        let mut turned = [(0.0, 1.0); TOGETHER];
-        for ahead in ahead.chunks(TOGETHER) {
-            let mut these = [Ahead::default(); TOGETHER];
-            for ((these, turned), ahead) in these.iter_mut().zip(&mut turned).zip(ahead) {
+    /// How probable every way to move is by then.
+    #[inline(always)]
+    pub fn probabilities_after(&self, ahead: &Ahead) -> [f64; MODES] {
+        let [stands, walks, turns] = self.probabilities;
+        let set_off = 0.5 * stands * (1.0 - ahead.stays);
+        [stands - 2.0 * set_off, walks + set_off, turns + set_off]
+    }
+
+    /// The same for many times: of all ways to move together the position and the standard deviation along the worst axis; and
+    /// every way by itself, into `ways`.
+    pub fn positions_after(&self, ahead: &[Ahead], ways: &mut Ways, mut tell: impl FnMut(Point2, f64)) {
+        let [still, straight, turn] = &self.beliefs;
+        let times = ways.begin(ahead.len());
+        for (ahead, these) in ahead.chunks(TOGETHER).zip(times) {
+            // Beyond the end the last time stands once more.
+            these.ahead = [ahead.last().copied().unwrap_or_default(); TOGETHER];
+            for ((these, turned), ahead) in these.ahead.iter_mut().zip(&mut these.turned).zip(ahead) {
                 (*these, *turned) = (*ahead, turn.turn_after(&ahead.lapse));
             }
-            for (at, sigma_m) in places_after(self, &these, &turned).into_iter().take(ahead.len()) {
+            let (times, turned) = (&these.ahead, &these.turned);
+            these.ways =
+                [still_after(still, times), straight_after(straight, times), turn_after(turn, times, turned)];
+            let all = places_after(self, times, turned, &[1.0; MODES]);
+            for (at, sigma_m) in all.told().into_iter().take(ahead.len()) {
                 tell(at, sigma_m);
             }
         }
+    }
+
+    /// Some ways to move together, by their first two moments: those with a share of 1, not those with 0.
+    pub fn together(&self, these: &Block, share: &[f64; MODES]) -> Places {
+        places_after(self, &these.ahead, &these.turned, share)
+    }
+
+    /// Every way to move by itself.
+    pub fn ways(&self) -> [WayBelief; MODES] {
+        std::array::from_fn(|i| {
+            // Both are arrays of this length.
+            let (belief, probability) = (&self.beliefs[i], self.probabilities[i]);
+            let [x, y, vx, vy, _] = belief.mean.data.0[0];
+            let of = |n: usize| belief.covariance[(n / 4, n % 4)];
+            WayBelief { probability, mean: [x, y, vx, vy], covariance: std::array::from_fn(of) }
+        })
     }
 
     /// Mean and covariance of x, y, vx, vy.
@@ -359,21 +398,54 @@ fn whole(place: Place) -> (Point2, Matrix2<f64>) {
     (Point2::new(x, y), Matrix2::new(xx, xy, yx, yy))
 }
 
-/// Where an object will be at several times, and the standard deviation along the worst axis.
+/// Where an object will be at several times, and the standard deviation along the worst axis, by the ways to move that have a
+/// share.
 #[multiversion(targets("x86_64+avx2"))]
 fn places_after(
     imm: &Imm,
     ahead: &[Ahead; TOGETHER],
     turned: &[(f64, f64); TOGETHER],
-) -> [(Point2, f64); TOGETHER] {
+    share: &[f64; MODES],
+) -> Places {
     let (mut x, mut y, mut sigma_m) = ([0.0; TOGETHER], [0.0; TOGETHER], [0.0; TOGETHER]);
     let into = x.iter_mut().zip(&mut y).zip(&mut sigma_m);
     for (((x, y), sigma_m), (ahead, turned)) in into.zip(ahead.iter().zip(turned)) {
-        let place = imm.place_after(ahead, *turned);
+        let place = imm.place_after(ahead, *turned, share);
         (*x, *y, *sigma_m) = (place.x, place.y, worst_sigma(place.xx, place.xy, place.yy));
     }
-    // All are arrays of this length.
-    std::array::from_fn(|i| (Point2::new(x[i], y[i]), sigma_m[i]))
+    Places { x, y, sigma_m }
+}
+
+/// The same by one way to move.
+#[inline(always)]
+fn way_after(
+    belief: &Belief,
+    mode: Mode,
+    ahead: &[Ahead; TOGETHER],
+    turned: &[(f64, f64); TOGETHER],
+) -> Places {
+    let (mut x, mut y, mut sigma_m) = ([0.0; TOGETHER], [0.0; TOGETHER], [0.0; TOGETHER]);
+    let into = x.iter_mut().zip(&mut y).zip(&mut sigma_m);
+    for (((x, y), sigma_m), (ahead, turned)) in into.zip(ahead.iter().zip(turned)) {
+        let place = belief.place_after(mode, &ahead.lapse, *turned);
+        (*x, *y, *sigma_m) = (place.x, place.y, worst_sigma(place.xx, place.xy, place.yy));
+    }
+    Places { x, y, sigma_m }
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn still_after(belief: &Belief, ahead: &[Ahead; TOGETHER]) -> Places {
+    way_after(belief, Mode::Still, ahead, &[(0.0, 1.0); TOGETHER])
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn straight_after(belief: &Belief, ahead: &[Ahead; TOGETHER]) -> Places {
+    way_after(belief, Mode::Straight, ahead, &[(0.0, 1.0); TOGETHER])
+}
+
+#[multiversion(targets("x86_64+avx2"))]
+fn turn_after(belief: &Belief, ahead: &[Ahead; TOGETHER], turned: &[(f64, f64); TOGETHER]) -> Places {
+    way_after(belief, Mode::Turn, ahead, turned)
 }
 
 /// Standard deviation along the worst axis.
@@ -491,7 +563,8 @@ mod tests {
         let ahead: Vec<_> = (1..=15).map(|i| Ahead::of(0.2 * f64::from(i), &config)).collect();
         for count in 0..=ahead.len() {
             let mut told = Vec::new();
-            imm.positions_after(&ahead[..count], |at, sigma_m| told.push((at, sigma_m)));
+            let mut ways = Ways::default();
+            imm.positions_after(&ahead[..count], &mut ways, |at, sigma_m| told.push((at, sigma_m)));
             let each = ahead[..count].iter().map(|ahead| imm.position_after(ahead));
             let each: Vec<_> = each.map(|(at, spread)| (at, worst_sigma_m(&spread))).collect();
             assert_eq!(told, each);

@@ -3,7 +3,7 @@
 //!
 //! One set of detections goes through these parts, in this order, and each knows only those before it:
 //!
-//! - `motion`, `imm`: where one object will be, by three ways to move and their mixture.
+//! - `motion`, `imm`: where one object will be, by three ways to move and their mixture; `mixture`: how that is told.
 //! - [`assign`], `joint`: who is whose in one group of tracks and detections: exactly, and with probabilities.
 //! - `models`, [`reliability`]: what a version of a learned model states, what that is worth, and how it has done.
 //! - `object`: one object, from its first detection to the disc that it can have reached.
@@ -20,6 +20,7 @@ pub mod clusters;
 mod config;
 mod imm;
 mod joint;
+mod mixture;
 mod models;
 mod motion;
 mod movers;
@@ -36,8 +37,11 @@ pub use past::LATE_SETS_LIMIT;
 use crate::beams::Beam;
 use associate::Associator;
 use clusters::{Cluster, Clusters};
+pub use imm::WayBelief;
 use imm::{Ahead, Measurement};
+use mixture::Ways;
 use models::{Model, Models};
+use motion::MODES;
 use movers::{Claim, Glance, Known, Movers};
 use nalgebra::Matrix2;
 use object::{Object, Seen};
@@ -331,11 +335,19 @@ impl Tracker {
         confirmed.map(move |o| (o.position(at, &self.config), o.radius_m))
     }
 
+    /// What is believed of every track of [`Self::tracks`], way to move by way to move, in `odom`: for evaluation.
+    pub fn ways(&self, at: Stamp) -> Vec<(u64, [WayBelief; MODES])> {
+        let all = self.objects.iter().chain(self.movers.objects()).take(TRACK_LIMIT);
+        all.map(|o| (o.id, o.at(at, &self.config).ways())).collect()
+    }
+
     /// All tracks at a time, by id, in the frame that `frame_from_odom` leads to.
     pub fn tracks(&self, at: Stamp, frame_from_odom: Pose2) -> Vec<Track> {
         let frame = frame_from_odom.for_many();
+        let mut ways = Ways::default();
         let all = self.objects.iter().chain(self.movers.objects()).take(TRACK_LIMIT);
-        let mut tracks: Vec<Track> = all.map(|o| o.track(at, frame, &self.ahead, &self.config)).collect();
+        let mut tracks: Vec<Track> =
+            all.map(|o| o.track(at, frame, &self.ahead, &mut ways, &self.config)).collect();
         if !tracks.is_sorted_by_key(|t| t.id) {
             tracks.sort_unstable_by_key(|t| t.id);
         }

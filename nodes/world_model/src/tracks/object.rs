@@ -2,6 +2,7 @@
 
 use super::config::TracksConfig;
 use super::imm::{Ahead, Imm, Measurement, worst_sigma_m};
+use super::mixture::Ways;
 use super::models::{Classes, Model};
 use nalgebra::{Matrix2, Matrix4};
 use outrider_foundation::data::{REACH_SIGMAS, Track, TrackState};
@@ -176,7 +177,7 @@ impl Object {
     }
 
     /// The filter at a time; a time before the filter's is the filter's.
-    fn at(&self, at: Stamp, config: &TracksConfig) -> Imm {
+    pub fn at(&self, at: Stamp, config: &TracksConfig) -> Imm {
         if self.state == TrackState::Reachable {
             return self.lost(at, config);
         }
@@ -191,7 +192,14 @@ impl Object {
     }
 
     /// As it is told, in the frame that `frame_from_odom` leads to, with its prediction for every one of the times ahead.
-    pub fn track(&self, at: Stamp, frame_from_odom: Frame, ahead: &[Ahead], config: &TracksConfig) -> Track {
+    pub fn track(
+        &self,
+        at: Stamp,
+        frame_from_odom: Frame,
+        ahead: &[Ahead],
+        ways: &mut Ways,
+        config: &TracksConfig,
+    ) -> Track {
         let reachable = self.state == TrackState::Reachable;
         let now = self.at(at, config);
         let mut prediction = Vec::with_capacity(ahead.len());
@@ -200,13 +208,15 @@ impl Object {
             prediction.push(frame_from_odom.apply(position));
             prediction_sigma_m.push(sigma_m);
         };
+        let mut mixture = Vec::new();
         if reachable {
             for ahead in ahead {
                 let (centre, radius_m) = self.reach(at + Span::from_s(ahead.dt_s), config);
                 tell(centre, radius_m / REACH_SIGMAS);
             }
         } else {
-            now.positions_after(ahead, tell);
+            now.positions_after(ahead, ways, tell);
+            mixture = ways.mixture(&now, |position| frame_from_odom.apply(position));
         }
         let (mean, covariance) = now.motion();
         let likeliest = self.classes.likeliest();
@@ -229,6 +239,7 @@ impl Object {
             prediction_step_s: config.prediction_step_s,
             prediction,
             prediction_sigma_m,
+            mixture,
         }
     }
 }

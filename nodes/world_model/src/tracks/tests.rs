@@ -1,6 +1,7 @@
 #![allow(clippy::float_cmp, reason = "these values are bounds or copies, not results of arithmetic")]
 
 mod late;
+mod mixture;
 mod movers;
 
 use super::*;

@@ -79,6 +79,7 @@ fn scan(range: f32) -> anyhow::Result<Plan> {
 fn doubt_tracks(model: &mut WorldModel) {
     for track in &mut model.tracks {
         track.covariance.iter_mut().for_each(|c| *c *= UNCERTAIN);
-        track.prediction_sigma.iter_mut().for_each(|s| *s *= UNCERTAIN.sqrt());
+        let sigmas = track.prediction_sigma.iter_mut().chain(&mut track.component_sigma);
+        sigmas.for_each(|s| *s *= UNCERTAIN.sqrt());
     }
 }
