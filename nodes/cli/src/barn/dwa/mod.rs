@@ -1,59 +1,97 @@
-//! The baseline of the BARN challenge, in kind: ROS 1's `move_base` on the Jackal, with a 0.5 m/s dynamic-window planner.
-//! A costmap of what the lidar has seen, a cheapest path over it once a second, velocities sampled 20 times a second, and
-//! the usual recoveries. Constants are named after `move_base`'s parameters; their values were not compared with the
-//! challenge's files. It stands for the published numbers, to see that the simulator is as hard as theirs; nothing of it is
-//! part of the suite, and nothing of the suite watches over it.
+//! The baseline of the BARN challenge: `move_base` of ROS 1 as the challenge sets it up for the Jackal (`NavfnROS`, and
+//! `TrajectoryPlannerROS` at 0.5 m/s), written anew after its behaviour. Constants are named after its parameters and have the
+//! challenge's values, or `move_base`'s own where the challenge sets none (docs/barn.md). It stands for the published
+//! numbers, to see that the simulator is as hard as theirs; nothing of it is part of the suite, and nothing of the suite
+//! watches over it.
 
 mod costmap;
-mod path;
+mod field;
+mod navfn;
+mod outline;
 mod rollout;
 
 use super::straight::Controller;
 use costmap::Costmap;
+use navfn::NavFn;
 use outrider_foundation::data::{Odometry, Scan};
+use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::{Point2, Pose2, Span, Twist2};
-use rollout::Rollout;
+use rollout::{ALPHA_RADPS2, Rollout, W_IN_PLACE_RADPS, W_MAX_RADPS};
+use std::collections::VecDeque;
+use std::f64::consts::PI;
 
-/// `controller_frequency: 20`.
-const PERIOD: Span = Span::from_millis(50);
-/// `planner_frequency: 1`.
-const PLAN_PERIOD_S: f64 = 1.0;
+/// Half of `controller_frequency`'s, `planner_frequency`'s and the local costmap's period of 50 ms. In `move_base` costmap,
+/// planner and controller run in threads of their own, so that a velocity is chosen on a map and along a path that are up to a
+/// period old: here they are half of one old, in every run.
+const HALF_PERIOD: Span = Span::from_millis(25);
+/// A sweep reaches the costmap when the transform 50 ms after its stamp is known (the obstacle layer's message filter).
+const SWEEP_AGE_S: f64 = 0.05;
+/// Sweeps on their way: as many as come in that time at 100 Hz and more.
+const SWEEP_LIMIT: usize = 8;
 /// `controller_patience`: without a velocity for so long it recovers.
-const PATIENCE_S: f64 = 5.0;
-/// `oscillation_timeout` and `oscillation_distance`.
-const OSCILLATION_S: f64 = 10.0;
-const OSCILLATION_M: f64 = 0.2;
-/// `conservative_reset_dist`: obstacles farther than this are forgotten.
-const RESET_M: f64 = 3.0;
-/// Turn rate of the turn on the spot (`rotate_recovery`), rad/s.
-const SPIN_RADPS: f64 = 1.0;
+const CONTROLLER_PATIENCE_S: f64 = 15.0;
+/// `planner_patience`: without a path for so long it recovers.
+const PLANNER_PATIENCE_S: f64 = 5.0;
+/// `yaw_goal_tolerance`: so near to a heading a turn has reached it.
+const YAW_TOLERANCE_RAD: f64 = 0.157;
+/// Angle between two headings at which a turn is tried for contact.
+const TRY_RAD: f64 = 0.017;
+/// The recoveries in their order. The challenge's obstacle layer does not have the name of the one that would be cleared
+/// (`obstacles`), so that clearing clears nothing.
+const RECOVERIES: [Recovery; 4] = [Recovery::Clear, Recovery::Turn, Recovery::Clear, Recovery::Turn];
+
+#[derive(Clone, Copy)]
+enum Recovery {
+    Clear,
+    Turn,
+}
 
 /// What it is doing.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Phase {
-    Follow,
-    /// Turning round to see everything anew, until this time.
-    Spin {
-        until_s: f64,
+    /// Waiting for a path.
+    Plan,
+    /// Driving along it.
+    Control,
+    /// The next recovery.
+    Recover,
+    /// Turning round once.
+    Turn {
+        from_rad: f64,
+        /// Half of it is done.
+        half: bool,
     },
+    /// It gave up.
+    Abort,
+}
+
+/// What the last recovery was for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Trigger {
+    Path,
+    Velocity,
 }
 
 /// The planner.
 pub struct Dwa {
     goal: Pose2,
     map: Costmap,
-    /// The newest sweep, and from where; the map takes it in when a velocity is due, as `update_frequency: 20` does.
-    seen: Option<(Scan, Pose2)>,
+    /// Sweeps that have not reached the costmap, from where, and when they came; the oldest first.
+    sweeps: VecDeque<(Scan, Pose2, f64)>,
+    /// What time it was at the last call.
+    now_s: f64,
+    /// Whether a velocity is due, after the map was updated and a path sought.
+    act: bool,
+    twist: Twist2,
+    navfn: NavFn,
     rollout: Rollout,
     path: Vec<Point2>,
-    planned_s: Option<f64>,
-    /// When a velocity was last found.
-    moved_s: f64,
-    /// Where and when it last got on.
-    got_on: Option<(Pose2, f64)>,
     phase: Phase,
-    recoveries: u32,
-    spun: u32,
+    /// When there last was a path, a velocity.
+    path_s: f64,
+    velocity_s: f64,
+    trigger: Trigger,
+    recoveries: usize,
 }
 
 impl Dwa {
@@ -62,96 +100,145 @@ impl Dwa {
         Self {
             goal,
             map: Costmap::new(),
-            seen: None,
+            sweeps: VecDeque::new(),
+            now_s: 0.0,
+            act: false,
+            twist: Twist2::ZERO,
+            navfn: NavFn::new(),
             rollout: Rollout::new(),
             path: Vec::new(),
-            planned_s: None,
-            moved_s: 0.0,
-            got_on: None,
-            phase: Phase::Follow,
+            phase: Phase::Plan,
+            path_s: 0.0,
+            velocity_s: 0.0,
+            trigger: Trigger::Path,
             recoveries: 0,
-            spun: 0,
         }
     }
 
+    /// Takes the newest sweep that has come through into the map, and seeks a path over it.
+    fn look(&mut self, t_s: f64, pose: Pose2) {
+        let mut newest = None;
+        while self.sweeps.front().is_some_and(|(_, _, came_s)| t_s - came_s >= SWEEP_AGE_S) {
+            newest = self.sweeps.pop_front();
+        }
+        self.map.update(newest.as_ref().map(|(scan, from, _)| (scan, *from)), pose);
+        let turns = matches!(self.phase, Phase::Turn { .. });
+        let for_path = self.phase == Phase::Recover && self.trigger == Trigger::Path;
+        if !turns && !for_path && self.phase != Phase::Abort {
+            self.plan(t_s, pose);
+        }
+    }
+
+    /// The velocity to have.
+    fn act(&mut self, t_s: f64, odometry: &Odometry) -> Twist2 {
+        let pose = odometry.odom_from_base;
+        match self.phase {
+            Phase::Turn { from_rad, half } => self.turn(t_s, pose, from_rad, half),
+            Phase::Control => self.control(t_s, pose, odometry.twist),
+            Phase::Recover => {
+                self.recover(t_s, pose);
+                Twist2::ZERO
+            }
+            Phase::Plan | Phase::Abort => Twist2::ZERO,
+        }
+    }
+
+    /// As often as a velocity is due. Paths are sought beside everything else: where one is found, a recovery for want of a
+    /// velocity does not take place.
     fn plan(&mut self, t_s: f64, pose: Pose2) {
-        if self.planned_s.is_some_and(|at| t_s - at < PLAN_PERIOD_S) {
-            return;
-        }
-        self.planned_s = Some(t_s);
-        if let Some(found) = path::cheapest(&self.map, pose.position(), self.goal.position()) {
-            self.path = found;
+        match self.navfn.plan(&self.map, pose.position(), self.goal.position()) {
+            Some(path) => {
+                self.path = path;
+                self.path_s = t_s;
+                self.phase = Phase::Control;
+                if self.trigger == Trigger::Path {
+                    self.recoveries = 0;
+                }
+            }
+            None if self.phase == Phase::Plan && t_s - self.path_s > PLANNER_PATIENCE_S => {
+                self.phase = Phase::Recover;
+                self.trigger = Trigger::Path;
+            }
+            None => {}
         }
     }
 
-    /// The recoveries of `move_base` in their order: forget what is far, turn round, forget everything, turn round.
-    fn recover(&mut self, t_s: f64, pose: Pose2) {
-        self.moved_s = t_s;
-        self.got_on = None;
-        self.planned_s = None;
-        match self.recoveries % 4 {
-            0 => self.map.forget_beyond(pose.position(), RESET_M),
-            2 => self.map.forget_beyond(pose.position(), 0.0),
-            _ => self.phase = Phase::Spin { until_s: t_s + std::f64::consts::TAU / SPIN_RADPS },
+    fn control(&mut self, t_s: f64, pose: Pose2, now: Twist2) -> Twist2 {
+        if let Some(twist) = self.rollout.choose(&self.map, &self.path, pose, now) {
+            self.velocity_s = t_s;
+            if self.trigger == Trigger::Velocity {
+                self.recoveries = 0;
+            }
+            return twist;
         }
+        if t_s - self.velocity_s > CONTROLLER_PATIENCE_S {
+            self.phase = Phase::Recover;
+            self.trigger = Trigger::Velocity;
+        } else {
+            self.phase = Phase::Plan;
+            self.path_s = t_s;
+        }
+        Twist2::ZERO
+    }
+
+    fn recover(&mut self, t_s: f64, pose: Pose2) {
+        self.path_s = t_s;
+        self.phase = match RECOVERIES.get(self.recoveries) {
+            Some(Recovery::Clear) => Phase::Plan,
+            Some(Recovery::Turn) => Phase::Turn { from_rad: pose.yaw_rad, half: false },
+            None => Phase::Abort,
+        };
         self.recoveries += 1;
     }
 
-    fn spin(&mut self, t_s: f64, until_s: f64, pose: Pose2) -> Twist2 {
-        let twist = Twist2::new(0.0, SPIN_RADPS);
-        if t_s >= until_s || !self.rollout.is_free(&self.map, pose, twist, 0.5) {
-            self.phase = Phase::Follow;
-            self.moved_s = t_s;
-            self.spun += 1;
+    /// Once round to the left, as long as the whole rest of it is free.
+    fn turn(&mut self, t_s: f64, pose: Pose2, from_rad: f64, half: bool) -> Twist2 {
+        let from_start = wrap_angle(pose.yaw_rad - from_rad).abs();
+        let to_half = PI - from_start;
+        let half = half || to_half < YAW_TOLERANCE_RAD;
+        let left_rad = if half { from_start } else { PI + to_half };
+        let is_free = |k: usize| {
+            let yaw_rad = pose.yaw_rad + TRY_RAD * k as f64;
+            rollout::under(&self.map, Pose2 { yaw_rad, ..pose }).is_some()
+        };
+        let done = half && from_start <= YAW_TOLERANCE_RAD;
+        if done || !(0..(left_rad / TRY_RAD) as usize + 1).all(is_free) {
+            self.phase = Phase::Plan;
+            self.path_s = t_s;
             return Twist2::ZERO;
         }
-        twist
+        self.phase = Phase::Turn { from_rad, half };
+        let w_radps = (2.0 * ALPHA_RADPS2 * left_rad).sqrt().clamp(W_IN_PLACE_RADPS, W_MAX_RADPS);
+        Twist2::new(0.0, w_radps)
     }
 }
 
 impl Controller for Dwa {
     fn see(&mut self, scan: &Scan, odometry: &Odometry) {
-        self.seen = Some((scan.clone(), odometry.odom_from_base));
+        if self.sweeps.len() >= SWEEP_LIMIT {
+            self.sweeps.pop_front();
+        }
+        self.sweeps.push_back((scan.clone(), odometry.odom_from_base, self.now_s));
     }
 
     fn drive(&mut self, t_s: f64, odometry: &Odometry) -> Twist2 {
-        let pose = odometry.odom_from_base;
-        if let Some((scan, from)) = self.seen.take() {
-            self.map.see(&scan, from);
+        self.now_s = t_s;
+        if self.act {
+            self.twist = self.act(t_s, odometry);
+        } else {
+            self.look(t_s, odometry.odom_from_base);
         }
-        self.map.inflate();
-        if let Phase::Spin { until_s } = self.phase {
-            return self.spin(t_s, until_s, pose);
-        }
-        self.plan(t_s, pose);
-        let chosen = self.rollout.choose(&self.map, &self.path, pose, odometry.twist);
-        match chosen {
-            Some(twist) => {
-                self.moved_s = t_s;
-                let (from, since_s) = *self.got_on.get_or_insert((pose, t_s));
-                if from.position().distance_m(pose.position()) >= OSCILLATION_M {
-                    self.got_on = Some((pose, t_s));
-                    self.recoveries = 0;
-                } else if t_s - since_s > OSCILLATION_S {
-                    self.recover(t_s, pose);
-                }
-                twist
-            }
-            None => {
-                if t_s - self.moved_s > PATIENCE_S {
-                    self.recover(t_s, pose);
-                }
-                Twist2::ZERO
-            }
-        }
+        self.act = !self.act;
+        self.twist
     }
 
     fn period(&self) -> Span {
-        PERIOD
+        HALF_PERIOD
     }
 
     fn state(&self) -> String {
-        let Self { phase, recoveries, spun, .. } = self;
-        format!("{phase:?}, {recoveries} recoveries since it got on, {spun} turns on the spot")
+        let Self { phase, trigger, recoveries, .. } = self;
+        let escapes = self.rollout.escapes();
+        format!("{phase:?}, {recoveries} recoveries for want of a {trigger:?}, backed out {escapes} times")
     }
 }

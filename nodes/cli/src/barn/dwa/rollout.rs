@@ -1,211 +1,281 @@
-//! Velocities that can be reached within a period, rolled out and scored, as `base_local_planner` does with `dwa: true`.
+//! Velocities rolled out and scored, as `base_local_planner`'s `TrajectoryPlannerROS` does with `dwa: true`.
 
-use super::costmap::{Costmap, HALF_LENGTH_M, HALF_WIDTH_M, LETHAL, RESOLUTION_M};
-use outrider_foundation::grid::Cell;
+use super::costmap::Costmap;
+use super::field::{Field, Window};
+use super::outline;
+use outrider_foundation::geometry::wrap_angle;
+use outrider_foundation::grid::{COST_LETHAL, Cell};
 use outrider_foundation::{Point2, Pose2, Twist2};
-use std::collections::VecDeque;
 
 /// `max_vel_x` and `min_vel_x`.
 const V_MAX_MPS: f64 = 0.5;
 const V_MIN_MPS: f64 = 0.1;
-/// `max_vel_theta` and `min_in_place_vel_theta`.
-const W_MAX_RADPS: f64 = 1.57;
-const W_IN_PLACE_RADPS: f64 = 0.314;
+/// `max_vel_theta`, `min_vel_theta` its opposite, and `min_in_place_vel_theta`.
+pub const W_MAX_RADPS: f64 = 1.57;
+pub const W_IN_PLACE_RADPS: f64 = 0.314;
 /// `acc_lim_x` and `acc_lim_theta`.
 const ACCEL_MPS2: f64 = 10.0;
-const ALPHA_RADPS2: f64 = 20.0;
+pub const ALPHA_RADPS2: f64 = 20.0;
 /// `escape_vel`.
-const ESCAPE_MPS: f64 = -0.1;
-/// `sim_time`, and the time of one step of it.
+const ESCAPE_MPS: f64 = -0.5;
+/// `sim_time`, `sim_granularity` and `angular_sim_granularity`.
 const SIM_S: f64 = 2.0;
-const STEP_S: f64 = 0.05;
+const STEP_M: f64 = 0.02;
+const STEP_RAD: f64 = 0.02;
+/// `1 / controller_frequency`.
 const PERIOD_S: f64 = 0.05;
 /// `vx_samples` and `vtheta_samples`.
 const V_SAMPLES: usize = 6;
 const W_SAMPLES: usize = 20;
-/// `pdist_scale`, `gdist_scale` and `occdist_scale`, with `meter_scoring`.
+/// `pdist_scale`, `gdist_scale` and `occdist_scale`.
 const PATH_SCALE: f64 = 0.75;
 const GOAL_SCALE: f64 = 1.0;
 const COST_SCALE: f64 = 0.1;
+/// What one step counts, in the unit of the first two scales. The challenge sets `meter_scoring: true`, which would be the
+/// resolution, 0.05; but the member that says so is never initialised in `TrajectoryPlanner`, whose configuration at start-up
+/// reads it. Both were tried (docs/barn.md): with cells the shares of successes and of time-outs are nearer to the published.
+const STEP_SCORE: f64 = 1.0;
+/// `heading_lookahead`.
+const LOOKAHEAD_M: f64 = 0.325;
+/// `oscillation_reset_dist`, `escape_reset_dist`, `escape_reset_theta`.
+const OSCILLATION_RESET_M: f64 = 0.05;
+const ESCAPE_RESET_M: f64 = 0.1;
+const ESCAPE_RESET_RAD: f64 = 0.1;
 /// Half of the local costmap's edge: so far the path is looked at.
-const WINDOW_M: f64 = 5.0;
-/// No way leads from here.
-const FAR: u32 = u32::MAX;
+const LOCAL_M: f64 = 5.0;
+/// Of the path, what comes before the first point so near is behind the robot.
+const PRUNE_M: f64 = 1.0;
 
-/// Distances of cells from the path and from its last point in the window.
+/// What became of a velocity.
+enum Rolled {
+    /// Its cost, and where it ends.
+    Free(f64, Pose2),
+    /// The outline meets an obstacle.
+    Contact,
+    /// The centre comes to where no way leads to the path or the goal.
+    NoWay,
+}
+
+/// A velocity that can be had.
+#[derive(Clone, Copy)]
+struct Candidate {
+    cost: f64,
+    twist: Twist2,
+}
+
+/// Turns on the spot that were taken since the robot last got on, to one side each.
+#[derive(Clone, Copy, Default)]
+struct Turns {
+    taken: bool,
+    /// Taken twice: no turn to the other side.
+    decided: bool,
+}
+
+/// The local planner.
 pub struct Rollout {
-    to_path: Vec<u32>,
-    to_goal: Vec<u32>,
-    /// Turning on the spot: which way, until it drives again.
-    turning: f64,
+    to_path: Field,
+    to_goal: Field,
+    left: Turns,
+    right: Turns,
+    turned_at: Point2,
+    /// Where it began to back out; it drives no further forward until it has moved from there.
+    escape: Option<Pose2>,
+    escapes: u32,
 }
 
 impl Rollout {
     /// Without a path.
     pub fn new() -> Self {
-        Self { to_path: vec![FAR; Costmap::cells()], to_goal: vec![FAR; Costmap::cells()], turning: 0.0 }
+        Self {
+            to_path: Field::new(),
+            to_goal: Field::new(),
+            left: Turns::default(),
+            right: Turns::default(),
+            turned_at: Point2::default(),
+            escape: None,
+            escapes: 0,
+        }
     }
 
-    /// The best velocity along a path; `None` when all are in contact.
+    /// Times that it began to back out.
+    pub fn escapes(&self) -> u32 {
+        self.escapes
+    }
+
+    /// The best velocity along a path; `None` when there is none.
     pub fn choose(&mut self, map: &Costmap, path: &[Point2], pose: Pose2, now: Twist2) -> Option<Twist2> {
         let here = pose.position();
-        let nearest = path
-            .iter()
-            .enumerate()
-            .min_by(|(_, a), (_, b)| f64::total_cmp(&a.distance_m(here), &b.distance_m(here)))?;
-        let inside = |p: &&Point2| (p.x_m - here.x_m).abs() < WINDOW_M && (p.y_m - here.y_m).abs() < WINDOW_M;
-        let local: Vec<Point2> = path.get(nearest.0..)?.iter().take_while(inside).copied().collect();
+        let local = local_part(path, here);
         let last = *local.last()?;
-        spread(map, here, &local, &mut self.to_path);
-        spread(map, here, &[last], &mut self.to_goal);
-        let (w_low, w_high) = window(now.w_radps, ALPHA_RADPS2, -W_MAX_RADPS, W_MAX_RADPS);
-        let (v_low, v_high) = window(now.v_mps, ACCEL_MPS2, V_MIN_MPS, V_MAX_MPS);
-        let mut best: Option<(f64, Twist2)> = None;
-        let mut offer = |cost: Option<f64>, twist: Twist2| {
-            if let Some(cost) = cost
-                && best.is_none_or(|(least, _)| cost < least)
-            {
-                best = Some((cost, twist));
+        let window = Window::about(Costmap::cell(here));
+        let own = outline::filled(pose);
+        let targets: Vec<Cell> =
+            local.iter().map(|p| Costmap::cell(*p)).take_while(|cell| window.holds(*cell)).collect();
+        self.to_path.spread(map, window, &own, targets.iter().copied());
+        self.to_goal.spread(map, window, &own, targets.last().copied().into_iter());
+        let (w_low, w_high) = (
+            (now.w_radps - ALPHA_RADPS2 * PERIOD_S).max(-W_MAX_RADPS),
+            (now.w_radps + ALPHA_RADPS2 * PERIOD_S).min(W_MAX_RADPS),
+        );
+        let w_step = (w_high - w_low) / (W_SAMPLES - 1) as f64;
+        let mut best = None;
+        if self.escape.is_none() {
+            let v_most = V_MAX_MPS.min(last.distance_m(here) / SIM_S);
+            best = self.forward(map, pose, now, v_most, (w_low, w_step));
+        }
+        best = self.in_place(map, pose, now, (w_low, w_step), best);
+        let chosen = match best {
+            Some(candidate) => {
+                self.note(candidate.twist, here);
+                Some(candidate.twist)
             }
+            None => self.back_out(map, pose, now),
         };
-        for i in 0..V_SAMPLES {
-            let v = v_low + (v_high - v_low) * i as f64 / (V_SAMPLES - 1) as f64;
-            for k in 0..W_SAMPLES {
-                let w = w_low + (w_high - w_low) * k as f64 / (W_SAMPLES - 1) as f64;
-                let twist = Twist2::new(v, w);
-                offer(self.cost(map, pose, twist), twist);
-            }
-            offer(self.cost(map, pose, Twist2::new(v, 0.0)), Twist2::new(v, 0.0));
+        if self.turned_at.distance_m(here) > OSCILLATION_RESET_M {
+            (self.left, self.right) = (Turns::default(), Turns::default());
         }
-        let forward = best;
-        let in_place = self.in_place(map, pose, &local);
-        match (forward, in_place) {
-            (Some((cost, twist)), Some((turn_cost, _))) if cost <= turn_cost => {
-                self.turning = 0.0;
-                Some(twist)
-            }
-            (_, Some((_, turn))) => {
-                self.turning = turn.w_radps;
-                Some(turn)
-            }
-            (Some((_, twist)), None) => Some(twist),
-            (None, None) => {
-                let back = Twist2::new(ESCAPE_MPS, 0.0);
-                self.is_free(map, pose, back, 1.0).then_some(back)
-            }
+        let away = |from: &Pose2| {
+            from.position().distance_m(here) > ESCAPE_RESET_M
+                || wrap_angle(pose.yaw_rad - from.yaw_rad).abs() > ESCAPE_RESET_RAD
+        };
+        if self.escape.as_ref().is_some_and(away) {
+            self.escape = None;
         }
+        chosen
     }
 
-    /// The better turn on the spot: the one after which the robot looks along the path. One way at a time.
-    fn in_place(&self, map: &Costmap, pose: Pose2, path: &[Point2]) -> Option<(f64, Twist2)> {
-        let mut best: Option<(f64, Twist2)> = None;
-        for k in 0..W_SAMPLES {
-            let w = -W_MAX_RADPS + 2.0 * W_MAX_RADPS * k as f64 / (W_SAMPLES - 1) as f64;
-            if w.abs() < W_IN_PLACE_RADPS || w * self.turning < 0.0 {
-                continue;
-            }
-            let twist = Twist2::new(0.0, w);
-            let Some(cost) = self.cost(map, pose, twist) else { continue };
-            let end = end_of(pose, twist);
-            let ahead = end.apply(Point2::new(HALF_LENGTH_M, 0.0));
-            let off_m = path.iter().map(|p| p.distance_m(ahead)).fold(f64::INFINITY, f64::min);
-            let total = cost + 1e-3 * off_m;
-            if best.is_none_or(|(least, _)| total < least) {
-                best = Some((total, twist));
+    /// Forward, straight and in bends.
+    fn forward(
+        &self,
+        map: &Costmap,
+        pose: Pose2,
+        now: Twist2,
+        v_most: f64,
+        (w_low, w_step): (f64, f64),
+    ) -> Option<Candidate> {
+        let v_high = v_most.min(now.v_mps + ACCEL_MPS2 * PERIOD_S).max(V_MIN_MPS);
+        let v_low = V_MIN_MPS.max(now.v_mps - ACCEL_MPS2 * PERIOD_S);
+        let v_step = (v_high - v_low) / (V_SAMPLES - 1) as f64;
+        let mut best: Option<Candidate> = None;
+        for i in 0..V_SAMPLES {
+            let v = v_low + v_step * i as f64;
+            let bends = (0..W_SAMPLES - 1).map(|k| w_low + w_step * k as f64);
+            for w in std::iter::once(0.0).chain(bends) {
+                let twist = Twist2::new(v, w);
+                if let Rolled::Free(cost, _) = self.roll(map, pose, now, twist)
+                    && best.is_none_or(|b| cost < b.cost)
+                {
+                    best = Some(Candidate { cost, twist });
+                }
             }
         }
         best
     }
 
-    /// Cost of a velocity; `None` in contact.
-    fn cost(&self, map: &Costmap, pose: Pose2, twist: Twist2) -> Option<f64> {
-        let mut at = pose;
-        let mut dearest = 0;
-        for _ in 0..(SIM_S / STEP_S) as usize {
-            at = at.advance(twist, STEP_S);
-            dearest = dearest.max(footprint_cost(map, at)?);
+    /// Turns on the spot, where they cost no more than `best`: the one that looks to where the goal is nearest.
+    fn in_place(
+        &self,
+        map: &Costmap,
+        pose: Pose2,
+        now: Twist2,
+        (w_low, w_step): (f64, f64),
+        mut best: Option<Candidate>,
+    ) -> Option<Candidate> {
+        let mut nearest = u32::MAX;
+        for k in 0..W_SAMPLES {
+            let sample = w_low + w_step * k as f64;
+            let w = if sample > 0.0 { sample.max(W_IN_PLACE_RADPS) } else { sample.min(-W_IN_PLACE_RADPS) };
+            let barred = if sample < 0.0 { self.left.decided } else { self.right.decided };
+            if sample.abs() <= w_step || barred {
+                continue;
+            }
+            let twist = Twist2::new(0.0, w);
+            let Rolled::Free(cost, end) = self.roll(map, pose, now, twist) else { continue };
+            let ahead = self.to_goal.steps(Costmap::cell(end.apply(Point2::new(LOOKAHEAD_M, 0.0))));
+            if best.is_none_or(|b| cost <= b.cost) && ahead < nearest {
+                best = Some(Candidate { cost, twist });
+                nearest = ahead;
+            }
         }
-        // Looking a little ahead of the robot's centre, so that turning pays.
-        let cell = Costmap::cell(at.position()).and_then(Costmap::index)?;
-        let (to_path, to_goal) = (*self.to_path.get(cell)?, *self.to_goal.get(cell)?);
-        if to_path == FAR || to_goal == FAR {
+        best
+    }
+
+    /// Keeps in mind to which side it turns.
+    fn note(&mut self, twist: Twist2, here: Point2) {
+        if twist.v_mps > 0.0 {
+            return;
+        }
+        let turns = if twist.w_radps > 0.0 { &mut self.left } else { &mut self.right };
+        turns.decided |= turns.taken;
+        turns.taken = true;
+        self.turned_at = here;
+    }
+
+    /// Straight back, even into what may be there; not when it leads to where no way is known.
+    fn back_out(&mut self, map: &Costmap, pose: Pose2, now: Twist2) -> Option<Twist2> {
+        let twist = Twist2::new(ESCAPE_MPS, 0.0);
+        if matches!(self.roll(map, pose, now, twist), Rolled::NoWay) {
             return None;
         }
-        let metres = |cells: u32| f64::from(cells) * RESOLUTION_M;
-        Some(PATH_SCALE * metres(to_path) + GOAL_SCALE * metres(to_goal) + COST_SCALE * f64::from(dearest))
+        if self.escape.is_none() {
+            self.escape = Some(pose);
+            self.escapes += 1;
+        }
+        Some(twist)
     }
 
-    /// Whether a velocity can be had for so long without contact.
-    pub fn is_free(&self, map: &Costmap, pose: Pose2, twist: Twist2, time_s: f64) -> bool {
-        let mut at = pose;
-        (0..(time_s / STEP_S) as usize).all(|_| {
-            at = at.advance(twist, STEP_S);
-            footprint_cost(map, at).is_some()
-        })
+    /// Rolls a velocity out: the dearest cell on the way, and steps to path and goal at its end.
+    fn roll(&self, map: &Costmap, pose: Pose2, now: Twist2, wanted: Twist2) -> Rolled {
+        let (by_way, by_turn) = (wanted.v_mps.abs() * SIM_S / STEP_M, wanted.w_radps.abs() / STEP_RAD);
+        let count = ((by_way.max(by_turn) + 0.5) as usize).max(1);
+        let step_s = SIM_S / count as f64;
+        let (mut at, mut speed) = (pose, now);
+        let (mut end, mut dearest, mut score) = (pose, 0, 0.0);
+        for _ in 0..count {
+            let Some(cost) = under(map, at) else { return Rolled::Contact };
+            let cell = Costmap::cell(at.position());
+            let (Some(to_path), Some(to_goal)) = (self.to_path.way(cell), self.to_goal.way(cell)) else {
+                return Rolled::NoWay;
+            };
+            dearest = dearest.max(cost);
+            score = STEP_SCORE * (PATH_SCALE * f64::from(to_path) + GOAL_SCALE * f64::from(to_goal));
+            end = at;
+            speed.v_mps = towards(wanted.v_mps, speed.v_mps, ACCEL_MPS2 * step_s);
+            speed.w_radps = towards(wanted.w_radps, speed.w_radps, ALPHA_RADPS2 * step_s);
+            let (s, c) = libm::sincos(at.yaw_rad);
+            at.x_m += speed.v_mps * c * step_s;
+            at.y_m += speed.v_mps * s * step_s;
+            at.yaw_rad += speed.w_radps * step_s;
+        }
+        Rolled::Free(score + COST_SCALE * f64::from(dearest), end)
     }
-}
-
-fn end_of(pose: Pose2, twist: Twist2) -> Pose2 {
-    pose.advance(twist, SIM_S)
-}
-
-/// What can be reached within a period.
-fn window(now: f64, rate: f64, low: f64, high: f64) -> (f64, f64) {
-    let by = rate * PERIOD_S;
-    let (from, to) = ((now - by).max(low), (now + by).min(high));
-    (from.min(high), to.max(low))
 }
 
 /// The dearest cell under the outline and the centre; `None` where an obstacle is under the outline.
-fn footprint_cost(map: &Costmap, pose: Pose2) -> Option<u8> {
-    let mut dearest = map.cost_at(pose.position());
-    let corners = [
-        (HALF_LENGTH_M, HALF_WIDTH_M),
-        (-HALF_LENGTH_M, HALF_WIDTH_M),
-        (-HALF_LENGTH_M, -HALF_WIDTH_M),
-        (HALF_LENGTH_M, -HALF_WIDTH_M),
-    ];
-    for ((ax, ay), (bx, by)) in corners.into_iter().zip(corners.into_iter().cycle().skip(1)) {
-        let steps = (libm::hypot(bx - ax, by - ay) / RESOLUTION_M).ceil();
-        for i in 0..steps as usize {
-            let u = i as f64 / steps;
-            let cost = map.cost_at(pose.apply(Point2::new(ax + u * (bx - ax), ay + u * (by - ay))));
-            dearest = dearest.max(cost);
+pub fn under(map: &Costmap, pose: Pose2) -> Option<u8> {
+    let mut dearest = map.cost(Costmap::cell(pose.position()));
+    for cell in outline::edges(pose) {
+        let cost = map.cost(cell);
+        if cost >= COST_LETHAL {
+            return None;
         }
+        dearest = dearest.max(cost);
     }
-    (dearest < LETHAL).then_some(dearest)
+    Some(dearest)
 }
 
-/// Distances in cells from the nearest of some points, around obstacles, within the window.
-fn spread(map: &Costmap, here: Point2, from: &[Point2], distance: &mut [u32]) {
-    distance.fill(FAR);
-    let mut queue = VecDeque::new();
-    let index = |cell: Cell| Costmap::index(cell);
-    for point in from {
-        if let Some(i) = Costmap::cell(*point).and_then(index)
-            && let Some(d) = distance.get_mut(i)
-            && *d == FAR
-        {
-            *d = 0;
-            queue.push_back(i);
-        }
-    }
-    while let Some(i) = queue.pop_front() {
-        let cell = Costmap::cell_at(i);
-        let next = distance.get(i).copied().unwrap_or(FAR).saturating_add(1);
-        for (dc, dr) in [(1, 0), (0, 1), (-1, 0), (0, -1)] {
-            let to = Cell { col: cell.col + dc, row: cell.row + dr };
-            let at = Costmap::centre(to);
-            let near = (at.x_m - here.x_m).abs() < WINDOW_M && (at.y_m - here.y_m).abs() < WINDOW_M;
-            if !near || map.cost(to) >= super::costmap::INSCRIBED {
-                continue;
-            }
-            if let Some(d) = index(to).and_then(|i| distance.get_mut(i))
-                && *d == FAR
-            {
-                *d = next;
-                queue.extend(index(to));
-            }
-        }
-    }
+fn towards(wanted: f64, now: f64, by: f64) -> f64 {
+    if wanted >= now { wanted.min(now + by) } else { wanted.max(now - by) }
+}
+
+/// The part of a path from where the robot is to where it leaves the circle that is looked at.
+fn local_part(path: &[Point2], here: Point2) -> &[Point2] {
+    let within = |by: f64| move |p: &Point2| p.distance_m(here) <= by;
+    let from = path.iter().position(within(LOCAL_M)).unwrap_or(path.len());
+    let seen = path.get(from..).unwrap_or_default();
+    // The first point beyond the circle is taken along.
+    let count = seen.iter().position(|p| !within(LOCAL_M)(p)).map_or(seen.len(), |i| i + 1);
+    let seen = seen.get(..count).unwrap_or_default();
+    let behind = seen.iter().position(|p| p.distance_m(here) < PRUNE_M).unwrap_or(seen.len());
+    seen.get(behind..).unwrap_or_default()
 }
