@@ -437,7 +437,7 @@ fn meet(
         }
         for l in 0..LANES {
             let z = gap[l] * per_sigma;
-            let z = if z < 0.0 { z * one.within } else { z };
+            let z = positive(z) - positive(-z) * one.within;
             sum[l] += one.weight[t] * upper_tail(z);
         }
     }
