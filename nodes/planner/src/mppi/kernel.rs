@@ -11,7 +11,7 @@
 
 use super::STEP_LIMIT;
 use super::field::{CONTACT, DISC_LIMIT, Discs, EDGE, Field, FieldView};
-use super::maths::{small_turn, upper_tail};
+use super::maths::{small_turn, steeper_below, upper_tail};
 use super::noise::{self, BLOCK, Key};
 use super::reference::Reference;
 use super::risk::{Component, SIGMAS};
@@ -436,9 +436,7 @@ fn meet(
             continue;
         }
         for l in 0..LANES {
-            let z = gap[l] * per_sigma;
-            let z = positive(z) - positive(-z) * one.within;
-            sum[l] += one.weight[t] * upper_tail(z);
+            sum[l] += one.weight[t] * upper_tail(steeper_below(gap[l] * per_sigma, one.within));
         }
     }
     let asked = t < weights.chance_steps;

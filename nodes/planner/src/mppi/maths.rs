@@ -64,6 +64,14 @@ pub fn small_turn(a: f32) -> (f32, f32) {
     ((q * (1.0 / 120.0) - 1.0 / 6.0) * q * a + a, (q * (1.0 / 24.0) - 0.5) * q + 1.0)
 }
 
+/// `z`, times `factor` where it is below zero. By parts, not by a choice: with one, AVX2 decisions took a third longer.
+#[inline(always)]
+pub fn steeper_below(z: f32, factor: f32) -> f32 {
+    let above = if z > 0.0 { z } else { 0.0 };
+    let below = if -z > 0.0 { -z } else { 0.0 };
+    above - below * factor
+}
+
 /// Upper tail of the standard normal distribution: the probability of more than z. Absolute error below 1e-6
 /// (Abramowitz and Stegun 26.2.19 is good to 1.5e-7; the rest is rounding).
 #[inline(always)]

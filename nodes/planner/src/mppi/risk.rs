@@ -210,8 +210,8 @@ impl Component {
         };
         let at = pose.inverse().apply(Point2::new(f64::from(*x), f64::from(*y)));
         let gap_m = footprint.signed_distance_m(at) - f64::from(self.radius_m);
-        let z = gap_m as f32 * per_sigma;
-        f64::from(weight * maths::upper_tail(if z < 0.0 { z * self.within } else { z }))
+        let z = maths::steeper_below(gap_m as f32 * per_sigma, self.within);
+        f64::from(weight * maths::upper_tail(z))
     }
 
     /// The step from which on the robot can be near it.
