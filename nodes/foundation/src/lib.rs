@@ -8,6 +8,7 @@ pub mod geometry;
 pub mod grid;
 pub mod label;
 pub mod node;
+pub mod noise;
 pub mod polygon;
 pub mod rng;
 pub mod robot;

@@ -4,8 +4,8 @@
 
 use std::f64::consts::PI;
 
-const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// One block of Philox4x32-10.
 pub fn philox4x32(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {

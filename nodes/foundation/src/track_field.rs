@@ -95,6 +95,11 @@ struct Window {
 }
 
 impl Window {
+    /// No cost of it is greater.
+    fn most(&self) -> u8 {
+        self.cost(0.0)
+    }
+
     fn cost(&self, distance_m: f64) -> u8 {
         if distance_m <= self.lethal_m {
             COST_LETHAL
@@ -119,7 +124,8 @@ fn between(from: &Window, to: &Window, share: f64, distance_m: f64) -> (u8, f64)
 }
 
 fn graded(probability: f64) -> u8 {
-    (f64::from(COST_INSCRIBED - 1) * probability).round() as u8
+    // To the nearest: the cast cuts off what is behind the point.
+    (f64::from(COST_INSCRIBED - 1) * probability + 0.5) as u8
 }
 
 /// How it is to be at a place at a time.
@@ -281,12 +287,18 @@ impl TrackField {
         let slices = self.places.chunks(blocks).zip(self.windows.chunks(self.tracks.max(1)));
         let all = slices.flat_map(|(places, windows)| places.iter().flat_map(lanes).zip(windows));
         for ((c, reach_m), window) in all {
-            let cols = span(c.x_m, origin.x_m, reach_m, width);
+            // Beyond its profile a window costs nothing, and it costs nowhere more than its existence allows.
+            let most = window.most();
             for row in span(c.y_m, origin.y_m, reach_m, height) {
+                let dy_m = middle(row, origin.y_m) - c.y_m;
+                let half_m = (reach_m * reach_m - dy_m * dy_m).max(0.0).sqrt();
+                let cols = span(c.x_m, origin.x_m, half_m, width);
                 let cells = out.get_mut(row * width + cols.start..row * width + cols.end).unwrap_or_default();
-                for (cell, col) in cells.iter_mut().zip(cols.clone()) {
-                    let p = Point2::new(middle(col, origin.x_m), middle(row, origin.y_m));
-                    *cell = window.cost(p.distance_m(c)).max(*cell);
+                for (cell, col) in cells.iter_mut().zip(cols) {
+                    if *cell < most {
+                        let p = Point2::new(middle(col, origin.x_m), middle(row, origin.y_m));
+                        *cell = window.cost(p.distance_m(c)).max(*cell);
+                    }
                 }
             }
         }

@@ -3,8 +3,7 @@
 use super::SMALL_TURN_RAD;
 use super::config::MppiConfig;
 use super::field::{CONTACT, Discs, Field, Nearness};
-use super::kernel::{Draw, LANES, Motion, Surroundings, Tile, Weights};
-use super::noise::Key;
+use super::kernel::{Draw, LANES, Motion, STREAM, Surroundings, Tile, Weights};
 use super::reference::Reference;
 use super::risk::{self, Around};
 use super::simd::{Batch, Level, Work, run};
@@ -14,6 +13,7 @@ use crate::path::Path;
 use crate::safety::{Moving, Wish};
 use outrider_foundation::data::TrajectoryPoint;
 use outrider_foundation::grid::CostGrid;
+use outrider_foundation::noise::Key;
 use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::{Footprint, Point2, Pose2, Robot, Twist2};
 
@@ -477,7 +477,7 @@ fn draw<'a>(c: &MppiConfig, decision: u64, plan: &'a [Vec<f32>; 2]) -> Draw<'a> 
     let keep = if c.noise_time_s > 0.0 { libm::exp(-c.step_s / c.noise_time_s) } else { 0.0 };
     let [v_mps, w_radps] = plan;
     Draw {
-        key: Key { seed: c.seed, step: decision },
+        key: Key { seed: c.seed, stream: STREAM, step: decision },
         v_mps,
         w_radps,
         sigma: [c.sigma_v_mps as f32, c.sigma_w_radps as f32],

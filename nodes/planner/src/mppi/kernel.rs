@@ -12,13 +12,17 @@
 use super::STEP_LIMIT;
 use super::field::{CONTACT, DISC_LIMIT, Discs, EDGE, Field, FieldView};
 use super::maths::{small_turn, steeper_below, upper_tail};
-use super::noise::{self, BLOCK, Key};
 use super::reference::Reference;
 use super::risk::{Component, SIGMAS};
+use outrider_foundation::noise::{self, BLOCK, Key};
 
 /// Trajectories in step with each other. The second half has the noise of the first with the other sign: half the
 /// drawing, and the mean of all noise is exactly none.
 pub const LANES: usize = 32;
+/// Which stream of the generator the noise is.
+pub const STREAM: u32 = 0x4D50_5049;
+/// Blocks of the generator that a trajectory has: steps at most [`BLOCK`] times as many.
+pub const BLOCKS: u32 = 16;
 /// Trajectories of a tile with noise of their own.
 const DRAWN: usize = LANES / 2;
 /// What moves is looked at every so many steps.
@@ -220,7 +224,8 @@ pub fn vary(draw: &Draw<'_>, first: u32, v: &mut [Row], w: &mut [Row], control: 
     let [sigma_v, sigma_w] = draw.sigma;
     for (t, (row_v, row_w)) in v.iter_mut().zip(w).enumerate() {
         if t % BLOCK == 0 {
-            noise::words(draw.key, first, (t / BLOCK) as u32, &mut words);
+            let counter = first.wrapping_mul(BLOCKS).wrapping_add((t / BLOCK) as u32);
+            noise::words(draw.key, counter, BLOCKS, &mut words);
         }
         // At the beginning the noise is in its steady state already.
         let [keep, fresh] = if t == 0 { [0.0, 1.0] } else { draw.keep };

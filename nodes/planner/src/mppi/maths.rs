@@ -4,26 +4,8 @@
 // A loop over lanes may not call anything.
 #![allow(clippy::inline_always, reason = "a call that is left in a loop keeps it from being vectorised")]
 
-use std::f32::consts::LN_2;
-
 /// Adding this to a number of [0, 2²²) leaves it, rounded to the nearest, in the low bits.
 pub const ROUND: f32 = 12_582_912.0;
-
-/// Natural logarithm of a positive, normal number. Absolute error below 5e-6 for (0, 1], below 1e-5 relative near 1.
-#[inline(always)]
-pub fn ln(x: f32) -> f32 {
-    // Splits x into 2^e · m with m in [2/3, 4/3).
-    let bits = x.to_bits();
-    let exponent = bits.wrapping_sub(0x3F2A_AAAB) & 0xFF80_0000;
-    let f = f32::from_bits(bits.wrapping_sub(exponent)) - 1.0;
-    let e = (exponent as i32 >> 23) as f32;
-    let p = -0.198_456_65 * f + 0.226_470_85;
-    let p = p * f - 0.247_808_32;
-    let p = p * f + 0.332_191_4;
-    let p = p * f - 0.500_039_3;
-    let p = p * f + 1.000_007_2;
-    e * LN_2 + f * p
-}
 
 /// `eˣ` for x in [-80, 80], clamped to it. Relative error below 2e-6 for [-20, 0].
 #[inline(always)]
@@ -41,17 +23,6 @@ pub fn exp(x: f32) -> f32 {
     let p = p * f + 0.693_147_24;
     let p = p * f + 1.000_000_1;
     f32::from_bits(p.to_bits().wrapping_add(whole << 23))
-}
-
-/// Sine and cosine, each divided by √2 and summed and subtracted as Box and Muller need them: for φ in [-π/4, π/4]
-/// the pair (sin(φ + π/4), cos(φ + π/4)). Absolute error below 1e-6.
-#[inline(always)]
-pub fn eighth_turned(phi: f32) -> (f32, f32) {
-    const HALF_ROOT: f32 = std::f32::consts::FRAC_1_SQRT_2;
-    let q = phi * phi;
-    let s = ((0.008_121_558 * q - 0.166_601_62) * q + 0.999_995) * phi;
-    let c = ((-0.001_358_590_9 * q + 0.041_655_027) * q - 0.499_998_57) * q + 1.0;
-    ((c + s) * HALF_ROOT, (c - s) * HALF_ROOT)
 }
 
 /// Greatest turn in one step that [`small_turn`] is good for, rad.
@@ -105,19 +76,8 @@ mod tests {
 
     #[test]
     fn the_stated_errors_hold() {
-        let e = worst(7e-6, 1.0, |x| (f64::from(ln(x)) - libm::log(f64::from(x))).abs());
-        assert!(e < 5e-6, "ln {e}");
-        let e = worst(0.99, 0.999_999, |x| (f64::from(ln(x)) / libm::log(f64::from(x)) - 1.0).abs());
-        assert!(e < 1e-5, "ln near 1 {e}");
         let e = worst(-20.0, 0.0, |x| (f64::from(exp(x)) / libm::exp(f64::from(x)) - 1.0).abs());
         assert!(e < 2e-6, "exp {e}");
-        let quarter = std::f64::consts::FRAC_PI_4;
-        let e = worst(-quarter, quarter, |x| {
-            let (s, c) = eighth_turned(x);
-            let (es, ec) = libm::sincos(f64::from(x) + quarter);
-            (f64::from(s) - es).abs().max((f64::from(c) - ec).abs())
-        });
-        assert!(e < 1e-6, "eighth_turned {e}");
         let most = f64::from(SMALL_TURN_RAD);
         let e = worst(-most, most, |x| {
             let (s, c) = small_turn(x);

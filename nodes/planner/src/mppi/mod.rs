@@ -11,7 +11,6 @@ mod controller;
 mod field;
 mod kernel;
 mod maths;
-mod noise;
 mod reduce;
 mod reference;
 mod risk;
@@ -26,7 +25,7 @@ pub use simd::Level;
 /// The most discs that stand for the outline.
 pub const DISC_LIMIT: usize = field::DISC_LIMIT;
 /// The most steps of a trajectory.
-pub const STEP_LIMIT: usize = noise::BLOCK * noise::BLOCKS as usize;
+pub const STEP_LIMIT: usize = outrider_foundation::noise::BLOCK * kernel::BLOCKS as usize;
 /// The most trajectories.
 pub const SAMPLE_LIMIT: usize = 20_000;
 /// The greatest turn in one step, rad.

@@ -3,14 +3,17 @@
 use super::stream;
 use crate::config::{Dropout, LidarConfig};
 use crate::rays::{Fan, Moving, RayScene};
+use multiversion::multiversion;
 use outrider_foundation::data::Scan;
-use outrider_foundation::rng::Rng;
+use outrider_foundation::noise::{BLOCK, Key, normals, uniform, words};
 use outrider_foundation::{Pose2, Span, Stamp};
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 
 /// The most sweeps that wait for their latency to pass; beyond it the oldest is dropped and counted.
 const PENDING_LIMIT: usize = 100;
+/// Blocks of the generator at a time. A block serves two beams, each with a word for its noise and one for its loss.
+const LANES: usize = 16;
 
 pub(crate) struct Lidar {
     config: LidarConfig,
@@ -20,6 +23,8 @@ pub(crate) struct Lidar {
     sweeps: u64,
     /// Kept from sweep to sweep to spare the allocation.
     ranges_m: Vec<f64>,
+    /// Likewise: what chance does to each beam.
+    chances: Vec<Chance>,
     /// The sweep that is being taken.
     turning: Option<Turning>,
     /// With the world time of their publication.
@@ -47,6 +52,7 @@ impl Lidar {
             seed,
             sweeps: 0,
             ranges_m: Vec::new(),
+            chances: Vec::new(),
             turning: None,
             pending: VecDeque::new(),
             dropped: 0,
@@ -111,7 +117,8 @@ impl Lidar {
     }
 
     fn measured(&mut self, stamp: Stamp, ranges_m: &[f64]) -> Scan {
-        let mut rng = Rng::new(self.seed, stream::LIDAR, self.sweeps);
+        self.chances.resize(ranges_m.len(), Chance::default());
+        draw(Key { seed: self.seed, stream: stream::LIDAR, step: self.sweeps }, &mut self.chances);
         self.sweeps = self.sweeps.wrapping_add(1);
         let config = &self.config;
         let between_beams = ranges_m.len().saturating_sub(1).max(1) as f64;
@@ -123,15 +130,42 @@ impl Lidar {
             time_increment_s: config.sweep_s / between_beams,
             range_min_m: config.range_min_m,
             range_max_m: config.range_max_m,
-            ranges_m: ranges_m.iter().map(|range| measure(*range, config, &mut rng)).collect(),
+            ranges_m: ranges_m
+                .iter()
+                .zip(&self.chances)
+                .map(|(range, chance)| measure(*range, *chance, config))
+                .collect(),
+        }
+    }
+}
+
+/// What chance does to a beam.
+#[derive(Clone, Copy, Debug, Default)]
+struct Chance {
+    /// Standard normal.
+    noise: f32,
+    /// Uniform in [0, 1).
+    loss: f32,
+}
+
+/// Draws for every beam.
+#[multiversion(targets("x86_64+avx2"))]
+fn draw(key: Key, chances: &mut [Chance]) {
+    let mut block = [[0; LANES]; BLOCK];
+    for (first, beams) in (0..).step_by(LANES).zip(chances.chunks_mut(2 * LANES)) {
+        words(key, first, 1, &mut block);
+        let [noise_a, loss_a, noise_b, loss_b] = &block;
+        let drawn = noise_a.iter().zip(loss_a).chain(noise_b.iter().zip(loss_b));
+        for (chance, (noise, loss)) in beams.iter_mut().zip(drawn) {
+            *chance = Chance { noise: normals(*noise).0, loss: uniform(*loss) };
         }
     }
 }
 
 /// REP-117: −∞ for too close, NaN for no answer, +∞ for nothing in range.
-fn measure(true_m: f64, config: &LidarConfig, rng: &mut Rng) -> f32 {
-    let noisy_m = true_m + config.bias_m + config.noise_sigma_m * rng.normal();
-    if rng.uniform() < config.dropout_probability {
+fn measure(true_m: f64, chance: Chance, config: &LidarConfig) -> f32 {
+    let noisy_m = true_m + config.bias_m + config.noise_sigma_m * f64::from(chance.noise);
+    if f64::from(chance.loss) < config.dropout_probability {
         return match config.dropout {
             Dropout::Nan => f32::NAN,
             Dropout::Inf => f32::INFINITY,
