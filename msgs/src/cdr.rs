@@ -79,6 +79,8 @@ pub struct Reader<'a> {
     content: &'a [u8],
     at: usize,
     big_endian: bool,
+    /// Sequences of numbers of one or two bytes are passed over.
+    without_cells: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -92,7 +94,12 @@ impl<'a> Reader<'a> {
             (0, 0) => true,
             _ => return Err(Misfit::Representation { identifier: u16::from_be_bytes([first, second]) }),
         };
-        Ok(Self { content, at: 0, big_endian })
+        Ok(Self { content, at: 0, big_endian, without_cells: false })
+    }
+
+    /// Sequences of numbers of one or two bytes come out empty from now on.
+    pub(crate) fn without_cells(self) -> Self {
+        Self { without_cells: true, ..self }
     }
 
     /// Nothing but padding is left.
@@ -281,6 +288,9 @@ macro_rules! numbers {
                 }
                 reader.align(Self::LEAST);
                 let (chunks, _) = reader.take(count.saturating_mul(Self::LEAST))?.as_chunks();
+                if Self::LEAST <= 2 && reader.without_cells {
+                    return Ok(Vec::new());
+                }
                 Ok(if reader.big_endian {
                     chunks.iter().map(|c| Self::from_be_bytes(*c)).collect()
                 } else {
@@ -293,11 +303,12 @@ macro_rules! numbers {
                     return;
                 }
                 writer.align(Self::LEAST);
-                let start = writer.bytes.len();
-                writer.bytes.resize(start.saturating_add(size_of_val(values)), 0);
-                let (chunks, _) = writer.bytes.get_mut(start..).unwrap_or_default().as_chunks_mut();
-                for (chunk, value) in chunks.iter_mut().zip(values) {
-                    *chunk = value.to_le_bytes();
+                if cfg!(target_endian = "little") {
+                    writer.bytes.extend_from_slice(bytemuck::cast_slice(values));
+                    return;
+                }
+                for value in values {
+                    writer.bytes.extend_from_slice(&value.to_le_bytes());
                 }
             }
         }

@@ -32,7 +32,15 @@ pub enum CodecError {
 /// # Errors
 /// When a sequence is longer than 32 bits can tell.
 pub fn encode<T: Message>(message: &T) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = Vec::with_capacity(ROOM);
+    encode_with_room(message, ROOM)
+}
+
+/// As [`encode`], where so many bytes are likely to be needed.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_with_room<T: Message>(message: &T, room: usize) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::with_capacity(room.max(ROOM));
     encode_into(message, &mut bytes)?;
     Ok(bytes)
 }
@@ -61,8 +69,21 @@ pub fn decode<T: Message>(bytes: &[u8]) -> Result<T, CodecError> {
     read(bytes).map_err(|misfit| CodecError::Misfit { type_name: T::TYPE_NAME, misfit })
 }
 
+/// As [`decode`] for who has no use of a grid's cells: sequences of numbers of one or two bytes come out empty. That their
+/// bytes are there is checked all the same.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_without_cells<T: Message>(bytes: &[u8]) -> Result<T, CodecError> {
+    let read = || read_from(Reader::open(bytes)?.without_cells());
+    read().map_err(|misfit| CodecError::Misfit { type_name: T::TYPE_NAME, misfit })
+}
+
 fn read<T: Message>(bytes: &[u8]) -> Result<T, Misfit> {
-    let mut reader = Reader::open(bytes)?;
+    read_from(Reader::open(bytes)?)
+}
+
+fn read_from<T: Message>(mut reader: Reader<'_>) -> Result<T, Misfit> {
     let message = T::read(&mut reader)?;
     reader.finish()?;
     Ok(message)
@@ -83,6 +104,24 @@ mod tests {
         assert_eq!(decode::<outrider_msgs::Grid>(&encode(&grid).unwrap()).unwrap(), grid);
         let odometry = nav_msgs::Odometry::default();
         assert_eq!(decode::<nav_msgs::Odometry>(&encode(&odometry).unwrap()).unwrap(), odometry);
+    }
+
+    #[test]
+    fn cells_can_be_passed_over_but_have_to_be_there() {
+        let local = outrider_msgs::Grid {
+            cost: vec![1, 2, 3],
+            distance_sq: vec![9, 65535],
+            origin_x: 0.5,
+            ..Default::default()
+        };
+        let world = outrider_msgs::WorldModel { local, global_sequence: 7, ..Default::default() };
+        let mut bytes = encode(&world).unwrap();
+        let local = outrider_msgs::Grid { origin_x: 0.5, ..Default::default() };
+        let without = outrider_msgs::WorldModel { local, ..world };
+        assert_eq!(decode_without_cells::<outrider_msgs::WorldModel>(&bytes).unwrap(), without);
+        bytes.truncate(bytes.len() - 12);
+        let refused = decode_without_cells::<outrider_msgs::WorldModel>(&bytes).unwrap_err();
+        assert_eq!(Err(refused), decode::<outrider_msgs::WorldModel>(&bytes));
     }
 
     #[test]

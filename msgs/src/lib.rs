@@ -9,7 +9,7 @@ mod codec;
 mod schema;
 
 pub use cdr::{Cdr, Misfit, Reader, Writer};
-pub use codec::{CodecError, decode, encode, encode_into};
+pub use codec::{CodecError, decode, decode_without_cells, encode, encode_into, encode_with_room};
 pub use schema::{FieldMisfit, Head, Path, Schema, Tree, Value};
 
 /// A generated message.

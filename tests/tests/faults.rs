@@ -140,7 +140,7 @@ impl HostedNode for Broken {
                 sink(output, bytes);
                 return;
             }
-            let own: TwistStamped = outrider_msgs::decode(bytes).unwrap();
+            let own: TwistStamped = outrider_msgs::decode(&bytes).unwrap();
             fast |= own.twist.linear.x > 0.4;
             let (v, was) = (own.twist.linear.x, before.twist.linear.x);
             let mut out = own.clone();
@@ -152,7 +152,7 @@ impl HostedNode for Broken {
                 _ => {}
             }
             before = out.clone();
-            sink(output, &outrider_msgs::encode(&out).unwrap());
+            sink(output, outrider_msgs::encode(&out).unwrap());
         });
         (self.published, self.fast) = (before, fast);
         tick

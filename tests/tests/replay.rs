@@ -125,17 +125,17 @@ impl HostedNode for Unsound {
         let verdict = self.verdict();
         let mut digest = OutputDigest::default();
         let tick = self.node.step(now, &mut |output, bytes| {
-            let mut changed = bytes.to_vec();
+            let mut changed = bytes;
             // The gate's first output is a TwistStamped: the fault sits in linear.y, which nobody reads.
             if output == 0
                 && let Ok(mut twist) =
-                    outrider_msgs::decode::<outrider_msgs::geometry_msgs::TwistStamped>(bytes)
+                    outrider_msgs::decode::<outrider_msgs::geometry_msgs::TwistStamped>(&changed)
             {
                 twist.twist.linear.y = verdict;
                 changed = outrider_msgs::encode(&twist).unwrap();
             }
             digest.add(output, &changed);
-            sink(output, &changed);
+            sink(output, changed);
         });
         let (outputs, output_digest) = digest.finish();
         Tick { outputs, output_digest, ..tick }

@@ -4,6 +4,11 @@ use clap::Parser;
 use outrider_cli::{Cli, reader_is_gone, stop_when_reader_is_gone};
 use std::process::ExitCode;
 
+/// Evaluations make and drop many messages of all sizes; this one takes less time for it than that of the C library. Nodes on a
+/// robot keep the latter, and so give back what they no longer need.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     stop_when_reader_is_gone();
     match Cli::parse().run() {

@@ -231,13 +231,13 @@ impl Shell {
         let before = monotonic();
         let mut tick: Tick = self.core.step(now, &mut |index, bytes| {
             if let Some(publisher) = outputs.get(index) {
-                publish(publisher, bytes, errors);
+                publish(publisher, &bytes, errors);
             }
             if let Some(extras) = gate.as_mut() {
-                extras.observe(index, bytes);
+                extras.observe(index, &bytes);
             }
             if let Some(extras) = missions.as_mut() {
-                extras.observe(index, bytes);
+                extras.observe(index, &bytes);
             }
         });
         let took = monotonic().since(before) + std::mem::take(&mut self.taking_in);

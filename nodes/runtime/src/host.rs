@@ -18,7 +18,7 @@ pub const PENDING_LIMIT: usize = 512;
 const OUTPUT_LIMIT: usize = 64;
 
 /// Where outputs go: index into the node's outputs, and the encoded message.
-pub type Sink<'a> = dyn FnMut(usize, &[u8]) + 'a;
+pub type Sink<'a> = dyn FnMut(usize, Vec<u8>) + 'a;
 
 /// What came of decoding one message.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub trait Binding {
     ///
     /// # Errors
     /// When a message cannot be encoded.
-    fn encode(&self, output: &<Self::Core as Node>::Output, sink: &mut Sink) -> Result<(), CodecError>;
+    fn encode(&self, output: <Self::Core as Node>::Output, sink: &mut Sink) -> Result<(), CodecError>;
 
     /// Health of the core.
     fn diagnose(&self, core: &Self::Core) -> Diagnosis;
@@ -206,11 +206,11 @@ impl<B: Binding> HostedNode for Host<B> {
         let dropped = u32::try_from(self.outbox.dropped()).unwrap_or(u32::MAX);
         let mut digest = OutputDigest::default();
         for output in self.outbox.drain() {
-            let mut each = |index: usize, bytes: &[u8]| {
-                digest.add(index, bytes);
+            let mut each = |index: usize, bytes: Vec<u8>| {
+                digest.add(index, &bytes);
                 sink(index, bytes);
             };
-            if self.binding.encode(&output, &mut each).is_err() {
+            if self.binding.encode(output, &mut each).is_err() {
                 self.encode_errors += 1;
             }
         }
@@ -311,6 +311,6 @@ pub fn node_info(node: &dyn HostedNode, stamp: Stamp, resolve: impl Fn(&Topic) -
 /// # Errors
 /// When it cannot be encoded.
 pub fn emit<T: Message>(sink: &mut Sink, index: usize, message: &T) -> Result<(), CodecError> {
-    sink(index, &outrider_msgs::encode(message)?);
+    sink(index, outrider_msgs::encode(message)?);
     Ok(())
 }

@@ -47,7 +47,7 @@ pub struct DriveResult {
     pub collisions: u32,
     /// Times that the gate changed to stopping.
     pub stops: u64,
-    /// XXH3-64 over every message, in order: two runs with the same digest are the same run.
+    /// XXH3-64 over topic and digest of every message, in order: two runs with the same digest are the same run.
     pub digest: String,
 }
 
@@ -83,7 +83,7 @@ impl Watch {
             return;
         }
         self.digest.add(0, observed.topic.name.as_bytes());
-        self.digest.add(1, observed.bytes);
+        self.digest.add(1, &observed.digest.to_le_bytes());
         let [gate, decision, truth] = &self.names;
         let name = &observed.topic.name;
         if name == gate {

@@ -5,7 +5,7 @@ use crate::bindings::topics;
 use crate::wire::{Delivery, Passage, RosClock, Undisturbed, Wire};
 use outrider_foundation::{Instant, Now, Span, Stamp};
 use outrider_msgs::{CodecError, Message};
-use outrider_runtime::{HostedNode, Qos, Topic, diagnostics, node_info};
+use outrider_runtime::{HostedNode, Qos, Topic, diagnostics, node_info, payload_digest};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
@@ -53,6 +53,8 @@ pub struct Observed<'a> {
     pub now: Now,
     /// Its bytes.
     pub bytes: &'a [u8],
+    /// Their [`payload_digest`].
+    pub digest: u64,
     /// A wire put these bytes in the place of those published: what some listener took in, and a recorder beside it sees.
     /// The message as it was published is observed as well.
     pub altered: bool,
@@ -88,8 +90,8 @@ struct Member {
     info: Topic,
     process: Process,
     clock: RosClock,
-    /// What has arrived while it could not take it: input index and bytes, no more of each input than its topic's depth.
-    waiting: VecDeque<(usize, Rc<[u8]>)>,
+    /// What has arrived while it could not take it: input index and message, no more of each input than its topic's depth.
+    waiting: VecDeque<(usize, Payload)>,
 }
 
 impl Member {
@@ -111,29 +113,29 @@ impl Member {
         &self.name
     }
 
-    fn arrive(&mut self, input: usize, now: Instant, bytes: Rc<[u8]>) {
+    fn arrive(&mut self, input: usize, now: Instant, message: Payload) {
         match self.process {
-            Process::Runs => self.node.deliver(input, now, &bytes),
-            Process::Frozen | Process::Starved { .. } => self.wait(input, bytes),
+            Process::Runs => self.node.deliver_digested(input, now, &message.bytes, message.digest),
+            Process::Frozen | Process::Starved { .. } => self.wait(input, message),
             Process::Dead => {}
         }
     }
 
     /// As DDS keeps the last ones for a reader that does not take them.
-    fn wait(&mut self, input: usize, bytes: Rc<[u8]>) {
+    fn wait(&mut self, input: usize, message: Payload) {
         let depth = self.node.inputs().get(input).map_or(1, |topic| topic.qos.depth as usize);
         if self.waiting.iter().filter(|(other, _)| *other == input).count() >= depth
             && let Some(oldest) = self.waiting.iter().position(|(other, _)| *other == input)
         {
             self.waiting.remove(oldest);
         }
-        self.waiting.push_back((input, bytes));
+        self.waiting.push_back((input, message));
     }
 
     /// Takes what has waited, as if it came now: that is when the process sees it.
     fn catch_up(&mut self, now: Instant) {
-        for (input, bytes) in std::mem::take(&mut self.waiting) {
-            self.node.deliver(input, now, &bytes);
+        for (input, message) in std::mem::take(&mut self.waiting) {
+            self.node.deliver_digested(input, now, &message.bytes, message.digest);
         }
     }
 
@@ -155,8 +157,21 @@ impl Member {
     }
 }
 
-/// A member, an input of it, and the bytes under way to it.
-type InFlight = (usize, usize, Rc<[u8]>);
+/// The bytes of a message, and their digest: worked out once for all who take them in.
+#[derive(Clone)]
+struct Payload {
+    bytes: Rc<Vec<u8>>,
+    digest: u64,
+}
+
+impl Payload {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { digest: payload_digest(&bytes), bytes: Rc::new(bytes) }
+    }
+}
+
+/// A member, an input of it, and the message under way to it.
+type InFlight = (usize, usize, Payload);
 
 /// The running suite.
 pub struct Lockstep {
@@ -166,7 +181,7 @@ pub struct Lockstep {
     /// By time and order of publication.
     in_flight: BTreeMap<(Instant, u64), InFlight>,
     /// By topic name: the last message of those that are kept for late comers.
-    kept: BTreeMap<String, Rc<[u8]>>,
+    kept: BTreeMap<String, Payload>,
     order: u64,
     now: Now,
     next_diagnostics: Instant,
@@ -249,8 +264,10 @@ impl Lockstep {
 
     /// As [`Self::publish`], whatever the bytes are.
     pub fn publish_bytes(&mut self, topic: &Topic, bytes: &[u8], see: &mut Observer) {
-        see(&Observed { topic, from: "", boot_id: 0, now: self.now, bytes, altered: false });
-        self.send((topic, &topic.absolute_name()), ("", 0), &bytes.into(), &mut Undisturbed, see);
+        let message = Payload::new(bytes.to_vec());
+        let (now, digest) = (self.now, message.digest);
+        see(&Observed { topic, from: "", boot_id: 0, now, bytes, digest, altered: false });
+        self.send((topic, &topic.absolute_name()), ("", 0), &message, &mut Undisturbed, see);
     }
 
     /// Goes on to the next instant at which something happens and lets it happen.
@@ -350,13 +367,13 @@ impl Lockstep {
     fn welcome(&mut self, index: usize, see: &mut Observer) -> Result<(), LockstepError> {
         self.announce(index, see)?;
         let inputs = self.members.get(index).map_or(&[][..], |m| m.node.inputs());
-        let kept: Vec<(usize, Rc<[u8]>)> = inputs
+        let kept: Vec<(usize, Payload)> = inputs
             .iter()
             .enumerate()
             .filter_map(|(input, topic)| Some((input, self.kept.get(&topic.absolute_name())?.clone())))
             .collect();
-        for (input, bytes) in kept {
-            self.put(TRANSPORT_DELAY, index, input, bytes);
+        for (input, message) in kept {
+            self.put(TRANSPORT_DELAY, index, input, message);
         }
         Ok(())
     }
@@ -364,7 +381,8 @@ impl Lockstep {
     fn announce(&self, index: usize, see: &mut Observer) -> Result<(), CodecError> {
         let Some(member) = self.members.get(index) else { return Ok(()) };
         let info = node_info(member.node.as_ref(), self.now.ros, Topic::absolute_name);
-        see(&observed(member, &member.info, self.now, &outrider_msgs::encode(&info)?));
+        let bytes = outrider_msgs::encode(&info)?;
+        see(&observed(member, &member.info, self.now, &bytes, payload_digest(&bytes)));
         Ok(())
     }
 
@@ -373,9 +391,9 @@ impl Lockstep {
             if entry.key().0 > self.now.mono {
                 break;
             }
-            let (member, input, bytes) = entry.remove();
+            let (member, input, message) = entry.remove();
             if let Some(member) = self.members.get_mut(member) {
-                member.arrive(input, self.now.mono, bytes);
+                member.arrive(input, self.now.mono, message);
             }
         }
     }
@@ -403,19 +421,20 @@ impl Lockstep {
         }
         let (outputs, from) = (Rc::clone(&member.outputs), Rc::clone(&member.name));
         let boot_id = member.node.spec().boot_id;
-        let mut sent: Vec<(usize, Rc<[u8]>)> = Vec::new();
+        let mut sent: Vec<(usize, Payload)> = Vec::new();
         let tick = member.node.step(member.clock.read(now), &mut |output, bytes| {
-            sent.push((output, bytes.into()));
+            sent.push((output, Payload::new(bytes)));
         });
-        for (output, bytes) in &sent {
+        for (output, message) in &sent {
             if let Some((topic, _)) = outputs.get(*output) {
-                see(&observed(member, topic, now, bytes));
+                see(&observed(member, topic, now, &message.bytes, message.digest));
             }
         }
-        see(&observed(member, &member.journal, now, &outrider_msgs::encode(&tick)?));
-        for (output, bytes) in sent {
+        let journal = outrider_msgs::encode(&tick)?;
+        see(&observed(member, &member.journal, now, &journal, payload_digest(&journal)));
+        for (output, message) in sent {
             if let Some((topic, name)) = outputs.get(output) {
-                self.send((topic, name), (&from, boot_id), &bytes, wire, see);
+                self.send((topic, name), (&from, boot_id), &message, wire, see);
             }
         }
         Ok(())
@@ -426,32 +445,28 @@ impl Lockstep {
         &mut self,
         (topic, name): (&Topic, &str),
         (from, boot_id): (&str, u64),
-        whole: &Rc<[u8]>,
+        whole: &Payload,
         wire: &mut dyn Wire,
         see: &mut Observer,
     ) {
-        let mut last: Rc<[u8]> = Rc::clone(whole);
+        let mut last = whole.clone();
         let listeners = self.listeners.get(name).cloned().unwrap_or_default();
         for (index, input) in listeners.iter().copied() {
             let Some(member) = self.members.get(index) else { continue };
-            let passage = Passage { now: self.now, topic: name, from, to: member.name(), bytes: whole };
+            let passage =
+                Passage { now: self.now, topic: name, from, to: member.name(), bytes: &whole.bytes };
             match wire.carry(&passage) {
-                Delivery::Pass => self.put(TRANSPORT_DELAY, index, input, Rc::clone(whole)),
+                Delivery::Pass => self.put(TRANSPORT_DELAY, index, input, whole.clone()),
                 Delivery::Instead(copies) => {
                     for (later, copy) in copies {
+                        let copy = Payload::new(copy);
                         // Once for all listeners that take the same.
-                        if *copy != *last && *copy != **whole {
-                            last = copy.as_slice().into();
-                            see(&Observed {
-                                topic,
-                                from,
-                                boot_id,
-                                now: self.now,
-                                bytes: &copy,
-                                altered: true,
-                            });
+                        if copy.bytes != last.bytes && copy.bytes != whole.bytes {
+                            let (now, bytes, digest) = (self.now, &*copy.bytes, copy.digest);
+                            see(&Observed { topic, from, boot_id, now, bytes, digest, altered: true });
+                            last = copy.clone();
                         }
-                        self.put(TRANSPORT_DELAY + later.max(Span::ZERO), index, input, copy.into());
+                        self.put(TRANSPORT_DELAY + later.max(Span::ZERO), index, input, copy);
                     }
                 }
             }
@@ -459,17 +474,17 @@ impl Lockstep {
         // Records are kept as well, but for a recorder: no node starts from them.
         if topic.qos.transient_local && topic.qos != Qos::RECORD {
             match self.kept.get_mut(name) {
-                Some(kept) => *kept = Rc::clone(whole),
+                Some(kept) => *kept = whole.clone(),
                 None => {
-                    self.kept.insert(name.to_owned(), Rc::clone(whole));
+                    self.kept.insert(name.to_owned(), whole.clone());
                 }
             }
         }
     }
 
-    fn put(&mut self, after: Span, member: usize, input: usize, bytes: Rc<[u8]>) {
+    fn put(&mut self, after: Span, member: usize, input: usize, message: Payload) {
         self.order += 1;
-        self.in_flight.insert((self.now.mono + after, self.order), (member, input, bytes));
+        self.in_flight.insert((self.now.mono + after, self.order), (member, input, message));
     }
 
     fn report_health(&mut self, see: &mut Observer) -> Result<(), LockstepError> {
@@ -482,7 +497,7 @@ impl Lockstep {
             for member in self.members.iter().filter(runs) {
                 let health = diagnostics(member.node.as_ref(), self.now.ros);
                 let bytes = outrider_msgs::encode(&health)?;
-                see(&observed(member, &topics::diagnostics(), self.now, &bytes));
+                see(&observed(member, &topics::diagnostics(), self.now, &bytes, payload_digest(&bytes)));
             }
         }
         Ok(())
@@ -493,7 +508,13 @@ impl Lockstep {
     }
 }
 
-fn observed<'a>(member: &'a Member, topic: &'a Topic, now: Now, bytes: &'a [u8]) -> Observed<'a> {
+fn observed<'a>(
+    member: &'a Member,
+    topic: &'a Topic,
+    now: Now,
+    bytes: &'a [u8],
+    digest: u64,
+) -> Observed<'a> {
     let boot_id = member.node.spec().boot_id;
-    Observed { topic, from: member.name(), boot_id, now, bytes, altered: false }
+    Observed { topic, from: member.name(), boot_id, now, bytes, digest, altered: false }
 }

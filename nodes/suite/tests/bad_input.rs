@@ -100,7 +100,7 @@ impl World {
         let told = &mut self.told;
         self.host.step(now, &mut |output, bytes| {
             if output == 0 {
-                *told = decode(bytes).unwrap();
+                *told = decode(&bytes).unwrap();
             }
         });
     }

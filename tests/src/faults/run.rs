@@ -267,7 +267,8 @@ impl Kept {
 
     fn show(&self, watch: &mut Watch) {
         let Self { topic, from, boot_id, now, bytes, altered } = self;
-        watch.see(&Observed { topic, from, boot_id: *boot_id, now: *now, bytes, altered: *altered });
+        let digest = outrider_runtime::payload_digest(bytes);
+        watch.see(&Observed { topic, from, boot_id: *boot_id, now: *now, bytes, digest, altered: *altered });
     }
 }
 

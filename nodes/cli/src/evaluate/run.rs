@@ -243,6 +243,10 @@ impl HostedNode for Timed {
         self.inner.deliver(input, received, bytes);
     }
 
+    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
+        self.inner.deliver_digested(input, received, bytes, digest);
+    }
+
     fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
         let started = std::time::Instant::now();
         let tick = self.inner.step(now, sink);

@@ -40,7 +40,9 @@ impl Binding for AssuranceBinding {
             0 => Ok(Decoded::one(Input::Scan(take(bytes, convert::scan_from_message)?))),
             1 => Ok(Decoded::one(Input::Odometry(take(bytes, convert::odometry_from_message)?))),
             2 => {
-                let w = take(bytes, convert::world_model_from_message)?;
+                // It judges by the scan, not by the costmap.
+                let m = outrider_msgs::decode_without_cells(bytes).map_err(|e| e.to_string())?;
+                let w = convert::world_model_without_cells_from_message(m)?;
                 let (boot_id, sequence) = (w.boot_id, w.sequence);
                 Ok(Decoded::numbered(Input::WorldModel(w), boot_id, sequence))
             }
@@ -75,12 +77,12 @@ impl Binding for AssuranceBinding {
         Input::Rejected { topic: topic.to_owned(), reason }
     }
 
-    fn encode(&self, output: &Output, sink: &mut Sink) -> Result<(), CodecError> {
+    fn encode(&self, output: Output, sink: &mut Sink) -> Result<(), CodecError> {
         match output {
-            Output::Permit(p) => emit(sink, 0, &convert::permit_to_message(p)),
-            Output::Recovery(c) => emit(sink, 1, &convert::command_to_message(c)),
+            Output::Permit(p) => emit(sink, 0, &convert::permit_to_message(&p)),
+            Output::Recovery(c) => emit(sink, 1, &convert::command_to_message(&c)),
             Output::State(s) => emit(sink, 2, &convert::assurance_state_to_message(s)),
-            Output::Intervention(i) => emit(sink, 3, &convert::intervention_to_message(i)),
+            Output::Intervention(i) => emit(sink, 3, &convert::intervention_to_message(&i)),
         }
     }
 

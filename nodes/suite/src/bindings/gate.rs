@@ -89,19 +89,19 @@ impl Binding for GateBinding {
         Input::Rejected { topic: topic.to_owned(), reason }
     }
 
-    fn encode(&self, output: &Output, sink: &mut Sink) -> Result<(), CodecError> {
+    fn encode(&self, output: Output, sink: &mut Sink) -> Result<(), CodecError> {
         match output {
             Output::Velocity(v) if self.stamped_command => {
                 let message = geometry_msgs::TwistStamped {
                     header: header(v.stamp, convert::BASE),
-                    twist: twist_message(v),
+                    twist: twist_message(&v),
                 };
                 emit(sink, 0, &message)
             }
-            Output::Velocity(v) => emit(sink, 0, &twist_message(v)),
-            Output::Challenge(c) => emit(sink, 1, &convert::challenge_to_message(c)),
-            Output::State(s) => emit(sink, 2, &convert::gate_state_to_message(s)),
-            Output::Reply(r) => emit(sink, 3, &convert::operator_reply_to_message(r)),
+            Output::Velocity(v) => emit(sink, 0, &twist_message(&v)),
+            Output::Challenge(c) => emit(sink, 1, &convert::challenge_to_message(&c)),
+            Output::State(s) => emit(sink, 2, &convert::gate_state_to_message(&s)),
+            Output::Reply(r) => emit(sink, 3, &convert::operator_reply_to_message(&r)),
         }
     }
 

@@ -79,23 +79,23 @@ impl Binding for PlannerBinding {
         Input::Rejected { topic: topic.to_owned(), reason }
     }
 
-    fn encode(&self, output: &Output, sink: &mut Sink) -> Result<(), CodecError> {
+    fn encode(&self, output: Output, sink: &mut Sink) -> Result<(), CodecError> {
         match output {
             Output::Command(c) => {
-                emit(sink, 0, &convert::command_to_message(c))?;
+                emit(sink, 0, &convert::command_to_message(&c))?;
                 if c.sequence % SHOW_EVERY == 0 {
-                    emit(sink, 3, &convert::trajectory_message(c))?;
+                    emit(sink, 3, &convert::trajectory_message(&c))?;
                 }
                 Ok(())
             }
-            Output::Decision(d) => emit(sink, 1, &convert::decision_to_message(d)),
+            Output::Decision(d) => emit(sink, 1, &convert::decision_to_message(&d)),
             Output::Plan { stamp, frame, poses } => {
-                emit(sink, 2, &convert::path_message(*stamp, *frame, poses))
+                emit(sink, 2, &convert::path_message(stamp, frame, &poses))
             }
-            Output::Tree(changes) => emit(sink, 4, &convert::tree_changes_to_message(changes)),
-            Output::Clear(order) => emit(sink, 5, &convert::clear_to_message(order)),
-            Output::MissionReply(r) => emit(sink, 6, &convert::mission_reply_to_message(r)),
-            Output::Mission(s) => emit(sink, 7, &convert::mission_state_to_message(s)),
+            Output::Tree(changes) => emit(sink, 4, &convert::tree_changes_to_message(&changes)),
+            Output::Clear(order) => emit(sink, 5, &convert::clear_to_message(&order)),
+            Output::MissionReply(r) => emit(sink, 6, &convert::mission_reply_to_message(&r)),
+            Output::Mission(s) => emit(sink, 7, &convert::mission_state_to_message(&s)),
         }
     }
 

@@ -52,17 +52,17 @@ impl Binding for SimBinding {
         Input::Rejected { topic: topic.to_owned(), reason }
     }
 
-    fn encode(&self, output: &Output, sink: &mut Sink) -> Result<(), CodecError> {
+    fn encode(&self, output: Output, sink: &mut Sink) -> Result<(), CodecError> {
         match output {
-            Output::Scan(s) => emit(sink, 0, &convert::scan_to_message(s, self.scan_period_s)),
-            Output::Odometry(o) => emit(sink, 1, &convert::odometry_to_message(o)),
-            Output::Imu(i) => emit(sink, 2, &convert::imu_to_message(i)),
-            Output::Transforms(t) => emit(sink, 3, &convert::transforms_to_message(t)),
-            Output::StaticTransforms(t) => emit(sink, 4, &convert::transforms_to_message(t)),
-            Output::Map(m) => emit(sink, 5, &convert::map_to_message(m)),
-            Output::Detections(d) => emit(sink, 6, &convert::detections_to_message(d)),
-            Output::Truth(t) => emit(sink, 7, &convert::truth_to_message(t)),
-            Output::Clock(stamp) => emit(sink, 8, &rosgraph_msgs::Clock { clock: time_message(*stamp) }),
+            Output::Scan(s) => emit(sink, 0, &convert::scan_to_message(&s, self.scan_period_s)),
+            Output::Odometry(o) => emit(sink, 1, &convert::odometry_to_message(&o)),
+            Output::Imu(i) => emit(sink, 2, &convert::imu_to_message(&i)),
+            Output::Transforms(t) => emit(sink, 3, &convert::transforms_to_message(&t)),
+            Output::StaticTransforms(t) => emit(sink, 4, &convert::transforms_to_message(&t)),
+            Output::Map(m) => emit(sink, 5, &convert::map_to_message(&m)),
+            Output::Detections(d) => emit(sink, 6, &convert::detections_to_message(&d)),
+            Output::Truth(t) => emit(sink, 7, &convert::truth_to_message(&t)),
+            Output::Clock(stamp) => emit(sink, 8, &rosgraph_msgs::Clock { clock: time_message(stamp) }),
         }
     }
 

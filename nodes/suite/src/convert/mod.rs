@@ -36,7 +36,7 @@ pub use tree::{clear_from_message, clear_to_message, tree_changes_to_message};
 pub use truth::{truth_from_message, truth_to_message};
 pub use world::{
     costmap_message, grid_from_message, grid_to_message, resize_from_message, world_model_from_message,
-    world_model_to_message,
+    world_model_to_message, world_model_without_cells_from_message,
 };
 
 use outrider_foundation::grid::FrameId;

@@ -182,22 +182,22 @@ pub fn assurance_state_from_message(m: ours::AssuranceState) -> Checked<Assuranc
 }
 
 /// Mode and monitors as their message.
-pub fn assurance_state_to_message(s: &AssuranceState) -> ours::AssuranceState {
-    let monitor = |r: &MonitorReading| ours::MonitorReading {
-        name: r.name.clone(),
+pub fn assurance_state_to_message(s: AssuranceState) -> ours::AssuranceState {
+    let monitor = |r: MonitorReading| ours::MonitorReading {
+        name: r.name,
         verdict: to_code(r.verdict, &VERDICTS),
         robustness: r.robustness,
         value: r.value,
         limit: r.limit,
-        unit: r.unit.clone(),
+        unit: r.unit,
     };
     ours::AssuranceState {
         header: header(s.stamp, ""),
         boot_id: s.boot_id,
         sequence: s.sequence,
         mode: to_code(s.mode, &MODES),
-        limiting: s.limiting.clone(),
-        monitors: s.monitors.iter().map(monitor).collect(),
+        limiting: s.limiting,
+        monitors: s.monitors.into_iter().map(monitor).collect(),
     }
 }
 
@@ -403,7 +403,10 @@ mod tests {
         }
         for (mode, _) in MODES {
             let state = AssuranceState { mode, ..Default::default() };
-            assert_eq!(assurance_state_from_message(assurance_state_to_message(&state)).unwrap(), state);
+            assert_eq!(
+                assurance_state_from_message(assurance_state_to_message(state.clone())).unwrap(),
+                state
+            );
         }
         let request = OperatorRequest { action: OperatorAction::Reset, sequence: 2, ..Default::default() };
         assert_eq!(operator_request_from_message(operator_request_to_message(&request)).unwrap(), request);

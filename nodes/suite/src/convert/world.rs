@@ -76,6 +76,13 @@ pub fn resize_from_message(m: nav_msgs::MapMetaData) -> Checked<GridSize> {
 
 /// A world model.
 pub fn world_model_from_message(m: ours::WorldModel) -> Checked<WorldModel> {
+    let mut m = m;
+    let local = grid_from_message(std::mem::take(&mut m.local)).map_err(|e| format!("local: {e}"))?;
+    Ok(WorldModel { local: Arc::new(local), ..world_model_without_cells_from_message(m)? })
+}
+
+/// A world model with a grid of no cells.
+pub fn world_model_without_cells_from_message(m: ours::WorldModel) -> Checked<WorldModel> {
     at_most("tracks", m.tracks.len(), TRACK_LIMIT)?;
     at_most("sources", m.sources.len(), 64)?;
     let [x_m, y_m, yaw_rad] = all_finite("ego", [m.ego_x, m.ego_y, m.ego_yaw])?;
@@ -97,7 +104,7 @@ pub fn world_model_from_message(m: ours::WorldModel) -> Checked<WorldModel> {
         },
         tracks: tracks.map(|(i, t)| track_from(i, t)).collect::<Checked<_>>()?,
         sources: m.sources.into_iter().map(source_from).collect::<Checked<_>>()?,
-        local: Arc::new(grid_from_message(m.local).map_err(|e| format!("local: {e}"))?),
+        local: Arc::default(),
         global_sequence: m.global_sequence,
     })
 }

@@ -138,14 +138,9 @@ impl Made {
     fn see<M: Message>(&mut self, t_s: f64, topic: &Topic, from: &str, message: &M) {
         let by = Span::from_s(t_s);
         let now = Now { mono: START.mono + by, ros: START.ros + by };
-        self.eyes.see(&Observed {
-            topic,
-            from,
-            boot_id: 1,
-            now,
-            bytes: &encode(message).unwrap(),
-            altered: false,
-        });
+        let bytes = &encode(message).unwrap()[..];
+        let digest = outrider_runtime::payload_digest(bytes);
+        self.eyes.see(&Observed { topic, from, boot_id: 1, now, bytes, digest, altered: false });
     }
 
     fn goal(&mut self, t_s: f64) {

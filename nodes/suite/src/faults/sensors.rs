@@ -52,6 +52,10 @@ impl HostedNode for FaultySensors {
         self.inner.deliver(input, received, bytes);
     }
 
+    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
+        self.inner.deliver_digested(input, received, bytes, digest);
+    }
+
     fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
         let at_s = now.mono.since(*self.start.get_or_insert(now.mono)).as_s();
         let Self { inner, faults, sensors, sound, .. } = self;
@@ -61,15 +65,15 @@ impl HostedNode for FaultySensors {
             match faults.iter().find(strikes).map(|fault| &fault.what) {
                 Some(FaultKind::Silent(_)) => {}
                 Some(FaultKind::Frozen(_)) => {
-                    let kept = sound.get(&output).and_then(|kept| restamped(sensor, kept, bytes));
-                    sink(output, kept.as_deref().unwrap_or(bytes));
+                    let kept = sound.get(&output).and_then(|kept| restamped(sensor, kept, &bytes));
+                    sink(output, kept.unwrap_or(bytes));
                 }
                 Some(FaultKind::NotANumber(_)) => {
-                    sink(output, spoilt(sensor, bytes).as_deref().unwrap_or(bytes));
+                    sink(output, spoilt(sensor, &bytes).unwrap_or(bytes));
                 }
                 _ => {
+                    sound.insert(output, bytes.clone());
                     sink(output, bytes);
-                    sound.insert(output, bytes.to_vec());
                 }
             }
         })

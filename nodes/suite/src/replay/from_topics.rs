@@ -168,7 +168,7 @@ impl Run<'_> {
         self.node.step(now, &mut |index, bytes| {
             if let Some(output) = outputs.get_mut(index) {
                 output.statistics.replayed += 1;
-                output.newest = Some(bytes.to_vec());
+                output.newest = Some(bytes);
             }
         });
         self.result.steps += 1;
