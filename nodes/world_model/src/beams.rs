@@ -59,6 +59,14 @@ pub struct Body<'a> {
     pub base_from_lidar: Pose2,
 }
 
+impl Body<'_> {
+    /// Beyond this range from the lidar a hit cannot be its own.
+    fn reach_m(&self) -> f64 {
+        let lidar_m = self.base_from_lidar.position().distance_m(Point2::default());
+        lidar_m + self.footprint.circumscribed_m() + self.margin_m
+    }
+}
+
 /// Refuses a scan that means nothing.
 ///
 /// # Errors
@@ -117,9 +125,7 @@ pub fn beams(scan: &Scan, sweep: Sweep, body: Body<'_>, reach: Reach, tracked: &
     let count = scan.ranges_m.len();
     let per_beam = 1.0 / count.saturating_sub(1).max(1) as f64;
     let (base, lidar) = Turns::of(scan, &sweep, body.base_from_lidar, per_beam);
-    // Beyond this range from the lidar a hit cannot be the body.
-    let lidar_m = body.base_from_lidar.position().distance_m(Point2::default());
-    let body_m = lidar_m + body.footprint.circumscribed_m() + body.margin_m;
+    let body_m = body.reach_m();
     let mount = body.base_from_lidar.position();
     for (((i, range_m), (bs, bc)), (s, c)) in
         scan.ranges_m.iter().take(BEAM_LIMIT).enumerate().zip(base).zip(lidar)
@@ -264,10 +270,13 @@ pub fn hits(
     out.clear();
     let reach = Reach { mark_max_m: choice.range_max_m, clear_max_m: choice.range_max_m };
     let mut last: Option<Point2> = None;
-    for (i, range_m) in scan.ranges_m.iter().take(BEAM_LIMIT).enumerate() {
+    let turns = Turns::new(base_from_lidar.yaw_rad + scan.angle_min_rad, scan.angle_increment_rad);
+    let mount = base_from_lidar.position();
+    for ((i, range_m), (s, c)) in scan.ranges_m.iter().take(BEAM_LIMIT).enumerate().zip(turns) {
         let Some((length_m, true)) = measure(*range_m, scan, reach) else { continue };
-        let in_base = end_in_base(scan, i, length_m, base_from_lidar);
-        let own = |body: Body<'_>| body.footprint.reaches(in_base, body.margin_m);
+        let in_base = Point2::new(mount.x_m + length_m * c, mount.y_m + length_m * s);
+        let own =
+            |body: Body<'_>| length_m <= body.reach_m() && body.footprint.reaches(in_base, body.margin_m);
         if body.is_some_and(own) || last.is_some_and(|p| p.distance_m(in_base) < choice.spacing_m) {
             continue;
         }

@@ -103,13 +103,18 @@ fn cover(footprint: &Footprint, step_m: f64, reach_m: f64, excess_m: f64) -> Opt
         dx * dx + dy * dy <= r * r
     };
     let mut discs = Vec::new();
+    // What a disc gained when it was last counted: it can only become less, so most need no counting again (Minoux, "Accelerated
+    // greedy algorithms for maximizing submodular set functions", 1978).
+    let mut gains = vec![usize::MAX; candidates.len()];
     while !left.is_empty() {
-        let gain = |disc: &(Point2, f64)| left.iter().filter(|p| covers(disc, p)).count();
         let mut best: Option<(usize, (Point2, f64))> = None;
-        for disc in &candidates {
-            let gain = gain(disc);
-            if best.is_none_or(|(most, _)| gain > most) {
-                best = Some((gain, *disc));
+        for (disc, gain) in candidates.iter().zip(&mut gains) {
+            if best.is_some_and(|(most, _)| *gain <= most) {
+                continue;
+            }
+            *gain = left.iter().filter(|p| covers(disc, p)).count();
+            if best.is_none_or(|(most, _)| *gain > most) {
+                best = Some((*gain, *disc));
             }
         }
         let (gain, disc) = best?;

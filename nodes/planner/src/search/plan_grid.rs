@@ -3,6 +3,7 @@
 use crate::config::SearchConfig;
 use outrider_foundation::Point2;
 use outrider_foundation::grid::{COST_INSCRIBED, COST_UNKNOWN, Cell, CostGrid};
+use std::ops::RangeInclusive;
 
 /// The robot's centre may not be here.
 pub const FORBIDDEN: u16 = u16::MAX;
@@ -93,16 +94,23 @@ impl PlanGrid {
     fn lay_over(&mut self, overlay: &CostGrid, factors: &[u16; 256], rules: &PlanGridRules) {
         let near = Near::new(rules, overlay.resolution_m);
         let far = overlay.centre_of(Cell { col: to_i32(overlay.width), row: to_i32(overlay.height) });
-        for cell in self.cells_within(overlay.origin, far) {
-            let Some(index) = overlay.index_of(overlay.cell_of(self.centre_of(cell))) else { continue };
-            let (Some(cost), Some(sq)) = (overlay.cost.get(index), overlay.distance_sq.get(index)) else {
-                continue;
-            };
-            if *cost == COST_UNKNOWN && !near.forbids(*sq) {
-                continue;
-            }
-            let travel = near.travel(factors.get(usize::from(*cost)).copied().unwrap_or(FORBIDDEN), *sq);
-            if let Some(value) = self.index_of(cell).and_then(|i| self.travel.get_mut(i)) {
+        let (cols, rows) = self.ranges_within(overlay.origin, far);
+        // Which column of the overlay lies over a column of ours is the same in every row.
+        let over: Vec<i32> =
+            cols.clone().map(|col| overlay.cell_of(self.centre_of(Cell { col, row: 0 })).col).collect();
+        for row in rows {
+            let over_row = overlay.cell_of(self.centre_of(Cell { col: 0, row })).row;
+            let Some(first) = self.index_of(Cell { col: *cols.start(), row }) else { continue };
+            let Some(line) = self.travel.get_mut(first..) else { continue };
+            for (value, col) in line.iter_mut().zip(&over) {
+                let Some(index) = overlay.index_of(Cell { col: *col, row: over_row }) else { continue };
+                let (Some(cost), Some(sq)) = (overlay.cost.get(index), overlay.distance_sq.get(index)) else {
+                    continue;
+                };
+                if *cost == COST_UNKNOWN && !near.forbids(*sq) {
+                    continue;
+                }
+                let travel = near.travel(factors.get(usize::from(*cost)).copied().unwrap_or(FORBIDDEN), *sq);
                 *value = travel.max(*value);
             }
         }
@@ -122,12 +130,14 @@ impl PlanGrid {
 
     /// The cells of the grid that touch a rectangle, row by row.
     fn cells_within(&self, low: Point2, high: Point2) -> impl Iterator<Item = Cell> + use<> {
-        let (a, b) = (self.cell_of(low), self.cell_of(high));
-        let (cols, rows) = (
-            a.col.max(0)..=b.col.min(to_i32(self.width) - 1),
-            a.row.max(0)..=b.row.min(to_i32(self.height) - 1),
-        );
+        let (cols, rows) = self.ranges_within(low, high);
         rows.flat_map(move |row| cols.clone().map(move |col| Cell { col, row }))
+    }
+
+    /// The columns and rows of the grid that touch a rectangle.
+    fn ranges_within(&self, low: Point2, high: Point2) -> (RangeInclusive<i32>, RangeInclusive<i32>) {
+        let (a, b) = (self.cell_of(low), self.cell_of(high));
+        (a.col.max(0)..=b.col.min(to_i32(self.width) - 1), a.row.max(0)..=b.row.min(to_i32(self.height) - 1))
     }
 
     /// The cell that a point lies in, whether inside or not.
@@ -179,8 +189,9 @@ impl PlanGrid {
 
 /// What being near to lethal cells makes of a travel cost.
 struct Near {
-    forbidden_sq: f64,
-    narrow_sq: f64,
+    /// Squared distances below this, in cells².
+    forbidden_sq: u32,
+    narrow_sq: u32,
     /// In thousandths.
     narrow: u16,
 }
@@ -195,13 +206,13 @@ impl Near {
     }
 
     fn forbids(&self, sq: u16) -> bool {
-        f64::from(sq) < self.forbidden_sq
+        u32::from(sq) < self.forbidden_sq
     }
 
     fn travel(&self, travel: u16, sq: u16) -> u16 {
         if self.forbids(sq) || travel == FORBIDDEN {
             FORBIDDEN
-        } else if f64::from(sq) < self.narrow_sq {
+        } else if u32::from(sq) < self.narrow_sq {
             travel.saturating_add(self.narrow).min(FORBIDDEN - 1)
         } else {
             travel
@@ -215,9 +226,10 @@ fn to_i32(cells: u32) -> i32 {
 }
 
 /// Squared distances below this many cells² are closer than `distance_m`.
-fn squared_cells(distance_m: f64, resolution_m: f64) -> f64 {
+fn squared_cells(distance_m: f64, resolution_m: f64) -> u32 {
     let cells = distance_m / resolution_m;
-    cells * cells
+    // Whole numbers lie below a number when they lie below the next whole one.
+    (cells * cells).ceil() as u32
 }
 
 fn factors(rules: &PlanGridRules) -> [u16; 256] {
