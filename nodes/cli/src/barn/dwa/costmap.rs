@@ -163,3 +163,91 @@ fn stamp() -> Vec<(i32, i32, u8)> {
     }
     stamp
 }
+
+#[cfg(test)]
+impl Costmap {
+    /// With obstacles at these points, none farther than 3 m from the origin.
+    pub fn with_obstacles(points: &[Point2]) -> Self {
+        let mut map = Self::new();
+        for point in points {
+            map.mark(Self::cell(*point), true);
+        }
+        map.inflate(Self::cell(Point2::default()));
+        map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Off the corners of cells, so that rounding decides nothing.
+    const HERE: Pose2 = Pose2 { x_m: 0.001, y_m: 0.001, yaw_rad: 0.0 };
+
+    /// One beam straight ahead.
+    fn beam(range_m: f32) -> Scan {
+        Scan {
+            angle_increment_rad: 0.01,
+            range_min_m: 0.1,
+            range_max_m: 30.0,
+            ranges_m: vec![range_m],
+            ..Scan::default()
+        }
+    }
+
+    fn ahead(x_m: f64) -> Point2 {
+        Point2::new(x_m, 0.001)
+    }
+
+    fn lethal(map: &Costmap, point: Point2) -> bool {
+        map.cost(Costmap::cell(point)) == COST_LETHAL
+    }
+
+    #[test]
+    fn hits_mark_only_within_the_obstacle_range() {
+        for (range_m, marks) in [(2.4, true), (2.6, false), (0.05, false)] {
+            let mut map = Costmap::new();
+            map.update(Some((&beam(range_m), HERE)), HERE);
+            let hit = ahead(0.001 + LIDAR_X_M + f64::from(range_m));
+            assert_eq!(lethal(&map, hit), marks, "{range_m} m");
+        }
+    }
+
+    #[test]
+    fn a_beam_that_hits_clears_as_far_as_the_raytrace_range() {
+        let obstacles = [ahead(1.0), ahead(2.9), ahead(3.2)];
+        let cleared = |range_m: f32| {
+            let mut map = Costmap::with_obstacles(&obstacles);
+            map.update(Some((&beam(range_m), HERE)), HERE);
+            obstacles.map(|point| !lethal(&map, point))
+        };
+        assert_eq!(cleared(29.0), [true, true, false]);
+        assert_eq!(cleared(2.0), [true, false, false]);
+        // What hits nothing clears nothing.
+        assert_eq!([cleared(30.0), cleared(f32::INFINITY)], [[false; 3]; 2]);
+    }
+
+    #[test]
+    fn what_is_under_the_padded_footprint_is_no_obstacle() {
+        // Under the middle, under the front edge, and where that edge is when it has turned by a right angle.
+        let points = [ahead(0.151), ahead(0.301), Point2::new(0.001, 0.301)];
+        let left = |yaw_rad: f64| {
+            let mut map = Costmap::with_obstacles(&points);
+            assert_eq!(points.map(|point| lethal(&map, point)), [true; 3]);
+            map.update(None, Pose2 { yaw_rad, ..HERE });
+            points.map(|point| lethal(&map, point))
+        };
+        assert_eq!(left(0.0), [false, false, true]);
+        assert_eq!(left(std::f64::consts::FRAC_PI_2), [false, true, false]);
+    }
+
+    #[test]
+    fn costs_fall_off_from_the_inscribed_radius_to_the_inflation_radius() {
+        let map = Costmap::with_obstacles(&[ahead(1.001)]);
+        let Cell { col, row } = Costmap::cell(ahead(1.001));
+        let cost = |dc: i32, dr: i32| map.cost(Cell { col: col + dc, row: row + dr });
+        assert_eq!([cost(0, 0), cost(5, 0), cost(-3, 4)], [COST_LETHAL, COST_INSCRIBED, COST_INSCRIBED]);
+        // 252 · exp(-10 · (d - 0.265)) at 0.3 m and at 0.2828 m.
+        assert_eq!([cost(0, 6), cost(4, -4), cost(7, 0)], [177, 210, 0]);
+    }
+}

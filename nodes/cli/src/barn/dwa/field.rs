@@ -102,3 +102,49 @@ impl Field {
         Some(self.steps(cell)).filter(|steps| *steps < OBSTACLE)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_foundation::Point2;
+
+    const FROM: Cell = Cell { col: 390, row: 400 };
+    const TO: Cell = Cell { col: 410, row: 400 };
+
+    fn spread(map: &Costmap, own: &[Cell]) -> Field {
+        let mut field = Field::new();
+        field.spread(map, Window::about(Cell { col: 400, row: 400 }), own, [FROM].into_iter());
+        field
+    }
+
+    #[test]
+    fn steps_go_along_the_axes_and_no_farther_than_the_window() {
+        let field = spread(&Costmap::new(), &[]);
+        assert_eq!(field.way(FROM), Some(0));
+        assert_eq!(field.way(Cell { col: 387, row: 404 }), Some(7));
+        assert_eq!(field.way(Cell { col: 300, row: 300 }), Some(190));
+        assert_eq!(field.way(Cell { col: 499, row: 400 }), Some(109));
+        assert_eq!(field.way(Cell { col: 500, row: 400 }), None);
+    }
+
+    #[test]
+    fn steps_go_round_what_the_centre_cannot_pass_but_under_the_footprint() {
+        // One cell marked in the middle: inscribed up to five cells above and below, free from the sixth on.
+        let middle = Cell { col: 400, row: 400 };
+        let map = Costmap::with_obstacles(&[Point2::new(0.001, 0.001)]);
+        let field = spread(&map, &[]);
+        assert_eq!(field.way(TO), Some(20 + 2 * 6));
+        assert_eq!((field.way(middle), field.way(Cell { col: 394, row: 400 })), (None, Some(4)));
+        let own: Vec<Cell> = (394..=406).map(|col| Cell { col, row: 400 }).collect();
+        let field = spread(&map, &own);
+        assert_eq!((field.way(middle), field.way(TO)), (Some(10), Some(20)));
+    }
+
+    #[test]
+    fn steps_are_from_the_nearest_target() {
+        let mut field = Field::new();
+        field.spread(&Costmap::new(), Window::about(FROM), &[], [FROM, TO].into_iter());
+        assert_eq!(field.way(Cell { col: 409, row: 401 }), Some(2));
+        assert_eq!(field.way(Cell { col: 392, row: 401 }), Some(3));
+    }
+}

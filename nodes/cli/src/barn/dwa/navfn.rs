@@ -280,3 +280,73 @@ fn point(col: f32, row: f32) -> Point2 {
     let at = |v: f32| (f64::from(v) - f64::from(SIDE / 2)) * RESOLUTION_M;
     Point2::new(at(col), at(row))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Point2 = Point2 { x_m: 0.001, y_m: 0.001 };
+
+    fn potentials(map: &Costmap, goal: Point2) -> (NavFn, usize) {
+        let start = Costmap::index(Costmap::cell(START)).unwrap();
+        let mut navfn = NavFn::new();
+        navfn.price(map, start);
+        navfn.spread(start, Costmap::index(Costmap::cell(goal)).unwrap());
+        (navfn, start)
+    }
+
+    #[test]
+    fn potentials_are_those_of_a_plane_wave() {
+        let (navfn, start) = potentials(&Costmap::new(), Point2::new(1.001, 0.001));
+        // Along an axis a cell's price; across, where both neighbours have 50, 0.704 of it on top.
+        let near = [start, start + 1, start - ROW, start - 2, start + ROW + 1];
+        for (cell, expected) in near.into_iter().zip([0.0, 50.0, 50.0, 100.0, 85.2]) {
+            assert!((navfn.reached(cell) - expected).abs() < 1e-3, "{} {expected}", navfn.reached(cell));
+        }
+    }
+
+    #[test]
+    fn costs_make_cells_dearer_and_inscribed_ones_impassable() {
+        let map = Costmap::with_obstacles(&[Point2::new(1.001, 0.001)]);
+        let (navfn, start) = potentials(&map, Point2::new(-1.0, 0.001));
+        let marked = start + 20;
+        // 50 + 0.8 · 177 at six cells.
+        let prices = [marked + 7, marked + 6, marked + 5, marked].map(|cell| navfn.price_at(cell));
+        assert_eq!(prices, [NEUTRAL, 191, OBSTACLE, OBSTACLE]);
+    }
+
+    #[test]
+    fn the_way_is_straight_where_nothing_is_and_ends_in_the_goal() {
+        let goal = Point2::new(2.003, 0.002);
+        let path = NavFn::new().plan(&Costmap::new(), START, goal).unwrap();
+        assert_eq!(path.last(), Some(&goal));
+        assert!(path[0].distance_m(START) < RESOLUTION_M, "{:?}", path[0]);
+        // Half a cell apart, but near the ends, where it goes from cell to cell.
+        let middle: Vec<f64> = path.iter().map(|p| p.x_m).filter(|x_m| (0.5..1.5).contains(x_m)).collect();
+        assert!(middle.len() >= 39, "{middle:?}");
+        assert!(middle.windows(2).all(|w| (w[1] - w[0] - 0.5 * RESOLUTION_M).abs() < 1e-6), "{middle:?}");
+        assert!(path.iter().all(|p| p.y_m.abs() < 0.01), "{path:?}");
+    }
+
+    #[test]
+    fn the_way_goes_round_a_wall() {
+        let wall: Vec<Point2> = (-10..=10).map(|i| Point2::new(1.001, 0.05 * f64::from(i))).collect();
+        let map = Costmap::with_obstacles(&wall);
+        let path = NavFn::new().plan(&map, START, Point2::new(2.001, 0.001)).unwrap();
+        let length_m: f64 = path.windows(2).map(|w| w[0].distance_m(w[1])).sum();
+        // Round the end of the wall, 0.5 m aside, and the inflation beyond it.
+        assert!((2.5..3.2).contains(&length_m), "{length_m}");
+        assert!(path.iter().all(|p| map.cost(Costmap::cell(*p)) < COST_INSCRIBED));
+    }
+
+    #[test]
+    fn there_is_none_out_of_a_ring() {
+        let ring = |count: i32| -> Vec<Point2> {
+            let at = |i: i32| libm::sincos(std::f64::consts::TAU * f64::from(i) / 24.0);
+            (0..count).map(at).map(|(s, c)| Point2::new(c, s)).collect()
+        };
+        let goal = Point2::new(-2.0, 0.0);
+        assert!(NavFn::new().plan(&Costmap::with_obstacles(&ring(24)), START, goal).is_none());
+        assert!(NavFn::new().plan(&Costmap::with_obstacles(&ring(20)), START, goal).is_some());
+    }
+}

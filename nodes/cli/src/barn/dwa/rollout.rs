@@ -112,7 +112,8 @@ impl Rollout {
         let targets: Vec<Cell> =
             local.iter().map(|p| Costmap::cell(*p)).take_while(|cell| window.holds(*cell)).collect();
         self.to_path.spread(map, window, &own, targets.iter().copied());
-        self.to_goal.spread(map, window, &own, targets.last().copied().into_iter());
+        // Only the steps to the path pass under the footprint; `TrajectoryPlanner` marks its cells in that map alone.
+        self.to_goal.spread(map, window, &[], targets.last().copied().into_iter());
         let (w_low, w_high) = (
             (now.w_radps - ALPHA_RADPS2 * PERIOD_S).max(-W_MAX_RADPS),
             (now.w_radps + ALPHA_RADPS2 * PERIOD_S).min(W_MAX_RADPS),
@@ -278,4 +279,97 @@ fn local_part(path: &[Point2], here: Point2) -> &[Point2] {
     let seen = seen.get(..count).unwrap_or_default();
     let behind = seen.iter().position(|p| p.distance_m(here) < PRUNE_M).unwrap_or(seen.len());
     seen.get(behind..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_foundation::grid::COST_INSCRIBED;
+
+    const HERE: Pose2 = Pose2 { x_m: 0.001, y_m: 0.001, yaw_rad: 0.0 };
+
+    fn straight(from_m: f64, to_m: f64) -> Vec<Point2> {
+        let count = ((to_m - from_m) / 0.05).round() as usize;
+        (0..=count).map(|i| Point2::new(from_m + 0.05 * i as f64, 0.001)).collect()
+    }
+
+    fn rolled(twist: Twist2, now: Twist2) -> Rolled {
+        let map = Costmap::new();
+        let mut rollout = Rollout::new();
+        let window = Window::about(Costmap::cell(HERE.position()));
+        let goal = Costmap::cell(Point2::new(4.0, 0.001));
+        rollout.to_path.spread(&map, window, &[], [goal].into_iter());
+        rollout.to_goal.spread(&map, window, &[], [goal].into_iter());
+        rollout.roll(&map, HERE, now, twist)
+    }
+
+    fn end(twist: Twist2, now: Twist2) -> Pose2 {
+        match rolled(twist, now) {
+            Rolled::Free(_, end) => end,
+            _ => panic!("not free"),
+        }
+    }
+
+    #[test]
+    fn speeds_change_with_the_acceleration_limits() {
+        // 50 steps of 0.04 s, in which 10 m/s² give 0.4 m/s; the last pose that is scored is the one before the last step.
+        let forward = end(Twist2::new(0.5, 0.0), Twist2::ZERO);
+        assert!((forward.x_m - HERE.x_m - 0.04 * (0.4 + 48.0 * 0.5)).abs() < 1e-9, "{forward:?}");
+        let moving = end(Twist2::new(0.5, 0.0), Twist2::new(0.5, 0.0));
+        assert!((moving.x_m - HERE.x_m - 0.04 * 49.0 * 0.5).abs() < 1e-9, "{moving:?}");
+        // 79 steps of 2/79 s, in which 20 rad/s² give 40/79 rad/s.
+        let turn = end(Twist2::new(0.0, 1.57), Twist2::ZERO);
+        let expected = 2.0 / 79.0 * ((1.0 + 2.0 + 3.0) * 40.0 / 79.0 + 75.0 * 1.57);
+        assert!((turn.yaw_rad - expected).abs() < 1e-9 && turn.x_m == HERE.x_m, "{turn:?}");
+    }
+
+    #[test]
+    fn a_velocity_costs_the_steps_from_its_end() {
+        let Rolled::Free(cost, end) = rolled(Twist2::new(0.5, 0.0), Twist2::ZERO) else { panic!("not free") };
+        let steps = Costmap::cell(Point2::new(4.0, 0.0)).col - Costmap::cell(end.position()).col;
+        assert!((cost - (PATH_SCALE + GOAL_SCALE) * f64::from(steps)).abs() < 1e-9, "{cost} {steps}");
+    }
+
+    #[test]
+    fn it_drives_along_the_path_and_slower_near_its_end() {
+        let map = Costmap::new();
+        let choose = |to_m: f64| Rollout::new().choose(&map, &straight(0.0, to_m), HERE, Twist2::ZERO);
+        assert_eq!(choose(4.0), Some(Twist2::new(0.5, 0.0)));
+        let near = choose(0.6).unwrap();
+        // The end is 0.599 m away, and reached in the 2 s that are looked ahead.
+        assert!((near.v_mps - 0.2995).abs() < 1e-9, "{near:?}");
+    }
+
+    #[test]
+    fn in_contact_it_backs_out_and_drives_forward_only_when_it_has_moved() {
+        let mut rollout = Rollout::new();
+        let touching = Costmap::with_obstacles(&[Point2::new(0.301, 0.261)]);
+        assert!(under(&touching, HERE).is_none());
+        let path = straight(0.0, 4.0);
+        let escape = rollout.choose(&touching, &path, HERE, Twist2::ZERO);
+        assert_eq!((escape, rollout.escapes()), (Some(Twist2::new(ESCAPE_MPS, 0.0)), 1));
+        let free = Costmap::new();
+        let mut speed = |x_m: f64| {
+            let pose = Pose2 { x_m, ..HERE };
+            rollout.choose(&free, &path, pose, Twist2::ZERO).map(|twist| twist.v_mps)
+        };
+        assert_eq!([speed(0.001), speed(-0.101), speed(-0.101)], [Some(0.0), Some(0.0), Some(0.5)]);
+    }
+
+    #[test]
+    fn under_the_footprint_there_is_a_way_to_the_path_but_none_to_the_goal() {
+        // Inside the outline, five cells from the centre: the outline is free, the centre's own cell inscribed.
+        let map = Costmap::with_obstacles(&[Point2::new(0.151, 0.201)]);
+        assert_eq!(under(&map, HERE), Some(COST_INSCRIBED));
+        assert_eq!(Rollout::new().choose(&map, &straight(0.0, 4.0), HERE, Twist2::ZERO), None);
+    }
+
+    #[test]
+    fn the_path_is_looked_at_from_one_metre_behind_to_just_beyond_five() {
+        let path = straight(-3.0, 8.0);
+        let local = local_part(&path, HERE.position());
+        let (first, last) = (local[0].x_m, local[local.len() - 1].x_m);
+        assert!(first > -1.0 && first < -0.94, "{first}");
+        assert!(last > 5.0 && last < 5.06, "{last}");
+    }
 }
