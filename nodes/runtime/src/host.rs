@@ -11,6 +11,7 @@ use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick, TickInput};
 use outrider_msgs::std_msgs::Header;
 use outrider_msgs::{CodecError, Message};
+use std::cell::Cell;
 
 /// The most messages that one step consumes; beyond it the newest is refused and counted.
 pub const PENDING_LIMIT: usize = 512;
@@ -306,11 +307,25 @@ pub fn node_info(node: &dyn HostedNode, stamp: Stamp, resolve: impl Fn(&Topic) -
     }
 }
 
-/// Encodes a message into the sink as output `index`.
+/// The most bytes of room for an encoded message that are kept for the next one.
+const ROOM_LIMIT: usize = 1 << 20;
+
+thread_local! {
+    static ROOM: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Encodes a message into the sink as output `index`. The room for the bytes is used again.
 ///
 /// # Errors
 /// When it cannot be encoded.
 pub fn emit<T: Message>(sink: &mut Sink, index: usize, message: &T) -> Result<(), CodecError> {
-    sink(index, &outrider_msgs::encode(message)?);
-    Ok(())
+    let mut bytes = ROOM.take();
+    let encoded = outrider_msgs::encode_into(message, &mut bytes);
+    if encoded.is_ok() {
+        sink(index, &bytes);
+    }
+    if bytes.capacity() <= ROOM_LIMIT {
+        ROOM.set(bytes);
+    }
+    encoded
 }
