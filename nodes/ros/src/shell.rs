@@ -87,6 +87,8 @@ struct Shell {
     clocks: Clocks,
     inputs: Vec<Bytes>,
     outputs: Vec<r2r::PublisherUntyped>,
+    /// Which of them are pictures for people.
+    pictures: Vec<usize>,
     journal: r2r::PublisherUntyped,
     info: r2r::PublisherUntyped,
     health: r2r::PublisherUntyped,
@@ -117,6 +119,8 @@ impl Shell {
         for topic in core.outputs() {
             outputs.push(advertise(ros, topic)?);
         }
+        let pictures = core.outputs().iter().enumerate().filter(|(_, topic)| is_picture(topic));
+        let pictures = pictures.map(|(index, _)| index).collect();
         let name = core.spec().name.clone();
         let clock = parameters.use_sim_time.then(|| subscribe(ros, &topics::clock())).transpose()?;
         let gate = (name == "gate").then(|| GateExtras::connect(ros, core.as_ref())).transpose()?;
@@ -124,6 +128,7 @@ impl Shell {
         Ok(Self {
             inputs,
             outputs,
+            pictures,
             journal: advertise(ros, &topics::journal(&name))?,
             info: advertise(ros, &topics::info(&name))?,
             health: advertise(ros, &topics::diagnostics())?,
@@ -225,11 +230,18 @@ impl Shell {
         }
     }
 
+    /// `Tick.duration` is what decoding, step and encoding took, pictures for people left out: they come after what the nodes
+    /// wait for. Handing the outputs to DDS is in the age of a command, not in that: a send may last as long as whoever is
+    /// woken by it works on the same processor.
     fn step(&mut self, now: Now) -> anyhow::Result<()> {
         let (outputs, errors, gate) = (&self.outputs, &mut self.publish_errors, &mut self.gate);
-        let missions = &mut self.missions;
-        let before = monotonic();
+        let (pictures, missions) = (&self.pictures, &mut self.missions);
+        let mut took = std::mem::take(&mut self.taking_in);
+        let mut since = monotonic();
         let mut tick: Tick = self.core.step(now, &mut |index, bytes| {
+            if !pictures.contains(&index) {
+                took = took + monotonic().since(since);
+            }
             if let Some(publisher) = outputs.get(index) {
                 publish(publisher, &bytes, errors);
             }
@@ -239,8 +251,9 @@ impl Shell {
             if let Some(extras) = missions.as_mut() {
                 extras.observe(index, &bytes);
             }
+            since = monotonic();
         });
-        let took = monotonic().since(before) + std::mem::take(&mut self.taking_in);
+        took = took + monotonic().since(since);
         tick.duration = u32::try_from(took.nanos()).unwrap_or(u32::MAX);
         publish(&self.journal, &outrider_msgs::encode(&tick)?, &mut self.publish_errors);
         Ok(())
@@ -272,6 +285,13 @@ fn is_the_shells_own(topic: &Topic) -> bool {
     [topics::operator_request(), topics::velocity_publishers(), topics::mission_request()]
         .iter()
         .any(|own| own.name == topic.name)
+}
+
+/// What RViz and Foxglove show and no node takes in.
+fn is_picture(topic: &Topic) -> bool {
+    [topics::costmap(), topics::track_costs(), topics::markers(), topics::plan(), topics::trajectory()]
+        .iter()
+        .any(|picture| picture.name == topic.name)
 }
 
 fn nothing() -> Bytes {

@@ -2,7 +2,7 @@
 //!
 //! A journal names the messages that a step consumed by the digest of their bytes. So a velocity leads back to its scan: the
 //! gate's state names permit and command, the command its world model, that its scan; and the journals tell for each of
-//! these four messages how long the step took that took it in.
+//! these four messages how long the step took that took it in: decoding, step and encoding, without handing over to DDS.
 
 use super::reading::time_ns;
 use super::recording::{Gate, SAMPLE_LIMIT};
@@ -11,8 +11,13 @@ use outrider_msgs::sensor_msgs::LaserScan;
 use outrider_runtime::payload_digest;
 use std::collections::BTreeMap;
 
-/// The nodes in the order in which they take in the four messages: scan, world model, command, permit.
-const TAKERS: [&str; 4] = ["world_model", "planner", "assurance", "gate"];
+/// The nodes in the order in which they take in the four messages, and the topics of these.
+const TAKERS: [(&str, &str); 4] = [
+    ("world_model", "/scan"),
+    ("planner", "/world_model"),
+    ("assurance", "/cmd_vel_nominal"),
+    ("gate", "/assurance/permit"),
+];
 
 /// The four messages by what the next one calls them, and the steps that took them in.
 #[derive(Clone, Debug, Default)]
@@ -27,19 +32,23 @@ pub struct Computing {
     permits: BTreeMap<u64, u64>,
     /// By index into [`TAKERS`] and digest: nanoseconds.
     took_ns: BTreeMap<(usize, u64), u32>,
+    /// By index into [`TAKERS`]: which input of that node the topic is; `None` as long as it has not told.
+    input: [Option<u16>; TAKERS.len()],
+    /// What there was no room for.
+    left_out: u64,
 }
 
 impl Computing {
     /// Takes a scan in; `data` are its bytes.
     pub fn take_scan(&mut self, scan: &LaserScan, data: &[u8]) {
-        insert(&mut self.scans, time_ns(&scan.header.stamp), payload_digest(data));
+        self.left_out += insert(&mut self.scans, time_ns(&scan.header.stamp), payload_digest(data));
     }
 
     /// Takes a world model in.
     pub fn take_model(&mut self, topic: &str, model: &ours::WorldModel, data: &[u8]) {
         if topic == "/world_model" {
             let told = (payload_digest(data), time_ns(&model.scan_stamp));
-            insert(&mut self.models, model.sequence, told);
+            self.left_out += insert(&mut self.models, model.sequence, told);
         }
     }
 
@@ -47,23 +56,41 @@ impl Computing {
     pub fn take_command(&mut self, topic: &str, command: &ours::Command, data: &[u8]) {
         if let "/cmd_vel_nominal" | "/cmd_vel_recovery" = topic {
             let told = (payload_digest(data), command.world_model_sequence);
-            insert(&mut self.commands, (command.source, command.sequence), told);
+            self.left_out += insert(&mut self.commands, (command.source, command.sequence), told);
         }
     }
 
     /// Takes a permit in.
     pub fn take_permit(&mut self, topic: &str, permit: &ours::Permit, data: &[u8]) {
         if topic == "/assurance/permit" {
-            insert(&mut self.permits, permit.sequence, payload_digest(data));
+            self.left_out += insert(&mut self.permits, permit.sequence, payload_digest(data));
+        }
+    }
+
+    /// Takes in what a node was started with: only steps that took in one of the four messages are kept from there on.
+    pub fn take_info(&mut self, info: &ours::NodeInfo) {
+        for ((node, topic), input) in TAKERS.iter().zip(&mut self.input) {
+            if *node == info.node {
+                let index = info.inputs.iter().position(|name| name == topic);
+                *input = index.and_then(|index| u16::try_from(index).ok());
+            }
         }
     }
 
     /// Takes a step in. One whose time was not measured counts for nothing.
     pub fn take_tick(&mut self, tick: &ours::Tick) {
-        let Some(taker) = TAKERS.iter().position(|name| *name == tick.node) else { return };
-        for input in tick.inputs.iter().filter(|_| tick.duration > 0) {
-            insert(&mut self.took_ns, (taker, input.digest), tick.duration);
+        let Some(taker) = TAKERS.iter().position(|(node, _)| *node == tick.node) else { return };
+        let wanted = self.input.get(taker).copied().flatten();
+        let inputs = tick.inputs.iter().filter(|input| wanted.is_none_or(|wanted| wanted == input.input));
+        for input in inputs.filter(|_| tick.duration > 0) {
+            self.left_out += insert(&mut self.took_ns, (taker, input.digest), tick.duration);
         }
+    }
+
+    /// Says so when something was left out.
+    pub fn left_out_note(&self) -> Option<String> {
+        let n = self.left_out;
+        (n > 0).then(|| format!("of it computing: {n} messages and steps beyond {SAMPLE_LIMIT} are left out"))
     }
 
     /// For each of these periods of the gate: milliseconds that the four steps took which led to it from its scan. Left out
@@ -83,10 +110,13 @@ impl Computing {
     }
 }
 
-fn insert<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V) {
-    if map.len() < SAMPLE_LIMIT {
+/// How many were left out: one, when there is no room.
+fn insert<K: Ord, V>(map: &mut BTreeMap<K, V>, key: K, value: V) -> u64 {
+    let room = map.len() < SAMPLE_LIMIT;
+    if room {
         map.insert(key, value);
     }
+    u64::from(!room)
 }
 
 #[cfg(test)]
@@ -118,7 +148,7 @@ mod tests {
         computing.take_model("/world_model", &model, &all[1]);
         computing.take_command("/cmd_vel_nominal", &command, &all[2]);
         computing.take_permit("/assurance/permit", &permit, &all[3]);
-        for ((node, consumed), ns) in TAKERS.into_iter().zip(&all).zip(steps_ns) {
+        for (((node, _), consumed), ns) in TAKERS.into_iter().zip(&all).zip(steps_ns) {
             computing.take_tick(&tick(node, consumed, ns));
             // Whoever else takes it in is on no way to the gate.
             computing.take_tick(&tick("recorder", consumed, 7_000_000));
@@ -146,5 +176,29 @@ mod tests {
         ];
         assert!(computing.chains_ms(&others.each_ref()).is_empty());
         assert_eq!(computing.chains_ms(&[&gate]).len(), 1);
+    }
+
+    #[test]
+    fn only_steps_that_took_in_one_of_the_four_are_kept() {
+        let mut computing = Computing::default();
+        let inputs = ["/scan", "/odom", "/cmd_vel_nominal"].map(String::from).to_vec();
+        computing.take_info(&ours::NodeInfo { node: "assurance".into(), inputs, ..Default::default() });
+        for input in [0, 1, 2] {
+            let input = ours::TickInput { input, digest: 10 + u64::from(input), ..Default::default() };
+            let node = "assurance".to_owned();
+            computing.take_tick(&ours::Tick { node, inputs: vec![input], duration: 5, ..Default::default() });
+        }
+        assert_eq!(computing.took_ns, BTreeMap::from([((2, 12), 5)]));
+        assert_eq!(computing.left_out_note(), None);
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_told() {
+        let mut computing = Computing::default();
+        for sequence in 0..SAMPLE_LIMIT as u64 + 3 {
+            computing.take_permit("/assurance/permit", &ours::Permit { sequence, ..Default::default() }, &[]);
+        }
+        let note = computing.left_out_note().unwrap();
+        assert_eq!(note, "of it computing: 3 messages and steps beyond 2000000 are left out");
     }
 }

@@ -128,6 +128,7 @@ impl Recording {
                     self.outline = outline;
                 }
                 self.tree.take_info(&info);
+                self.computing.take_info(&info);
                 let node = self.nodes.entry(info.node).or_default();
                 node.build = info.build;
                 note_boot(&mut node.boots, info.boot_id);
@@ -374,6 +375,7 @@ impl Recording {
             self.notes.push(format!("{name}: {bad} of {all} messages cannot be decoded ({why})"));
         }
         self.notes.extend(self.glimpses.refused_note());
+        self.notes.extend(self.computing.left_out_note());
         let series = [self.truth.len(), self.beliefs.len(), self.gate.len(), self.odometry.len()];
         if series.contains(&SAMPLE_LIMIT) {
             self.notes.push(format!("a series has more than {SAMPLE_LIMIT} samples: the rest is left out"));

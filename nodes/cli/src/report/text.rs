@@ -1,5 +1,6 @@
 //! The summary for a terminal.
 
+use super::stats::Percentiles;
 use super::stops::StopKind;
 use super::summary::RunSummary;
 use std::fmt::Write;
@@ -35,21 +36,11 @@ impl RunSummary {
             _ => line("clearance", "not known: no ground truth".into()),
         }
         match &self.scan_to_command_ms {
-            Some(p) => {
-                let text = format!(
-                    "p50 {:.1} ms, p95 {:.1}, p99 {:.1}, max {:.1} ({} scans)",
-                    p.p50, p.p95, p.p99, p.max, p.count
-                );
-                line("scan to command", text);
-            }
+            Some(p) => line("scan to command", times_of_scans(p, 1)),
             None => line("scan to command", "not known: no command was forwarded".into()),
         }
         if let Some(p) = &self.computed_ms {
-            let text = format!(
-                "p50 {:.2} ms, p95 {:.2}, p99 {:.2}, max {:.2} ({} scans)",
-                p.p50, p.p95, p.p99, p.max, p.count
-            );
-            line("of it computing", text);
+            line("of it computing", times_of_scans(p, 2));
         }
         line("gate", modes(&self.gate_mode_s));
         line("assurance", modes(&self.assurance_mode_s));
@@ -94,6 +85,14 @@ impl RunSummary {
         list(out, "damage", self.bag.damage.clone());
         list(out, "notes", self.notes.clone());
     }
+}
+
+/// Milliseconds, with so many places.
+fn times_of_scans(p: &Percentiles, places: usize) -> String {
+    let Percentiles { count, p50, p95, p99, max } = p;
+    format!(
+        "p50 {p50:.places$} ms, p95 {p95:.places$}, p99 {p99:.places$}, max {max:.places$} ({count} scans)"
+    )
 }
 
 fn modes(times: &std::collections::BTreeMap<String, f64>) -> String {
