@@ -48,12 +48,6 @@ pub fn words<const L: usize>(key: Key, first: u32, stride: u32, out: &mut [[u32;
     }
 }
 
-/// Uniform in [0, 1) with 24 bits.
-#[inline(always)]
-pub fn uniform(word: u32) -> f32 {
-    (word >> 8) as f32 * (1.0 / 16_777_216.0)
-}
-
 /// Two independent standard normals from a word.
 #[inline(always)]
 pub fn normals(word: u32) -> (f32, f32) {
@@ -167,10 +161,5 @@ mod tests {
             (f64::from(s) - es).abs().max((f64::from(c) - ec).abs())
         });
         assert!(e < 1e-6, "eighth_turned {e}");
-    }
-
-    #[test]
-    fn uniforms_lie_between_none_and_one() {
-        assert!(uniform(0) == 0.0 && uniform(u32::MAX) < 1.0 && uniform(1 << 31) == 0.5);
     }
 }

@@ -53,16 +53,23 @@ impl Rng {
 
     /// Uniform in [0, 1) with 53 bits.
     pub fn uniform(&mut self) -> f64 {
-        let high = u64::from(self.next_u32() >> 5);
-        let low = u64::from(self.next_u32() >> 6);
-        (high * (1 << 26) + low) as f64 / (1u64 << 53) as f64
+        uniform_of([self.next_u32(), self.next_u32()])
     }
 
     /// Standard normal (Box–Muller; one of the pair is used, so that each draw takes four words).
     pub fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * libm::log(1.0 - self.uniform())).sqrt();
-        radius * libm::cos(2.0 * PI * self.uniform())
+        normal_of([self.uniform(), self.uniform()])
     }
+}
+
+/// What [`Rng::uniform`] makes of two words.
+pub fn uniform_of([high, low]: [u32; 2]) -> f64 {
+    (u64::from(high >> 5) * (1 << 26) + u64::from(low >> 6)) as f64 / (1u64 << 53) as f64
+}
+
+/// What [`Rng::normal`] makes of two uniform numbers.
+pub fn normal_of([a, b]: [f64; 2]) -> f64 {
+    (-2.0 * libm::log(1.0 - a)).sqrt() * libm::cos(2.0 * PI * b)
 }
 
 #[cfg(test)]

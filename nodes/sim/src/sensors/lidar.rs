@@ -5,15 +5,18 @@ use crate::config::{Dropout, LidarConfig};
 use crate::rays::{Fan, Moving, RayScene};
 use multiversion::multiversion;
 use outrider_foundation::data::Scan;
-use outrider_foundation::noise::{BLOCK, Key, normals, uniform, words};
+use outrider_foundation::noise::{BLOCK, Key, words};
+use outrider_foundation::rng::{normal_of, uniform_of};
 use outrider_foundation::{Pose2, Span, Stamp};
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 
 /// The most sweeps that wait for their latency to pass; beyond it the oldest is dropped and counted.
 const PENDING_LIMIT: usize = 100;
-/// Blocks of the generator at a time. A block serves two beams, each with a word for its noise and one for its loss.
+/// Blocks of the generator at a time.
 const LANES: usize = 16;
+/// Words of the generator that a beam takes: four for its noise, two for its loss.
+const WORDS: usize = 6;
 
 pub(crate) struct Lidar {
     config: LidarConfig,
@@ -23,8 +26,8 @@ pub(crate) struct Lidar {
     sweeps: u64,
     /// Kept from sweep to sweep to spare the allocation.
     ranges_m: Vec<f64>,
-    /// Likewise: what chance does to each beam.
-    chances: Vec<Chance>,
+    /// Likewise: the generator's words for the beams.
+    words: Vec<[u32; BLOCK]>,
     /// The sweep that is being taken.
     turning: Option<Turning>,
     /// With the world time of their publication.
@@ -52,7 +55,7 @@ impl Lidar {
             seed,
             sweeps: 0,
             ranges_m: Vec::new(),
-            chances: Vec::new(),
+            words: Vec::new(),
             turning: None,
             pending: VecDeque::new(),
             dropped: 0,
@@ -117,10 +120,11 @@ impl Lidar {
     }
 
     fn measured(&mut self, stamp: Stamp, ranges_m: &[f64]) -> Scan {
-        self.chances.resize(ranges_m.len(), Chance::default());
-        draw(Key { seed: self.seed, stream: stream::LIDAR, step: self.sweeps }, &mut self.chances);
+        self.words.resize((WORDS * ranges_m.len()).div_ceil(BLOCK), [0; BLOCK]);
+        draw(Key { seed: self.seed, stream: stream::LIDAR, step: self.sweeps }, &mut self.words);
         self.sweeps = self.sweeps.wrapping_add(1);
         let config = &self.config;
+        let (chances, _) = self.words.as_flattened().as_chunks::<WORDS>();
         let between_beams = ranges_m.len().saturating_sub(1).max(1) as f64;
         Scan {
             stamp,
@@ -132,40 +136,31 @@ impl Lidar {
             range_max_m: config.range_max_m,
             ranges_m: ranges_m
                 .iter()
-                .zip(&self.chances)
-                .map(|(range, chance)| measure(*range, *chance, config))
+                .zip(chances)
+                .map(|(range, words)| measure(*range, *words, config))
                 .collect(),
         }
     }
 }
 
-/// What chance does to a beam.
-#[derive(Clone, Copy, Debug, Default)]
-struct Chance {
-    /// Standard normal.
-    noise: f32,
-    /// Uniform in [0, 1).
-    loss: f32,
-}
-
-/// Draws for every beam.
+/// The generator's blocks from the first on: what [`outrider_foundation::rng::Rng`] draws one by one.
 #[multiversion(targets("x86_64+avx2"))]
-fn draw(key: Key, chances: &mut [Chance]) {
-    let mut block = [[0; LANES]; BLOCK];
-    for (first, beams) in (0..).step_by(LANES).zip(chances.chunks_mut(2 * LANES)) {
-        words(key, first, 1, &mut block);
-        let [noise_a, loss_a, noise_b, loss_b] = &block;
-        let drawn = noise_a.iter().zip(loss_a).chain(noise_b.iter().zip(loss_b));
-        for (chance, (noise, loss)) in beams.iter_mut().zip(drawn) {
-            *chance = Chance { noise: normals(*noise).0, loss: uniform(*loss) };
+fn draw(key: Key, blocks: &mut [[u32; BLOCK]]) {
+    let mut out = [[0; LANES]; BLOCK];
+    for (first, blocks) in (0..).step_by(LANES).zip(blocks.chunks_mut(LANES)) {
+        words(key, first, 1, &mut out);
+        for (l, block) in blocks.iter_mut().enumerate() {
+            // A chunk has no more blocks than there are lanes.
+            *block = out.map(|row| row[l]);
         }
     }
 }
 
 /// REP-117: −∞ for too close, NaN for no answer, +∞ for nothing in range.
-fn measure(true_m: f64, chance: Chance, config: &LidarConfig) -> f32 {
-    let noisy_m = true_m + config.bias_m + config.noise_sigma_m * f64::from(chance.noise);
-    if f64::from(chance.loss) < config.dropout_probability {
+fn measure(true_m: f64, [a, b, c, d, e, f]: [u32; WORDS], config: &LidarConfig) -> f32 {
+    let normal = normal_of([uniform_of([a, b]), uniform_of([c, d])]);
+    let noisy_m = true_m + config.bias_m + config.noise_sigma_m * normal;
+    if uniform_of([e, f]) < config.dropout_probability {
         return match config.dropout {
             Dropout::Nan => f32::NAN,
             Dropout::Inf => f32::INFINITY,
@@ -187,6 +182,7 @@ mod tests {
     use crate::rays::Disc;
     use crate::world::Outline;
     use outrider_foundation::Point2;
+    use outrider_foundation::rng::Rng;
 
     fn scene() -> RayScene {
         RayScene::new(&[Outline::Disc { centre: Point2::default(), radius_m: 5.0 }])
@@ -228,6 +224,21 @@ mod tests {
         let errors: Vec<f64> = all.iter().filter(|r| r.is_finite()).map(|r| f64::from(*r) - 5.0).collect();
         let sigma = (errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64).sqrt();
         assert!((sigma - 0.02).abs() < 0.001, "{sigma}");
+    }
+
+    #[test]
+    fn chance_is_that_of_the_one_generator() {
+        let config =
+            LidarConfig { beams: 101, noise_sigma_m: 0.02, dropout_probability: 0.1, ..shipped().lidar };
+        let mut l = lidar(config, 9);
+        for sweep in 0..3 {
+            let mut rng = Rng::new(9, stream::LIDAR, sweep);
+            for range in scan(&mut l, &scene(), Moving::default()).ranges_m {
+                let (normal, lost) = (rng.normal(), rng.uniform() < 0.1);
+                let off_m = f64::from(range) - (5.0 + config.bias_m + 0.02 * normal);
+                assert!(if lost { !range.is_finite() } else { off_m.abs() < 1e-6 }, "{range} {off_m} {lost}");
+            }
+        }
     }
 
     #[test]
