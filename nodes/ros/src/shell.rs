@@ -230,16 +230,17 @@ impl Shell {
         }
     }
 
-    /// `Tick.duration` is what decoding, step and encoding took, pictures for people left out: they come after what the nodes
-    /// wait for. Handing the outputs to DDS is in the age of a command, not in that: a send may last as long as whoever is
-    /// woken by it works on the same processor.
+    /// `Tick.duration` is what decoding, step and encoding took, but not the encoding of pictures for people, unless one comes
+    /// first: what lies before the first output is the step itself. Handing the outputs to DDS is in the age of a command, not
+    /// in that: a send may last as long as whoever is woken by it works on the same processor.
     fn step(&mut self, now: Now) -> anyhow::Result<()> {
         let (outputs, errors, gate) = (&self.outputs, &mut self.publish_errors, &mut self.gate);
         let (pictures, missions) = (&self.pictures, &mut self.missions);
         let mut took = std::mem::take(&mut self.taking_in);
         let mut since = monotonic();
+        let mut is_first = true;
         let mut tick: Tick = self.core.step(now, &mut |index, bytes| {
-            if !pictures.contains(&index) {
+            if std::mem::take(&mut is_first) || !pictures.contains(&index) {
                 took = took + monotonic().since(since);
             }
             if let Some(publisher) = outputs.get(index) {
