@@ -96,6 +96,10 @@ pub struct GoalConfig {
     /// Following the path has failed when the robot has neither moved nor turned noticeably for this long, s.
     #[garde(custom(within(1.0, 600.0)))]
     pub progress_timeout_s: f64,
+    /// It has failed as well when the robot has not moved away for this long, though it may have turned, and somebody stands
+    /// close before it, who may be waiting for it, s.
+    #[garde(custom(within(1.0, 600.0)))]
+    pub make_room_after_s: f64,
 }
 
 /// The search for a path.

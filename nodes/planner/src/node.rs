@@ -316,10 +316,15 @@ impl PlannerNode {
 
     /// The commands of the planner are what drives the robot, as far as is known.
     fn in_control(&self) -> bool {
-        let forwarding = self.gate.as_ref().is_none_or(|gate| {
-            gate.mode == GateMode::Forwarding && gate.command_source == CommandSource::Planner
-        });
-        forwarding && !matches!(self.mode, Some(Mode::SafeStop | Mode::EStop))
+        let drives = |gate: &GateState| gate.command_source == CommandSource::Planner;
+        self.gate.as_ref().is_none_or(drives) && !self.is_held_back()
+    }
+
+    /// The robot stands whatever the planner proposes. That assurance refuses one proposal after the other is not this: the
+    /// planner has to think of others.
+    fn is_held_back(&self) -> bool {
+        let closed = self.gate.as_ref().is_some_and(|gate| gate.mode != GateMode::Forwarding);
+        closed || matches!(self.mode, Some(Mode::SafeStop | Mode::EStop))
     }
 
     /// What the next command starts from, and how fast it may be.
@@ -371,7 +376,7 @@ impl PlannerNode {
             self.navigator.excuse_standing(tree_now);
             return Some("not localised".to_string());
         }
-        if !self.in_control() {
+        if self.is_held_back() {
             self.navigator.excuse_standing(tree_now);
         }
         match self.trees.active().tick(tree_now, &mut self.navigator) {

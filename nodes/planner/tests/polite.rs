@@ -4,9 +4,10 @@
 
 mod common;
 
-use common::{Loop, Walker, two_rooms};
-use outrider_foundation::data::TreeStatus;
-use outrider_foundation::{Point2, Pose2};
+use common::{Loop, Walker, grid, two_rooms};
+use outrider_foundation::data::{CommandSource, GateMode, GateState, TreeStatus};
+use outrider_foundation::{Point2, Pose2, Twist2};
+use outrider_planner::Input;
 
 /// He stands still rather than come nearer to the robot's outline than this, as the simulator's people do.
 const WAITS_WITHIN_M: f64 = 0.5;
@@ -87,4 +88,75 @@ fn in_a_doorway_the_robot_makes_way_for_somebody_who_waits_for_it() {
         backed += l.decisions.iter().filter(|d| d.active_node == "BackUp").count();
     }
     assert!(backed > 50, "{backed}");
+}
+
+/// Holds the robot in one place, turned by `yaw` over time, whatever it commands.
+fn held(l: &mut Loop, seconds: f64, gate: Option<&GateState>, yaw: impl Fn(f64) -> f64) {
+    let (at, until_s) = (l.pose, l.t_s() + seconds);
+    while l.t_s() < until_s {
+        if let Some(gate) = gate {
+            l.send(Input::Gate(gate.clone()));
+        }
+        l.pose = Pose2 { yaw_rad: yaw(l.t_s()), ..at };
+        l.twist = Twist2::ZERO;
+        l.tick();
+    }
+}
+
+fn says(l: &Loop, what: &str) -> bool {
+    l.commands.iter().any(|(_, command)| command.reason.contains(what))
+}
+
+fn in_the_hall() -> Loop {
+    let mut l = Loop::new(grid([12.0, 8.0], Point2::default(), &[]), Pose2::new(4.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.0, 4.0, 0.0));
+    l
+}
+
+#[test]
+fn proposals_that_are_refused_for_long_are_a_lack_of_progress_but_a_closed_gate_is_not() {
+    for (mode, fails) in [(GateMode::Forwarding, true), (GateMode::Teleop, false)] {
+        let mut l = in_the_hall();
+        let gate = GateState { mode, command_source: CommandSource::Recovery, ..GateState::default() };
+        held(&mut l, 17.0, Some(&gate), |_| 0.0);
+        assert_eq!(says(&l, "no progress along the path"), fails, "{mode:?}\n{}", l.trace(1.0));
+    }
+}
+
+#[test]
+fn turning_before_the_same_person_is_no_progress_for_long() {
+    let sway = |t_s: f64| 0.4 * libm::sin(t_s);
+    let mut l = in_the_hall();
+    held(&mut l, 8.0, None, sway);
+    assert!(!says(&l, "face to face"), "{}", l.trace(1.0));
+    let mut l = in_the_hall();
+    l.walkers = vec![standing(Point2::new(5.2, 4.0))];
+    held(&mut l, 4.5, None, sway);
+    assert!(!says(&l, "face to face"), "{}", l.trace(1.0));
+    held(&mut l, 3.0, None, sway);
+    assert!(says(&l, "face to face with somebody"), "{}", l.trace(1.0));
+}
+
+#[test]
+fn the_robot_does_not_turn_before_the_feet_of_somebody_who_closes_in() {
+    let run = |velocity_mps: f64| {
+        let mut l = Loop::new(grid([12.0, 8.0], Point2::default(), &[]), Pose2::new(4.0, 4.0, 0.0));
+        l.walkers = vec![Walker {
+            from: Point2::new(5.2, 4.0),
+            velocity: Point2::new(-velocity_mps, 0.0),
+            starts_s: 0.0,
+            ends_s: 0.7,
+        }];
+        l.goal(Pose2::new(1.0, 4.0, 0.0));
+        l.run(0.7);
+        let turned = l.commands.iter().any(|(_, command)| command.twist.w_radps.abs() > 1e-9);
+        (l, turned)
+    };
+    let (mut l, turned) = run(0.6);
+    assert!(!turned && says(&l, "standing still: person #1 closes in at"), "{}", l.trace(0.1));
+    l.walkers.clear();
+    l.run(2.0);
+    assert!(l.commands.iter().any(|(_, command)| command.twist.w_radps.abs() > 0.1), "{}", l.trace(0.2));
+    let (l, turned) = run(0.0);
+    assert!(turned, "{}", l.trace(0.1));
 }

@@ -16,6 +16,8 @@ const SPACING_M: f64 = 0.1;
 const SHARES: [f64; 5] = [1.0, 0.75, 0.5, 0.25, 0.0];
 /// Slower than this is standing, m/s.
 const STANDS_MPS: f64 = 0.02;
+/// Who is here within this closes in, s.
+const CLOSING_IN_S: f64 = 1.5;
 /// The most steps of a look ahead.
 const STEP_LIMIT: usize = 200;
 
@@ -152,6 +154,24 @@ impl Outlook {
         let reason = format!("giving way to {name} at {distance_m:.1} m");
         let blocker = whom.map_or_else(Blocker::default, Blocker::track);
         Some(SpeedLimit { v_mps: wish_mps * share, reason, blocker })
+    }
+
+    /// Who walks or drives into the robot at `pose` within [`CLOSING_IN_S`]: it does not begin to turn before his feet. Who is no
+    /// longer seen does not count.
+    pub fn closing_in(&self, pose: Pose2, moving: &[Moving<'_>]) -> Option<SpeedLimit> {
+        let steps = (CLOSING_IN_S / self.yielding.step_s).ceil() as usize;
+        let seen_moving = |m: &Moving<'_>| m.stands(f64::INFINITY) && !m.stands(self.yielding.standing_mps);
+        let touches = |m: &&Moving<'_>| {
+            seen_moving(m)
+                && (1..=steps.min(STEP_LIMIT)).any(|i| {
+                    let t_s = i as f64 * self.yielding.step_s;
+                    m.clearance_m(&self.footprint, pose, t_s, &self.inflation) < 0.0
+                })
+        };
+        let who = moving.iter().find(touches)?;
+        let distance_m = who.track.position.distance_m(pose.position());
+        let reason = format!("standing still: {} closes in at {distance_m:.1} m", who.name());
+        Some(SpeedLimit { v_mps: 0.0, reason, blocker: Blocker::track(who) })
     }
 
     /// It can come near within the horizon at all.

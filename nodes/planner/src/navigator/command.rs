@@ -4,16 +4,19 @@ use super::Navigator;
 use super::sampling::{Sampled, Way};
 use super::shaping::Shaping;
 use crate::config::ExternalMode;
-use crate::follow::{Outlook, Steering, Turning, turning};
+use crate::follow::{Outlook, SpeedLimit, Steering, Turning, turning};
 use crate::maneuver::{Maneuver, UnderWay};
 use crate::path::Path;
 use crate::safety::{Blocker, Choice, Guard, Moving, Situation, Wish};
 use outrider_bt::Status;
 use outrider_foundation::data::{Alternative, TrajectoryPoint, WorldModel};
-use outrider_foundation::{Now, Twist2};
+use outrider_foundation::{Instant, Now, Span, Twist2};
 
 /// Speed of making room ahead for a turn, m/s.
 const MAKE_ROOM_MPS: f64 = 0.1;
+
+/// Who closed in so lately still does: slow ones are seen to stand and to move in turn, s.
+const CLOSED_IN_S: f64 = 1.0;
 
 /// The last of the way to the goal is the pursuit's, which hits a point better than samples do, m.
 const PURSUIT_M: f64 = 0.5;
@@ -92,7 +95,7 @@ impl Navigator {
 
     /// The command for this moment. `hold` is the reason for standing still; without it the path is followed.
     pub fn propose(&mut self, drive: &Drive, hold: Option<String>, now: Now) -> Proposal {
-        let own = self.propose_own(drive, hold);
+        let own = self.propose_own(drive, hold, now.mono);
         let proposal = match self.external.mode() {
             ExternalMode::Off => own,
             ExternalMode::Shadow | ExternalMode::Command => self.weigh(own, drive, now),
@@ -119,7 +122,7 @@ impl Navigator {
         }
     }
 
-    fn propose_own(&mut self, drive: &Drive, hold: Option<String>) -> Proposal {
+    fn propose_own(&mut self, drive: &Drive, hold: Option<String>, now: Instant) -> Proposal {
         let Some(world) = &self.world else { return self.blind_stop("no world model".to_string()) };
         let moving = Moving::all(&world.tracks, self.age_s);
         let situation = self.situation(world, drive, &moving);
@@ -154,8 +157,13 @@ impl Navigator {
         let clearance_m = self.guard.clearance_m(&world.local, self.pose);
         let steering = self.follower.steer(path, self.pose, world.ego.twist, clearance_m);
         let from_m = self.follower.progress_m();
+        if let Some(limit) = self.outlook.closing_in(self.pose, &moving) {
+            self.closed_in = Some((limit, now));
+        }
+        let recent = |at: Instant| now.since(at) < Span::from_s(CLOSED_IN_S);
+        let closes_in = self.closed_in.as_ref().filter(|(_, at)| recent(*at)).map(|(limit, _)| limit);
         let (wish, limit) = if steering.rotating {
-            turn(&steering, drive, &situation, &self.guard, self.config.follow.reverse_mps)
+            turn(&steering, drive, &situation, closes_in, &self.guard, self.config.follow.reverse_mps)
         } else {
             limited(&steering, drive, &situation, path, from_m, &self.outlook, &self.guard)
         };
@@ -212,11 +220,12 @@ struct Binding {
     blocker: Blocker,
 }
 
-/// A turn on the spot where there is room, else making room for it.
+/// A turn on the spot where there is room and nobody closes in, else making room for it.
 fn turn(
     steering: &Steering,
     drive: &Drive,
     s: &Situation<'_>,
+    closes_in: Option<&SpeedLimit>,
     guard: &Guard,
     reverse_mps: f64,
 ) -> (Wish, Binding) {
@@ -224,6 +233,10 @@ fn turn(
     let may_move = !steering.at_goal;
     match turning(guard, s.grid, s.pose, steering.error_rad, may_move, reverse_mps > 0.0) {
         Turning::Spin { by_rad } => {
+            if let Some(SpeedLimit { reason, blocker, .. }) = closes_in {
+                let binding = Binding { reason: reason.clone(), telling: true, blocker: *blocker };
+                return (Wish::default(), binding);
+            }
             let turn = wish.turn.abs().min(drive.w_max_radps).copysign(by_rad);
             let reason = format!("turning to {}", steering.limit);
             (Wish { turn, ..wish }, Binding { reason, telling: true, blocker: Blocker::default() })

@@ -5,6 +5,7 @@
 mod command;
 mod external;
 mod goal;
+mod progress;
 mod recovery;
 mod sampling;
 mod shaping;
@@ -16,7 +17,7 @@ pub use way::CLEAR_LIMIT;
 use crate::config::Config;
 use crate::error::PlannerError;
 use crate::external::External;
-use crate::follow::{Follower, Outlook};
+use crate::follow::{Follower, Outlook, SpeedLimit};
 use crate::goals::Goals;
 use crate::maneuver::UnderWay;
 use crate::mission::{Attempts, codes};
@@ -27,6 +28,7 @@ use outrider_foundation::data::{ClearRegion, WorldModel};
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::zones::{ZoneError, Zones};
 use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
+use progress::{Faces, Progress};
 use sampling::Sampling;
 use shaping::Shaping;
 
@@ -78,7 +80,11 @@ pub struct Navigator {
     /// Asked for since the last command: of the local grid, of the global one, where.
     clears: Vec<(bool, bool, ClearRegion)>,
     /// Where and when the robot last got on.
-    progress: Option<(Pose2, Instant)>,
+    progress: Option<Progress>,
+    /// Who has been close before it while it followed the path.
+    faces: Faces,
+    /// Who closed in on the robot last, and when.
+    closed_in: Option<(SpeedLimit, Instant)>,
     /// Searches done and cells expanded in the last one.
     searches: u64,
     expanded: u32,
@@ -120,6 +126,8 @@ impl Navigator {
             plan_changed: false,
             clears: Vec::new(),
             progress: None,
+            faces: Faces::default(),
+            closed_in: None,
             searches: 0,
             expanded: 0,
         })

@@ -61,8 +61,14 @@ impl Navigator {
     /// A tracked object stands before or beside the robot, not behind it, and no farther from its outline than this, m. Whoever stands
     /// on the goal is waited for: to make room would not help.
     pub fn somebody_ahead(&self, within_m: f64) -> bool {
-        let Some(world) = &self.world else { return false };
-        let (base_from_world, standing_mps) = (self.pose.inverse(), self.config.yielding.standing_mps);
+        let standing_mps = self.config.yielding.standing_mps;
+        self.ahead(within_m).iter().any(|(_, speed_mps)| *speed_mps < standing_mps)
+    }
+
+    /// Who is before or beside the robot like that, as track id and speed in m/s; who is no longer seen is not among them.
+    pub(super) fn ahead(&self, within_m: f64) -> Vec<(u64, f64)> {
+        let Some(world) = &self.world else { return Vec::new() };
+        let base_from_world = self.pose.inverse();
         let goal = self.goals.as_ref().map(|goals| goals.next().position());
         let reach_m = self.inscribed_m + self.config.safety.track_margin_m;
         let on_goal = |moving: &Moving<'_>| {
@@ -71,9 +77,10 @@ impl Navigator {
         let is_ahead = |moving: &Moving<'_>| {
             let at = base_from_world.apply(moving.track.position);
             let gap_m = self.guard.footprint().signed_distance_m(at) - moving.track.radius_m;
-            moving.stands(standing_mps) && !on_goal(moving) && at.x_m > -at.y_m.abs() && gap_m <= within_m
+            moving.stands(f64::INFINITY) && !on_goal(moving) && at.x_m > -at.y_m.abs() && gap_m <= within_m
         };
-        Moving::all(&world.tracks, self.age_s).iter().any(is_ahead)
+        let all = Moving::all(&world.tracks, self.age_s);
+        all.iter().filter(|m| is_ahead(m)).map(|m| (m.track.id, m.speed_mps())).collect()
     }
 
     /// What stands at a place, as far as the robot's centre may not be there.

@@ -1,19 +1,19 @@
 //! The path to the goal: planning, judging, cutting and following it.
 
 use super::Navigator;
+use super::progress::Progress;
 use crate::mission::codes;
 use crate::safety::Moving;
 use crate::search::{Disc, Ground, RouteError};
 use outrider_bt::Status;
 use outrider_foundation::data::ClearRegion;
-use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Instant, Pose2, Span};
 
 /// Added to the discs of people in the search: cells are coarse and the follower cuts curves a little, m.
 const DISC_SLACK_M: f64 = 0.05;
-/// Moving or turning by this counts as getting on, m and rad.
-const PROGRESS: f64 = 0.15;
+/// Somebody no farther from the outline than this is face to face with the robot, m.
+const FACE_TO_FACE_M: f64 = 0.9;
 /// A path that ends short of the goal has been followed when less than this is left, m.
 const SHORT_END_M: f64 = 0.3;
 
@@ -172,19 +172,31 @@ impl Navigator {
             self.in_trouble(codes::GOAL_OCCUPIED, "goal is blocked".to_string());
             return Status::Failure;
         }
-        let (from, since) = *self.progress.get_or_insert((self.pose, now));
-        let moved_m = from.position().distance_m(self.pose.position());
-        if moved_m > PROGRESS || wrap_angle(from.yaw_rad - self.pose.yaw_rad).abs() > PROGRESS {
-            self.progress = Some((self.pose, now));
-        } else if now.since(since) > Span::from_s(self.config.goal.progress_timeout_s) {
-            self.in_trouble(codes::FAILED_TO_MAKE_PROGRESS, "no progress along the path".to_string());
-            self.drop_path();
-            self.planned_at = None;
-            self.progress = None;
-            return Status::Failure;
+        let (pose, goal) = (self.pose, &self.config.goal);
+        let (progress_s, make_room_s) = (goal.progress_timeout_s, goal.make_room_after_s);
+        let progress = self.progress.get_or_insert(Progress::new(pose, now));
+        progress.note(pose, now);
+        let progress = *progress;
+        let ids: Vec<u64> = self.ahead(FACE_TO_FACE_M).iter().map(|(id, _)| *id).collect();
+        self.faces.note(&ids, now);
+        let waiting = progress.in_place_for(now).min(self.faces.longest(now));
+        if progress.stands_for(now) > Span::from_s(progress_s) {
+            return self.follow_fails("no progress along the path".to_string());
+        }
+        if waiting > Span::from_s(make_room_s) && self.somebody_ahead(FACE_TO_FACE_M) {
+            return self.follow_fails("face to face with somebody".to_string());
         }
         self.following = true;
         Status::Running
+    }
+
+    /// Following the path has failed: whatever comes next begins with a new one.
+    fn follow_fails(&mut self, why: String) -> Status {
+        self.in_trouble(codes::FAILED_TO_MAKE_PROGRESS, why);
+        self.drop_path();
+        self.planned_at = None;
+        self.progress = None;
+        Status::Failure
     }
 
     /// The robot stands where a path ends that was cut.
@@ -201,8 +213,8 @@ impl Navigator {
 
     /// Standing still is not the planner's doing: it does not count as a lack of progress.
     pub fn excuse_standing(&mut self, now: Instant) {
-        if let Some((_, since)) = &mut self.progress {
-            *since = now;
+        if let Some(progress) = &mut self.progress {
+            progress.excuse(now);
         }
     }
 }
