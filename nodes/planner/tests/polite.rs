@@ -74,7 +74,7 @@ fn in_a_doorway_the_robot_makes_way_for_somebody_who_waits_for_it() {
     for x_m in [8.0, 9.0, 10.0, 11.0] {
         let mut l = Loop::new(two_rooms(), Pose2::new(2.0, 4.0, 0.0));
         let grid = l.grid.clone();
-        l.send(outrider_planner::Input::GlobalGrid(grid));
+        l.send(Input::GlobalGrid(grid));
         let goal = Pose2::new(10.0, 6.0, 0.0);
         l.goal(goal);
         let points = vec![Point2::new(3.0, 4.0), Point2::new(1.0, 6.5)];
