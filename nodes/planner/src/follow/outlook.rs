@@ -160,7 +160,7 @@ impl Outlook {
     /// longer seen does not count.
     pub fn closing_in(&self, pose: Pose2, moving: &[Moving<'_>]) -> Option<SpeedLimit> {
         let steps = (CLOSING_IN_S / self.yielding.step_s).ceil() as usize;
-        let seen_moving = |m: &Moving<'_>| m.stands(f64::INFINITY) && !m.stands(self.yielding.standing_mps);
+        let seen_moving = |m: &Moving<'_>| m.is_seen() && !m.stands(self.yielding.standing_mps);
         let touches = |m: &&Moving<'_>| {
             seen_moving(m)
                 && (1..=steps.min(STEP_LIMIT)).any(|i| {

@@ -50,6 +50,15 @@ impl Progress {
     }
 }
 
+/// A tracked object close before the robot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Close {
+    /// Track id.
+    pub id: u64,
+    /// It hardly moves.
+    pub stands: bool,
+}
+
 /// Who has been close before the robot, and since when.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Faces {
@@ -59,11 +68,11 @@ pub struct Faces {
 
 impl Faces {
     /// These are there now.
-    pub fn note(&mut self, ids: &[u64], now: Instant) {
-        self.seen.retain(|(id, _)| ids.contains(id));
-        for id in ids {
-            if !self.seen.iter().any(|(known, _)| known == id) {
-                self.seen.push((*id, now));
+    pub fn note(&mut self, close: &[Close], now: Instant) {
+        self.seen.retain(|(id, _)| close.iter().any(|one| one.id == *id));
+        for one in close {
+            if !self.seen.iter().any(|(known, _)| *known == one.id) {
+                self.seen.push((one.id, now));
             }
         }
     }
@@ -86,16 +95,20 @@ mod tests {
         Instant::from_nanos(Span::from_s(s).nanos())
     }
 
+    fn close<const N: usize>(ids: [u64; N]) -> [Close; N] {
+        ids.map(|id| Close { id, stands: true })
+    }
+
     #[test]
     fn somebody_else_begins_anew() {
         let mut faces = Faces::default();
-        faces.note(&[3], at(0.0));
-        faces.note(&[4, 3], at(2.0));
+        faces.note(&close([3]), at(0.0));
+        faces.note(&close([4, 3]), at(2.0));
         assert_eq!(faces.longest(at(3.0)), Span::from_s(3.0));
-        faces.note(&[4], at(4.0));
+        faces.note(&close([4]), at(4.0));
         assert_eq!(faces.longest(at(4.0)), Span::from_s(2.0));
         faces.note(&[], at(5.0));
-        faces.note(&[4], at(6.0));
+        faces.note(&close([4]), at(6.0));
         assert_eq!(faces.longest(at(6.5)), Span::from_s(0.5));
     }
 

@@ -1,6 +1,7 @@
 //! What goes wrong on the way, what stands there, and what was tried against it.
 
 use super::Navigator;
+use super::progress::Close;
 use crate::mission::{Attempts, codes};
 use crate::safety::{Blocker, Moving};
 use outrider_foundation::Point2;
@@ -61,14 +62,13 @@ impl Navigator {
     /// A tracked object stands before or beside the robot, not behind it, and no farther from its outline than this, m. Whoever stands
     /// on the goal is waited for: to make room would not help.
     pub fn somebody_ahead(&self, within_m: f64) -> bool {
-        let standing_mps = self.config.yielding.standing_mps;
-        self.ahead(within_m).iter().any(|(_, speed_mps)| *speed_mps < standing_mps)
+        self.ahead(within_m).iter().any(|one| one.stands)
     }
 
-    /// Who is before or beside the robot like that, as track id and speed in m/s; who is no longer seen is not among them.
-    pub(super) fn ahead(&self, within_m: f64) -> Vec<(u64, f64)> {
+    /// Who is before or beside the robot like that, standing or not; who is no longer seen is not among them.
+    pub(super) fn ahead(&self, within_m: f64) -> Vec<Close> {
         let Some(world) = &self.world else { return Vec::new() };
-        let base_from_world = self.pose.inverse();
+        let (base_from_world, standing_mps) = (self.pose.inverse(), self.config.yielding.standing_mps);
         let goal = self.goals.as_ref().map(|goals| goals.next().position());
         let reach_m = self.inscribed_m + self.config.safety.track_margin_m;
         let on_goal = |moving: &Moving<'_>| {
@@ -77,10 +77,11 @@ impl Navigator {
         let is_ahead = |moving: &Moving<'_>| {
             let at = base_from_world.apply(moving.track.position);
             let gap_m = self.guard.footprint().signed_distance_m(at) - moving.track.radius_m;
-            moving.stands(f64::INFINITY) && !on_goal(moving) && at.x_m > -at.y_m.abs() && gap_m <= within_m
+            moving.is_seen() && !on_goal(moving) && at.x_m > -at.y_m.abs() && gap_m <= within_m
         };
         let all = Moving::all(&world.tracks, self.age_s);
-        all.iter().filter(|m| is_ahead(m)).map(|m| (m.track.id, m.speed_mps())).collect()
+        let close = |m: &Moving<'_>| Close { id: m.track.id, stands: m.stands(standing_mps) };
+        all.iter().filter(|m| is_ahead(m)).map(close).collect()
     }
 
     /// What stands at a place, as far as the robot's centre may not be there.

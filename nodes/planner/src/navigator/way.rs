@@ -177,13 +177,13 @@ impl Navigator {
         let progress = self.progress.get_or_insert(Progress::new(pose, now));
         progress.note(pose, now);
         let progress = *progress;
-        let ids: Vec<u64> = self.ahead(FACE_TO_FACE_M).iter().map(|(id, _)| *id).collect();
-        self.faces.note(&ids, now);
+        let close = self.ahead(FACE_TO_FACE_M);
+        self.faces.note(&close, now);
         let waiting = progress.in_place_for(now).min(self.faces.longest(now));
         if progress.stands_for(now) > Span::from_s(progress_s) {
             return self.follow_fails("no progress along the path".to_string());
         }
-        if waiting > Span::from_s(make_room_s) && self.somebody_ahead(FACE_TO_FACE_M) {
+        if waiting > Span::from_s(make_room_s) && close.iter().any(|one| one.stands) {
             return self.follow_fails("face to face with somebody".to_string());
         }
         self.following = true;

@@ -37,9 +37,14 @@ impl<'a> Moving<'a> {
         libm::hypot(self.track.velocity.x_m, self.track.velocity.y_m)
     }
 
+    /// It is still seen: its position is known.
+    pub fn is_seen(&self) -> bool {
+        self.track.state != TrackState::Reachable
+    }
+
     /// Its position is known, and it hardly moves.
     pub fn stands(&self, standing_mps: f64) -> bool {
-        self.track.state != TrackState::Reachable && self.speed_mps() < standing_mps
+        self.is_seen() && self.speed_mps() < standing_mps
     }
 
     /// For people: "person #3".
