@@ -399,6 +399,16 @@ impl PlannerNode {
         }
     }
 
+    /// When a command is due although no world model has come.
+    fn command_due(&self) -> Instant {
+        let period = Span::from_s(self.config.timing.command_period_s);
+        let command = self.last_at.map_or(Instant::from_nanos(0), |at| at + period);
+        // Just beyond the timeout, and once: a silence that goes on is judged with every command.
+        let silent = self.alive_at.map(|at| at + self.alive_timeout() + Span::from_nanos(1));
+        let judged = |at: &Instant| self.last_at.is_some_and(|last| last >= *at);
+        silent.filter(|at| !judged(at)).map_or(command, |at| at.min(command))
+    }
+
     fn give_up(&mut self, trouble: &str, now: Now) -> String {
         self.leg_over(Err(format!("gave up: {trouble}")), now)
     }
@@ -500,21 +510,19 @@ impl Node for PlannerNode {
         }
         self.desk.take_out().for_each(|output| out.push(output));
         self.tell_tree(now, out);
-        let due = self.next_wakeup().is_none_or(|at| now.mono >= at);
-        if new_world || due {
+        if new_world || now.mono >= self.command_due() {
             self.decide(now, out);
             self.tell_tree(now, out);
+        } else if self.navigator.wants_to_plan() {
+            self.navigator.plan_ahead(self.tree_time(now));
         }
         self.desk.take_out().for_each(|output| out.push(output));
     }
 
     fn next_wakeup(&self) -> Option<Instant> {
-        let period = Span::from_s(self.config.timing.command_period_s);
-        let command = self.last_at.map_or(Instant::from_nanos(0), |at| at + period);
-        // Just beyond the timeout, and once: a silence that goes on is judged with every command.
-        let silent = self.alive_at.map(|at| at + self.alive_timeout() + Span::from_nanos(1));
-        let judged = |at: &Instant| self.last_at.is_some_and(|last| last >= *at);
-        Some(silent.filter(|at| !judged(at)).map_or(command, |at| at.min(command)))
+        // The search that the last command did not wait for comes at once.
+        let search = self.last_at.filter(|_| self.navigator.wants_to_plan());
+        Some(search.map_or(self.command_due(), |at| at.min(self.command_due())))
     }
 }
 

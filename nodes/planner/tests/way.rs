@@ -156,3 +156,49 @@ fn between_two_ways_as_good_it_does_not_waver() {
     let sides: Vec<bool> = l.plans.iter().filter_map(|plan| side(plan)).collect();
     assert!(!sides.is_empty() && sides.iter().all(|s| *s == sides[0]), "{sides:?}");
 }
+
+/// Commands, searches and whether the robot waits, step by step for so long.
+fn steps(l: &mut Loop, seconds: f64) -> Vec<(usize, u64)> {
+    let searches = |l: &Loop| {
+        let told = l.node.diagnostics();
+        told.iter().find(|(name, _)| *name == "path searches").unwrap().1.parse::<u64>().unwrap()
+    };
+    let mut before = (l.commands.len(), searches(l));
+    let mut steps = Vec::new();
+    for _ in 0..(seconds / common::STEP_S) as usize {
+        l.tick();
+        let after = (l.commands.len(), searches(l));
+        steps.push((after.0 - before.0, after.1 - before.1));
+        before = after;
+    }
+    steps
+}
+
+#[test]
+fn no_command_waits_for_a_search_while_there_is_a_path_to_drive_on() {
+    let mut l = Loop::new(common::hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.0, 4.0, 0.0));
+    // Without a path there is nothing to give but a search.
+    let first = steps(&mut l, 0.1);
+    assert_eq!(first.iter().find(|(_, searches)| *searches > 0), Some(&(1, 1)), "{first:?}");
+    let later = steps(&mut l, 5.0);
+    let searches: u64 = later.iter().map(|(_, searches)| searches).sum();
+    assert!((4..=5).contains(&searches), "once a second: {searches}");
+    assert!(later.iter().all(|(commands, searches)| *commands == 0 || *searches == 0), "{later:?}");
+    // It drives on all the while.
+    let waits = l.commands.iter().skip(3).find(|(_, c)| c.reason.contains("waiting"));
+    assert_eq!(waits.map(|(t_s, c)| (t_s, &c.reason)), None);
+}
+
+#[test]
+fn a_blocked_path_is_planned_anew_before_the_next_command() {
+    let mut l = Loop::new(common::hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.0, 4.0, 0.0));
+    l.run(1.5);
+    let (plans, free) = (l.plans.len(), l.grid.clone());
+    l.grid = grid([12.0, 8.0], Point2::default(), &[[4.4, 3.7, 4.8, 4.5]]);
+    assert_ne!(free, l.grid);
+    let with = steps(&mut l, 0.1);
+    assert!(with.contains(&(1, 1)), "{with:?}");
+    assert!(l.plans.len() > plans);
+}

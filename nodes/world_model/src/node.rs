@@ -143,6 +143,8 @@ pub struct WorldModelNode {
     alive_due: Instant,
     global_sequence: u64,
     global_due: Instant,
+    /// Since when a global grid is due; made in a step of its own, for the planner waits for the world model.
+    global_wanted: Option<Instant>,
     beams: Vec<Beam>,
     discs: Vec<Disc>,
     hits: Vec<Point2>,
@@ -187,6 +189,7 @@ impl WorldModelNode {
             alive_due: Instant::default(),
             global_sequence: 0,
             global_due: Instant::default(),
+            global_wanted: None,
             beams: Vec::new(),
             discs: Vec::new(),
             hits: Vec::new(),
@@ -424,7 +427,7 @@ impl WorldModelNode {
         let ego = self.ego_for_acting(now, self.stamp);
         self.follow(&ego);
         self.costmap.compose(self.global.as_ref().map(|global| (global.map(), global.map_number())));
-        self.publish_global(now, ego.pose, out);
+        self.want_global(now, ego.pose);
         self.tracker.age(self.stamp);
         self.sequence = self.sequence.saturating_add(1);
         let frame_from_odom = ego.pose.then(ego.odom_from_base.inverse());
@@ -442,16 +445,25 @@ impl WorldModelNode {
         self.heartbeat_due = Some(now.mono + Span::from_s(self.config.heartbeat_s));
     }
 
-    /// A global grid with what the scans have found, when it is due and differs from the last.
-    fn publish_global(&mut self, now: Now, map_from_base: Pose2, out: &mut Outbox<Output>) {
+    /// Notes when a global grid is due.
+    fn want_global(&mut self, now: Now, map_from_base: Pose2) {
         if self.costmap.grid().frame != FrameId::Map {
             return;
         }
         let Some(global) = &mut self.global else { return };
         let entered = global.make_way(&self.robot.footprint, map_from_base);
-        if now.mono < self.global_due && !entered {
+        if now.mono >= self.global_due || entered {
+            self.global_wanted.get_or_insert(now.mono);
+        }
+    }
+
+    /// A global grid with what the scans have found, when it differs from the last.
+    fn publish_global(&mut self, now: Now, out: &mut Outbox<Output>) {
+        self.global_wanted = None;
+        if self.costmap.grid().frame != FrameId::Map {
             return;
         }
+        let Some(global) = &mut self.global else { return };
         self.global_due = now.mono + Span::from_s(self.config.map.republish_s);
         let sequence = self.global_sequence.saturating_add(1);
         if global.merge(self.costmap.obstacles(), self.costmap.grid().stamp, sequence) {
@@ -489,9 +501,11 @@ impl Node for WorldModelNode {
     type Input = Input;
     type Output = Output;
 
-    /// Takes everything but scans first, so that a scan finds the odometry that came with it; then scan by scan.
+    /// Takes everything but scans first, so that a scan finds the odometry that came with it; then scan by scan. A global grid
+    /// that became due in the step before comes last.
     fn step(&mut self, now: Now, inputs: &[Stamped<Input>], out: &mut Outbox<Output>) {
         self.watch_clock(now);
+        let global_wanted = self.global_wanted.is_some();
         for input in inputs {
             self.take(now, input.received, &input.value, out);
         }
@@ -521,11 +535,15 @@ impl Node for WorldModelNode {
             }
             Some(_) => {}
         }
+        if global_wanted {
+            self.publish_global(now, out);
+        }
     }
 
-    /// The next heartbeat or sign of life; at once before the first step.
+    /// The next heartbeat or sign of life, or a global grid; at once before the first step.
     fn next_wakeup(&self) -> Option<Instant> {
-        Some(self.heartbeat_due.unwrap_or_default().min(self.alive_due))
+        let next = self.heartbeat_due.unwrap_or_default().min(self.alive_due);
+        Some(self.global_wanted.map_or(next, |since| since.min(next)))
     }
 }
 

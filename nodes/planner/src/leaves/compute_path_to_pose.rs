@@ -39,4 +39,8 @@ impl Leaf<Navigator> for ComputePathToPose {
     fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
         super::compute_path(io, navigator, &CODES)
     }
+
+    fn halt(&mut self, navigator: &mut Navigator) {
+        navigator.forget_request();
+    }
 }

@@ -57,15 +57,19 @@ struct PathCodes {
     no_path: u16,
 }
 
-/// Plans; writes the path and the error code.
+/// Plans, or waits for what is planned between two commands; writes the path and the error code.
 fn compute_path(io: &mut Io<'_>, navigator: &mut Navigator, codes: &PathCodes) -> Result<Status, Fault> {
     let Some(planner) = ids::PLANNERS.find(io, navigator, codes.invalid_planner)? else {
         io.output("error_code_id", codes.invalid_planner)?;
         return Ok(Status::Failure);
     };
-    if !navigator.compute_path(io.now, ids::is_lattice(planner)) {
-        io.output("error_code_id", codes.no_path)?;
-        return Ok(Status::Failure);
+    match navigator.request_path(io.now, ids::is_lattice(planner)) {
+        None => return Ok(Status::Running),
+        Some(true) => {}
+        Some(false) => {
+            io.output("error_code_id", codes.no_path)?;
+            return Ok(Status::Failure);
+        }
     }
     let (searches, _) = navigator.search_counts();
     io.output("path", Value::other(Token { kind: &PATH_KIND, number: searches }))?;

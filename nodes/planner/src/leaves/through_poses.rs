@@ -72,4 +72,8 @@ impl Leaf<Navigator> for ComputePathThroughPoses {
     fn tick(&mut self, io: &mut Io<'_>, navigator: &mut Navigator) -> Result<Status, Fault> {
         super::compute_path(io, navigator, &CODES)
     }
+
+    fn halt(&mut self, navigator: &mut Navigator) {
+        navigator.forget_request();
+    }
 }

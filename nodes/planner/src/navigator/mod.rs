@@ -31,6 +31,7 @@ use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
 use progress::{Faces, Progress};
 use sampling::Sampling;
 use shaping::Shaping;
+use way::Planning;
 
 /// A goal that is being driven to.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -62,6 +63,7 @@ pub struct Navigator {
     goals: Option<Goals>,
     path: Option<Path>,
     planned_at: Option<Instant>,
+    planning: Option<Planning>,
     following: bool,
     maneuver: Option<UnderWay>,
     /// What is left of the maneuver that was asked for in this tick.
@@ -115,6 +117,7 @@ impl Navigator {
             goals: None,
             path: None,
             planned_at: None,
+            planning: None,
             following: false,
             maneuver: None,
             maneuver_left: None,

@@ -19,6 +19,19 @@ const SHORT_END_M: f64 = 0.3;
 
 /// A path that ends short of the goal is not kept when less than this is left of it, m.
 const SHORT_KEEP_M: f64 = 1.5;
+
+/// A search between two commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Planning {
+    /// Asked for in the last tick.
+    Wanted {
+        /// With the robot's outline from the start.
+        by_outline: bool,
+    },
+    /// Over; whether it found a path.
+    Done(bool),
+}
+
 /// Most orders to clear a costmap in one tick of the tree.
 pub const CLEAR_LIMIT: usize = 16;
 
@@ -51,6 +64,7 @@ impl Navigator {
 
     pub(super) fn drop_path(&mut self) {
         self.plan_changed |= self.path.take().is_some();
+        self.planning = None;
         self.follower.restart(true);
     }
 
@@ -98,6 +112,37 @@ impl Navigator {
     fn standing_discs(&self, moving: &[Moving<'_>], margin_m: f64) -> Vec<Disc> {
         let standing = moving.iter().filter(|m| m.stands(self.config.yielding.standing_mps));
         standing.map(|m| Disc { centre: m.track.position, radius_m: m.track.radius_m + margin_m }).collect()
+    }
+
+    /// As [`Self::compute_path`], but while there is a valid path to drive on the search waits until this tick's command is out
+    /// ([`Self::plan_ahead`]): `None` then, and in the next tick what came of it.
+    pub fn request_path(&mut self, now: Instant, by_outline: bool) -> Option<bool> {
+        match self.planning.take() {
+            Some(Planning::Done(found)) => Some(found),
+            None if self.path_is_valid() => {
+                self.planning = Some(Planning::Wanted { by_outline });
+                None
+            }
+            None | Some(Planning::Wanted { .. }) => Some(self.compute_path(now, by_outline)),
+        }
+    }
+
+    /// There is something to plan before the next tick.
+    pub fn wants_to_plan(&self) -> bool {
+        matches!(self.planning, Some(Planning::Wanted { .. }))
+    }
+
+    /// Plans what was asked for in the last tick.
+    pub fn plan_ahead(&mut self, now: Instant) {
+        if let Some(Planning::Wanted { by_outline }) = self.planning {
+            let found = self.compute_path(now, by_outline);
+            self.planning = Some(Planning::Done(found));
+        }
+    }
+
+    /// Whoever asked for a path does not wait for it any more.
+    pub fn forget_request(&mut self) {
+        self.planning = None;
     }
 
     /// Plans a path, `by_outline` with the robot's outline and heading from the start; false, with the reason in

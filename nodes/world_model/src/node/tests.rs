@@ -6,6 +6,7 @@ use outrider_foundation::{Point2, Twist2};
 use std::f64::consts::PI;
 
 mod clear;
+mod global;
 mod localise;
 mod resize;
 mod zones;
@@ -43,7 +44,15 @@ impl World {
         }
     }
 
+    /// A step, and the one that it asks for at once.
     fn step(&mut self, ms: i64, inputs: Vec<Input>) {
+        self.step_once(ms, inputs);
+        if self.node.next_wakeup().is_some_and(|at| at <= now(ms).mono) {
+            self.step_once(ms, Vec::new());
+        }
+    }
+
+    fn step_once(&mut self, ms: i64, inputs: Vec<Input>) {
         let inputs: Vec<_> =
             inputs.into_iter().map(|value| Stamped { received: now(ms).mono, value }).collect();
         let mut outbox = Outbox::new(16);
