@@ -63,12 +63,12 @@ impl Rng {
 }
 
 /// What [`Rng::uniform`] makes of two words.
-pub fn uniform_of([high, low]: [u32; 2]) -> f64 {
+fn uniform_of([high, low]: [u32; 2]) -> f64 {
     (u64::from(high >> 5) * (1 << 26) + u64::from(low >> 6)) as f64 / (1u64 << 53) as f64
 }
 
 /// What [`Rng::normal`] makes of two uniform numbers.
-pub fn normal_of([a, b]: [f64; 2]) -> f64 {
+fn normal_of([a, b]: [f64; 2]) -> f64 {
     (-2.0 * libm::log(1.0 - a)).sqrt() * libm::cos(2.0 * PI * b)
 }
 

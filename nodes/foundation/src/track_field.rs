@@ -21,6 +21,8 @@ use serde::{Deserialize, Serialize};
 pub const SLICE_LIMIT: usize = 32;
 /// In place of a distance within which contact is sure, where it is nowhere: just below zero, as slices are interpolated.
 const NOWHERE_M: f64 = -0.01;
+/// Rings about a window's centre in the picture of [`TrackField::worst`].
+const RINGS: usize = 128;
 /// The place of nobody is known better than this, m.
 const SIGMA_MIN_M: f64 = 0.005;
 
@@ -98,6 +100,11 @@ impl Window {
     /// No cost of it is greater.
     fn most(&self) -> u8 {
         self.cost(0.0)
+    }
+
+    /// Its costs in [`RINGS`] rings as wide as each other up to `reach_m`, each that of the ring's inner edge.
+    fn rings(&self, reach_m: f64) -> [u8; RINGS] {
+        std::array::from_fn(|ring| self.cost(ring as f64 * reach_m / RINGS as f64))
     }
 
     fn cost(&self, distance_m: f64) -> u8 {
@@ -270,7 +277,8 @@ impl TrackField {
         self.at(point, t_s).map_or(COST_UNKNOWN, |at| at.cost)
     }
 
-    /// The worst cost of every cell over all slices, row by row, for people to look at.
+    /// The worst cost of every cell over all slices, row by row, for people to look at: to [`RINGS`] rings about everybody,
+    /// never less than [`Self::cost_at`] of a slice.
     pub fn worst(&self, origin: Point2, resolution_m: f64, width: usize, out: &mut [u8]) {
         out.fill(COST_FREE);
         let height = out.len().checked_div(width).unwrap_or(0);
@@ -288,7 +296,8 @@ impl TrackField {
         let all = slices.flat_map(|(places, windows)| places.iter().flat_map(lanes).zip(windows));
         for ((c, reach_m), window) in all {
             // Beyond its profile a window costs nothing, and it costs nowhere more than its existence allows.
-            let most = window.most();
+            let (most, rings) = (window.most(), window.rings(reach_m));
+            let rings_per_m = RINGS as f64 / reach_m.max(resolution_m);
             for row in span(c.y_m, origin.y_m, reach_m, height) {
                 let dy_m = middle(row, origin.y_m) - c.y_m;
                 let half_m = (reach_m * reach_m - dy_m * dy_m).max(0.0).sqrt();
@@ -296,8 +305,9 @@ impl TrackField {
                 let cells = out.get_mut(row * width + cols.start..row * width + cols.end).unwrap_or_default();
                 for (cell, col) in cells.iter_mut().zip(cols) {
                     if *cell < most {
-                        let p = Point2::new(middle(col, origin.x_m), middle(row, origin.y_m));
-                        *cell = window.cost(p.distance_m(c)).max(*cell);
+                        let dx_m = middle(col, origin.x_m) - c.x_m;
+                        let ring = (dx_m * dx_m + dy_m * dy_m).sqrt() * rings_per_m;
+                        *cell = rings.get(ring as usize).copied().unwrap_or(COST_FREE).max(*cell);
                     }
                 }
             }
@@ -469,7 +479,8 @@ mod tests {
             let (col, row) = (i % width, i / width);
             let p = Point2::new(-2.0 + (col as f64 + 0.5) * 0.1, -1.0 + (row as f64 + 0.5) * 0.1);
             let worst = (0..7).map(|k| field.cost_at(p, 0.5 * f64::from(k))).max().unwrap();
-            assert!(cell.abs_diff(worst) <= 1, "{p:?}: {cell} {worst}");
+            // A ring is some 1 cm wide: it is never below, and hardly above.
+            assert!((worst..=worst.saturating_add(16)).contains(cell), "{p:?}: {cell} {worst}");
         }
         // A window wholly outside, and no cells at all: harmless.
         field.worst(Point2::new(1e9, 1e9), 0.1, width, &mut cells);

@@ -5,8 +5,7 @@ use crate::config::{Dropout, LidarConfig};
 use crate::rays::{Fan, Moving, RayScene};
 use multiversion::multiversion;
 use outrider_foundation::data::Scan;
-use outrider_foundation::noise::{BLOCK, Key, words};
-use outrider_foundation::rng::{normal_of, uniform_of};
+use outrider_foundation::noise::{BLOCK, Key, normals, words};
 use outrider_foundation::{Pose2, Span, Stamp};
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
@@ -15,8 +14,10 @@ use std::f64::consts::TAU;
 const PENDING_LIMIT: usize = 100;
 /// Blocks of the generator at a time.
 const LANES: usize = 16;
-/// Words of the generator that a beam takes: four for its noise, two for its loss.
-const WORDS: usize = 6;
+/// Beams that so many blocks have noise for: two of every word.
+const NOISY: usize = 2 * BLOCK * LANES;
+/// Beams for whose loss so many blocks have a word.
+const LOST: usize = BLOCK * LANES;
 
 pub(crate) struct Lidar {
     config: LidarConfig,
@@ -26,8 +27,10 @@ pub(crate) struct Lidar {
     sweeps: u64,
     /// Kept from sweep to sweep to spare the allocation.
     ranges_m: Vec<f64>,
-    /// Likewise: the generator's words for the beams.
-    words: Vec<[u32; BLOCK]>,
+    /// Likewise: what chance adds to the beams, in standard deviations.
+    errors: Vec<f32>,
+    /// Likewise: the words that say which are lost.
+    losses: Vec<u32>,
     /// The sweep that is being taken.
     turning: Option<Turning>,
     /// With the world time of their publication.
@@ -55,7 +58,8 @@ impl Lidar {
             seed,
             sweeps: 0,
             ranges_m: Vec::new(),
-            words: Vec::new(),
+            errors: Vec::new(),
+            losses: Vec::new(),
             turning: None,
             pending: VecDeque::new(),
             dropped: 0,
@@ -120,11 +124,16 @@ impl Lidar {
     }
 
     fn measured(&mut self, stamp: Stamp, ranges_m: &[f64]) -> Scan {
-        self.words.resize((WORDS * ranges_m.len()).div_ceil(BLOCK), [0; BLOCK]);
-        draw(Key { seed: self.seed, stream: stream::LIDAR, step: self.sweeps }, &mut self.words);
+        let key = Key { seed: self.seed, stream: stream::LIDAR, step: self.sweeps };
         self.sweeps = self.sweeps.wrapping_add(1);
+        self.errors.resize(ranges_m.len(), 0.0);
+        self.losses.resize(ranges_m.len(), 0);
         let config = &self.config;
-        let (chances, _) = self.words.as_flattened().as_chunks::<WORDS>();
+        draw_errors(key, &mut self.errors);
+        if config.dropout_probability > 0.0 {
+            draw_losses(Key { stream: stream::LIDAR_LOSS, ..key }, &mut self.losses);
+        }
+        let chances = self.errors.iter().zip(&self.losses);
         let between_beams = ranges_m.len().saturating_sub(1).max(1) as f64;
         Scan {
             stamp,
@@ -137,30 +146,44 @@ impl Lidar {
             ranges_m: ranges_m
                 .iter()
                 .zip(chances)
-                .map(|(range, words)| measure(*range, *words, config))
+                .map(|(range, (error, loss))| measure(*range, *error, *loss, config))
                 .collect(),
         }
     }
 }
 
-/// The generator's blocks from the first on: what [`outrider_foundation::rng::Rng`] draws one by one.
+/// Standard normals for as many beams: those of [`LANES`] blocks' first words, one of each pair and then the other, those of
+/// their second words, and so on.
 #[multiversion(targets("x86_64+avx2"))]
-fn draw(key: Key, blocks: &mut [[u32; BLOCK]]) {
-    let mut out = [[0; LANES]; BLOCK];
-    for (first, blocks) in (0..).step_by(LANES).zip(blocks.chunks_mut(LANES)) {
-        words(key, first, 1, &mut out);
-        for (l, block) in blocks.iter_mut().enumerate() {
-            // A chunk has no more blocks than there are lanes.
-            *block = out.map(|row| row[l]);
+fn draw_errors(key: Key, beams: &mut [f32]) {
+    let mut drawn = [[0; LANES]; BLOCK];
+    let mut errors = [[0.0; LANES]; 2 * BLOCK];
+    for (first, beams) in (0..).step_by(LANES).zip(beams.chunks_mut(NOISY)) {
+        words(key, first, 1, &mut drawn);
+        let (pairs, _) = errors.as_chunks_mut::<2>();
+        for (row, [one, other]) in drawn.iter().zip(pairs) {
+            for ((word, one), other) in row.iter().zip(one).zip(other) {
+                (*one, *other) = normals(*word);
+            }
         }
+        beams.iter_mut().zip(errors.as_flattened()).for_each(|(beam, error)| *beam = *error);
+    }
+}
+
+/// A word for each of as many beams: [`LANES`] blocks' first words, their second words, and so on.
+#[multiversion(targets("x86_64+avx2"))]
+fn draw_losses(key: Key, beams: &mut [u32]) {
+    let mut drawn = [[0; LANES]; BLOCK];
+    for (first, beams) in (0..).step_by(LANES).zip(beams.chunks_mut(LOST)) {
+        words(key, first, 1, &mut drawn);
+        beams.iter_mut().zip(drawn.as_flattened()).for_each(|(beam, word)| *beam = *word);
     }
 }
 
 /// REP-117: −∞ for too close, NaN for no answer, +∞ for nothing in range.
-fn measure(true_m: f64, [a, b, c, d, e, f]: [u32; WORDS], config: &LidarConfig) -> f32 {
-    let normal = normal_of([uniform_of([a, b]), uniform_of([c, d])]);
-    let noisy_m = true_m + config.bias_m + config.noise_sigma_m * normal;
-    if uniform_of([e, f]) < config.dropout_probability {
+fn measure(true_m: f64, error: f32, loss: u32, config: &LidarConfig) -> f32 {
+    let noisy_m = true_m + config.bias_m + config.noise_sigma_m * f64::from(error);
+    if f64::from(loss) < config.dropout_probability * (1u64 << u32::BITS) as f64 {
         return match config.dropout {
             Dropout::Nan => f32::NAN,
             Dropout::Inf => f32::INFINITY,
@@ -182,7 +205,7 @@ mod tests {
     use crate::rays::Disc;
     use crate::world::Outline;
     use outrider_foundation::Point2;
-    use outrider_foundation::rng::Rng;
+    use outrider_foundation::rng::philox4x32;
 
     fn scene() -> RayScene {
         RayScene::new(&[Outline::Disc { centre: Point2::default(), radius_m: 5.0 }])
@@ -229,12 +252,17 @@ mod tests {
     #[test]
     fn chance_is_that_of_the_one_generator() {
         let config =
-            LidarConfig { beams: 101, noise_sigma_m: 0.02, dropout_probability: 0.1, ..shipped().lidar };
+            LidarConfig { beams: 301, noise_sigma_m: 0.02, dropout_probability: 0.1, ..shipped().lidar };
         let mut l = lidar(config, 9);
         for sweep in 0..3 {
-            let mut rng = Rng::new(9, stream::LIDAR, sweep);
-            for range in scan(&mut l, &scene(), Moving::default()).ranges_m {
-                let (normal, lost) = (rng.normal(), rng.uniform() < 0.1);
+            let block = |stream, counter: usize| philox4x32([counter as u32, stream, sweep, 0], [9, 0]);
+            for (beam, range) in scan(&mut l, &scene(), Moving::default()).ranges_m.into_iter().enumerate() {
+                // 16 blocks make the noise of 128 beams and the losses of 64.
+                let (group, row, lane) = (beam / 128, beam % 128 / 16, beam % 16);
+                let pair = normals(block(stream::LIDAR, 16 * group + lane)[row / 2]);
+                let normal = f64::from(if row % 2 == 0 { pair.0 } else { pair.1 });
+                let (group, row) = (beam / 64, beam % 64 / 16);
+                let lost = block(stream::LIDAR_LOSS, 16 * group + lane)[row] < (0.1 * 2f64.powi(32)) as u32;
                 let off_m = f64::from(range) - (5.0 + config.bias_m + 0.02 * normal);
                 assert!(if lost { !range.is_finite() } else { off_m.abs() < 1e-6 }, "{range} {off_m} {lost}");
             }

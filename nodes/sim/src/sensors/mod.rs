@@ -25,6 +25,7 @@ mod stream {
     pub(super) const DETECTOR: u32 = 0x51_07;
     pub(super) const IMU_WALK: u32 = 0x51_08;
     pub(super) const CONFUSION: u32 = 0x51_09;
+    pub(super) const LIDAR_LOSS: u32 = 0x51_0A;
 }
 
 /// When something periodic is due, in world time.
