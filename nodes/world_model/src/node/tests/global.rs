@@ -48,7 +48,8 @@ fn where_one_scan_follows_the_other_it_comes_all_the_same_and_after_the_world_mo
     let with: Vec<_> = steps.iter().filter(|step| has_grid(step)).collect();
     assert!(!with.is_empty());
     for step in with {
-        let places = [has_model, has_grid].map(|is| step.iter().position(|output| is(std::slice::from_ref(output))));
+        let places =
+            [has_model, has_grid].map(|is| step.iter().position(|output| is(std::slice::from_ref(output))));
         assert!(places[0] < places[1] && places[0].is_some(), "{places:?}");
     }
 }
