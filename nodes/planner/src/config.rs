@@ -278,6 +278,12 @@ pub struct YieldConfig {
     /// Objects slower than this are planned around like walls, m/s.
     #[garde(custom(within(0.0, 1.0)))]
     pub standing_mps: f64,
+    /// Whose disc is no farther from the outline than this, on whatever side, is close, m.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub close_gap_m: f64,
+    /// No faster than this while somebody is close, m/s.
+    #[garde(custom(within(0.05, 3.0)))]
+    pub close_mps: f64,
 }
 
 /// Whether the proposals of an external planner are driven.

@@ -160,3 +160,27 @@ fn the_robot_does_not_turn_before_the_feet_of_somebody_who_closes_in() {
     let (l, turned) = run(0.0);
     assert!(turned, "{}", l.trace(0.1));
 }
+
+#[test]
+fn with_somebody_close_behind_it_leaves_no_faster_than_beside_him() {
+    let mut l = Loop::new(common::hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.0, 4.0, 0.0));
+    // He follows it at 0.4 m/s, 0.1 m behind its rear at first.
+    let behind = Point2::new(2.0 - 0.35 - RADIUS_M - 0.1, 4.0);
+    l.walkers = vec![Walker { from: behind, velocity: Point2::new(0.4, 0.0), starts_s: 0.0, ends_s: 3.0 }];
+    let (close_mps, mut close_s, mut fastest_mps) = (common::config().yielding.close_mps, 0.0, 0.0f64);
+    for _ in 0..(8.0 / common::STEP_S) as usize {
+        let he = l.walkers[0].at(l.t_s());
+        let gap_m = l.robot.footprint.signed_distance_m(l.pose.inverse().apply(he)) - RADIUS_M;
+        l.tick();
+        let v_mps = l.last().twist.v_mps;
+        if gap_m < 0.38 {
+            close_s += common::STEP_S;
+            assert!(v_mps <= close_mps + 1e-9, "{gap_m}: {v_mps}\n{}", l.trace(0.2));
+        }
+        fastest_mps = fastest_mps.max(v_mps);
+    }
+    assert!(close_s > 1.5 && fastest_mps > 0.8, "{close_s} {fastest_mps}\n{}", l.trace(0.5));
+    let told = l.decisions.iter().any(|d| d.constraint.contains("person #1 beside at 0."));
+    assert!(told, "{}", l.trace(0.2));
+}

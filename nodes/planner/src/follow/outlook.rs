@@ -156,6 +156,21 @@ impl Outlook {
         Some(SpeedLimit { v_mps: wish_mps * share, reason, blocker })
     }
 
+    /// How fast the robot may be at `pose` while somebody is close, on whatever side: also when it leaves him behind.
+    pub fn close(&self, pose: Pose2, moving: &[Moving<'_>]) -> Option<SpeedLimit> {
+        let base_from_world = pose.inverse();
+        let gap_m = |m: &Moving<'_>| {
+            let at = base_from_world.apply(m.track.position);
+            self.footprint.signed_distance_m(at) - m.track.radius_m
+        };
+        let seen = moving.iter().filter(|m| m.is_seen()).map(|m| (gap_m(m), m));
+        let (gap_m, who) = seen.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
+        let reason = || format!("{} beside at {:.1} m", who.name(), gap_m.max(0.0));
+        let limit =
+            || SpeedLimit { v_mps: self.yielding.close_mps, reason: reason(), blocker: Blocker::track(who) };
+        (gap_m <= self.yielding.close_gap_m).then(limit)
+    }
+
     /// Who walks or drives into the robot at `pose` within [`CLOSING_IN_S`]: it does not begin to turn before his feet. Who is no
     /// longer seen does not count.
     pub fn closing_in(&self, pose: Pose2, moving: &[Moving<'_>]) -> Option<SpeedLimit> {

@@ -64,6 +64,14 @@ pub struct Drive {
     pub why: String,
 }
 
+impl Drive {
+    /// The same within a lower limit; `None` when it is not lower.
+    fn below(&self, limit: SpeedLimit) -> Option<Self> {
+        let lower = limit.v_mps < self.v_max_mps;
+        lower.then(|| Self { v_max_mps: limit.v_mps, why: limit.reason, ..self.clone() })
+    }
+}
+
 impl Navigator {
     /// Begins a maneuver, or goes on with the one that is under way, in this tick; succeeds at its end.
     pub fn maneuver(&mut self, what: Maneuver, starts: bool) -> Status {
@@ -125,6 +133,8 @@ impl Navigator {
     fn propose_own(&mut self, drive: &Drive, hold: Option<String>, now: Instant) -> Proposal {
         let Some(world) = &self.world else { return self.blind_stop("no world model".to_string()) };
         let moving = Moving::all(&world.tracks, self.age_s);
+        let slower = self.outlook.close(self.pose, &moving).and_then(|limit| drive.below(limit));
+        let drive = slower.as_ref().unwrap_or(drive);
         let situation = self.situation(world, drive, &moving);
         if let (Some(maneuver), Some(left), None) = (self.maneuver, self.maneuver_left, &hold) {
             let follow = &self.config.follow;
