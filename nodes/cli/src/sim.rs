@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use outrider_bags::{BagWriter, ChannelId, WriterOptions};
 use outrider_suite::drive::{DriveResult, Progress, drive};
 use outrider_suite::lockstep::Observed;
-use outrider_suite::{Changes, Files};
+use outrider_suite::{Changes, Files, left_out_of_world, read_resources};
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -49,6 +49,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         permit_key: args.key.clone(),
         changes: Changes::default(),
     };
+    for line in left_out_of_world(&read_resources("sim", &files)?)? {
+        eprintln!("warning: {line}");
+    }
     let mut bag = args.bag.as_deref().map(Bag::create).transpose()?;
     let mut failure = None;
     let bar = progress_bar();

@@ -278,7 +278,7 @@ impl TrackField {
     }
 
     /// The worst cost of every cell over all slices, row by row, for people to look at: to [`RINGS`] rings about everybody,
-    /// never less than [`Self::cost_at`] of a slice.
+    /// never less than what anybody alone costs in a slice. Several people are not added up.
     pub fn worst(&self, origin: Point2, resolution_m: f64, width: usize, out: &mut [u8]) {
         out.fill(COST_FREE);
         let height = out.len().checked_div(width).unwrap_or(0);

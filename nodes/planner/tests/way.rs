@@ -202,3 +202,21 @@ fn a_blocked_path_is_planned_anew_before_the_next_command() {
     assert!(with.contains(&(1, 1)), "{with:?}");
     assert!(l.plans.len() > plans);
 }
+
+#[test]
+fn what_a_search_found_is_no_excuse_for_a_path_that_was_blocked_since() {
+    let mut l = Loop::new(common::hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.0, 4.0, 0.0));
+    l.run(0.5);
+    // To the step that searches between two commands, and no farther: then the way is blocked.
+    let found = (0..400).any(|_| steps(&mut l, common::STEP_S) == [(0, 1)]);
+    assert!(found);
+    let plans = l.plans.len();
+    l.grid = grid([12.0, 8.0], Point2::default(), &[[l.pose.x_m + 1.2, 3.7, l.pose.x_m + 1.6, 4.5]]);
+    while l.ticks % 10 != 0 {
+        l.tick();
+    }
+    let with_the_block = steps(&mut l, common::STEP_S);
+    assert_eq!(with_the_block, [(1, 1)], "the search is made anew");
+    assert!(l.plans.len() > plans);
+}

@@ -19,7 +19,7 @@ use outrider_msgs::diagnostic_msgs::KeyValue;
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
 use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
-use outrider_suite::{Changes, Files, assemble, read_resources, topics};
+use outrider_suite::{Changes, Files, assemble, left_out_of_world, read_resources, topics};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -61,7 +61,11 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
         permit_key: parameters.permit_key.clone(),
         changes: Changes::default(),
     };
-    let core = assemble(name, read_resources(name, &files)?, boot_id())?;
+    let resources = read_resources(name, &files)?;
+    if name == "sim" {
+        left_out_of_world(&resources)?.iter().for_each(|line| tracing::warn!("{line}"));
+    }
+    let core = assemble(name, resources, boot_id())?;
     let mut shell = Shell::connect(&mut ros, core, &parameters, scheduling)?;
     tracing::info!("{name}: connected, boot id {:016x}", shell.core.spec().boot_id);
     shell.wait_for_recorder(&mut ros, parameters.wait_for_recorder_s, stop);

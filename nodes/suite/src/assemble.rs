@@ -165,7 +165,7 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
 /// Roles of the models that a world includes begin so; what follows is the model's name.
 const MODEL: &str = "model/";
 
-/// The models that a world includes and that lie beside it, `models/NAME/model.sdf`. The simulator names the others.
+/// The models that a world includes and that lie beside it, `models/NAME/model.sdf`. [`left_out_of_world`] names the others.
 fn insert_models(resources: &mut Resources, world: &Path) -> Result<(), AssembleError> {
     let refused = |e: outrider_sim::SimError| AssembleError::Refused {
         origin: world.display().to_string(),
@@ -179,6 +179,36 @@ fn insert_models(resources: &mut Resources, world: &Path) -> Result<(), Assemble
         }
     }
     Ok(())
+}
+
+/// The simulator's world.
+fn load_world(resources: &Resources) -> Result<World, AssembleError> {
+    let (text, origin) = resources.get("sim", "world")?;
+    let model = |name: &str| {
+        let mut all = resources.iter();
+        all.find(|(role, _)| role.strip_prefix(MODEL) == Some(name)).map(|(_, text)| text)
+    };
+    World::load_with(text, model)
+        .map_err(|e| AssembleError::Refused { origin: origin.to_owned(), message: e.to_string() })
+}
+
+/// What the world of the simulator's resources has in its file and lacks in the simulation, meshes for example: a line for
+/// each, with file, line, element and reason.
+///
+/// # Errors
+/// When there is no world, or it is not sound.
+pub fn left_out_of_world(resources: &Resources) -> Result<Vec<String>, AssembleError> {
+    let world = load_world(resources)?;
+    let (_, origin) = resources.get("sim", "world")?;
+    let mut lines: Vec<String> = world
+        .unsupported()
+        .iter()
+        .map(|u| format!("{origin}:{}: <{}> is left out: {}", u.line, u.element, u.reason))
+        .collect();
+    if world.unsupported_dropped() > 0 {
+        lines.push(format!("{origin}: {} more elements are left out", world.unsupported_dropped()));
+    }
+    Ok(lines)
 }
 
 /// Reads a scenario file; its parameters have their defaults.
@@ -235,19 +265,15 @@ pub fn assemble(
             let mut config: outrider_sim::Config = parsed(node, &resources, "config")?;
             let scenario: Scenario = parsed(node, &resources, "scenario")?;
             scenario.add_to(&mut config);
-            let (world, _) = resources.get(node, "world")?;
             let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
-            let model = |name: &str| {
-                let mut all = resources.iter();
-                all.find(|(role, _)| role.strip_prefix(MODEL) == Some(name)).map(|(_, text)| text)
-            };
-            let mut world = World::load_with(world, model).map_err(|e| refused("world", e.to_string()))?;
+            let mut world = load_world(&resources)?;
+            let left_out = left_out_of_world(&resources)?;
             if let Some(people) = &scenario.people {
                 world.replace_people(people).map_err(|e| refused("scenario", e.to_string()))?;
             }
             let core = SimNode::in_world(config, &robot, world, scenario.start.into(), scenario.seed)
                 .map_err(|e| refused(role_of(&e), e.to_string()))?;
-            let binding = SimBinding { stamped_command, scan_period_s };
+            let binding = SimBinding { stamped_command, scan_period_s, left_out };
             let host = Host::new(spec(resources), binding, core);
             FaultySensors::around(Box::new(host), &scenario.faults)
         }

@@ -2,7 +2,7 @@
 //!
 //! They wait for the next scan and are carried out just before it is taken in: no grid goes out in which what is seen is not
 //! marked. Both grids are filled from the one obstacle layer, so an order for either clears it; one for the global grid also
-//! lets that be made anew at once. The map stays.
+//! lets that be made anew right after. The map stays.
 
 use crate::costmap::Costmap;
 use outrider_foundation::Point2;

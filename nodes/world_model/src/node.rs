@@ -250,6 +250,7 @@ impl WorldModelNode {
         self.ego.clear();
         self.forget_localisation();
         self.costmap.clear();
+        self.global_wanted = None;
         self.tracker.reset();
         self.scan_stamp = Stamp::default();
         self.stamp = Stamp::from_nanos(i64::MIN);
@@ -295,6 +296,7 @@ impl WorldModelNode {
             self.counters.odometry_resets += 1;
             self.begin_again(odometry.stamp, before);
             self.costmap.clear();
+            self.global_wanted = None;
             self.tracker.reset();
         }
         self.sources.odometry.accept(odometry.stamp, received);
@@ -338,6 +340,7 @@ impl WorldModelNode {
         out.push(Output::GlobalGrid(global.grid().clone()));
         self.global = Some(global);
         self.global_due = now.mono + Span::from_s(self.config.map.republish_s);
+        self.global_wanted = None;
     }
 
     fn take_detections(&mut self, now: Now, set: &DetectionSet) -> Result<(), String> {

@@ -129,6 +129,9 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         print!("{}", text::list(&plan)?);
         return Ok(ExitCode::SUCCESS);
     }
+    for line in &plan.left_out {
+        eprintln!("warning: {line}");
+    }
     let started = std::time::Instant::now();
     let out = args.out.clone().context("--out is needed")?;
     let (results, timings) = evaluate(&args, &setup, &plan, &out)?;

@@ -4,10 +4,10 @@ use anyhow::{Context as _, bail, ensure};
 use outrider_runtime::config;
 use outrider_suite::scenario::settings::Setting;
 use outrider_suite::scenario::{Case, CriticalityClass, Family, Scenario, Template};
-use outrider_suite::{Changes, Files, NODES, read_resources};
+use outrider_suite::{Changes, Files, NODES, left_out_of_world, read_resources};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Folders beside scenarios that hold other files; `open` are scenarios that nothing passes yet.
@@ -77,6 +77,8 @@ pub struct Plan {
     pub runs: Vec<Planned>,
     /// Of the configuration folder with the settings, without those of scenarios.
     pub config_hash: String,
+    /// What the scenarios' worlds have in their files and lack in the simulation, a line each.
+    pub left_out: Vec<String>,
 }
 
 /// What is common to all runs.
@@ -149,7 +151,8 @@ impl Plan {
             }
         }
         let config_hash = short_hash(&[&config_text(setup)?]);
-        Ok(Self { name: suite.display().to_string(), members, runs, config_hash })
+        let left_out = hashes.left_out.into_iter().collect();
+        Ok(Self { name: suite.display().to_string(), members, runs, config_hash, left_out })
     }
 
     /// The scenario of a run.
@@ -250,6 +253,7 @@ fn key(scenario_hash: &str, case: &Case, config_hash: &str) -> anyhow::Result<St
 #[derive(Default)]
 struct Hashes {
     known: BTreeMap<String, String>,
+    left_out: BTreeSet<String>,
 }
 
 impl Hashes {
@@ -276,6 +280,9 @@ impl Hashes {
         let mut parts: Vec<String> = Vec::new();
         for node in NODES {
             let resources = read_resources(node, &files)?;
+            if node == "sim" {
+                self.left_out.extend(left_out_of_world(&resources)?);
+            }
             let others = resources.iter().filter(|(role, _)| *role != "scenario");
             parts.extend(others.flat_map(|(role, text)| [format!("{node}/{role}"), text.to_owned()]));
         }

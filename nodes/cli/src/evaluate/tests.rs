@@ -358,3 +358,19 @@ fn faults_and_operators_do_what_a_scenario_says() {
         }
     }
 }
+
+#[test]
+fn what_a_world_lacks_of_its_file_is_said_with_file_and_line() {
+    let world = "<sdf version=\"1.9\"><world name=\"hall\">\n<model name=\"statue\"><static>true</static><link name=\"l\">\n\
+                 <collision name=\"c\"><geometry>\n<mesh><uri>statue.dae</uri></mesh>\n</geometry></collision>\n\
+                 </link></model>\n<include><uri>model://nowhere</uri></include>\n</world></sdf>";
+    let worlds = suite(&[("hall.sdf", world)]);
+    let sdf = worlds.path().join("hall.sdf").display().to_string();
+    let folder = suite(&[("short.yaml", &SHORT.replace("worlds/warehouse.sdf", &sdf))]);
+    let said = plan(folder.path(), &Choice::default()).unwrap().left_out;
+    let starts = [format!("{sdf}:4: <mesh> is left out: "), format!("{sdf}:7: <include> is left out: ")];
+    assert_eq!(said.len(), 2, "once each, however many runs there are: {said:?}");
+    assert!(said.iter().zip(&starts).all(|(line, start)| line.starts_with(start)), "{said:?}");
+    let whole = suite(&[("short.yaml", SHORT)]);
+    assert_eq!(plan(whole.path(), &Choice::default()).unwrap().left_out, [""; 0]);
+}

@@ -154,6 +154,6 @@ pub struct WorldModel {
     pub sources: Vec<SourceState>,
     /// Rolling grid about the robot, in the frame of `ego`. Shared, so that whoever made it need not copy it to tell it.
     pub local: Arc<CostGrid>,
-    /// Sequence of the newest global grid, published beside this; zero for none.
+    /// Sequence of the newest global grid when this was made; zero for none.
     pub global_sequence: u64,
 }

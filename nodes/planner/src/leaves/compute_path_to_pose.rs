@@ -18,7 +18,7 @@ fn manifest() -> Manifest {
     Manifest::new(
         "ComputePathToPose",
         Class::Action,
-        "Plans a path to the goal; a valid path is kept unless the new one is clearly better, and driven on for the one tick that the search takes then. Fails when there is none.",
+        "Plans a path to the goal; a valid path is kept unless the new one is clearly better, and driven on (in a PipelineSequence) for the one tick that the search takes then. Fails when there is none.",
         "<ComputePathToPose goal=\"{goal}\" path=\"{path}\"/>",
     )
     .ports([

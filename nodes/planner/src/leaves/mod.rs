@@ -60,6 +60,7 @@ struct PathCodes {
 /// Plans, or waits for what is planned between two commands; writes the path and the error code.
 fn compute_path(io: &mut Io<'_>, navigator: &mut Navigator, codes: &PathCodes) -> Result<Status, Fault> {
     let Some(planner) = ids::PLANNERS.find(io, navigator, codes.invalid_planner)? else {
+        navigator.forget_request();
         io.output("error_code_id", codes.invalid_planner)?;
         return Ok(Status::Failure);
     };

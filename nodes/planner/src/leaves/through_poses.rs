@@ -38,7 +38,7 @@ fn path_manifest() -> Manifest {
         "ComputePathThroughPoses",
         Class::Action,
         "Plans a path to the next of the goals; the following ones are planned to when it has been passed (RemovePassedGoals). \
-         Fails when there is none.",
+         While there is a valid path it is RUNNING for the one tick that the search takes. Fails when there is none.",
         "<ComputePathThroughPoses goals=\"{goals}\" path=\"{path}\"/>",
     )
     .ports([

@@ -103,6 +103,11 @@ impl Navigator {
 
     /// The command for this moment. `hold` is the reason for standing still; without it the path is followed.
     pub fn propose(&mut self, drive: &Drive, hold: Option<String>, now: Now) -> Proposal {
+        let slower = self.world.as_ref().and_then(|world| {
+            let limit = self.outlook.close(self.pose, &Moving::all(&world.tracks, self.age_s));
+            limit.and_then(|limit| drive.below(limit))
+        });
+        let drive = slower.as_ref().unwrap_or(drive);
         let own = self.propose_own(drive, hold, now.mono);
         let proposal = match self.external.mode() {
             ExternalMode::Off => own,
@@ -133,8 +138,6 @@ impl Navigator {
     fn propose_own(&mut self, drive: &Drive, hold: Option<String>, now: Instant) -> Proposal {
         let Some(world) = &self.world else { return self.blind_stop("no world model".to_string()) };
         let moving = Moving::all(&world.tracks, self.age_s);
-        let slower = self.outlook.close(self.pose, &moving).and_then(|limit| drive.below(limit));
-        let drive = slower.as_ref().unwrap_or(drive);
         let situation = self.situation(world, drive, &moving);
         if let (Some(maneuver), Some(left), None) = (self.maneuver, self.maneuver_left, &hold) {
             let follow = &self.config.follow;

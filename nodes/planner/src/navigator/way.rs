@@ -117,13 +117,15 @@ impl Navigator {
     /// As [`Self::compute_path`], but while there is a valid path to drive on the search waits until this tick's command is out
     /// ([`Self::plan_ahead`]): `None` then, and in the next tick what came of it.
     pub fn request_path(&mut self, now: Instant, by_outline: bool) -> Option<bool> {
+        let valid = self.path_is_valid();
         match self.planning.take() {
-            Some(Planning::Done(found)) => Some(found),
-            None if self.path_is_valid() => {
+            // What was found between two ticks holds as long as the way is free.
+            Some(Planning::Done(found)) if valid => Some(found),
+            None if valid => {
                 self.planning = Some(Planning::Wanted { by_outline });
                 None
             }
-            None | Some(Planning::Wanted { .. }) => Some(self.compute_path(now, by_outline)),
+            _ => Some(self.compute_path(now, by_outline)),
         }
     }
 

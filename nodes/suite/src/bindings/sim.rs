@@ -1,6 +1,6 @@
 //! The simulator in place of a robot.
 
-use super::{convert, healthy, no_such_input, take, topics};
+use super::{convert, healthy, no_such_input, take, topics, warning};
 use outrider_foundation::Stamp;
 use outrider_foundation::Twist2;
 use outrider_foundation::data::CommandVelocity;
@@ -14,6 +14,8 @@ pub struct SimBinding {
     pub stamped_command: bool,
     /// Time from one scan to the next, for the message's `scan_time`.
     pub scan_period_s: f64,
+    /// What of the world's file is not in the simulation, a line each.
+    pub left_out: Vec<String>,
 }
 
 impl Binding for SimBinding {
@@ -68,7 +70,12 @@ impl Binding for SimBinding {
 
     fn diagnose(&self, core: &SimNode) -> Diagnosis {
         let c = core.counters();
-        healthy("simulating", vec![("counters".to_owned(), format!("{c:?}"))])
+        let mut values = vec![("counters".to_owned(), format!("{c:?}"))];
+        if self.left_out.is_empty() {
+            return healthy("simulating", values);
+        }
+        values.extend(self.left_out.iter().map(|line| ("left out of the world".to_owned(), line.clone())));
+        warning(format!("simulating a world that lacks {} elements of its file", self.left_out.len()), values)
     }
 }
 
