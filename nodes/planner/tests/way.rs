@@ -208,12 +208,12 @@ fn what_a_search_found_is_no_excuse_for_a_path_that_was_blocked_since() {
     let mut l = Loop::new(common::hall(), Pose2::new(2.0, 4.0, 0.0));
     l.goal(Pose2::new(10.0, 4.0, 0.0));
     l.run(0.5);
-    // To the step that searches between two commands, and no farther: then the way is blocked.
-    let found = (0..400).any(|_| steps(&mut l, common::STEP_S) == [(0, 1)]);
+    // To a step that searches before the next command comes with a new world model, and no farther: then the way is blocked.
+    let found = (0..1000).any(|_| steps(&mut l, common::STEP_S) == [(0, 1)] && l.ticks % 10 == 7);
     assert!(found);
     let plans = l.plans.len();
     l.grid = grid([12.0, 8.0], Point2::default(), &[[l.pose.x_m + 1.2, 3.7, l.pose.x_m + 1.6, 4.5]]);
-    while l.ticks % 10 != 0 {
+    while !l.ticks.is_multiple_of(10) {
         l.tick();
     }
     let with_the_block = steps(&mut l, common::STEP_S);
