@@ -203,7 +203,7 @@ pub fn left_out_of_world(resources: &Resources) -> Result<Vec<String>, AssembleE
     let mut lines: Vec<String> = world
         .unsupported()
         .iter()
-        .map(|u| format!("{origin}:{}: <{}> is left out: {}", u.line, u.element, u.reason))
+        .map(|u| format!("{origin}:{}: <{}>: {}", u.line, u.element, u.reason))
         .collect();
     if world.unsupported_dropped() > 0 {
         lines.push(format!("{origin}: {} more elements are left out", world.unsupported_dropped()));

@@ -368,7 +368,7 @@ fn what_a_world_lacks_of_its_file_is_said_with_file_and_line() {
     let sdf = worlds.path().join("hall.sdf").display().to_string();
     let folder = suite(&[("short.yaml", &SHORT.replace("worlds/warehouse.sdf", &sdf))]);
     let said = plan(folder.path(), &Choice::default()).unwrap().left_out;
-    let starts = [format!("{sdf}:4: <mesh> is left out: "), format!("{sdf}:7: <include> is left out: ")];
+    let starts = [format!("{sdf}:4: <mesh>: left out: "), format!("{sdf}:7: <include>: ")];
     assert_eq!(said.len(), 2, "once each, however many runs there are: {said:?}");
     assert!(said.iter().zip(&starts).all(|(line, start)| line.starts_with(start)), "{said:?}");
     let whole = suite(&[("short.yaml", SHORT)]);
