@@ -1,7 +1,8 @@
 //! Core of the actuation gate: the only writer of the command topic.
 //!
-//! Every period, whatever happens, the gate publishes one velocity: the command that assurance has permitted, an
-//! operator's, or a stop down the braking ramp. It never knows sensors, the world, plans, ROS, encodings or files.
+//! Every period, whatever happens, the gate publishes a velocity: the command that assurance has permitted, an
+//! operator's, or a stop down the braking ramp; one more in between when a command rests on a newer scan, or for an
+//! emergency stop. It never knows sensors, the world, plans, ROS, encodings or files.
 //! To be read in this order: [`Config`], `permits` (what makes a command admissible), `slew` (how fast the published
 //! velocity may change), `node` (arming, modes, the period). A step takes nothing from the heap and waits for nobody;
 //! `README.md` says what is proved, and how.
@@ -60,7 +61,7 @@ pub enum Input {
     },
 }
 
-/// What the gate produces: the first three once a period, in this order.
+/// What the gate produces: the first three once a period, in this order; velocity and state at most once more in between.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// The velocity for the robot.

@@ -24,6 +24,9 @@ const REPLIES_PER_STEP: usize = 8;
 /// What assurance said longer ago explains nothing any more: it speaks ten times a second at least.
 const EXPLAINS_FOR: Span = Span::from_millis(500);
 
+/// Least time between two velocities, as a part of the period.
+const LEAST_GAP_PARTS: i64 = 10;
+
 const NEVER_ARMED: &str = "arm to start";
 const RESET: &str = "reset: arm to continue";
 const TAKEN_OVER: &str = "manual take-over: arm to continue";
@@ -56,7 +59,8 @@ enum NotDone {
 ///
 /// Starts disarmed. Only an operator arms it; an emergency stop, a manual take-over, a restart of assurance or of the
 /// gate disarm it (ISO 3691-4: no automatic restart). It publishes on a monotonic grid of its own, so nothing that other
-/// nodes do or fail to do delays a stop by more than a period.
+/// nodes do or fail to do delays a stop by more than a period. Between two points of the grid it publishes once more when
+/// something comes that should not wait: a permitted command that rests on a newer scan, or an emergency stop.
 #[derive(Clone, Debug)]
 pub struct GateNode {
     boot_id: u64,
@@ -83,7 +87,12 @@ pub struct GateNode {
     refused_permit: Option<(Refusal, Instant)>,
     assurance: Option<AssuranceSaid>,
     passed_over: u64,
+    /// Next point of the grid.
     due: Option<Instant>,
+    /// Something came that should not wait for the grid.
+    urgent: bool,
+    /// What was urgent since the last point of the grid has been published: the rest waits for the next.
+    hurried: bool,
     published_at: Option<Instant>,
     state: GateState,
 }
@@ -128,6 +137,8 @@ impl GateNode {
             assurance: None,
             passed_over: 0,
             due: None,
+            urgent: false,
+            hurried: false,
             published_at: None,
             state: GateState { boot_id, ..GateState::default() },
         })
@@ -226,6 +237,8 @@ impl GateNode {
         if self.armed.is_some() {
             self.in_force = Some(leave);
             self.refusal = None;
+            // What the planner says again between two scans can wait.
+            self.urgent |= leave.data_stamp > self.state.data_stamp;
         }
     }
 
@@ -325,6 +338,7 @@ impl GateNode {
 
     fn emergency_stop(&mut self, reason: &'static str) {
         // The first reason stays: it is the one that acted.
+        self.urgent |= self.latched.is_none();
         self.latched.get_or_insert(reason);
         self.disarm(RESET);
     }
@@ -381,8 +395,8 @@ impl GateNode {
         }
     }
 
-    /// One period: a velocity, a challenge and the state, whatever has happened.
-    fn publish(&mut self, now: Now, out: &mut Outbox<Output>) {
+    /// A velocity and the state, whatever has happened; on the grid, between the two, a challenge.
+    fn publish(&mut self, now: Now, on_grid: bool, out: &mut Outbox<Output>) {
         self.expire(now.mono);
         let (mode, reason, target) = self.decide();
         let before = self.state.twist;
@@ -390,7 +404,8 @@ impl GateNode {
             None => (self.stop_step(now.mono), false),
             Some((wanted, rates)) => {
                 let target = within_drive(wanted, &self.limits);
-                let twist = slew::towards(before, target, rates, self.period.as_s());
+                let dt_s = self.elapsed(now.mono).min(self.period).as_s();
+                let twist = slew::towards(before, target, rates, dt_s);
                 (twist, moves(difference(twist, wanted)))
             }
         };
@@ -412,17 +427,37 @@ impl GateNode {
         state.permit_age_s = leave.map_or(f64::INFINITY, |l| now.mono.since(l.challenged_at).as_s());
         state.data_stamp = leave.map(|l| l.data_stamp).unwrap_or_default();
         self.published_at = Some(now.mono);
-        let number = self.desk.challenge(now.mono);
+        self.urgent = false;
+        self.hurried = !on_grid;
         out.push(Output::Velocity(CommandVelocity { stamp: now.ros, twist }));
-        out.push(Output::Challenge(Challenge { stamp: now.ros, gate_boot_id: self.boot_id, number }));
+        if on_grid {
+            let number = self.desk.challenge(now.mono);
+            out.push(Output::Challenge(Challenge { stamp: now.ros, gate_boot_id: self.boot_id, number }));
+        }
         out.push(Output::State(self.state.clone()));
     }
 
     /// The next velocity of a stop. A late period makes up for the time that it lost; only braking may.
     fn stop_step(&self, now: Instant) -> Twist2 {
-        let elapsed = self.published_at.map_or(self.period, |at| now.since(at));
-        let dt_s = elapsed.max(self.period).as_s();
+        let dt_s = self.elapsed(now).as_s();
         slew::ramp_down(self.state.twist, self.stop_decel_mps2, self.limits.alpha_radps2, dt_s)
+    }
+
+    /// Since the last velocity; a period where there was none, or where the clock was set back.
+    fn elapsed(&self, now: Instant) -> Span {
+        let elapsed = self.published_at.map(|at| now.since(at));
+        elapsed.filter(|elapsed| *elapsed >= Span::ZERO).unwrap_or(self.period)
+    }
+
+    /// When what is urgent is to be published, if there is anything and the grid does not come first.
+    fn hurries_at(&self) -> Option<Instant> {
+        let (at, due) = (self.published_at? + self.least_gap(), self.due?);
+        (self.urgent && !self.hurried && at < due).then_some(at)
+    }
+
+    /// Between two velocities: in less, a velocity cannot change by anything to speak of.
+    fn least_gap(&self) -> Span {
+        Span::from_nanos(self.period.nanos() / LEAST_GAP_PARTS)
     }
 }
 
@@ -441,6 +476,9 @@ impl Node for GateNode {
         let due = *self.due.get_or_insert(now.mono);
         let late = now.mono.since(due);
         if late < Span::ZERO && Span::ZERO - late <= self.period {
+            if self.hurries_at().is_some_and(|at| at <= now.mono) {
+                self.publish(now, false, out);
+            }
             return;
         }
         // Either the period has come, or the grid lies further ahead than it ever can: it is laid anew.
@@ -448,12 +486,12 @@ impl Node for GateNode {
         if late.nanos() > self.period.nanos() / 2 {
             self.state.late_periods = self.state.late_periods.saturating_add(1);
         }
-        self.publish(now, out);
+        self.publish(now, true, out);
     }
 
     fn next_wakeup(&self) -> Option<Instant> {
         // Before the first step: at once.
-        Some(self.due.unwrap_or_default())
+        Some(self.hurries_at().or(self.due).unwrap_or_default())
     }
 }
 

@@ -275,9 +275,21 @@ pub struct YieldConfig {
     /// But no more than this, m.
     #[garde(custom(within(0.0, 2.0)))]
     pub sigma_cap_m: f64,
-    /// Objects slower than this are planned around like walls, m/s.
+    /// Objects slower than this stand, m/s.
     #[garde(custom(within(0.0, 1.0)))]
     pub standing_mps: f64,
+    /// Who has stood for so long is planned around like a wall, s.
+    #[garde(custom(within(0.0, 10.0)))]
+    pub standing_after_s: f64,
+    /// Until he is faster than this, m/s.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub moving_mps: f64,
+    /// So much farther from them than the margin a metre of the way costs more, m.
+    #[garde(custom(within(0.0, 2.0)))]
+    pub berth_m: f64,
+    /// By this share next to the margin, linearly less further off.
+    #[garde(custom(within(0.0, 20.0)))]
+    pub berth_weight: f64,
     /// Whose disc is no farther from the outline than this, on whatever side, is close, m.
     #[garde(custom(within(0.0, 2.0)))]
     pub close_gap_m: f64,

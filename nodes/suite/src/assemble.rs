@@ -198,8 +198,10 @@ fn load_world(resources: &Resources) -> Result<World, AssembleError> {
 /// # Errors
 /// When there is no world, or it is not sound.
 pub fn left_out_of_world(resources: &Resources) -> Result<Vec<String>, AssembleError> {
-    let world = load_world(resources)?;
-    let (_, origin) = resources.get("sim", "world")?;
+    Ok(left_out(&load_world(resources)?, resources.get("sim", "world")?.1))
+}
+
+fn left_out(world: &World, origin: &str) -> Vec<String> {
     let mut lines: Vec<String> = world
         .unsupported()
         .iter()
@@ -208,7 +210,7 @@ pub fn left_out_of_world(resources: &Resources) -> Result<Vec<String>, AssembleE
     if world.unsupported_dropped() > 0 {
         lines.push(format!("{origin}: {} more elements are left out", world.unsupported_dropped()));
     }
-    Ok(lines)
+    lines
 }
 
 /// Reads a scenario file; its parameters have their defaults.
@@ -267,7 +269,7 @@ pub fn assemble(
             scenario.add_to(&mut config);
             let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
             let mut world = load_world(&resources)?;
-            let left_out = left_out_of_world(&resources)?;
+            let left_out = left_out(&world, resources.get("sim", "world")?.1);
             if let Some(people) = &scenario.people {
                 world.replace_people(people).map_err(|e| refused("scenario", e.to_string()))?;
             }

@@ -20,6 +20,8 @@ const GREEDY: Twist2 = Twist2::new(0.9, 0.9);
 const BY_HAND: (Twist2, Twist2) = (Twist2::new(5.0, 5.0), Twist2::new(0.4, 0.8));
 /// Dead-man time here: less than the wait past a permit's time to live.
 const HAND_TIMEOUT: Span = Span::from_millis(50);
+/// Part of a period; the longest sequence does not get from one period to the next by them.
+const MOMENT: Span = Span::from_nanos(1_500_000);
 /// Events in a row, the last one of those that show something.
 const LENGTH: usize = 5;
 
@@ -48,11 +50,12 @@ enum Event {
     Reset,
     SecondPublisher,
     OnePublisher,
+    Moment,
     Period,
     PastTimeToLive,
 }
 
-const ALPHABET: [Event; 25] = [
+const ALPHABET: [Event; 26] = [
     Event::Pair,
     Event::OtherDigest,
     Event::WideEnvelope,
@@ -76,13 +79,14 @@ const ALPHABET: [Event; 25] = [
     Event::Reset,
     Event::SecondPublisher,
     Event::OnePublisher,
+    Event::Moment,
     Event::Period,
     Event::PastTimeToLive,
 ];
 
 /// Events after which something is published or answered: a sequence that ends otherwise is the beginning of one that does.
-const SHOWING: [Event; 5] =
-    [Event::Period, Event::PastTimeToLive, Event::Arm, Event::Reset, Event::GateRestarts];
+const SHOWING: [Event; 6] =
+    [Event::Moment, Event::Period, Event::PastTimeToLive, Event::Arm, Event::Reset, Event::GateRestarts];
 
 /// What somebody who sees the events knows. Nothing of it comes from the gate's state.
 #[derive(Clone, Copy, Default)]
@@ -103,6 +107,11 @@ struct Known {
     good: u64,
     /// Run of assurance and sequence of the last good permit, sequence of the last good command.
     used: (u64, u64, u64),
+    /// Something came that must not wait for the next period: a good pair while armed, an emergency stop.
+    urgent: bool,
+    /// That was published in this period already.
+    hurried: bool,
+    published_at: Option<Instant>,
     twist: Twist2,
 }
 
@@ -117,6 +126,7 @@ struct Seen {
     not_armed: u64,
     faster_by_leave: u64,
     faster_by_hand: u64,
+    early: u64,
     ramp: u64,
 }
 
@@ -126,6 +136,8 @@ struct World {
     gate_boot: u64,
     assurance_boot: u64,
     now: Now,
+    /// The last period that there was.
+    period_at: Instant,
     challenge: (u64, Instant),
     command_sequence: u64,
     permit_sequence: u64,
@@ -151,6 +163,7 @@ impl Seen {
             not_armed: 0,
             faster_by_leave: 0,
             faster_by_hand: 0,
+            early: 0,
             ramp: 0,
         }
     }
@@ -164,6 +177,7 @@ impl World {
             gate_boot: GATE_BOOT,
             assurance_boot: ASSURANCE_BOOT,
             now,
+            period_at: now.mono,
             challenge: (0, now.mono),
             command_sequence: 0,
             permit_sequence: 0,
@@ -193,7 +207,9 @@ impl World {
             match output {
                 Output::Challenge(c) => {
                     assert_eq!(c.gate_boot_id, self.gate_boot);
+                    assert_eq!(self.now.mono, self.period_at, "a challenge between two periods");
                     self.challenge = (c.number, self.now.mono);
+                    self.known.hurried = false;
                 }
                 Output::Velocity(v) => self.published(v.twist, seen),
                 Output::State(s) => {
@@ -209,7 +225,8 @@ impl World {
     fn pair(&mut self, twist: Twist2) -> (Command, Permit) {
         self.command_sequence += 1;
         self.permit_sequence += 1;
-        let command = Command { boot_id: 3, sequence: self.command_sequence, twist, ..Command::default() };
+        let (sequence, data_stamp) = (self.command_sequence, Stamp::from_nanos(self.command_sequence as i64));
+        let command = Command { boot_id: 3, sequence, twist, data_stamp, ..Command::default() };
         let permit = Permit {
             version: Permit::VERSION,
             assurance_boot_id: self.assurance_boot,
@@ -299,6 +316,7 @@ impl World {
                 self.gate = seen.gates[(self.gate_boot - GATE_BOOT) as usize].clone();
                 let (pressed, second_publisher) = (false, false);
                 self.known = Known { pressed, second_publisher, ..Known::default() };
+                self.period_at = self.now.mono;
                 self.step([], seen);
             }
             Event::Hand => {
@@ -317,6 +335,7 @@ impl World {
                 self.step([Input::Teleop { stamp: Stamp::default(), twist }], seen);
             }
             Event::Press => {
+                k.urgent |= !k.latched;
                 (k.pressed, k.latched) = (true, true);
                 k.disarm();
                 self.step([Input::EStop(true)], seen);
@@ -326,6 +345,7 @@ impl World {
                 self.step([Input::EStop(false)], seen);
             }
             Event::SecondPublisher => {
+                k.urgent |= !k.latched;
                 (k.second_publisher, k.latched) = (true, true);
                 k.disarm();
                 self.step([Input::VelocityPublishers(2)], seen);
@@ -336,6 +356,7 @@ impl World {
             }
             Event::Arm => self.arm(seen),
             Event::Reset => self.reset(seen),
+            Event::Moment => self.moment(seen),
             Event::Period => self.period(seen),
             Event::PastTimeToLive => (0..7).for_each(|_| self.period(seen)),
         }
@@ -376,8 +397,22 @@ impl World {
         }
     }
 
+    fn moment(&mut self, seen: &mut Seen) {
+        let is_early = self.known.urgent && !self.known.hurried;
+        self.pass(MOMENT, seen);
+        let has_published = self.known.published_at == Some(self.now.mono);
+        assert_eq!(has_published, is_early, "between two periods: what is urgent, once");
+        seen.early += u64::from(is_early);
+    }
+
     fn period(&mut self, seen: &mut Seen) {
-        self.now = Now { mono: self.now.mono + PERIOD, ros: self.now.ros + PERIOD };
+        self.period_at = self.period_at + PERIOD;
+        self.pass(self.period_at.since(self.now.mono), seen);
+        assert_eq!(self.known.published_at, Some(self.now.mono), "every period, whatever happens");
+    }
+
+    fn pass(&mut self, span: Span, seen: &mut Seen) {
+        self.now = Now { mono: self.now.mono + span, ros: self.now.ros + span };
         let k = &mut self.known;
         if k.hand_until.is_some_and(|until| self.now.mono > until) {
             k.disarm();
@@ -387,7 +422,7 @@ impl World {
 
     fn published(&mut self, twist: Twist2, seen: &mut Seen) {
         let (l, now, k) = (seen.limits, self.now.mono, &mut self.known);
-        let (before, dt_s) = (k.twist, PERIOD.as_s());
+        let (before, dt_s) = (k.twist, k.published_at.map_or(PERIOD, |at| now.since(at)).as_s());
         assert!(twist.is_finite(), "{twist:?}");
         assert!(twist.v_mps <= l.v_max_mps && twist.v_mps >= l.v_min_mps);
         assert!(twist.w_radps.abs() <= l.w_max_radps);
@@ -414,7 +449,7 @@ impl World {
             assert!(off < 1e-9, "without leave {before:?} became {twist:?}");
             seen.ramp += u64::from(before.v_mps > 0.0);
         }
-        k.twist = twist;
+        (k.twist, k.published_at, k.urgent, k.hurried) = (twist, Some(now), false, true);
     }
 }
 
@@ -433,6 +468,7 @@ impl Known {
             self.used = (run, permit.sequence, command.sequence);
             self.offered = Some((zones, run, until));
             self.leave_until = self.armed.then_some(until);
+            self.urgent |= self.armed;
         }
     }
 
@@ -479,7 +515,11 @@ fn from_the_start() {
 fn while_driving() {
     let seen = all_from("a drive", &[Event::Pair, Event::Arm], (30, &[Event::Pair, Event::Period]));
     assert!(seen.armed > 100 && seen.ramp > 100_000, "{} {}", seen.armed, seen.ramp);
-    assert!(seen.faster_by_leave > 1000 && seen.faster_by_hand > 1000);
+    assert!(
+        seen.faster_by_leave > 1000 && seen.faster_by_hand > 1000 && seen.early > 10_000,
+        "{}",
+        seen.early
+    );
 }
 
 #[test]

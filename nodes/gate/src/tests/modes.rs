@@ -285,6 +285,71 @@ fn reversing_goes_through_standstill() {
     assert!((last + 0.2).abs() < 1e-9);
 }
 
+/// A pair that rests on a scan of this time.
+fn permitted_from(rig: &mut Rig, twist: Twist2, scan: i64) -> Vec<Output> {
+    let mut command = rig.command(twist);
+    command.data_stamp = Stamp::from_nanos(scan);
+    let permit = rig.permit(&command);
+    rig.send(vec![Input::Command(command), Input::Permit(permit)])
+}
+
+/// Neither the age of a command nor an emergency stop depends on where in the gate's period it comes.
+#[test]
+fn a_newer_scan_and_an_emergency_stop_do_not_wait_for_the_grid() {
+    let mut rig = Rig::driving(FAST);
+    let start = rig.now.mono;
+    let slower = Twist2::new(0.7, 0.4);
+    rig.wait(Span::from_millis(3));
+    let out = permitted_from(&mut rig, slower, 1);
+    assert!(
+        matches!(out[..], [Output::Velocity(_), Output::State(_)]),
+        "at once, without a challenge: {out:?}"
+    );
+    let state = rig.state();
+    assert_eq!((state.command_sequence, state.data_stamp), (rig.command_sequence, Stamp::from_nanos(1)));
+    let brake = limits().brake_mps2;
+    assert!(
+        (state.twist.v_mps - (0.8 - brake * 0.003)).abs() < 1e-12,
+        "by as much as three milliseconds allow"
+    );
+
+    rig.wait(Span::from_millis(2));
+    assert!(permitted_from(&mut rig, slower, 1).is_empty(), "of the same scan: no hurry");
+    assert!(permitted_from(&mut rig, slower, 2).is_empty(), "once a period");
+    rig.send(vec![Input::EStop(true)]);
+    assert_eq!(rig.gate.next_wakeup().unwrap().since(start), PERIOD);
+    assert_eq!(rig.period().mode, GateMode::EStop);
+    assert!((rig.state().twist.v_mps - (0.8 - brake * 0.01)).abs() < 1e-12, "no more than in one period");
+    assert_eq!((rig.now.mono.since(start), rig.state().late_periods), (PERIOD, 0), "the grid stays");
+
+    let mut rig = Rig::driving(FAST);
+    rig.wait(Span::from_millis(6));
+    assert_eq!(rig.send(vec![Input::EStop(true)]).len(), 2);
+    assert_eq!(rig.state().mode, GateMode::EStop);
+    rig.wait(Span::from_millis(2));
+    assert!(rig.send(vec![Input::EStop(true)]).is_empty(), "it is known");
+}
+
+#[test]
+fn what_is_urgent_right_after_a_period_comes_a_millisecond_later() {
+    let mut rig = Rig::driving(FAST);
+    let start = rig.now.mono;
+    assert!(permitted_from(&mut rig, FAST, 1).is_empty());
+    assert_eq!(rig.wakeup().len(), 2);
+    assert_eq!(rig.now.mono.since(start), Span::from_millis(1));
+    rig.period();
+    rig.wait(Span::from_nanos(9_500_000));
+    assert_eq!(permitted_from(&mut rig, FAST, 2).len(), 2);
+    rig.period();
+    assert_eq!(rig.now.mono.since(start), PERIOD + PERIOD);
+    // Stalled, and called again just before the next period is due: that period comes first.
+    rig.wait(Span::from_nanos(19_500_000));
+    rig.send(vec![]);
+    assert!(permitted_from(&mut rig, FAST, 3).is_empty());
+    assert_eq!(rig.wakeup().len(), 3);
+    assert_eq!(rig.now.mono.since(start), Span::from_millis(40));
+}
+
 /// A clock that is set back must not keep the gate silent until it has caught up.
 #[test]
 fn a_grid_that_lies_far_ahead_is_laid_anew() {
@@ -292,4 +357,12 @@ fn a_grid_that_lies_far_ahead_is_laid_anew() {
     rig.now.mono = rig.now.mono - Span::from_millis(500);
     assert_eq!(rig.send(vec![]).len(), 3);
     assert_eq!(rig.gate.next_wakeup().unwrap(), rig.now.mono + PERIOD);
+    let mut rig = Rig::driving(FAST);
+    rig.send(vec![Input::EStop(true)]);
+    rig.now.mono = rig.now.mono - Span::from_millis(500);
+    rig.send(vec![]);
+    assert!(
+        (rig.state().twist.v_mps - (FAST.v_mps - 1.2 * 0.01)).abs() < 1e-12,
+        "a stop goes on by one period"
+    );
 }

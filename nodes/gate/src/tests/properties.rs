@@ -2,7 +2,7 @@
 
 use super::support::{GATE_BOOT, Rig, TTL, limits};
 use crate::{Input, Output};
-use outrider_foundation::data::{CommandSource, GateMode, OperatorAction, OperatorRequest};
+use outrider_foundation::data::{Challenge, CommandSource, GateMode, OperatorAction, OperatorRequest};
 use outrider_foundation::{Instant, Span, Stamp, Twist2};
 use proptest::prelude::*;
 
@@ -17,6 +17,8 @@ enum Event {
         fault: Fault,
     },
     CommandOnly(Twist2),
+    /// Microseconds, within a period.
+    Moment(i64),
     Teleop(Twist2),
     EStop(bool),
     Arm,
@@ -75,6 +77,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => Just(Event::Reset),
         1 => (0..3u32).prop_map(Event::Publishers),
         12 => (0..25i64).prop_map(Event::Wait),
+        6 => (0..3000i64).prop_map(Event::Moment),
         1 => (0..300i64).prop_map(Event::Wait),
     ]
 }
@@ -89,6 +92,8 @@ struct Watch {
     stopped: bool,
     armed_since_stop: bool,
     published_at: Instant,
+    /// Velocities since the last challenge, its own included.
+    in_this_period: u32,
     twist: Twist2,
 }
 
@@ -104,6 +109,7 @@ impl Watch {
             stopped: false,
             armed_since_stop: true,
             published_at: now,
+            in_this_period: 1,
             twist: Twist2::ZERO,
         }
     }
@@ -112,15 +118,20 @@ impl Watch {
         let now = self.rig.now.mono;
         for output in self.rig.send(inputs) {
             match output {
-                Output::Challenge(c) => {
-                    prop_assert_eq!(c.gate_boot_id, GATE_BOOT);
-                    prop_assert!(self.challenges.last().is_none_or(|(number, _)| c.number == number + 1));
-                    self.challenges.push((c.number, now));
-                }
+                Output::Challenge(c) => self.challenged(c, now)?,
                 Output::Velocity(v) => self.check(now, v.twist)?,
                 _ => {}
             }
         }
+        Ok(())
+    }
+
+    fn challenged(&mut self, c: Challenge, now: Instant) -> Result<(), TestCaseError> {
+        prop_assert_eq!(c.gate_boot_id, GATE_BOOT);
+        prop_assert!(self.challenges.last().is_none_or(|(number, _)| c.number == number + 1));
+        self.challenges.push((c.number, now));
+        prop_assert!(self.in_this_period >= 2, "the velocity of a period comes before its challenge");
+        self.in_this_period = 1;
         Ok(())
     }
 
@@ -131,12 +142,15 @@ impl Watch {
         prop_assert!(
             twist.v_mps <= l.v_max_mps && twist.v_mps >= l.v_min_mps && twist.w_radps.abs() <= l.w_max_radps
         );
-        let elapsed_s = now.since(self.published_at).as_s().max(0.01);
+        self.in_this_period += 1;
+        prop_assert!(self.in_this_period <= 3, "more than one velocity between two periods");
+        let elapsed_s = now.since(self.published_at).as_s();
         let (dv, dw) = (twist.v_mps.abs() - before.v_mps.abs(), twist.w_radps.abs() - before.w_radps.abs());
         prop_assert!(before.v_mps * twist.v_mps >= 0.0);
-        prop_assert!(dv <= l.accel_mps2 * 0.01 + 1e-9, "accelerates {dv}");
+        prop_assert!(dv <= l.accel_mps2 * elapsed_s.min(0.01) + 1e-9, "accelerates {dv} in {elapsed_s}");
         prop_assert!(-dv <= l.brake_mps2 * elapsed_s + 1e-9, "brakes {dv} in {elapsed_s}");
-        prop_assert!((twist.w_radps - before.w_radps).abs() <= l.alpha_radps2 * elapsed_s + 1e-9);
+        let dw_max = l.alpha_radps2 * elapsed_s + 1e-9;
+        prop_assert!((twist.w_radps - before.w_radps).abs() <= dw_max);
         self.leaves.retain(|(until, _)| now <= *until);
         let permitted = !self.leaves.is_empty();
         let by_hand = self.teleop_until.is_some_and(|until| now <= until);
@@ -173,6 +187,8 @@ impl Watch {
     ) -> Result<(), TestCaseError> {
         let (permit_first, recovery) = order;
         let mut command = self.rig.command(twist);
+        // Every second one rests on a newer scan.
+        command.data_stamp = Stamp::from_nanos(command.sequence as i64 / 2);
         if recovery {
             command.source = CommandSource::Recovery;
         }
@@ -246,6 +262,10 @@ impl Watch {
                 self.rig.wait(Span::from_millis(*ms));
                 self.send(vec![])
             }
+            Event::Moment(us) => {
+                self.rig.wait(Span::from_nanos(us * 1000));
+                self.send(vec![])
+            }
         }
     }
 
@@ -266,7 +286,7 @@ impl Watch {
                         self.armed_since_stop = true;
                     }
                 },
-                Output::Challenge(c) => self.challenges.push((c.number, now)),
+                Output::Challenge(c) => self.challenged(c, now)?,
                 Output::Velocity(v) => self.check(now, v.twist)?,
                 _ => {}
             }

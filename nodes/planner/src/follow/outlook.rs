@@ -159,10 +159,7 @@ impl Outlook {
     /// How fast the robot may be at `pose` while somebody is close, on whatever side: also when it leaves him behind.
     pub fn close(&self, pose: Pose2, moving: &[Moving<'_>]) -> Option<SpeedLimit> {
         let base_from_world = pose.inverse();
-        let gap_m = |m: &Moving<'_>| {
-            let at = base_from_world.apply(m.track.position);
-            self.footprint.signed_distance_m(at) - m.track.radius_m
-        };
+        let gap_m = |m: &Moving<'_>| m.gap_m(&self.footprint, base_from_world);
         let seen = moving.iter().filter(|m| m.is_seen()).map(|m| (gap_m(m), m));
         let (gap_m, who) = seen.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
         let reason = || format!("{} beside at {:.1} m", who.name(), gap_m.max(0.0));

@@ -9,6 +9,7 @@ mod progress;
 mod recovery;
 mod sampling;
 mod shaping;
+mod standing;
 mod way;
 
 pub use command::{Drive, Proposal};
@@ -31,6 +32,7 @@ use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
 use progress::{Faces, Progress};
 use sampling::Sampling;
 use shaping::Shaping;
+use standing::Standing;
 use way::Planning;
 
 /// A goal that is being driven to.
@@ -57,6 +59,7 @@ pub struct Navigator {
     shaping: Shaping,
     external: External,
     world: Option<WorldModel>,
+    standing: Standing,
     global: Option<CostGrid>,
     pose: Pose2,
     age_s: f64,
@@ -111,6 +114,7 @@ impl Navigator {
             external: External::new(&config.external, limits)?,
             config: config.clone(),
             world: None,
+            standing: Standing::new(&config.yielding),
             global: None,
             pose: Pose2::IDENTITY,
             age_s: 0.0,
@@ -155,6 +159,7 @@ impl Navigator {
             Some(kept) => kept.clone_from(world),
             None => self.world = Some(world.clone()),
         }
+        self.standing.see(&world.tracks, world.stamp);
         if self.path.as_ref().is_some_and(|path| path.frame != world.ego.frame) {
             self.drop_path();
         }

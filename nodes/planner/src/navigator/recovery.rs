@@ -76,7 +76,7 @@ impl Navigator {
         };
         let is_ahead = |moving: &Moving<'_>| {
             let at = base_from_world.apply(moving.track.position);
-            let gap_m = self.guard.footprint().signed_distance_m(at) - moving.track.radius_m;
+            let gap_m = moving.gap_m(self.guard.footprint(), base_from_world);
             moving.is_seen() && !on_goal(moving) && at.x_m > -at.y_m.abs() && gap_m <= within_m
         };
         let all = Moving::all(&world.tracks, self.age_s);
@@ -91,9 +91,8 @@ impl Navigator {
         if known.is_some_and(|distance_m| distance_m < self.inscribed_m) {
             return Some(Blocker::place(p));
         }
-        let standing_mps = self.config.yielding.standing_mps;
         let covers = |m: &&Moving<'_>| {
-            m.stands(standing_mps) && m.track.position.distance_m(p) <= m.track.radius_m + margin_m
+            self.blocks_where_it_is(m) && m.track.position.distance_m(p) <= m.track.radius_m + margin_m
         };
         moving.iter().find(covers).map(Blocker::track)
     }

@@ -108,10 +108,27 @@ impl Navigator {
         self.global.as_ref().filter(|grid| grid.frame == frame)
     }
 
-    /// Where the robot's centre may not be because of objects that stand: their discs and `margin_m`.
+    /// Where the robot's centre may not be because of objects that stand: their discs and `margin_m`; and where it is to keep
+    /// away if it can.
     fn standing_discs(&self, moving: &[Moving<'_>], margin_m: f64) -> Vec<Disc> {
-        let standing = moving.iter().filter(|m| m.stands(self.config.yielding.standing_mps));
-        standing.map(|m| Disc { centre: m.track.position, radius_m: m.track.radius_m + margin_m }).collect()
+        let yielding = &self.config.yielding;
+        let (berth_m, berth_weight) = (yielding.berth_m, yielding.berth_weight);
+        let disc = |m: &Moving<'_>| {
+            let radius_m = m.track.radius_m + margin_m;
+            Disc { centre: m.track.position, radius_m, berth_m, berth_weight }
+        };
+        moving.iter().filter(|m| self.blocks_where_it_is(m)).map(disc).collect()
+    }
+
+    /// Whether somebody is planned around as one who stands: at once where the robot stands face to face with him, elsewhere when
+    /// he has stood for a while.
+    pub(super) fn blocks_where_it_is(&self, one: &Moving<'_>) -> bool {
+        let Some(world) = &self.world else { return false };
+        let is_close = || one.gap_m(self.guard.footprint(), self.pose.inverse()) <= FACE_TO_FACE_M;
+        let standing_mps = self.config.yielding.standing_mps;
+        let face_to_face =
+            self.speed_mps() < self.config.goal.stopped_mps && one.stands(standing_mps) && is_close();
+        face_to_face || self.standing.has(one.track.id, world.stamp)
     }
 
     /// As [`Self::compute_path`], but while there is a valid path to drive on the search waits until this tick's command is out

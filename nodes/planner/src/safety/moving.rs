@@ -121,6 +121,11 @@ impl<'a> Moving<'a> {
         Some(self.track.prediction_step_s).filter(|step_s| *step_s > 0.0)
     }
 
+    /// Signed distance from the outline to its disc at present, whose doubt does not count, m.
+    pub fn gap_m(&self, footprint: &Footprint, base_from_world: Pose2) -> f64 {
+        footprint.signed_distance_m(base_from_world.apply(self.track.position)) - self.track.radius_m
+    }
+
     /// Signed distance from the outline at `pose` to its disc `t_s` from now. Far away only a lower bound.
     pub fn clearance_m(&self, footprint: &Footprint, pose: Pose2, t_s: f64, inflation: &Inflation) -> f64 {
         let (centre, radius_m) = self.disc_at(t_s, inflation);

@@ -54,13 +54,17 @@ impl PlanGridRules {
     }
 }
 
-/// A round place where the robot's centre may not be.
+/// A round place where the robot's centre may not be, and is not welcome near.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Disc {
     /// Its centre.
     pub centre: Point2,
     /// Its radius, m.
     pub radius_m: f64,
+    /// So far around it a metre costs more, m.
+    pub berth_m: f64,
+    /// At the disc by so much of a metre in free space; linearly less further off.
+    pub berth_weight: f64,
 }
 
 impl PlanGrid {
@@ -87,7 +91,7 @@ impl PlanGrid {
             self.lay_over(overlay, &factors, rules);
         }
         for disc in discs {
-            self.forbid(*disc);
+            self.lay_down(*disc);
         }
     }
 
@@ -116,14 +120,17 @@ impl PlanGrid {
         }
     }
 
-    fn forbid(&mut self, disc: Disc) {
-        let (c, r) = (disc.centre, disc.radius_m);
+    fn lay_down(&mut self, disc: Disc) {
+        let (c, r) = (disc.centre, disc.radius_m + disc.berth_m);
         let (low, high) = (Point2::new(c.x_m - r, c.y_m - r), Point2::new(c.x_m + r, c.y_m + r));
         for cell in self.cells_within(low, high) {
-            if self.centre_of(cell).distance_m(c) <= r
-                && let Some(value) = self.index_of(cell).and_then(|i| self.travel.get_mut(i))
-            {
+            let left_m = r - self.centre_of(cell).distance_m(c);
+            let Some(value) = self.index_of(cell).and_then(|i| self.travel.get_mut(i)) else { continue };
+            if left_m >= disc.berth_m {
                 *value = FORBIDDEN;
+            } else if left_m > 0.0 && *value != FORBIDDEN {
+                let more = 1000.0 * disc.berth_weight * left_m / disc.berth_m;
+                *value = value.saturating_add(more as u16).min(FORBIDDEN - 1);
             }
         }
     }
@@ -279,12 +286,19 @@ mod tests {
         overlay.origin = Point2::new(0.6, 0.0);
         plan.rebuild(&base, Some(&overlay), &[], &PlanGridRules { allow_unknown: true, ..RULES });
         assert_eq!(plan.travel, [1000, 3000, 1793, x, x, x, 1000, 1000, 2000, 1000]);
-        let disc = Disc { centre: Point2::new(0.05, 0.05), radius_m: 0.11 };
+        let disc = Disc { centre: Point2::new(0.05, 0.05), radius_m: 0.11, ..Disc::default() };
         plan.rebuild(&base, None, &[disc], &RULES);
         assert_eq!(plan.travel[..3], [x, x, x]);
         assert_eq!(plan.nearest_free(Point2::new(0.3, 0.05), 1.0), Some(Cell { col: 6, row: 0 }));
         assert_eq!(plan.nearest_free(Point2::new(0.3, 0.05), 0.2), None);
         assert_eq!(plan.travel_at(Point2::new(-0.1, 0.0)), FORBIDDEN);
+        // A wide berth: dear next to the disc, less further off, and nothing that was forbidden becomes free.
+        let berth = Disc { berth_m: 0.4, berth_weight: 2.0, centre: Point2::new(0.65, 0.05), radius_m: 0.11 };
+        plan.rebuild(&base, None, &[berth], &RULES);
+        assert_eq!(plan.travel, [1000, 3050, x, x, x, x, x, x, 2549, 2049]);
+        let endless = Disc { berth_weight: 1e9, ..berth };
+        plan.rebuild(&base, None, &[endless], &RULES);
+        assert_eq!(plan.travel[8..], [x - 1, x - 1]);
     }
 
     #[test]
