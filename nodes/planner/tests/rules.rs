@@ -7,8 +7,8 @@ mod common;
 use common::{Loop, Walker, brute_clearance_m, config, grid, hall, lethal_cells, planner, robot, two_rooms};
 use outrider_bt::BtError;
 use outrider_foundation::data::{
-    AssuranceState, Command, CommandSource, GateMode, GateState, Goal, Mode, MonitorReading, SourceStatus,
-    TrackState, TreeStatus, WorldModel,
+    Alternative, AssuranceState, Command, CommandSource, Decision, GateMode, GateState, Goal, Mode,
+    MonitorReading, SourceStatus, TrackState, TreeStatus, WorldModel,
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Twist2};
@@ -286,10 +286,41 @@ fn rejected_alternatives_say_why() {
     let from = Point2::new(l.pose.x_m + 1.2, 4.0);
     l.walkers = vec![Walker { from, velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 }];
     l.run(0.2);
-    let stop = l.decisions.iter().find(|d| !d.alternatives.is_empty()).expect("an alternative");
+    let is_command = |d: &&Decision| d.alternatives.first().is_some_and(|a| a.name.starts_with("v "));
+    let stop = l.decisions.iter().find(is_command).expect("an alternative");
     let first = &stop.alternatives[0];
     assert!(first.rejected_because.contains("person #1 at 0.") && first.cost == f64::INFINITY, "{first:?}");
     assert!(stop.constraint.contains("person #1"), "{}", stop.constraint);
+    // What was allowed and dearer than what was driven instead has its cost.
+    let instead = l.decisions.iter().find(|d| d.chosen.contains("instead v")).expect("a way on");
+    let dearer = |a: &&Alternative| a.rejected_because == "dearer";
+    let costs: Vec<f64> = instead.alternatives.iter().filter(dearer).map(|a| a.cost).collect();
+    assert!(!costs.is_empty() && costs.iter().all(|cost| cost.is_finite() && *cost > 0.0), "{instead:?}");
+}
+
+#[test]
+fn a_decision_names_the_path_that_was_not_taken() {
+    let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.goal(Pose2::new(11.0, 4.0, 0.0));
+    l.run(4.0);
+    let of = |l: &Loop, name: &str| -> Vec<Alternative> {
+        let all = l.decisions.iter().flat_map(|d| &d.alternatives);
+        all.filter(|a| a.name == name).cloned().collect()
+    };
+    // A search every second, and nothing better than the straight way.
+    let others = of(&l, "another path");
+    assert!((2..=5).contains(&others.len()), "once a search: {others:?}");
+    let kept = |a: &Alternative| a.cost.is_finite() && a.rejected_because.starts_with("not clearly below ");
+    assert!(others.iter().all(kept) && of(&l, "the path before").is_empty(), "{others:?}");
+    // Somebody comes to stand on the path: it is not free any more.
+    let from = Point2::new(l.pose.x_m + 3.0, 4.0);
+    l.walkers = vec![Walker { from, velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 }];
+    l.run(3.0);
+    let before = of(&l, "the path before");
+    assert!(
+        before.iter().any(|a| a.cost == f64::INFINITY && a.rejected_because == "not free any more"),
+        "{before:?}"
+    );
 }
 
 fn yaml_error(from: &str, to: &str) -> String {

@@ -109,10 +109,11 @@ impl Navigator {
         });
         let drive = slower.as_ref().unwrap_or(drive);
         let own = self.propose_own(drive, hold, now.mono);
-        let proposal = match self.external.mode() {
+        let mut proposal = match self.external.mode() {
             ExternalMode::Off => own,
             ExternalMode::Shadow | ExternalMode::Command => self.weigh(own, drive, now),
         };
+        proposal.choice.alternatives.extend(self.weighed.take());
         let forced = !proposal.choice.blocked_by.is_empty();
         self.shaping.note(drive.last, proposal.choice.twist, drive.dt_s, forced);
         proposal

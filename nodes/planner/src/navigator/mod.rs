@@ -25,9 +25,10 @@ use crate::mission::{Attempts, codes};
 use crate::path::Path;
 use crate::safety::Guard;
 use crate::search::Router;
-use outrider_foundation::data::{ClearRegion, WorldModel};
+use outrider_foundation::data::{Alternative, ClearRegion, WorldModel};
 use outrider_foundation::grid::{CostGrid, FrameId};
-use outrider_foundation::zones::{ZoneError, Zones};
+use outrider_foundation::polygon::Polygon;
+use outrider_foundation::zones::{ZoneError, Zones, outline};
 use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
 use progress::{Faces, Progress};
 use sampling::Sampling;
@@ -60,12 +61,16 @@ pub struct Navigator {
     external: External,
     world: Option<WorldModel>,
     standing: Standing,
+    /// Where the robot may drive in one direction only.
+    lanes: Vec<Polygon>,
     global: Option<CostGrid>,
     pose: Pose2,
     age_s: f64,
     goals: Option<Goals>,
     path: Option<Path>,
     planned_at: Option<Instant>,
+    /// The path that the last search was for or against, until the next decision tells of it.
+    weighed: Option<Alternative>,
     planning: Option<Planning>,
     following: bool,
     maneuver: Option<UnderWay>,
@@ -115,12 +120,14 @@ impl Navigator {
             config: config.clone(),
             world: None,
             standing: Standing::new(&config.yielding),
+            lanes: Vec::new(),
             global: None,
             pose: Pose2::IDENTITY,
             age_s: 0.0,
             goals: None,
             path: None,
             planned_at: None,
+            weighed: None,
             planning: None,
             following: false,
             maneuver: None,
@@ -140,11 +147,13 @@ impl Navigator {
         })
     }
 
-    /// Keeps the speed limits of these zones, slowing down before them.
+    /// Keeps the speed limits of these zones, slowing down before them, and knows where it may drive one way only.
     ///
     /// # Errors
     /// Names a zone that cannot be.
     pub fn set_zones(&mut self, zones: &Zones) -> Result<(), ZoneError> {
+        let lanes = zones.direction.iter().map(|zone| outline(&zone.name, &zone.polygon_m));
+        self.lanes = lanes.collect::<Result<_, _>>()?;
         self.outlook.set_zones(zones, self.config.modes.limit_share)
     }
 

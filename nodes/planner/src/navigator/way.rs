@@ -3,10 +3,11 @@
 use super::Navigator;
 use super::progress::Progress;
 use crate::mission::codes;
+use crate::path::Path;
 use crate::safety::Moving;
 use crate::search::{Disc, Ground, RouteError};
 use outrider_bt::Status;
-use outrider_foundation::data::ClearRegion;
+use outrider_foundation::data::{Alternative, ClearRegion};
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Instant, Pose2, Span};
 
@@ -112,12 +113,21 @@ impl Navigator {
     /// away if it can.
     fn standing_discs(&self, moving: &[Moving<'_>], margin_m: f64) -> Vec<Disc> {
         let yielding = &self.config.yielding;
-        let (berth_m, berth_weight) = (yielding.berth_m, yielding.berth_weight);
-        let disc = |m: &Moving<'_>| {
-            let radius_m = m.track.radius_m + margin_m;
-            Disc { centre: m.track.position, radius_m, berth_m, berth_weight }
+        // A wide berth begins with a turn away, and in a lane of one direction too steep a one is not permitted.
+        let berth_m = if self.is_in_lane() { 0.0 } else { yielding.berth_m };
+        let disc = |m: &Moving<'_>| Disc {
+            centre: m.track.position,
+            radius_m: m.track.radius_m + margin_m,
+            berth_m,
+            berth_weight: yielding.berth_weight,
         };
         moving.iter().filter(|m| self.blocks_where_it_is(m)).map(disc).collect()
+    }
+
+    /// The robot is where it may drive in one direction only.
+    fn is_in_lane(&self) -> bool {
+        let in_map = self.world.as_ref().is_some_and(|world| world.ego.frame == FrameId::Map);
+        in_map && self.lanes.iter().any(|lane| lane.contains(self.pose.position()))
     }
 
     /// Whether somebody is planned around as one who stands: at once where the robot stands face to face with him, elsewhere when
@@ -192,14 +202,9 @@ impl Navigator {
         self.planned_at = Some(now);
         self.all_is_well();
         let better = self.config.search.better_share;
-        let keep = self.path.as_ref().is_some_and(|old| {
-            // One that ends short of the goal is kept only for another such, and while enough of it is left.
-            let lasts = !route.path.complete && self.remaining_m() > SHORT_KEEP_M;
-            let usable = (old.complete || lasts) && self.path_is_valid();
-            let rest_m = if old.complete { 0.0 } else { old.end().position().distance_m(goal.position()) };
-            let left = self.router.cost_of(old, self.follower.progress_m());
-            usable && left.is_some_and(|left| route.cost > better * (left + rest_m))
-        });
+        let left = self.path.as_ref().map(|old| self.cost_left(old, route.path.complete, goal));
+        let keep = left.flatten().is_some_and(|left| route.cost > better * left);
+        self.weighed = left.map(|left| weighed(keep, route.cost, left));
         if !keep {
             self.path = Some(route.path);
             self.cut_m = 0.0;
@@ -210,6 +215,18 @@ impl Navigator {
             }
         }
         true
+    }
+
+    /// What the path costs from here to the goal, by the rules of the last search; `None` when it is of no use any more. `complete`:
+    /// another leads to the goal.
+    fn cost_left(&self, path: &Path, complete: bool, goal: Pose2) -> Option<f64> {
+        // One that ends short of the goal is kept only for another such, and while enough of it is left.
+        let lasts = !complete && self.remaining_m() > SHORT_KEEP_M;
+        if !((path.complete || lasts) && self.path_is_valid()) {
+            return None;
+        }
+        let rest_m = if path.complete { 0.0 } else { path.end().position().distance_m(goal.position()) };
+        Some(self.router.cost_of(path, self.follower.progress_m())? + rest_m)
     }
 
     /// Cuts the path so that it ends this far before the goal; false without a path.
@@ -281,6 +298,18 @@ impl Navigator {
             progress.excuse(now);
         }
     }
+}
+
+/// The path that was not taken: the new one, or the one before.
+fn weighed(keep: bool, new: f64, left: Option<f64>) -> Alternative {
+    let (name, cost, rejected_because) = match left {
+        Some(left) if keep => {
+            ("another path", new, format!("not clearly below {left:.2}, what the path still costs"))
+        }
+        Some(left) => ("the path before", left, format!("the new path costs {new:.2}")),
+        None => ("the path before", f64::INFINITY, "not free any more".to_string()),
+    };
+    Alternative { name: name.to_string(), cost, rejected_because }
 }
 
 /// The number that Nav2 has for it.

@@ -368,9 +368,15 @@ impl Guard {
             if !judgement.is_some_and(|j| self.allowed(&j, stop)) {
                 let (why, _) = self.describe(s, judgement.as_ref());
                 alternatives.push(rejected(twist, &why));
-            } else if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
-                best = Some((cost, twist, self.scratch.clone()));
+                continue;
             }
+            let dearer = if best.as_ref().is_none_or(|(least, _, _)| cost < *least) {
+                best.replace((cost, twist, self.scratch.clone())).map(|(cost, twist, _)| (cost, twist))
+            } else {
+                Some((cost, twist))
+            };
+            alternatives
+                .extend(dearer.map(|(cost, twist)| Alternative { cost, ..rejected(twist, "dearer") }));
         }
         best.map(|(_, twist, tail)| (twist, tail))
     }
