@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Time from one published velocity to the next, s.
+    /// Time from one point of the gate's grid to the next, s.
     #[garde(custom(within(0.002, 0.05)))]
     pub period_s: f64,
     /// No permit holds for longer than this after its challenge, whatever it says itself, s.

@@ -9,7 +9,7 @@ use outrider_foundation::data::{
     OperatorAction, OperatorReply, OperatorRequest, Permit, PermitAuthenticator, PinnedHashes, REPLY_LIMIT,
 };
 use outrider_foundation::robot::DriveLimits;
-use outrider_foundation::{Instant, Label, Node, Now, Outbox, Robot, Span, Stamped, Twist2};
+use outrider_foundation::{Instant, Label, Node, Now, Outbox, Robot, Span, Stamp, Stamped, Twist2};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -24,7 +24,7 @@ const REPLIES_PER_STEP: usize = 8;
 /// What assurance said longer ago explains nothing any more: it speaks ten times a second at least.
 const EXPLAINS_FOR: Span = Span::from_millis(500);
 
-/// Least time between two velocities, as a part of the period.
+/// Least time from a velocity to one that does not wait for the grid, as a part of the period.
 const LEAST_GAP_PARTS: i64 = 10;
 
 const NEVER_ARMED: &str = "arm to start";
@@ -89,6 +89,8 @@ pub struct GateNode {
     passed_over: u64,
     /// Next point of the grid.
     due: Option<Instant>,
+    /// Newest scan that a forwarded velocity rested on since the gate was armed.
+    forwarded_scan: Stamp,
     /// Something came that should not wait for the grid.
     urgent: bool,
     /// What was urgent since the last point of the grid has been published: the rest waits for the next.
@@ -137,6 +139,7 @@ impl GateNode {
             assurance: None,
             passed_over: 0,
             due: None,
+            forwarded_scan: Stamp::default(),
             urgent: false,
             hurried: false,
             published_at: None,
@@ -237,8 +240,8 @@ impl GateNode {
         if self.armed.is_some() {
             self.in_force = Some(leave);
             self.refusal = None;
-            // What the planner says again between two scans can wait.
-            self.urgent |= leave.data_stamp > self.state.data_stamp;
+            // What the planner says again between two scans can wait, and so can all of it while a hand drives.
+            self.urgent |= leave.data_stamp > self.forwarded_scan && self.teleop.is_none();
         }
     }
 
@@ -338,8 +341,10 @@ impl GateNode {
 
     fn emergency_stop(&mut self, reason: &'static str) {
         // The first reason stays: it is the one that acted.
-        self.urgent |= self.latched.is_none();
-        self.latched.get_or_insert(reason);
+        if self.latched.is_none() {
+            self.latched = Some(reason);
+            (self.urgent, self.hurried) = (true, false);
+        }
         self.disarm(RESET);
     }
 
@@ -349,6 +354,7 @@ impl GateNode {
         self.in_force = None;
         self.newest_leave = None;
         self.teleop = None;
+        self.forwarded_scan = Stamp::default();
         self.desk.clear_pending();
     }
 
@@ -404,8 +410,8 @@ impl GateNode {
             None => (self.stop_step(now.mono), false),
             Some((wanted, rates)) => {
                 let target = within_drive(wanted, &self.limits);
-                let dt_s = self.elapsed(now.mono).min(self.period).as_s();
-                let twist = slew::towards(before, target, rates, dt_s);
+                let elapsed = self.elapsed(now.mono);
+                let twist = slew::towards(before, target, rates, elapsed.min(self.period), elapsed);
                 (twist, moves(difference(twist, wanted)))
             }
         };
@@ -427,6 +433,9 @@ impl GateNode {
         state.permit_age_s = leave.map_or(f64::INFINITY, |l| now.mono.since(l.challenged_at).as_s());
         state.data_stamp = leave.map(|l| l.data_stamp).unwrap_or_default();
         self.published_at = Some(now.mono);
+        if let Some(leave) = leave {
+            self.forwarded_scan = leave.data_stamp;
+        }
         self.urgent = false;
         self.hurried = !on_grid;
         out.push(Output::Velocity(CommandVelocity { stamp: now.ros, twist }));
@@ -455,7 +464,7 @@ impl GateNode {
         (self.urgent && !self.hurried && at < due).then_some(at)
     }
 
-    /// Between two velocities: in less, a velocity cannot change by anything to speak of.
+    /// In less, a velocity cannot change by anything to speak of.
     fn least_gap(&self) -> Span {
         Span::from_nanos(self.period.nanos() / LEAST_GAP_PARTS)
     }

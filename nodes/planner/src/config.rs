@@ -396,6 +396,7 @@ impl Config {
             ("follow.reverse_mps", self.follow.reverse_mps, 0.0, -limits.v_min_mps),
             ("follow.lookahead_max_m", self.follow.lookahead_max_m, self.follow.lookahead_min_m, 10.0),
             ("follow.rotate_stop_rad", self.follow.rotate_stop_rad, 0.0, self.follow.rotate_start_rad),
+            ("yielding.moving_mps", self.yielding.moving_mps, self.yielding.standing_mps, 2.0),
             ("safety.reaction_s", self.safety.reaction_s, limits.actuator_delay_s, 2.0),
         ];
         self.check_mppi(robot)?;

@@ -11,7 +11,8 @@ from limits import GATE, ROBOT
 CLOCKS_APART_S = 0.005
 # The two clocks are read one after the other: what a period took by the one it took by the other within so much.
 READING_S = 0.00005
-# A period that is early counts in full, one that is late for what it took: several together for more than they took.
+# What comes between two periods, or early, counts as a whole period here (how the two clocks were read would tell more than the time between
+# two stamps); the simulator's envelope has the exact bound. A late one counts for what it took: several together for more than that.
 JITTER_S = 0.0005
 # Rounding, m/s and rad/s.
 ROUNDING = 1e-6
@@ -98,7 +99,8 @@ def violations(velocities, *, coarse_stamps=False):
 
 
 def longest_silence_s(velocities):
-    """The longest time from one message of a publisher to its next; what was not received is no silence."""
+    """The longest time from one message of a publisher to its next; what was not received is no silence: a period for each, which
+    is too much for one that came between two periods."""
     gaps = [
         b.stamp - a.stamp - (b.number - a.number - 1) * GATE["period_s"]
         for stream in by_publisher(velocities)

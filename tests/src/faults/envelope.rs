@@ -111,14 +111,15 @@ impl EnvelopeChecker {
     }
 
     fn slew_problem(&self, last: Last, at: Instant, twist: Twist2) -> Option<String> {
-        let elapsed_s = at.since(last.at).as_s().max(self.period_s);
+        let elapsed_s = at.since(last.at).as_s();
+        let gaining_s = elapsed_s.min(self.period_s);
         let (before, now) = (last.twist.v_mps, twist.v_mps);
         if before * now < 0.0 {
             return Some("changes its direction without standing".to_owned());
         }
         let gained = now.abs() - before.abs();
-        if gained > self.limits.accel_mps2 * self.period_s + ROUNDING {
-            return Some(format!("gains {gained:.4} m/s in a period"));
+        if gained > self.limits.accel_mps2 * gaining_s + ROUNDING {
+            return Some(format!("gains {gained:.4} m/s in {elapsed_s:.3} s"));
         }
         // A late period makes up for the time that it lost, by braking only.
         let brake_mps2 = self.limits.brake_mps2.max(self.ramp_mps2);
@@ -127,9 +128,9 @@ impl EnvelopeChecker {
         }
         let turned = (twist.w_radps - last.twist.w_radps).abs();
         let stops = ramp_s(twist, &self.limits, brake_mps2) < ramp_s(last.twist, &self.limits, brake_mps2);
-        let turn_s = if stops { elapsed_s } else { self.period_s };
+        let turn_s = if stops { elapsed_s } else { gaining_s };
         (turned > self.limits.alpha_radps2 * turn_s + ROUNDING)
-            .then(|| format!("the turn rate changes by {turned:.4} rad/s in a period"))
+            .then(|| format!("the turn rate changes by {turned:.4} rad/s in {elapsed_s:.3} s"))
     }
 
     /// It goes to where a permit or a hand wants it, or down the ramp; else nobody asked for it.
@@ -167,7 +168,7 @@ impl EnvelopeChecker {
     }
 
     fn is_ramp(&self, last: Last, at: Instant, twist: Twist2) -> bool {
-        let elapsed_s = at.since(last.at).as_s().max(self.period_s);
+        let elapsed_s = at.since(last.at).as_s();
         let before_s = ramp_s(last.twist, &self.limits, self.ramp_mps2);
         let left_s = (before_s - elapsed_s).max(0.0);
         let curve = twist.v_mps * last.twist.w_radps - twist.w_radps * last.twist.v_mps;

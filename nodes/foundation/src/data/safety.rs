@@ -284,13 +284,13 @@ pub struct GateState {
     pub stamp: Stamp,
     /// Which run of the gate.
     pub boot_id: u64,
-    /// Counts every period; starts at 1.
+    /// Counts every one published; starts at 1.
     pub sequence: u64,
     /// What it does.
     pub mode: GateMode,
     /// Why, in a few words; fixed texts.
     pub reason: Cow<'static, str>,
-    /// The velocity published in this period.
+    /// The velocity published with it.
     pub twist: Twist2,
     /// Whose command is in force; meaningful with a non-zero sequence.
     pub command_source: CommandSource,
@@ -302,7 +302,7 @@ pub struct GateState {
     pub permit_age_s: f64,
     /// Oldest sensor data that the command rests on; zero for none.
     pub data_stamp: Stamp,
-    /// The command was limited in this period.
+    /// The command was limited.
     pub clamped: bool,
     /// Permits accepted since the start.
     pub accepted: u64,

@@ -107,7 +107,10 @@ struct Known {
     good: u64,
     /// Run of assurance and sequence of the last good permit, sequence of the last good command.
     used: (u64, u64, u64),
-    /// Something came that must not wait for the next period: a good pair while armed, an emergency stop.
+    /// Scan of the newest good pair, and the newest that was driven on since arming.
+    offered_scan: i64,
+    forwarded_scan: i64,
+    /// Something came that must not wait for the next period: a good pair of a newer scan while armed, an emergency stop.
     urgent: bool,
     /// That was published in this period already.
     hurried: bool,
@@ -225,7 +228,9 @@ impl World {
     fn pair(&mut self, twist: Twist2) -> (Command, Permit) {
         self.command_sequence += 1;
         self.permit_sequence += 1;
-        let (sequence, data_stamp) = (self.command_sequence, Stamp::from_nanos(self.command_sequence as i64));
+        // Two commands rest on each scan.
+        let (sequence, data_stamp) =
+            (self.command_sequence, Stamp::from_nanos(self.command_sequence.div_ceil(2) as i64));
         let command = Command { boot_id: 3, sequence, twist, data_stamp, ..Command::default() };
         let permit = Permit {
             version: Permit::VERSION,
@@ -335,8 +340,8 @@ impl World {
                 self.step([Input::Teleop { stamp: Stamp::default(), twist }], seen);
             }
             Event::Press => {
-                k.urgent |= !k.latched;
-                (k.pressed, k.latched) = (true, true);
+                k.stop();
+                k.pressed = true;
                 k.disarm();
                 self.step([Input::EStop(true)], seen);
             }
@@ -345,8 +350,8 @@ impl World {
                 self.step([Input::EStop(false)], seen);
             }
             Event::SecondPublisher => {
-                k.urgent |= !k.latched;
-                (k.second_publisher, k.latched) = (true, true);
+                k.stop();
+                k.second_publisher = true;
                 k.disarm();
                 self.step([Input::VelocityPublishers(2)], seen);
             }
@@ -449,6 +454,10 @@ impl World {
             assert!(off < 1e-9, "without leave {before:?} became {twist:?}");
             seen.ramp += u64::from(before.v_mps > 0.0);
         }
+        assert!(now == self.period_at || (k.urgent && !k.hurried), "early without need, or twice");
+        if by_leave {
+            k.forwarded_scan = k.offered_scan;
+        }
         (k.twist, k.published_at, k.urgent, k.hurried) = (twist, Some(now), false, true);
     }
 }
@@ -468,13 +477,24 @@ impl Known {
             self.used = (run, permit.sequence, command.sequence);
             self.offered = Some((zones, run, until));
             self.leave_until = self.armed.then_some(until);
-            self.urgent |= self.armed;
+            // A hand that drives goes before it.
+            let newer = command.data_stamp.nanos() > self.forwarded_scan;
+            self.urgent |= self.armed && newer && self.hand_until.is_none();
+            self.offered_scan = command.data_stamp.nanos();
+        }
+    }
+
+    /// An emergency stop hurries whatever hurried before.
+    fn stop(&mut self) {
+        if !self.latched {
+            (self.latched, self.urgent, self.hurried) = (true, true, false);
         }
     }
 
     fn disarm(&mut self) {
         self.armed = false;
         (self.offered, self.leave_until, self.hand_until) = (None, None, None);
+        self.forwarded_scan = 0;
     }
 }
 

@@ -1,4 +1,4 @@
-//! The gate from the outside: inputs in, one velocity a period out.
+//! The gate from the outside: inputs in, a velocity a period out, and one more for what is urgent.
 
 mod arming;
 mod authenticity;

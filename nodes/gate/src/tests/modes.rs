@@ -293,7 +293,8 @@ fn permitted_from(rig: &mut Rig, twist: Twist2, scan: i64) -> Vec<Output> {
     rig.send(vec![Input::Command(command), Input::Permit(permit)])
 }
 
-/// Neither the age of a command nor an emergency stop depends on where in the gate's period it comes.
+/// Neither the age of a command nor an emergency stop depends on where in the gate's period it comes; an emergency stop goes before
+/// whatever hurried.
 #[test]
 fn a_newer_scan_and_an_emergency_stop_do_not_wait_for_the_grid() {
     let mut rig = Rig::driving(FAST);
@@ -314,20 +315,50 @@ fn a_newer_scan_and_an_emergency_stop_do_not_wait_for_the_grid() {
     );
 
     rig.wait(Span::from_millis(2));
-    assert!(permitted_from(&mut rig, slower, 1).is_empty(), "of the same scan: no hurry");
     assert!(permitted_from(&mut rig, slower, 2).is_empty(), "once a period");
-    rig.send(vec![Input::EStop(true)]);
     assert_eq!(rig.gate.next_wakeup().unwrap().since(start), PERIOD);
-    assert_eq!(rig.period().mode, GateMode::EStop);
-    assert!((rig.state().twist.v_mps - (0.8 - brake * 0.01)).abs() < 1e-12, "no more than in one period");
+    let v_mps = rig.period().twist.v_mps;
+    assert!((v_mps - (0.8 - brake * 0.01)).abs() < 1e-12, "no more than in one period: {v_mps}");
     assert_eq!((rig.now.mono.since(start), rig.state().late_periods), (PERIOD, 0), "the grid stays");
 
-    let mut rig = Rig::driving(FAST);
-    rig.wait(Span::from_millis(6));
-    assert_eq!(rig.send(vec![Input::EStop(true)]).len(), 2);
+    rig.wait(Span::from_millis(2));
+    assert!(permitted_from(&mut rig, slower, 2).is_empty(), "of the same scan: no hurry");
+    rig.wait(Span::from_millis(1));
+    assert_eq!(permitted_from(&mut rig, slower, 3).len(), 2);
+    rig.wait(Span::from_millis(2));
+    assert_eq!(rig.send(vec![Input::EStop(true)]).len(), 2, "though a command has hurried before");
     assert_eq!(rig.state().mode, GateMode::EStop);
     rig.wait(Span::from_millis(2));
     assert!(rig.send(vec![Input::EStop(true)]).is_empty(), "it is known");
+}
+
+#[test]
+fn nothing_hurries_while_a_hand_drives_but_an_emergency_stop() {
+    let mut rig = Rig::armed();
+    rig.send(vec![teleop(0.3, 0.0)]);
+    rig.period();
+    rig.wait(Span::from_millis(3));
+    assert!(permitted_from(&mut rig, FAST, 1).is_empty());
+    assert_eq!(rig.send(vec![Input::EStop(true)]).len(), 2);
+}
+
+/// Lost time is made up for by braking only, whatever is permitted.
+#[test]
+fn a_late_period_brakes_for_all_of_it_and_accelerates_for_one() {
+    let mut rig = Rig::driving(FAST);
+    rig.permitted(Twist2::new(0.5, 0.25));
+    rig.wait(Span::from_millis(25));
+    rig.send(vec![]);
+    assert!(
+        (rig.state().twist.v_mps - (0.8 - limits().brake_mps2 * 0.025)).abs() < 1e-12,
+        "{:?}",
+        rig.state()
+    );
+    rig.permitted(FAST);
+    let before = rig.state().twist.v_mps;
+    rig.wait(Span::from_millis(25));
+    rig.send(vec![]);
+    assert!((rig.state().twist.v_mps - before - limits().accel_mps2 * 0.01).abs() < 1e-12);
 }
 
 #[test]

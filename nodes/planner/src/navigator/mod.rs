@@ -153,8 +153,10 @@ impl Navigator {
     /// Names a zone that cannot be.
     pub fn set_zones(&mut self, zones: &Zones) -> Result<(), ZoneError> {
         let lanes = zones.direction.iter().map(|zone| outline(&zone.name, &zone.polygon_m));
-        self.lanes = lanes.collect::<Result<_, _>>()?;
-        self.outlook.set_zones(zones, self.config.modes.limit_share)
+        let lanes = lanes.collect::<Result<_, _>>()?;
+        self.outlook.set_zones(zones, self.config.modes.limit_share)?;
+        self.lanes = lanes;
+        Ok(())
     }
 
     /// The newest world model.
@@ -204,6 +206,7 @@ impl Navigator {
         if let Some(path) = &self.path {
             self.follower.locate(path, self.pose);
         }
+        self.note_faces();
         self.following = false;
         self.maneuver_left = None;
     }

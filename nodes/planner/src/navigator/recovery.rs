@@ -92,7 +92,7 @@ impl Navigator {
             return Some(Blocker::place(p));
         }
         let covers = |m: &&Moving<'_>| {
-            self.blocks_where_it_is(m) && m.track.position.distance_m(p) <= m.track.radius_m + margin_m
+            m.track.position.distance_m(p) <= m.track.radius_m + margin_m && self.stands_still(m)
         };
         moving.iter().find(covers).map(Blocker::track)
     }

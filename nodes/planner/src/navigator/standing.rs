@@ -19,9 +19,8 @@ pub(super) struct Standing {
 impl Standing {
     /// Of nobody yet.
     pub fn new(config: &YieldConfig) -> Self {
-        let standing_mps = config.standing_mps;
-        let moving_mps = config.moving_mps.max(standing_mps);
-        Self { since: Vec::new(), standing_mps, moving_mps, after: Span::from_s(config.standing_after_s) }
+        let after = Span::from_s(config.standing_after_s);
+        Self { since: Vec::new(), standing_mps: config.standing_mps, moving_mps: config.moving_mps, after }
     }
 
     /// Takes over the tracks of a world model of this time.
@@ -33,6 +32,13 @@ impl Standing {
             let limit_mps = if known.is_some() { self.moving_mps } else { self.standing_mps };
             m.stands(limit_mps).then(|| known.copied().unwrap_or((m.track.id, at)))
         }));
+    }
+
+    /// A track that is slow stands as of now, by the world model of this time.
+    pub fn settle(&mut self, id: u64, at: Stamp) {
+        if let Some((_, since)) = self.since.iter_mut().find(|(known, _)| *known == id) {
+            *since = (*since).min(at - self.after);
+        }
     }
 
     /// Whether a track stands, by the world model of this time.
@@ -75,6 +81,23 @@ mod tests {
         assert_eq!(stood((0..30).map(|i| if i % 5 == 0 { 0.2 } else { 0.35 })), Some(1.5));
         assert_eq!(stood((0..30).map(|i| if i % 10 == 9 { 0.45 } else { 0.1 })), None, "a slow cart");
         assert_eq!(stood(std::iter::repeat_n(0.3, 30)), None, "it was never slow enough");
+    }
+
+    #[test]
+    fn who_is_settled_stands_at_once_until_he_moves() {
+        let mut standing = standing();
+        let at = |tenths: i64| Stamp::from_nanos(tenths * 100_000_000);
+        standing.see(&[walker(0.3)], at(100));
+        standing.settle(3, at(100));
+        assert!(!standing.has(3, at(100)), "he was not slow");
+        standing.see(&[walker(0.1)], at(101));
+        standing.settle(3, at(101));
+        assert!(standing.has(3, at(101)) && !standing.has(4, at(101)));
+        standing.see(&[walker(0.35)], at(102));
+        assert!(standing.has(3, at(102)));
+        standing.see(&[walker(0.45)], at(103));
+        standing.see(&[walker(0.1)], at(104));
+        assert!(!standing.has(3, at(104)));
     }
 
     #[test]

@@ -66,6 +66,7 @@ impl Navigator {
     pub(super) fn drop_path(&mut self) {
         self.plan_changed |= self.path.take().is_some();
         self.planning = None;
+        self.weighed = None;
         self.follower.restart(true);
     }
 
@@ -121,7 +122,7 @@ impl Navigator {
             berth_m,
             berth_weight: yielding.berth_weight,
         };
-        moving.iter().filter(|m| self.blocks_where_it_is(m)).map(disc).collect()
+        moving.iter().filter(|m| self.stands_still(m)).map(disc).collect()
     }
 
     /// The robot is where it may drive in one direction only.
@@ -130,15 +131,22 @@ impl Navigator {
         in_map && self.lanes.iter().any(|lane| lane.contains(self.pose.position()))
     }
 
-    /// Whether somebody is planned around as one who stands: at once where the robot stands face to face with him, elsewhere when
-    /// he has stood for a while.
-    pub(super) fn blocks_where_it_is(&self, one: &Moving<'_>) -> bool {
-        let Some(world) = &self.world else { return false };
-        let is_close = || one.gap_m(self.guard.footprint(), self.pose.inverse()) <= FACE_TO_FACE_M;
-        let standing_mps = self.config.yielding.standing_mps;
-        let face_to_face =
-            self.speed_mps() < self.config.goal.stopped_mps && one.stands(standing_mps) && is_close();
-        face_to_face || self.standing.has(one.track.id, world.stamp)
+    /// Whether somebody is planned around as one who stands.
+    pub(super) fn stands_still(&self, one: &Moving<'_>) -> bool {
+        self.world.as_ref().is_some_and(|world| self.standing.has(one.track.id, world.stamp))
+    }
+
+    /// Whom the robot, standing itself, has close before its outline counts as standing at once: a path around him is what gets
+    /// both on. He goes on to, when it sets out.
+    pub(super) fn note_faces(&mut self) {
+        let Some(world) = self.world.as_ref().map(|world| world.stamp) else { return };
+        if self.speed_mps() < self.config.goal.stopped_mps {
+            for one in self.ahead(FACE_TO_FACE_M) {
+                if one.stands {
+                    self.standing.settle(one.id, world);
+                }
+            }
+        }
     }
 
     /// As [`Self::compute_path`], but while there is a valid path to drive on the search waits until this tick's command is out
@@ -307,7 +315,7 @@ fn weighed(keep: bool, new: f64, left: Option<f64>) -> Alternative {
             ("another path", new, format!("not clearly below {left:.2}, what the path still costs"))
         }
         Some(left) => ("the path before", left, format!("the new path costs {new:.2}")),
-        None => ("the path before", f64::INFINITY, "not free any more".to_string()),
+        None => ("the path before", f64::INFINITY, "of no use any more".to_string()),
     };
     Alternative { name: name.to_string(), cost, rejected_because }
 }
