@@ -205,7 +205,7 @@ fn a_gate_that_arms_itself_is_caught() {
 
 #[test]
 fn a_gate_without_slew_is_caught() {
-    misses(&sabotaged("permits_late", Harm::NoSlew), "m/s in a period");
+    misses(&sabotaged("permits_late", Harm::NoSlew), "m/s in 0.010 s");
 }
 
 #[test]
