@@ -61,7 +61,7 @@ pub enum Input {
     },
 }
 
-/// What the gate produces: the first three once a period, in this order; velocity and state at most once more in between.
+/// What the gate produces: the first three once a period, in this order; velocity and state in between for what is urgent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// The velocity for the robot.

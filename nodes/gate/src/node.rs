@@ -24,7 +24,8 @@ const REPLIES_PER_STEP: usize = 8;
 /// What assurance said longer ago explains nothing any more: it speaks ten times a second at least.
 const EXPLAINS_FOR: Span = Span::from_millis(500);
 
-/// Least time from a velocity to one that does not wait for the grid, as a part of the period.
+/// Least time from a velocity to one that does not wait for the grid, as a part of the period: in less, a velocity cannot
+/// change by anything to speak of.
 const LEAST_GAP_PARTS: i64 = 10;
 
 const NEVER_ARMED: &str = "arm to start";
@@ -60,7 +61,7 @@ enum NotDone {
 /// Starts disarmed. Only an operator arms it; an emergency stop, a manual take-over, a restart of assurance or of the
 /// gate disarm it (ISO 3691-4: no automatic restart). It publishes on a monotonic grid of its own, so nothing that other
 /// nodes do or fail to do delays a stop by more than a period. Between two points of the grid it publishes once more when
-/// something comes that should not wait: a permitted command that rests on a newer scan, or an emergency stop.
+/// a permitted command rests on a newer scan, and whenever an emergency stop is new: neither should wait.
 #[derive(Clone, Debug)]
 pub struct GateNode {
     boot_id: u64,
@@ -93,7 +94,8 @@ pub struct GateNode {
     forwarded_scan: Stamp,
     /// Something came that should not wait for the grid.
     urgent: bool,
-    /// What was urgent since the last point of the grid has been published: the rest waits for the next.
+    /// What was urgent since the last point of the grid has been published: the rest waits for the next, unless an emergency
+    /// stop comes.
     hurried: bool,
     published_at: Option<Instant>,
     state: GateState,
@@ -460,13 +462,9 @@ impl GateNode {
 
     /// When what is urgent is to be published, if there is anything and the grid does not come first.
     fn hurries_at(&self) -> Option<Instant> {
-        let (at, due) = (self.published_at? + self.least_gap(), self.due?);
+        let least_gap = Span::from_nanos(self.period.nanos() / LEAST_GAP_PARTS);
+        let (at, due) = (self.published_at? + least_gap, self.due?);
         (self.urgent && !self.hurried && at < due).then_some(at)
-    }
-
-    /// In less, a velocity cannot change by anything to speak of.
-    fn least_gap(&self) -> Span {
-        Span::from_nanos(self.period.nanos() / LEAST_GAP_PARTS)
     }
 }
 

@@ -175,7 +175,7 @@ fn stops(outcome: &mut Outcome, watch: &Watch, numbers: &Numbers, row: &Row, ove
 
 fn rides(outcome: &mut Outcome, watch: &Watch) {
     if watch.refused_states > 0 {
-        outcome.misses.push(format!("the gate did not forward in {} periods", watch.refused_states));
+        outcome.misses.push(format!("the gate did not forward, {} velocities long", watch.refused_states));
     }
     // The planner stops for people, true ones and those that its detector invents.
     let gives_way = watch.reasons.iter().flatten().any(|r| r.starts_with("planner: giving way"));

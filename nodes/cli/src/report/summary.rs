@@ -118,7 +118,7 @@ pub struct GateCounts {
     pub accepted: u64,
     /// Permits and commands refused.
     pub rejected: u64,
-    /// Periods with a limited command.
+    /// Velocities published of a command that was limited.
     pub clamped_periods: u64,
     /// Periods that came late.
     pub late_periods: u64,

@@ -46,7 +46,7 @@ impl RunSummary {
         line("assurance", modes(&self.assurance_mode_s));
         let g = &self.gate;
         let counts = format!(
-            "{} accepted, {} refused, {} periods clamped, {} late",
+            "{} accepted, {} refused, {} velocities clamped, {} late",
             g.accepted, g.rejected, g.clamped_periods, g.late_periods
         );
         line("permits", counts);

@@ -136,16 +136,15 @@ impl Navigator {
         self.world.as_ref().is_some_and(|world| self.standing.has(one.track.id, world.stamp))
     }
 
-    /// Whom the robot, standing itself, has close before its outline counts as standing at once: a path around him is what gets
-    /// both on. He goes on to, when it sets out.
+    /// Whom the robot, standing itself, has close before its outline counts as standing at once, also when it sets out then: a
+    /// path around him is what gets both on.
     pub(super) fn note_faces(&mut self) {
-        let Some(world) = self.world.as_ref().map(|world| world.stamp) else { return };
-        if self.speed_mps() < self.config.goal.stopped_mps {
-            for one in self.ahead(FACE_TO_FACE_M) {
-                if one.stands {
-                    self.standing.settle(one.id, world);
-                }
-            }
+        let Some(at) = self.world.as_ref().map(|world| world.stamp) else { return };
+        if self.speed_mps() >= self.config.goal.stopped_mps {
+            return;
+        }
+        for one in self.ahead(FACE_TO_FACE_M).iter().filter(|one| one.stands) {
+            self.standing.settle(one.id, at);
         }
     }
 
