@@ -6,7 +6,9 @@ mod common;
 
 use common::{Loop, grid, hall, planner_with};
 use outrider_foundation::data::TreeStatus;
+use outrider_foundation::zones::{DirectionZone, Zones};
 use outrider_foundation::{Point2, Pose2};
+use std::f64::consts::PI;
 
 fn file(path: &str) -> String {
     std::fs::read_to_string(format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -54,6 +56,24 @@ fn a_recovery_that_moves_is_judged_as_every_command_and_fails_at_a_wall() {
     assert_eq!(l.status(), TreeStatus::Failure, "{}", l.trace(0.5));
     assert!(l.least_clearance_m > 0.0, "came to {} m\n{}", l.least_clearance_m, l.trace(0.5));
     l.check_commands();
+}
+
+#[test]
+fn backing_up_against_a_zones_direction_is_refused_at_once() {
+    let polygon_m = vec![[0.0, 0.0], [12.0, 0.0], [12.0, 8.0], [0.0, 8.0]];
+    let moves = "<Fallback><BackUp backup_dist=\"0.5\" backup_speed=\"0.2\" time_allowance=\"20.0\"/>\
+                 <DriveOnHeading dist_to_travel=\"0.5\" speed=\"0.3\"/></Fallback>";
+    for (heading_rad, end_m) in [(0.0, 4.5), (PI, 3.5)] {
+        let polygon_m = polygon_m.clone();
+        let lane = DirectionZone { name: "lane".into(), polygon_m, heading_rad, tolerance_rad: 0.6 };
+        let zones = Zones { version: 1, direction: vec![lane], ..Zones::default() };
+        let mut l = Loop::new(hall(), Pose2::new(4.0, 4.0, 0.0));
+        l.node = planner_with(&tree(moves)).with_zones(&zones).unwrap();
+        l.goal(Pose2::new(9.0, 4.0, 0.0));
+        assert!(l.run_to_end(10.0), "{}", l.trace(0.5));
+        l.run(1.0);
+        assert!((l.pose.x_m - end_m).abs() < 0.12, "{:?}\n{}", l.pose, l.trace(0.5));
+    }
 }
 
 #[test]

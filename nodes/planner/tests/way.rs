@@ -27,7 +27,7 @@ fn passage(width_m: f64) -> CostGrid {
 }
 
 fn on(base: &CostGrid) -> Ground<'_> {
-    Ground { base, overlay: None, discs: &[] }
+    Ground { base, overlay: None, discs: &[], one_way: &[] }
 }
 
 #[test]

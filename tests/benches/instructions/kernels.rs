@@ -93,7 +93,7 @@ fn plan_route(counter: &mut Counter) {
     after(1, PLANS as u64 - 1, counter, |i| {
         let (start, goal) = problems[i as usize];
         let (from, to) = (grid.centre_of(start), grid.centre_of(goal));
-        router.prepare(&Ground { base: &costs, overlay: None, discs: &[] }, to);
+        router.prepare(&Ground { base: &costs, overlay: None, discs: &[], one_way: &[] }, to);
         black_box(router.plan(FrameId::Map, from, Pose2::new(to.x_m, to.y_m, 0.0))).unwrap();
     });
 }

@@ -78,7 +78,7 @@ fn row(answers: &[Answer], costs: &CostGrid, router: &mut Router, routes: &[Solv
         let (_, goal, ours) = &routes[answer.problem];
         let path = Path::new(FrameId::Map, &answer.points, None).unwrap();
         lengths.push(path.length_m() / ours.path.length_m());
-        router.prepare(&Ground { base: costs, overlay: None, discs: &[] }, *goal);
+        router.prepare(&Ground { base: costs, overlay: None, discs: &[], one_way: &[] }, *goal);
         match router.cost_of(&path, 0.0) {
             Some(cost) => prices.push(cost / ours.cost),
             None => touching += 1,

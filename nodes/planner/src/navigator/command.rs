@@ -8,9 +8,11 @@ use crate::follow::{Outlook, SpeedLimit, Steering, Turning, turning};
 use crate::maneuver::{Maneuver, UnderWay};
 use crate::path::Path;
 use crate::safety::{Blocker, Choice, Guard, Moving, Situation, Wish};
+use crate::search::OneWay;
 use outrider_bt::Status;
 use outrider_foundation::data::{Alternative, TrajectoryPoint, WorldModel};
-use outrider_foundation::{Instant, Now, Span, Twist2};
+use outrider_foundation::grid::FrameId;
+use outrider_foundation::{Instant, Now, Pose2, Span, Twist2};
 
 /// Speed of making room ahead for a turn, m/s.
 const MAKE_ROOM_MPS: f64 = 0.1;
@@ -82,9 +84,22 @@ impl Navigator {
             self.maneuver = None;
             return Status::Success;
         }
+        if starts && let Some(zone) = self.wrong_way(what) {
+            self.forbidden = format!("it leads the wrong way through {zone}");
+            return Status::Failure;
+        }
         self.maneuver = Some(maneuver);
         self.maneuver_left = Some(left);
         Status::Running
+    }
+
+    /// The zone of one direction through which a maneuver would lead another way: assurance would not let it.
+    fn wrong_way(&self, what: Maneuver) -> Option<&str> {
+        let Maneuver::Straight { way_m, .. } = what else { return None };
+        let world = self.world.as_ref().filter(|world| world.ego.frame == FrameId::Map)?;
+        let (from, to) = (self.pose.position(), self.pose.then(Pose2::new(way_m, 0.0, 0.0)).position());
+        let step_m = 0.5 * world.local.resolution_m;
+        self.one_way.iter().find(|zone| !zone.permits(from, to, step_m)).map(OneWay::name)
     }
 
     /// The maneuver is over, or given up.

@@ -24,11 +24,10 @@ use crate::maneuver::UnderWay;
 use crate::mission::{Attempts, codes};
 use crate::path::Path;
 use crate::safety::Guard;
-use crate::search::Router;
+use crate::search::{OneWay, Router};
 use outrider_foundation::data::{Alternative, ClearRegion, WorldModel};
 use outrider_foundation::grid::{CostGrid, FrameId};
-use outrider_foundation::polygon::Polygon;
-use outrider_foundation::zones::{ZoneError, Zones, outline};
+use outrider_foundation::zones::{ZoneError, Zones};
 use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
 use progress::{Faces, Progress};
 use sampling::Sampling;
@@ -62,7 +61,7 @@ pub struct Navigator {
     world: Option<WorldModel>,
     standing: Standing,
     /// Where the robot may drive in one direction only.
-    lanes: Vec<Polygon>,
+    one_way: Vec<OneWay>,
     global: Option<CostGrid>,
     pose: Pose2,
     age_s: f64,
@@ -120,7 +119,7 @@ impl Navigator {
             config: config.clone(),
             world: None,
             standing: Standing::new(&config.yielding),
-            lanes: Vec::new(),
+            one_way: Vec::new(),
             global: None,
             pose: Pose2::IDENTITY,
             age_s: 0.0,
@@ -147,15 +146,14 @@ impl Navigator {
         })
     }
 
-    /// Keeps the speed limits of these zones, slowing down before them, and knows where it may drive one way only.
+    /// Keeps the speed limits of these zones, slowing down before them, and drives one way only where they say so.
     ///
     /// # Errors
     /// Names a zone that cannot be.
     pub fn set_zones(&mut self, zones: &Zones) -> Result<(), ZoneError> {
-        let lanes = zones.direction.iter().map(|zone| outline(&zone.name, &zone.polygon_m));
-        let lanes = lanes.collect::<Result<_, _>>()?;
+        let one_way = zones.direction.iter().map(OneWay::new).collect::<Result<_, _>>()?;
         self.outlook.set_zones(zones, self.config.modes.limit_share)?;
-        self.lanes = lanes;
+        self.one_way = one_way;
         Ok(())
     }
 

@@ -114,21 +114,13 @@ impl Navigator {
     /// away if it can.
     fn standing_discs(&self, moving: &[Moving<'_>], margin_m: f64) -> Vec<Disc> {
         let yielding = &self.config.yielding;
-        // A wide berth begins with a turn away, and in a lane of one direction too steep a one is not permitted.
-        let berth_m = if self.is_in_lane() { 0.0 } else { yielding.berth_m };
         let disc = |m: &Moving<'_>| Disc {
             centre: m.track.position,
             radius_m: m.track.radius_m + margin_m,
-            berth_m,
+            berth_m: yielding.berth_m,
             berth_weight: yielding.berth_weight,
         };
         moving.iter().filter(|m| self.stands_still(m)).map(disc).collect()
-    }
-
-    /// The robot is where it may drive in one direction only.
-    fn is_in_lane(&self) -> bool {
-        let in_map = self.world.as_ref().is_some_and(|world| world.ego.frame == FrameId::Map);
-        in_map && self.lanes.iter().any(|lane| lane.contains(self.pose.position()))
     }
 
     /// Whether somebody is planned around as one who stands.
@@ -193,10 +185,10 @@ impl Navigator {
         let margin_m = self.inscribed_m + yielding.comfort_margin_m + yielding.sigma_cap_m + DISC_SLACK_M;
         let discs = self.standing_discs(&moving, margin_m);
         let map = self.global.as_ref().filter(|grid| grid.frame == frame);
-        let ground = match map {
-            Some(map) => Ground { base: map, overlay: Some(&world.local), discs: &discs },
-            None => Ground { base: &world.local, overlay: None, discs: &discs },
-        };
+        let local: &CostGrid = &world.local;
+        let (base, overlay) = map.map_or((local, None), |map| (map, Some(local)));
+        let one_way = if frame == FrameId::Map { self.one_way.as_slice() } else { &[] };
+        let ground = Ground { base, overlay, discs: &discs, one_way };
         self.searches = self.searches.saturating_add(1);
         let route = match self.router.route(&ground, frame, self.pose, goal, by_outline) {
             Ok(route) => route,

@@ -226,20 +226,11 @@ impl AStar {
         let patch = self.cells.entered(place.patch)?;
         let [row, col] = place.at;
         let travel = f64::from(*patch.steps.cost.get(row)?.get(col)?);
-        let squares = patch.steps.squares >> (5 * row + col);
         let mut best = None;
         for way in (first..first + 8).map(|way| way % 8) {
             let (dc, dr) = NEIGHBOURS.get(way)?;
-            // Slanting steps go across one of the four squares about the cell.
-            let is_open = match way {
-                4 => squares & 1,
-                5 => squares >> 1 & 1,
-                6 => squares >> 6 & 1,
-                7 => squares >> 5 & 1,
-                _ => 1,
-            };
             let from = Cell { col: cell.col - dc, row: cell.row - dr };
-            if is_open == 0 || grid.index_of(from).is_none() {
+            if !patch.steps.is_step(place.at, way) || grid.index_of(from).is_none() {
                 continue;
             }
             let length = if way < 4 { STRAIGHT } else { DIAGONAL };
@@ -266,6 +257,8 @@ fn octile(a: Cell, b: Cell) -> u64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::search::OneWay;
+    use outrider_foundation::zones::DirectionZone;
     use proptest::prelude::*;
 
     /// Bellman-Ford by sweeps, without a heap or an estimate.
@@ -290,6 +283,12 @@ pub(super) mod tests {
                             && (free(Cell { col: to.col, row: cell.row }).is_none()
                                 || free(Cell { col: cell.col, row: to.row }).is_none())
                         {
+                            continue;
+                        }
+                        let ways =
+                            grid.one_way.iter().fold(255, |w, zone| w & zone.steps_into(grid.centre_of(to)));
+                        let way = NEIGHBOURS.iter().position(|way| *way == (dc, dr));
+                        if way.is_some_and(|way| ways >> way & 1 == 0) {
                             continue;
                         }
                         let step = if diagonal { DIAGONAL } else { STRAIGHT };
@@ -339,6 +338,17 @@ pub(super) mod tests {
     }
 
     prop_compose! {
+        /// Slanting strips of one direction.
+        fn zones()(x in 0.0..30.0f64, y in 0.0..30.0f64, long in 2.0..25.0f64, wide in 1.0..12.0f64, turn in -3.1..3.1f64,
+                   heading_rad in -3.1..3.1f64, tolerance_rad in prop_oneof![0.05..1.0f64, 0.8..3.0f64]) -> OneWay {
+            let (sin, cos) = (libm::sin(turn), libm::cos(turn));
+            let corner = |a: f64, b: f64| [x + a * cos - b * sin, y + a * sin + b * cos];
+            let polygon_m = vec![corner(0.0, 0.0), corner(long, 0.0), corner(long, wide), corner(0.0, wide)];
+            OneWay::new(&DirectionZone { name: "strip".into(), polygon_m, heading_rad, tolerance_rad }).unwrap()
+        }
+    }
+
+    prop_compose! {
         /// Walls and costs of single cells, over patches of 6 × 6 cells that are dear or closed as a whole.
         pub fn random_grid()(width in 2u32..40, height in 2u32..40)
             (travel in proptest::collection::vec(prop_oneof![3 => Just(1000u16), 2 => 1000u16..5000, 2 => Just(FORBIDDEN)], (width * height) as usize),
@@ -352,7 +362,10 @@ pub(super) mod tests {
 
     proptest! {
         #[test]
-        fn it_is_as_cheap_as_it_can_be_and_cuts_no_corners(grid in random_grid(), s in any::<u32>(), g in any::<u32>()) {
+        fn it_is_as_cheap_as_it_can_be_and_cuts_no_corners(
+            (mut grid, one_way) in (random_grid(), proptest::collection::vec(zones(), 0..3)), s in any::<u32>(), g in any::<u32>()
+        ) {
+            grid.one_way = one_way;
             let cells = grid.width * grid.height;
             let (start, goal) = (grid.cell_at((s % cells) as usize), grid.cell_at((g % cells) as usize));
             let found = AStar::default().search(&grid, start, goal, u32::MAX);
@@ -369,6 +382,9 @@ pub(super) mod tests {
             prop_assert_eq!(found.cells.first(), Some(&start));
             prop_assert_eq!(cost_along(&grid, &found.cells), found.cost);
             for w in found.cells.windows(2) {
+                let way = NEIGHBOURS.iter().position(|way| *way == (w[1].col - w[0].col, w[1].row - w[0].row)).unwrap();
+                let centre = grid.centre_of(w[1]);
+                prop_assert!(grid.one_way.iter().all(|zone| zone.steps_into(centre) >> way & 1 == 1));
                 prop_assert!(w[0].col.abs_diff(w[1].col) <= 1 && w[0].row.abs_diff(w[1].row) <= 1);
                 for cell in [Cell { col: w[0].col, row: w[1].row }, Cell { col: w[1].col, row: w[0].row }] {
                     prop_assert!(grid.travel[grid.index_of(cell).unwrap()] != FORBIDDEN);

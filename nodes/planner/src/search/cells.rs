@@ -4,7 +4,7 @@
 
 use super::astar::{DIAGONAL, STRAIGHT};
 use super::coarse::FINE;
-use super::patches::{Four, INF, Rows, Steps, from_left, from_right, least, sum};
+use super::patches::{Four, INF, Rows, Steps, from_left, from_right, least, lesser, sum};
 use super::plan_grid::{FORBIDDEN, PlanGrid};
 use outrider_foundation::grid::Cell;
 
@@ -47,7 +47,14 @@ pub struct Travel {
     pub squares: u32,
     /// Which cells beyond the sides are free, four bits a side.
     exits: u16,
+    /// In which directions cells may be entered, where that is not all the same.
+    one_way: bool,
+    /// Bits in the order of [`NEIGHBOURS`].
+    ways: [[u8; 4]; 4],
 }
+
+/// All directions of every cell.
+const ALL_WAYS: [[u8; 4]; 4] = [[u8::MAX; 4]; 4];
 
 impl Travel {
     /// Of the cells from `first` on.
@@ -73,7 +80,53 @@ impl Travel {
         let [below, a, b, c, d, above] = free;
         let upright = |i: u32| a >> i & 1 | (b >> i & 1) << 1 | (c >> i & 1) << 2 | (d >> i & 1) << 3;
         let exits = (above >> 1 & 15) | (below >> 1 & 15) << 4 | upright(5) << 8 | upright(0) << 12;
-        Self { cost, squares, exits: exits as u16 }
+        let ways = if grid.one_way.is_empty() { ALL_WAYS } else { ways_into(grid, first) };
+        let one_way = !grid.one_way.is_empty() && ways != ALL_WAYS;
+        Self { cost, squares, exits: exits as u16, one_way, ways }
+    }
+
+    /// Whether a step into a cell is possible, by its direction among [`NEIGHBOURS`]; what it costs to enter the cells is not looked at.
+    #[inline(always)]
+    pub const fn is_step(&self, [row, col]: [usize; 2], way: usize) -> bool {
+        // Slanting steps go across one of the four squares about the cell.
+        let squares = self.squares >> (5 * (row & 3) + (col & 3));
+        let is_open = match way {
+            4 => squares & 1,
+            5 => squares >> 1 & 1,
+            6 => squares >> 6 & 1,
+            7 => squares >> 5 & 1,
+            _ => 1,
+        };
+        is_open == 1 && self.ways[row & 3][col & 3] >> (way & 7) & 1 == 1
+    }
+
+    /// As [`Self::settle_with`], cell by cell and direction by direction.
+    #[inline(never)]
+    fn settle_one_way(&self, cost: &Rows) -> Rows {
+        let mut rows = *cost;
+        for _ in 0..15 {
+            let before = rows;
+            for place in 0..16 {
+                let (row, col) = (place >> 2, place & 3);
+                for (way, (dc, dr)) in NEIGHBOURS.iter().enumerate() {
+                    let (from_row, from_col) = (row as i32 - dr, col as i32 - dc);
+                    if from_row | from_col | (3 - from_row) | (3 - from_col) < 0
+                        || !self.is_step([row, col], way)
+                    {
+                        continue;
+                    }
+                    let length = if way < 4 { STRAIGHT } else { DIAGONAL } as f64;
+                    let step = f64::from(self.cost[row & 3][col & 3]) * length;
+                    let total = rows[from_row as usize & 3][from_col as usize & 3] + step;
+                    let least = &mut rows[row & 3][col & 3];
+                    *least = lesser(*least, total);
+                }
+            }
+            if before == rows {
+                break;
+            }
+        }
+        rows
     }
 
     #[inline(always)]
@@ -125,6 +178,26 @@ impl Travel {
         least(sum(before, times(travel, STRAIGHT)), sum(slanting, times(travel, DIAGONAL)))
     }
 
+    /// The same where cells have directions: those of the steps straight on, from the cell before along the side, and from the one after.
+    #[inline(never)]
+    fn over_one_way(
+        before: Four,
+        to: ([f32; 4], [u8; 4]),
+        squares: u32,
+        [on, after, back]: [u32; 3],
+    ) -> Four {
+        let (travel, [a, b, c, d]) = to;
+        let bits = |way: u32| {
+            let bit = |ways: u8| u32::from(ways) >> way & 1;
+            shut(bit(a) | bit(b) << 1 | bit(c) << 2 | bit(d) << 3)
+        };
+        let closed = shut(squares & 7);
+        let from_left = sum(sum(from_left(before), from_left(closed)), bits(after));
+        let from_right = sum(sum(from_right(before), closed), bits(back));
+        let straight = sum(sum(before, times(travel, STRAIGHT)), bits(on));
+        least(straight, sum(least(from_left, from_right), times(travel, DIAGONAL)))
+    }
+
     /// The three squares across the left (0) or the right (4) side that lie between its cells.
     #[inline(always)]
     const fn upright(&self, side: u32) -> u32 {
@@ -140,12 +213,15 @@ fn times([a, b, c, d]: [f32; 4], length: u64) -> Four {
 }
 
 impl Steps for Travel {
-    const NONE: Self = Self { cost: [[f32::INFINITY; 4]; 4], squares: 0, exits: 0 };
+    const NONE: Self =
+        Self { cost: [[f32::INFINITY; 4]; 4], squares: 0, exits: 0, one_way: false, ways: ALL_WAYS };
 
     #[inline(always)]
     fn settle(&self, cost: &Rows) -> Rows {
         const INNER: u32 = 7 << 6 | 7 << 11 | 7 << 16;
-        if self.squares & INNER == INNER {
+        if self.one_way {
+            self.settle_one_way(cost)
+        } else if self.squares & INNER == INNER {
             self.settle_with::<true>(cost)
         } else {
             self.settle_with::<false>(cost)
@@ -161,6 +237,16 @@ impl Steps for Travel {
     fn beyond<const SIDE: usize>(&self, to: &Self, before: Four) -> Four {
         let [low, a, b, high] = to.cost;
         let upright = |i: usize| [low[i], a[i], b[i], high[i]];
+        if to.one_way {
+            let [below, one, two, above] = to.ways;
+            let beside = |i: usize| [below[i], one[i], two[i], above[i]];
+            return match SIDE {
+                0 => Self::over_one_way(before, (low, below), self.squares >> 21, [1, 4, 5]),
+                1 => Self::over_one_way(before, (high, above), self.squares >> 1, [3, 7, 6]),
+                2 => Self::over_one_way(before, (upright(0), beside(0)), self.upright(4), [0, 4, 7]),
+                _ => Self::over_one_way(before, (upright(3), beside(3)), self.upright(0), [2, 5, 6]),
+            };
+        }
         match SIDE {
             0 => Self::over(before, low, self.squares >> 21),
             1 => Self::over(before, high, self.squares >> 1),
@@ -177,14 +263,34 @@ impl Steps for Travel {
 
     #[inline(always)]
     fn across<const CORNER: usize>(&self, to: &Self, before: f64) -> f64 {
-        let travel = match CORNER {
-            4 => to.cost[0][0],
-            5 => to.cost[0][3],
-            6 => to.cost[3][0],
-            _ => to.cost[3][3],
+        // Where it leads, and in which direction.
+        let (row, col, way) = match CORNER {
+            4 => (0, 0, 4),
+            5 => (0, 3, 5),
+            6 => (3, 0, 7),
+            _ => (3, 3, 6),
         };
-        before + f64::from(travel) * DIAGONAL as f64
+        if to.ways[row][col] >> way & 1 == 0 {
+            return INF;
+        }
+        before + f64::from(to.cost[row][col]) * DIAGONAL as f64
     }
+}
+
+/// In which directions the cells of a patch may be entered.
+#[inline(never)]
+fn ways_into(grid: &PlanGrid, first: Cell) -> [[u8; 4]; 4] {
+    let mut ways = ALL_WAYS;
+    let middle = grid.centre_of(Cell { col: first.col + EDGE / 2, row: first.row + EDGE / 2 });
+    let reach_m = f64::from(EDGE) * grid.resolution_m;
+    for zone in grid.one_way.iter().filter(|zone| !zone.is_beyond(middle, reach_m)) {
+        for (row, ways) in (first.row..).zip(ways.iter_mut()) {
+            for (col, ways) in (first.col..).zip(ways.iter_mut()) {
+                *ways &= zone.steps_into(grid.centre_of(Cell { col, row }));
+            }
+        }
+    }
+    ways
 }
 
 /// Six cells of a row.

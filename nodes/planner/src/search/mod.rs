@@ -8,6 +8,7 @@ mod coarse;
 mod corners;
 mod islands;
 pub mod lattice;
+mod one_way;
 mod outline;
 mod patches;
 mod plan_grid;
@@ -15,6 +16,7 @@ mod route;
 mod smooth;
 
 pub use astar::{AStar, COST_PER_CELL, DIAGONAL, Found, STRAIGHT};
+pub use one_way::OneWay;
 pub use outline::{Ground, OutlinePlanner};
 pub use plan_grid::{Disc, FORBIDDEN, PlanGrid, PlanGridRules};
 pub use route::{Route, RouteError, Router};

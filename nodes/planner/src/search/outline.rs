@@ -2,6 +2,7 @@
 
 use super::COST_PER_CELL;
 use super::lattice::{Fits, Lattice, LatticeRules};
+use super::one_way::OneWay;
 use super::plan_grid::{Disc, PlanGrid, PlanGridRules};
 use super::route::{Route, RouteError};
 use crate::config::LatticeConfig;
@@ -27,6 +28,8 @@ pub struct Ground<'a> {
     pub overlay: Option<&'a CostGrid>,
     /// Things that may move away.
     pub discs: &'a [Disc],
+    /// Where the way leads in one direction only.
+    pub one_way: &'a [OneWay],
 }
 
 /// Plans for an outline; holds the buffers.
@@ -77,6 +80,7 @@ impl OutlinePlanner {
         spacing_m: f64,
     ) -> Result<Route, RouteError> {
         self.grid.rebuild(ground.base, ground.overlay, ground.discs, &self.rules);
+        self.grid.keep_ways(ground.one_way);
         if self.grid.index_of(self.grid.cell_of(goal.position())).is_none() {
             return Err(RouteError::Outside);
         }
@@ -198,7 +202,7 @@ mod tests {
             let base = field(Point2::default(), [100, 80], &lethal);
             let overlay = field(point(3.0, 2.0), [40, 40], &lethal);
             let overlay = (round % 2 == 0).then_some(&overlay);
-            let ground = Ground { base: &base, overlay, discs: &[] };
+            let ground = Ground { base: &base, overlay, discs: &[], one_way: &[] };
             let mut grid = PlanGrid::default();
             grid.rebuild(
                 &base,

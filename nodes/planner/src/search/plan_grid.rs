@@ -1,5 +1,6 @@
 //! The grid that is searched: how dear it is to cross each cell, and where the robot's centre may not be.
 
+use super::one_way::OneWay;
 use crate::config::SearchConfig;
 use outrider_foundation::Point2;
 use outrider_foundation::grid::{COST_INSCRIBED, COST_UNKNOWN, Cell, CostGrid};
@@ -21,6 +22,8 @@ pub struct PlanGrid {
     pub origin: Point2,
     /// 1000 in free space, more near obstacles, or [`FORBIDDEN`]; `width * height` values.
     pub travel: Vec<u16>,
+    /// Where it is crossed in one direction only.
+    pub one_way: Vec<OneWay>,
 }
 
 /// What makes a cell dear or forbidden.
@@ -93,6 +96,18 @@ impl PlanGrid {
         for disc in discs {
             self.lay_down(*disc);
         }
+    }
+
+    /// From now on these are crossed in one direction only.
+    pub fn keep_ways(&mut self, one_way: &[OneWay]) {
+        if self.one_way != one_way {
+            self.one_way = one_way.to_vec();
+        }
+    }
+
+    /// A straight line goes no wrong way.
+    pub fn permits(&self, from: Point2, to: Point2) -> bool {
+        self.one_way.iter().all(|zone| zone.permits(from, to, 0.5 * self.resolution_m))
     }
 
     fn lay_over(&mut self, overlay: &CostGrid, factors: &[u16; 256], rules: &PlanGridRules) {

@@ -115,6 +115,7 @@ impl Router {
         self.bounded = ground.overlay.is_some();
         self.goal_clear = !self.bounded || !near;
         self.grid.rebuild(ground.base, ground.overlay, ground.discs, &self.rules);
+        self.grid.keep_ways(ground.one_way);
     }
 
     /// What the rest of a path costs from an arc length on, by the rules that the last route was found with; `None` when it is

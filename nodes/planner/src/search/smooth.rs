@@ -9,11 +9,13 @@ const CUT_TOLERANCE: f64 = 1.001;
 const STILL_M: f64 = 1e-4;
 /// A straight cut skips at most this many points.
 const CUT_LIMIT: usize = 400;
+/// The most places of a line that are looked at.
+pub const SAMPLE_LIMIT: u32 = 100_000;
 
 /// Cost of a straight line in metres of free space, sampled every half cell; `None` when it crosses a forbidden cell.
 pub fn line_cost(grid: &PlanGrid, a: Point2, b: Point2) -> Option<f64> {
     let length_m = a.distance_m(b);
-    let samples = ((2.0 * length_m / grid.resolution_m).ceil() as u32).clamp(1, 100_000);
+    let samples = ((2.0 * length_m / grid.resolution_m).ceil() as u32).clamp(1, SAMPLE_LIMIT);
     let mut sum: u64 = 0;
     for i in 0..=samples {
         let share = f64::from(i) / f64::from(samples);
@@ -25,6 +27,11 @@ pub fn line_cost(grid: &PlanGrid, a: Point2, b: Point2) -> Option<f64> {
         sum += u64::from(travel);
     }
     Some(length_m * sum as f64 / (1000.0 * f64::from(samples + 1)))
+}
+
+/// The same for a line to be driven: `None` also when it leads the wrong way through a zone of one direction.
+fn way_cost(grid: &PlanGrid, a: Point2, b: Point2) -> Option<f64> {
+    line_cost(grid, a, b).filter(|_| grid.permits(a, b))
 }
 
 /// Replaces stretches by straight lines as long as that is allowed and no dearer. The ends stay.
@@ -49,7 +56,7 @@ pub fn shorten(grid: &PlanGrid, points: &[Point2]) -> Vec<Point2> {
         }
         let allowed = |next: usize| {
             let (Some(b), Some(until)) = (points.get(next), along.get(next)) else { return false };
-            line_cost(grid, *a, *b).is_some_and(|cut| cut <= (until - cost) * CUT_TOLERANCE + 1e-9)
+            way_cost(grid, *a, *b).is_some_and(|cut| cut <= (until - cost) * CUT_TOLERANCE + 1e-9)
         };
         // Ever longer cuts as long as they are allowed, then ever smaller steps on.
         let (mut to, mut step) = (from + 1, 1);
@@ -102,7 +109,7 @@ pub fn smooth(grid: &PlanGrid, points: &[Point2], spacing_m: f64, rounds: u32) -
             let (Some(p), Some(next)) = (even.get(i).copied(), even.get(i + 1).copied()) else { break };
             let middle = Point2::new(0.5 * (before.x_m + next.x_m), 0.5 * (before.y_m + next.y_m));
             let moved = Point2::new(0.5 * (p.x_m + middle.x_m), 0.5 * (p.y_m + middle.y_m));
-            let cost = |at: Point2| Some(line_cost(grid, before, at)? + line_cost(grid, at, next)?);
+            let cost = |at: Point2| Some(way_cost(grid, before, at)? + way_cost(grid, at, next)?);
             let better = p.distance_m(moved) > STILL_M
                 && cost(moved).is_some_and(|new| cost(p).is_none_or(|old| new <= old + 1e-12));
             let accepted = if better { moved } else { p };

@@ -233,6 +233,9 @@ impl Lattice {
             cost += way * travel.max(before);
             before = travel;
         }
+        if !goes_its_way(grid, centre, motion) {
+            return None;
+        }
         for [x, y, yaw_rad, _] in motion.poses.iter().filter(|_| !free) {
             let (x_m, y_m) = (centre.x_m + x * grid.resolution_m, centre.y_m + y * grid.resolution_m);
             if !ground.outline.fits(Pose2::new(x_m, y_m, *yaw_rad)) {
@@ -309,6 +312,20 @@ impl Lattice {
         backwards.reverse();
         backwards
     }
+}
+
+/// A motion from the centre of a cell leads no wrong way through a zone of one direction. Turning on the spot is free there.
+fn goes_its_way(grid: &PlanGrid, centre: Point2, motion: &Motion) -> bool {
+    if grid.one_way.is_empty() {
+        return true;
+    }
+    let place =
+        |x: f64, y: f64| Point2::new(centre.x_m + x * grid.resolution_m, centre.y_m + y * grid.resolution_m);
+    let mut from = centre;
+    motion.poses.iter().all(|[x, y, ..]| {
+        let before = std::mem::replace(&mut from, place(*x, *y));
+        grid.permits(before, from)
+    })
 }
 
 /// The state of a pose: its cell, and the nearest heading at which the robot fits there.

@@ -1,7 +1,10 @@
 use super::super::COST_PER_CELL;
 use super::*;
+use crate::search::OneWay;
 use outrider_foundation::Footprint;
 use outrider_foundation::rng::Rng;
+use outrider_foundation::zones::DirectionZone;
+use std::f64::consts::PI;
 
 const RULES: LatticeRules = LatticeRules { min_radius_m: 0.3, turn_cost_m: 0.2, reverse: false };
 const CELL_M: f64 = 0.05;
@@ -61,11 +64,11 @@ fn straight_ahead_costs_its_length_and_a_turn_what_it_costs() {
     check(&grid, &outline, &found, start, goal);
     assert_eq!(found.cost, 60 * COST_PER_CELL);
     // Turning about on the spot: half a turn at 0.2 m a radian.
-    let goal = Pose2::new(0.525, 1.025, std::f64::consts::PI);
+    let goal = Pose2::new(0.525, 1.025, PI);
     let found = lattice.search(&grid, start, goal, 100_000, |p| fits(&grid, &outline, p)).unwrap();
     check(&grid, &outline, &found, start, goal);
     let metres = found.cost as f64 / COST_PER_CELL as f64 * CELL_M;
-    assert!((metres - 0.2 * std::f64::consts::PI).abs() < 1e-6, "{metres}");
+    assert!((metres - 0.2 * PI).abs() < 1e-6, "{metres}");
 }
 
 #[test]
@@ -100,6 +103,28 @@ fn a_narrow_passage_is_passed_lengthwise_and_only_so() {
     let wide = self::outline(0.8, 0.6);
     let found = lattice.search(&grid, start, goal, 5_000_000, |p| fits(&grid, &wide, p)).unwrap();
     assert!(!found.reached && !found.limited && found.expanded > 100);
+}
+
+#[test]
+fn a_wrong_way_is_gone_round() {
+    let mut grid = grid([6.0, 4.0], &[]);
+    let outline = outline(0.5, 0.3);
+    let (start, goal) = (Pose2::new(1.025, 1.025, 0.0), Pose2::new(5.025, 1.025, 0.0));
+    let polygon_m = vec![[2.0, 0.0], [4.0, 0.0], [4.0, 2.0], [2.0, 2.0]];
+    for (heading_rad, farthest_m) in [(0.0, 1.1), (PI, 2.5)] {
+        let zone = DirectionZone {
+            name: "lane".into(),
+            polygon_m: polygon_m.clone(),
+            heading_rad,
+            tolerance_rad: 0.9,
+        };
+        grid.one_way = vec![OneWay::new(&zone).unwrap()];
+        let found =
+            Lattice::new(RULES).search(&grid, start, goal, 1_000_000, |p| fits(&grid, &outline, p)).unwrap();
+        check(&grid, &outline, &found, start, goal);
+        let most_m = found.poses.iter().map(|pose| pose.y_m).fold(0.0, f64::max);
+        assert!(most_m < farthest_m && (heading_rad == 0.0 || most_m > 2.1), "{heading_rad}: {most_m}");
+    }
 }
 
 #[test]
