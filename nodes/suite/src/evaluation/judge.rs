@@ -265,6 +265,7 @@ fn formulas(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) -> BT
         };
         let mut least: Option<f64> = None;
         let mut first: Option<String> = None;
+        let mut judged = false;
         let mut before: Option<Sample> = None;
         for sample in &eyes.samples {
             let acceleration = before.map_or(0.0, |b: Sample| {
@@ -274,6 +275,7 @@ fn formulas(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) -> BT
             let all = signals(sample, acceleration);
             let values: Vec<Option<f64>> = places.iter().map(|i| all.get(*i).copied()).collect();
             let verdict = monitor.update(Instant::default() + Span::from_s(sample.t_s), &values);
+            judged |= verdict.state != State::Unknown;
             match verdict.state {
                 State::Unknown => continue,
                 State::Ok => {}
@@ -293,6 +295,8 @@ fn formulas(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) -> BT
         }
         if let Some(text) = first {
             fail(text);
+        } else if !judged {
+            fail("never judged: the run was over before its windows were full".to_owned());
         }
         robustness.insert(name, least.map(rounded));
     }
