@@ -147,6 +147,11 @@ pub struct DriveConfig {
     #[garde(custom(within(-1.0, 1.0)))]
     #[serde(default)]
     pub slip_right: f64,
+    /// Where the base turns about, so far ahead of its origin, in m; the odometry takes it to be the origin. A base with four driven wheels
+    /// turns about the axle that carries more: there the tyres hold, at the other they slide aside.
+    #[garde(custom(within(-1.0, 1.0)))]
+    #[serde(default)]
+    pub pivot_x_m: f64,
     /// Greatest speed of a wheel in m/s: beyond it the motor is saturated, the other wheel is not slowed.
     #[garde(custom(maybe_within(0.0, 100.0)))]
     #[serde(default)]

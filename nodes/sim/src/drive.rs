@@ -5,7 +5,7 @@
 
 use crate::config::DriveConfig;
 use outrider_foundation::robot::DriveLimits;
-use outrider_foundation::{Span, Twist2};
+use outrider_foundation::{Pose2, Span, Twist2};
 use std::collections::VecDeque;
 
 /// The most commands under way in the dead time; beyond it the oldest is dropped and counted.
@@ -154,6 +154,16 @@ impl Drive {
         (twist(left, right), twist((1.0 - slips.0) * left, (1.0 - slips.1) * right))
     }
 
+    /// Where the base is after `dt_s` of a velocity, from where it was.
+    pub fn moved(&self, base: Pose2, twist: Twist2, dt_s: f64) -> Pose2 {
+        let x_m = self.config.pivot_x_m;
+        if x_m.abs() <= 0.0 {
+            return base.advance(twist, dt_s);
+        }
+        let moved = base.then(Pose2::new(x_m, 0.0, 0.0)).advance(twist, dt_s);
+        moved.then(Pose2::new(-x_m, 0.0, 0.0))
+    }
+
     /// Stops at once: the wheels are blocked.
     pub fn block(&mut self) {
         (self.twist, self.wheels, self.base) = (Twist2::ZERO, Twist2::ZERO, Twist2::ZERO);
@@ -214,6 +224,28 @@ mod tests {
 
     fn at(period: i64) -> Span {
         Span::from_nanos(period * PERIOD.nanos())
+    }
+
+    #[test]
+    fn it_turns_about_the_axle_that_holds() {
+        let turn = |pivot_x_m| {
+            let d = Drive::new(amr().limits, &DriveConfig { pivot_x_m, ..shipped().drive }, PERIOD);
+            let quarter = Twist2::new(0.0, std::f64::consts::FRAC_PI_2);
+            (0..100).fold(Pose2::new(1.0, 2.0, 0.0), |pose, _| d.moved(pose, quarter, 0.01))
+        };
+        let (about_origin, about_axle) = (turn(0.0), turn(0.13));
+        assert_relative_eq!(about_origin.x_m, 1.0, epsilon = 1e-9);
+        assert_relative_eq!(about_origin.y_m, 2.0, epsilon = 1e-9);
+        // The axle stays where it is, and the origin behind it swings out to the right.
+        assert_relative_eq!(about_axle.x_m, 1.13, epsilon = 1e-9);
+        assert_relative_eq!(about_axle.y_m, 2.0 - 0.13, epsilon = 1e-9);
+        assert_relative_eq!(about_axle.yaw_rad, about_origin.yaw_rad, epsilon = 1e-12);
+        // Straight on it makes no difference.
+        let d = Drive::new(amr().limits, &DriveConfig { pivot_x_m: 0.13, ..shipped().drive }, PERIOD);
+        let ahead = d.moved(Pose2::new(1.0, 2.0, 0.5), Twist2::new(0.5, 0.0), 1.0);
+        let plain = Pose2::new(1.0, 2.0, 0.5).advance(Twist2::new(0.5, 0.0), 1.0);
+        assert_relative_eq!(ahead.x_m, plain.x_m, epsilon = 1e-12);
+        assert_relative_eq!(ahead.y_m, plain.y_m, epsilon = 1e-12);
     }
 
     #[test]

@@ -318,7 +318,7 @@ impl SimNode {
         let floor = self.floor();
         let twist = self.drive.step(self.world_time(), &floor);
         let dt_s = self.period.as_s();
-        let moved = self.pose.advance(twist, dt_s);
+        let moved = self.drive.moved(self.pose, twist, dt_s);
         self.periods = self.periods.saturating_add(1);
         self.change();
         self.move_others(self.world_time());

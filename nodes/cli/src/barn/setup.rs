@@ -101,6 +101,13 @@ impl Setup {
         value.to_string()
     }
 
+    /// Has the robot turn about a place ahead of its origin, m.
+    pub fn turn_about(&mut self, ahead_m: f64) {
+        if let Some(sim) = self.nodes.get_mut("sim") {
+            set(sim, &["drive", "pivot_x_m"], json!(ahead_m));
+        }
+    }
+
     /// Has the planner drive with the controller of this name.
     ///
     /// # Errors

@@ -74,6 +74,18 @@ fn the_baseline_goes_round_the_cylinder_and_slower() {
     assert!(result["total"]["time_s"].as_f64().unwrap() > 7.0, "no faster than 0.5 m/s: {result:#}");
 }
 
+#[test]
+fn the_robot_turns_about_what_it_is_told_to() {
+    let folder = folder();
+    let run = |words: &[&str]| json(folder.path(), &[&["--planner", "dwa", "--worlds", "7"], words].concat());
+    let (jackal, told) = (run(&[]), run(&["--pivot", "0.131"]));
+    assert_eq!(jackal, told, "the baseline's own");
+    assert_ne!(run(&["--pivot", "0"]), jackal, "about the origin");
+    let words = ["outrider", "barn", "data", "--pivot", "1.5"];
+    let refused = crate::Cli::try_parse_from(words).err().unwrap().to_string();
+    assert!(refused.contains("not within [-1, 1]"), "{refused}");
+}
+
 /// Straight on, whatever is there.
 struct Blind {
     v_mps: f64,

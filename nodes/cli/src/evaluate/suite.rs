@@ -336,6 +336,9 @@ pub struct ScenarioEntry {
     pub rationale: Option<String>,
     pub covers: Vec<String>,
     pub requirements: Vec<String>,
+    /// How many faults it has; none in folders of before this was told.
+    #[serde(default)]
+    pub faults: Option<usize>,
     pub expect: serde_json::Value,
     pub criteria: serde_json::Value,
 }
@@ -358,6 +361,7 @@ impl ScenarioEntry {
             rationale: criticality.map(|c| c.rationale.clone()),
             covers: criticality.map(|c| c.covers.clone()).unwrap_or_default(),
             requirements: s.requirements.clone(),
+            faults: Some(s.faults.len()),
             expect: serde_json::to_value(&s.expect)?,
             criteria: serde_json::to_value(&s.criteria)?,
         })

@@ -96,6 +96,7 @@ fn evidence(wobble: f64) -> Evidence {
         rationale: None,
         covers: vec![],
         requirements: vec![],
+        faults: Some(0),
         expect: serde_json::Value::Null,
         criteria: serde_json::Value::Null,
     };

@@ -146,13 +146,13 @@ fn plain(id: &'static str, label: &'static str, value: Option<f64>, unit: &'stat
 
 /// All of them.
 pub fn kpis(folder: &Folder, policy: &Policy) -> Vec<Kpi> {
-    let mut all = vec![critical(folder, policy), coverage(folder, policy), success(folder)];
+    let mut all = vec![critical(folder, policy), coverage(folder, policy), success(folder, policy)];
     all.push(disengagements(folder));
     all.push(violations(folder));
     all.push(latency(folder, policy));
     all.push(completeness(folder, policy));
     all.push(reproducibility(folder));
-    all.push(lead_time(folder));
+    all.push(lead_time(folder, policy));
     all
 }
 
@@ -210,7 +210,7 @@ fn coverage(folder: &Folder, policy: &Policy) -> Kpi {
 }
 
 /// Of the runs that are to end at the goal, those that did.
-fn success(folder: &Folder) -> Kpi {
+fn success(folder: &Folder, policy: &Policy) -> Kpi {
     let to_goal: BTreeSet<&str> =
         folder.suite.scenarios.iter().filter(|s| s.wanted() == "reached").map(|s| s.id.as_str()).collect();
     let runs: Vec<&Run> = folder.runs.iter().filter(|r| to_goal.contains(r.scenario.as_str())).collect();
@@ -222,18 +222,36 @@ fn success(folder: &Folder) -> Kpi {
         folder.runs.len()
     );
     percent("success", "Success", hits, runs.len(), note)
+        .with_target(Target::AtLeast(100.0 * policy.pass_rate_min))
 }
 
-/// Runs in which the robot drove by itself to the end.
+/// Runs without a fault in which the robot ceased to drive by itself until somebody acted. A folder that does not tell which scenarios have
+/// faults has no target: most faults are there to provoke it.
 fn disengagements(folder: &Folder) -> Kpi {
-    let counts: Vec<f64> = folder.runs.iter().filter_map(|r| r.metric("disengagements")).collect();
-    let with = counts.iter().filter(|c| **c > 0.0).count();
-    let total: f64 = counts.iter().fold(0.0, |a, b| a + b);
+    let faults: BTreeMap<&str, Option<usize>> =
+        folder.suite.scenarios.iter().map(|s| (s.id.as_str(), s.faults)).collect();
+    let is_told = !faults.is_empty() && faults.values().all(Option::is_some);
+    let provokes = |r: &Run| faults.get(r.scenario.as_str()).copied().flatten().is_some_and(|n| n > 0);
+    let counts: Vec<(bool, f64)> = folder
+        .runs
+        .iter()
+        .filter_map(|r| Some((is_told && provokes(r), r.metric("disengagements")?)))
+        .collect();
+    let own = || counts.iter().filter(|(provoked, _)| !provoked).map(|(_, count)| *count);
+    let (with, of, total) =
+        (own().filter(|c| *c > 0.0).count(), own().count(), own().fold(0.0, |a, b| a + b));
+    let provoked = counts.iter().filter(|(provoked, _)| *provoked).fold(0.0, |a, (_, b)| a + b);
     let hours = folder.runs.iter().filter_map(|r| r.metric("elapsed_s")).fold(0.0, |a, b| a + b) / 3600.0;
-    let rate = if hours > 0.0 { format!(", {:.1} an hour driven", total / hours) } else { String::new() };
-    let note =
-        format!("runs with one: {with} of {}; {total:.0} in all{rate}, provoked ones too", counts.len());
-    percent("disengagements", "Disengagements", with, counts.len(), note)
+    let all = total + provoked;
+    let rate = if hours > 0.0 { format!(", {:.1} an hour driven", all / hours) } else { String::new() };
+    let what = if is_told {
+        format!("without a fault; {provoked:.0} by faults")
+    } else {
+        "provoked ones too".to_owned()
+    };
+    let note = format!("runs with one: {with} of {of} {what}; {all:.0} in all{rate}");
+    let kpi = percent("disengagements", "Disengagements", with, of, note);
+    if is_told { kpi.with_target(Target::AtMost(0.0)) } else { kpi }
 }
 
 /// Hard constraints, which nothing may violate.
@@ -311,13 +329,14 @@ fn reproducibility(folder: &Folder) -> Kpi {
 }
 
 /// From the call to the last result by the clock, where the folder tells; else all runs one after the other.
-fn lead_time(folder: &Folder) -> Kpi {
+fn lead_time(folder: &Folder, policy: &Policy) -> Kpi {
     let spent: Vec<f64> =
         folder.runs.iter().filter_map(|r| folder.timings.get(&r.key)).map(|t| t.wall_s).collect();
     let (sum_s, longest_s) = spent.iter().fold((0.0, 0.0f64), |(sum, most), s| (sum + s, most.max(*s)));
     let simulated = folder.runs.iter().filter_map(|r| r.metric("elapsed_s")).fold(0.0, |a, b| a + b);
     if spent.is_empty() || sum_s <= 0.0 {
-        return plain("lead_time", "Lead time", None, "min", "no times".to_owned());
+        return plain("lead_time", "Lead time", None, "min", "no times".to_owned())
+            .with_target(Target::AtMost(policy.lead_time_max_min));
     }
     let runs = format!(
         "{simulated:.0} s simulated in {sum_s:.0} s of runs, {:.0} times real time; the longest took {longest_s:.1} s",
@@ -333,4 +352,5 @@ fn lead_time(folder: &Folder) -> Kpi {
         (None, _) => "of all runs one after the other; ".to_owned(),
     };
     plain("lead_time", "Lead time", Some(evaluated_s.unwrap_or(sum_s) / 60.0), "min", how + &runs)
+        .with_target(Target::AtMost(policy.lead_time_max_min))
 }

@@ -42,6 +42,7 @@ pub struct Scenario {
     pub rationale: String,
     pub covers: Vec<String>,
     pub requirements: Vec<String>,
+    pub faults: Option<usize>,
     pub expect: Value,
     pub criteria: Value,
 }

@@ -2,7 +2,7 @@
 
 use super::synthetic::{CRITICAL, PASSED, PLANNED, write as write_results};
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn made(better: bool) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
@@ -19,6 +19,40 @@ fn wish() -> Wish {
 
 fn page(dir: &Path, name: &str) -> String {
     fs::read_to_string(dir.join("report").join(name)).unwrap()
+}
+
+/// What becomes of disengagements in these runs, when this is the number of every scenario's faults.
+fn disengagements(runs: &[&str], faults: [u32; 4]) -> (Option<bool>, String) {
+    let dir = made(false);
+    let suite = dir.path().join("suite.json");
+    let mut value: Value = serde_json::from_str(&fs::read_to_string(&suite).unwrap()).unwrap();
+    for (scenario, faults) in value["scenarios"].as_array_mut().unwrap().iter_mut().zip(faults) {
+        scenario["faults"] = json!(faults);
+    }
+    fs::write(suite, value.to_string()).unwrap();
+    let results = dir.path().join("results.jsonl");
+    let mut text = String::new();
+    for line in fs::read_to_string(&results).unwrap().lines() {
+        let mut run: Value = serde_json::from_str(line).unwrap();
+        if runs.iter().any(|key| run["key"] == *key) {
+            run["metrics"]["disengagements"] = json!(2);
+        }
+        text += &format!("{run}\n");
+    }
+    fs::write(results, text).unwrap();
+    let summary = make(dir.path(), &wish()).unwrap();
+    let kpi = summary.kpis.into_iter().find(|k| k.id == "disengagements").unwrap();
+    (kpi.met, kpi.note)
+}
+
+#[test]
+fn disengagements_that_faults_provoke_do_not_count() {
+    let (met, note) = disengagements(&["a01", "b01"], [1, 0, 0, 0]);
+    assert!(note.starts_with("runs with one: 1 of 5 without a fault; 2 by faults; 4 in all"), "{note}");
+    assert_eq!(met, Some(false));
+    let (met, note) = disengagements(&["a01"], [1, 0, 0, 0]);
+    assert!(note.starts_with("runs with one: 0 of 5 without a fault; 2 by faults; 2 in all"), "{note}");
+    assert_eq!(met, Some(true));
 }
 
 #[test]
@@ -43,7 +77,9 @@ fn the_key_figures_are_right() {
     );
     // All of 14 runs are to reach the goal; two broke, and one stopped.
     near(kpi("success").value, 100.0 * 11.0 / 14.0);
+    assert_eq!((kpi("success").met, kpi("success").sure), (Some(false), Some(true)), "95 % are asked for");
     near(kpi("disengagements").value, 0.0);
+    assert_eq!(kpi("disengagements").met, None, "who knows which scenarios have faults");
     assert_eq!((kpi("violations").value, kpi("violations").met), (Some(1.0), Some(false)));
     // Of 11 runs with times the slowest.
     near(kpi("decision_latency_p95").value, 3.0);
@@ -54,13 +90,14 @@ fn the_key_figures_are_right() {
         (Some(100.0), Some(true))
     );
     near(kpi("lead_time").value, 11.0 * 1.2 / 60.0);
+    assert_eq!(kpi("lead_time").met, Some(true));
     assert!(
         summary.notes.iter().any(|n| n.contains("1 of 15 planned runs have no result")),
         "{:?}",
         summary.notes
     );
     // The same in the file for programs.
-    let json: serde_json::Value = serde_json::from_str(&page(dir.path(), "summary.json")).unwrap();
+    let json: Value = serde_json::from_str(&page(dir.path(), "summary.json")).unwrap();
     assert_eq!(json["kpis"][0]["target"], json!({"at_least": 98.0}));
     assert_eq!(json["failing"][0]["scenario"], "steps_out");
 }
@@ -98,7 +135,7 @@ fn a_page_has_its_own_runs_alone_and_no_text_breaks_out() {
     assert!(text.contains("&#60;b&#62;late") || text.contains("&lt;b&gt;late"), "descriptions are escaped");
     let begin = text.find("id=\"data\">").unwrap() + 10;
     let data = &text[begin..begin + text[begin..].find("</script>").unwrap()];
-    let data: serde_json::Value = serde_json::from_str(data).unwrap();
+    let data: Value = serde_json::from_str(data).unwrap();
     let keys: Vec<&str> =
         data["runs"].as_array().unwrap().iter().map(|r| r["key"].as_str().unwrap()).collect();
     // Those that failed first: the first is chosen.
