@@ -63,13 +63,13 @@ fn backing_up_against_a_zones_direction_is_refused_at_once() {
     let polygon_m = vec![[0.0, 0.0], [12.0, 0.0], [12.0, 8.0], [0.0, 8.0]];
     let moves = "<Fallback><BackUp backup_dist=\"0.5\" backup_speed=\"0.2\" time_allowance=\"20.0\"/>\
                  <DriveOnHeading dist_to_travel=\"0.5\" speed=\"0.3\"/></Fallback>";
-    for (heading_rad, end_m) in [(0.0, 4.5), (PI, 3.5)] {
+    for (heading_rad, end_m) in [(0.0, 6.5), (PI, 5.5)] {
         let polygon_m = polygon_m.clone();
         let lane = DirectionZone { name: "lane".into(), polygon_m, heading_rad, tolerance_rad: 0.6 };
         let zones = Zones { version: 1, direction: vec![lane], ..Zones::default() };
-        let mut l = Loop::new(hall(), Pose2::new(4.0, 4.0, 0.0));
+        let mut l = Loop::new(hall(), Pose2::new(6.0, 2.0, 0.0));
         l.node = planner_with(&tree(moves)).with_zones(&zones).unwrap();
-        l.goal(Pose2::new(9.0, 4.0, 0.0));
+        l.goal(Pose2::new(9.0, 2.0, 0.0));
         assert!(l.run_to_end(10.0), "{}", l.trace(0.5));
         l.run(1.0);
         assert!((l.pose.x_m - end_m).abs() < 0.12, "{:?}\n{}", l.pose, l.trace(0.5));

@@ -148,7 +148,8 @@ pub struct DriveConfig {
     #[serde(default)]
     pub slip_right: f64,
     /// Where the base turns about, so far ahead of its origin, in m; the odometry takes it to be the origin. A base with four driven wheels
-    /// turns about the axle that carries more: there the tyres hold, at the other they slide aside.
+    /// turns about the axle that carries more: there the tyres hold, at the other they slide aside. Accelerations and the velocity of the truth are
+    /// told of the pivot.
     #[garde(custom(within(-1.0, 1.0)))]
     #[serde(default)]
     pub pivot_x_m: f64,

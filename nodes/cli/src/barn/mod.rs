@@ -50,9 +50,9 @@ pub struct Args {
     /// The worlds of dynabarn_worlds.csv instead: moving cylinders.
     #[arg(long)]
     dynabarn: bool,
-    /// Where the robot turns about, so far ahead of its origin, m, unnoticed by its odometry: 0 for the suite, 0.131 for the baseline, as the
-    /// Jackal of the published runs does.
-    #[arg(long, value_name = "M", value_parser = pivot)]
+    /// Where the robot turns about, so far ahead of its origin, m, unnoticed by its odometry; without, what the configuration says (0) for the
+    /// suite, and 0.131 for the baseline, as the Jackal of the published runs does.
+    #[arg(long, value_name = "M", value_parser = pivot, allow_negative_numbers = true)]
     pivot: Option<f64>,
     /// Runs at the same time; the result does not depend on it.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=256))]
@@ -125,14 +125,16 @@ fn report(args: &Args) -> anyhow::Result<Report> {
     };
     let tasks = chosen(all, args)?;
     let mut setup = Setup::new(&args.config, &machine)?;
-    let turns_about_m = match args.planner {
+    let own_m = match args.planner {
         Planner::Mppi | Planner::Rpp => {
             setup.select_controller(args.planner.name())?;
-            0.0
+            None
         }
-        Planner::Dwa => JACKAL_PIVOT_M,
+        Planner::Dwa => Some(JACKAL_PIVOT_M),
     };
-    setup.turn_about(args.pivot.unwrap_or(turns_about_m));
+    if let Some(ahead_m) = args.pivot.or(own_m) {
+        setup.turn_about(ahead_m);
+    }
     let tree = args.tree.clone().map_or_else(|| suite::default_tree(&args.config), Ok)?;
     let suite = Suite { setup: &setup, tree };
     let runs = drive_all(args, &suite, &tasks)?;

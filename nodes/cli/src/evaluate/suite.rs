@@ -336,7 +336,7 @@ pub struct ScenarioEntry {
     pub rationale: Option<String>,
     pub covers: Vec<String>,
     pub requirements: Vec<String>,
-    /// How many faults it has; none in folders of before this was told.
+    /// How many faults and events it has; none in folders of before this was told.
     #[serde(default)]
     pub faults: Option<usize>,
     pub expect: serde_json::Value,
@@ -361,7 +361,7 @@ impl ScenarioEntry {
             rationale: criticality.map(|c| c.rationale.clone()),
             covers: criticality.map(|c| c.covers.clone()).unwrap_or_default(),
             requirements: s.requirements.clone(),
-            faults: Some(s.faults.len()),
+            faults: Some(s.faults.len() + s.events.len()),
             expect: serde_json::to_value(&s.expect)?,
             criteria: serde_json::to_value(&s.criteria)?,
         })

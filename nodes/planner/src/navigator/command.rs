@@ -99,7 +99,7 @@ impl Navigator {
         let world = self.world.as_ref().filter(|world| world.ego.frame == FrameId::Map)?;
         let (from, to) = (self.pose.position(), self.pose.then(Pose2::new(way_m, 0.0, 0.0)).position());
         let step_m = 0.5 * world.local.resolution_m;
-        self.one_way.iter().find(|zone| !zone.permits(from, to, step_m)).map(OneWay::name)
+        self.one_way.iter().find(|zone| zone.refuses(from, to, step_m)).map(OneWay::name)
     }
 
     /// The maneuver is over, or given up.

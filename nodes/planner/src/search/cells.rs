@@ -47,9 +47,9 @@ pub struct Travel {
     pub squares: u32,
     /// Which cells beyond the sides are free, four bits a side.
     exits: u16,
-    /// In which directions cells may be entered, where that is not all the same.
+    /// Some cell may not be entered in every direction.
     one_way: bool,
-    /// Bits in the order of [`NEIGHBOURS`].
+    /// In which directions each may be; bits in the order of [`NEIGHBOURS`].
     ways: [[u8; 4]; 4],
 }
 
@@ -283,11 +283,12 @@ fn ways_into(grid: &PlanGrid, first: Cell) -> [[u8; 4]; 4] {
     let mut ways = ALL_WAYS;
     let middle = grid.centre_of(Cell { col: first.col + EDGE / 2, row: first.row + EDGE / 2 });
     let reach_m = f64::from(EDGE) * grid.resolution_m;
-    for zone in grid.one_way.iter().filter(|zone| !zone.is_beyond(middle, reach_m)) {
-        for (row, ways) in (first.row..).zip(ways.iter_mut()) {
-            for (col, ways) in (first.col..).zip(ways.iter_mut()) {
-                *ways &= zone.steps_into(grid.centre_of(Cell { col, row }));
-            }
+    if grid.one_way.iter().all(|zone| zone.is_beyond(middle, reach_m)) {
+        return ways;
+    }
+    for (row, ways) in (first.row..).zip(ways.iter_mut()) {
+        for (col, ways) in (first.col..).zip(ways.iter_mut()) {
+            *ways = grid.ways_into(Cell { col, row });
         }
     }
     ways

@@ -1,6 +1,6 @@
 //! The grid that is searched: how dear it is to cross each cell, and where the robot's centre may not be.
 
-use super::one_way::OneWay;
+use super::one_way::{self, OneWay};
 use crate::config::SearchConfig;
 use outrider_foundation::Point2;
 use outrider_foundation::grid::{COST_INSCRIBED, COST_UNKNOWN, Cell, CostGrid};
@@ -107,7 +107,12 @@ impl PlanGrid {
 
     /// A straight line goes no wrong way.
     pub fn permits(&self, from: Point2, to: Point2) -> bool {
-        self.one_way.iter().all(|zone| zone.permits(from, to, 0.5 * self.resolution_m))
+        self.one_way.is_empty() || one_way::permits(&self.one_way, from, to, 0.5 * self.resolution_m)
+    }
+
+    /// In which directions a cell may be entered; bits in the order of [`super::cells::NEIGHBOURS`].
+    pub fn ways_into(&self, cell: Cell) -> u8 {
+        one_way::steps_into(&self.one_way, self.centre_of(cell))
     }
 
     fn lay_over(&mut self, overlay: &CostGrid, factors: &[u16; 256], rules: &PlanGridRules) {

@@ -68,6 +68,12 @@ pub fn shorten(grid: &PlanGrid, points: &[Point2]) -> Vec<Point2> {
                 step /= 2;
             }
         }
+        // In a zone of one direction a short cut along the grid may be refused where a long one across it is not.
+        if to == from + 1 && !grid.one_way.is_empty() {
+            let left = last.min(from + CUT_LIMIT) - from;
+            let long = (2..=16).rev().map(|share| from + left * share / 16);
+            to = long.into_iter().find(|next| *next > to && allowed(*next)).unwrap_or(to);
+        }
         from = to;
     }
     kept
@@ -125,6 +131,8 @@ pub fn smooth(grid: &PlanGrid, points: &[Point2], spacing_m: f64, rounds: u32) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::search::OneWay;
+    use outrider_foundation::zones::DirectionZone;
 
     fn open_grid() -> PlanGrid {
         PlanGrid { resolution_m: 0.1, width: 50, height: 50, travel: vec![1000; 2500], ..PlanGrid::default() }
@@ -153,6 +161,27 @@ mod tests {
             assert_eq!(shorten(&grid, &way).len(), 3, "block {block}");
             let even = smooth(&grid, &way, 0.1, 50);
             assert!(even.iter().all(|p| grid.travel_at(*p) == 1000));
+        }
+    }
+
+    #[test]
+    fn a_path_keeps_the_direction_of_a_zone_that_lies_across_the_grid() {
+        for (heading_rad, tolerance_rad) in [(0.1, 0.6), (0.3, 0.35), (0.0, 0.3), (0.7, 0.5)] {
+            let (sin, cos) = (libm::sin(heading_rad), libm::cos(heading_rad));
+            let mut grid = PlanGrid { width: 150, height: 150, travel: vec![1000; 22_500], ..open_grid() };
+            let corner = |a: f64, b: f64| [2.0 + a * cos - b * sin, 4.0 + a * sin + b * cos];
+            let polygon_m = vec![corner(0.0, -3.0), corner(10.0, -3.0), corner(10.0, 3.0), corner(0.0, 3.0)];
+            let zone = DirectionZone { name: "lane".into(), polygon_m, heading_rad, tolerance_rad };
+            grid.one_way = vec![OneWay::new(&zone).unwrap()];
+            let cell = |a: f64| grid.cell_of(Point2::new(2.0 + a * cos, 4.0 + a * sin));
+            let found = super::super::AStar::default().search(&grid, cell(2.0), cell(8.0), 100_000).unwrap();
+            assert!(found.reached);
+            let way: Vec<Point2> = found.cells.iter().map(|c| grid.centre_of(*c)).collect();
+            let even = smooth(&grid, &shorten(&grid, &way), 0.1, 20);
+            assert!(
+                even.windows(2).all(|w| grid.permits(w[0], w[1])),
+                "{heading_rad} {tolerance_rad}: {even:?}"
+            );
         }
     }
 

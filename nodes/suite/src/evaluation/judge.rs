@@ -296,7 +296,7 @@ fn formulas(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) -> BT
         if let Some(text) = first {
             fail(text);
         } else if !judged {
-            fail("never judged: the run was over before its windows were full".to_owned());
+            fail("never judged: no sample came with its windows full".to_owned());
         }
         robustness.insert(name, least.map(rounded));
     }

@@ -430,7 +430,7 @@ fn criteria_are_told_with_value_and_limit() {
     assert!(failures[0].starts_with("criteria.stl.slow: violated at 0.3"), "{failures:?}");
     assert!(robustness["slow"].unwrap() < -0.1);
     let (failures, robustness) = run(formula("once[2s:60s](person_gap_m < 0.5) -> velocity_mps < 1.0"));
-    assert_eq!(failures, ["criteria.stl.slow: never judged: the run was over before its windows were full"]);
+    assert_eq!(failures, ["criteria.stl.slow: never judged: no sample came with its windows full"]);
     assert_eq!(robustness["slow"], None);
 }
 

@@ -191,11 +191,16 @@ impl Lattice {
         let per_heading = self.motions.len() / usize::from(COUNT);
         let first = usize::from(heading) * per_heading;
         let free = ground.outline.room_cells(ground.grid, cell) >= self.reach_cells;
+        let (centre, reach_m) = (ground.grid.centre_of(cell), self.reach_cells * self.resolution_m);
+        let any_way = ground.grid.one_way.iter().all(|zone| zone.is_far(centre, reach_m));
         for number in first..first + per_heading {
             let Some(motion) = self.motions.get(number) else { continue };
             let to = Cell { col: cell.col + motion.cells.0, row: cell.row + motion.cells.1 };
             let to_heading = motion.to;
             if ground.grid.index_of(to).is_none() {
+                continue;
+            }
+            if !any_way && !goes_its_way(ground.grid, centre, motion) {
                 continue;
             }
             let Some(step) = self.cost_of(ground, cell, motion, free) else { continue };
@@ -232,9 +237,6 @@ impl Lattice {
             let travel = travel_of(*dc, *dr)?;
             cost += way * travel.max(before);
             before = travel;
-        }
-        if !goes_its_way(grid, centre, motion) {
-            return None;
         }
         for [x, y, yaw_rad, _] in motion.poses.iter().filter(|_| !free) {
             let (x_m, y_m) = (centre.x_m + x * grid.resolution_m, centre.y_m + y * grid.resolution_m);
@@ -316,9 +318,6 @@ impl Lattice {
 
 /// A motion from the centre of a cell leads no wrong way through a zone of one direction. Turning on the spot is free there.
 fn goes_its_way(grid: &PlanGrid, centre: Point2, motion: &Motion) -> bool {
-    if grid.one_way.is_empty() {
-        return true;
-    }
     let place =
         |x: f64, y: f64| Point2::new(centre.x_m + x * grid.resolution_m, centre.y_m + y * grid.resolution_m);
     let mut from = centre;
