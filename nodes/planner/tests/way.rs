@@ -8,8 +8,9 @@ use common::{Loop, brute_clearance_m, config, grid, lethal_cells, planner_with, 
 use outrider_foundation::data::WorldModel;
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
+use outrider_foundation::zones::DirectionZone;
 use outrider_foundation::{Point2, Pose2};
-use outrider_planner::search::{Ground, RouteError, Router};
+use outrider_planner::search::{Ground, OneWay, RouteError, Router};
 use std::sync::Arc;
 
 /// Two rooms joined by a passage of this width at y = 4, 1.2 m long.
@@ -219,4 +220,31 @@ fn what_a_search_found_is_no_excuse_for_a_path_that_was_blocked_since() {
     let with_the_block = steps(&mut l, common::STEP_S);
     assert_eq!(with_the_block, [(1, 1)], "the search is made anew");
     assert!(l.plans.len() > plans);
+}
+
+#[test]
+fn out_of_the_dead_end_of_a_lane_and_into_none() {
+    // A corridor that ends in the east, all of it for eastbound traffic.
+    let map = grid(
+        [12.0, 8.0],
+        Point2::default(),
+        &[[4.0, 0.0, 12.0, 3.0], [4.0, 5.0, 12.0, 8.0], [11.0, 3.0, 12.0, 5.0]],
+    );
+    let polygon_m = vec![[4.5, 3.0], [11.0, 3.0], [11.0, 5.0], [4.5, 5.0]];
+    let lane = DirectionZone { name: "lane".into(), polygon_m, heading_rad: 0.0, tolerance_rad: 0.6 };
+    let zones = [OneWay::new(&lane).unwrap()];
+    let ground = Ground { base: &map, overlay: None, discs: &[], one_way: &zones };
+    let mut router = Router::new(&config().search, &robot().footprint);
+    let (outside, inside) = (Pose2::new(2.0, 4.0, 0.0), Pose2::new(10.0, 4.0, 0.0));
+    assert!(router.route(&ground, FrameId::Map, outside, inside, false).is_ok(), "in");
+    assert!(
+        router.route(&ground, FrameId::Map, inside, outside, false).unwrap().path.complete,
+        "and out, as it stands in it"
+    );
+    // The other way about it is not entered.
+    let lane = DirectionZone { heading_rad: -3.0, ..lane };
+    let zones = [OneWay::new(&lane).unwrap()];
+    let ground = Ground { one_way: &zones, ..ground };
+    assert_eq!(router.route(&ground, FrameId::Map, outside, inside, false), Err(RouteError::NoPath));
+    assert!(router.route(&ground, FrameId::Map, inside, outside, false).is_ok());
 }

@@ -75,11 +75,28 @@ impl Router {
     }
 
     /// Plans: on the grid, and where the outline does not fit along that path, or there is none, with the outline as well.
-    /// With `outline_only` it begins with that.
+    /// With `outline_only` it begins with that. From within a zone of one direction, where no way keeps its direction, as if there were
+    /// no zones: a robot that was pushed into the end of a lane has to get out of it, and assurance judges every command.
     ///
     /// # Errors
     /// Says why there is no path.
     pub fn route(
+        &mut self,
+        ground: &Ground<'_>,
+        frame: FrameId,
+        from: Pose2,
+        goal: Pose2,
+        outline_only: bool,
+    ) -> Result<Route, RouteError> {
+        let kept = self.route_on(ground, frame, from, goal, outline_only);
+        let is_within = || ground.one_way.iter().any(|zone| !zone.is_far(from.position(), 0.0));
+        if kept == Err(RouteError::NoPath) && is_within() {
+            return self.route_on(&Ground { one_way: &[], ..*ground }, frame, from, goal, outline_only);
+        }
+        kept
+    }
+
+    fn route_on(
         &mut self,
         ground: &Ground<'_>,
         frame: FrameId,
