@@ -72,9 +72,7 @@ impl OneWay {
 
     /// Signed distance from the zone, m; `None` where its direction does not hold.
     fn distance_m(&self, p: Point2) -> Option<f64> {
-        let (centre, radius_m) = self.polygon.bounds();
-        let is_near = p.distance_m(centre) <= radius_m + MARGIN_M;
-        is_near.then(|| self.polygon.signed_distance_m(p)).filter(|m| *m <= MARGIN_M)
+        (!self.is_beyond(p, 0.0)).then(|| self.polygon.signed_distance_m(p)).filter(|m| *m <= MARGIN_M)
     }
 
     /// Whether a way in a direction of length 1 leads straight out, at a place so far from the zone.

@@ -88,22 +88,6 @@ impl Router {
         goal: Pose2,
         outline_only: bool,
     ) -> Result<Route, RouteError> {
-        let kept = self.route_on(ground, frame, from, goal, outline_only);
-        let is_within = || ground.one_way.iter().any(|zone| !zone.is_far(from.position(), 0.0));
-        if kept == Err(RouteError::NoPath) && is_within() {
-            return self.route_on(&Ground { one_way: &[], ..*ground }, frame, from, goal, outline_only);
-        }
-        kept
-    }
-
-    fn route_on(
-        &mut self,
-        ground: &Ground<'_>,
-        frame: FrameId,
-        from: Pose2,
-        goal: Pose2,
-        outline_only: bool,
-    ) -> Result<Route, RouteError> {
         self.prepare(ground, goal.position());
         self.by_outline = false;
         let plain =
@@ -115,7 +99,7 @@ impl Router {
             Ok(_) | Err(RouteError::NoPath | RouteError::Goal) => {}
             Err(_) => return plain,
         }
-        match self.outline.plan(ground, frame, from, goal, self.config.resample_m) {
+        let found = match self.outline.plan(ground, frame, from, goal, self.config.resample_m) {
             Ok(mut route) => {
                 self.by_outline = true;
                 route.cost = self.cost_of(&route.path, 0.0).unwrap_or(route.cost);
@@ -123,7 +107,13 @@ impl Router {
             }
             Err(error) if outline_only => Err(error),
             Err(_) => plain,
+        };
+        let is_within = || ground.one_way.iter().any(|zone| !zone.is_far(from.position(), 0.0));
+        if found == Err(RouteError::NoPath) && is_within() {
+            // Without zones nothing is within one: this is not come to again.
+            return self.route(&Ground { one_way: &[], ..*ground }, frame, from, goal, outline_only);
         }
+        found
     }
 
     /// Takes over what stands where.

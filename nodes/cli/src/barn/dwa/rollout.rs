@@ -1,6 +1,6 @@
 //! Velocities rolled out and scored, as `base_local_planner`'s `TrajectoryPlannerROS` does with `dwa: true`.
 
-use super::costmap::Costmap;
+use super::costmap::{Costmap, RESOLUTION_M};
 use super::field::{Field, Window};
 use super::outline;
 use outrider_foundation::geometry::wrap_angle;
@@ -34,7 +34,7 @@ const COST_SCALE: f64 = 0.1;
 /// What one step counts, in the unit of the first two scales: the resolution, as the challenge sets `meter_scoring: true`. The member that
 /// says so is never initialised in `TrajectoryPlanner`, whose configuration at start-up reads it, so that cells cannot be ruled out by
 /// reading; the times of the published runs do (docs/barn.md).
-const STEP_SCORE: f64 = 0.05;
+const STEP_SCORE: f64 = RESOLUTION_M;
 /// `heading_lookahead`.
 const LOOKAHEAD_M: f64 = 0.325;
 /// `oscillation_reset_dist`, `escape_reset_dist`, `escape_reset_theta`.
