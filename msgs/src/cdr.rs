@@ -81,6 +81,10 @@ pub struct Reader<'a> {
     big_endian: bool,
     /// Sequences of numbers of one or two bytes are passed over.
     without_cells: bool,
+    /// Sequences of anything but numbers are passed over.
+    without_records: bool,
+    /// What is read now is let go of at once: texts need not be kept.
+    passing: bool,
 }
 
 impl<'a> Reader<'a> {
@@ -94,12 +98,17 @@ impl<'a> Reader<'a> {
             (0, 0) => true,
             _ => return Err(Misfit::Representation { identifier: u16::from_be_bytes([first, second]) }),
         };
-        Ok(Self { content, at: 0, big_endian, without_cells: false })
+        Ok(Self { content, at: 0, big_endian, without_cells: false, without_records: false, passing: false })
     }
 
     /// Sequences of numbers of one or two bytes come out empty from now on.
     pub(crate) fn without_cells(self) -> Self {
         Self { without_cells: true, ..self }
+    }
+
+    /// Sequences of anything but numbers come out empty from now on.
+    pub(crate) fn without_records(self) -> Self {
+        Self { without_records: true, ..self }
     }
 
     /// Nothing but padding is left.
@@ -185,6 +194,16 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
+    /// Passes over so many records, each of which has to fit.
+    fn pass<T: Cdr>(&mut self, count: usize) -> Result<Vec<T>, Misfit> {
+        let outer = std::mem::replace(&mut self.passing, true);
+        for _ in 0..count {
+            T::read(self)?;
+        }
+        self.passing = outer;
+        Ok(Vec::new())
+    }
+
     /// Text, its final zero taken away.
     pub(crate) fn text(&mut self) -> Result<&'a str, Misfit> {
         let length = self.count(1)?;
@@ -252,6 +271,9 @@ pub trait Cdr: Sized {
     /// # Errors
     /// Where the bytes do not fit.
     fn read_many(reader: &mut Reader<'_>, count: usize) -> Result<Vec<Self>, Misfit> {
+        if reader.without_records {
+            return reader.pass::<Self>(count);
+        }
         let mut values = Vec::with_capacity(count);
         for _ in 0..count {
             values.push(Self::read(reader)?);
@@ -343,7 +365,8 @@ impl Cdr for String {
     const LEAST: usize = 4;
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Misfit> {
-        reader.text().map(str::to_owned)
+        let text = reader.text()?;
+        Ok(if reader.passing { Self::new() } else { text.to_owned() })
     }
 
     fn write(&self, writer: &mut Writer<'_>) {

@@ -79,6 +79,16 @@ pub fn decode_without_cells<T: Message>(bytes: &[u8]) -> Result<T, CodecError> {
     read().map_err(|misfit| CodecError::Misfit { type_name: T::TYPE_NAME, misfit })
 }
 
+/// As [`decode`] for who has no use of records in sequences: a sequence of anything but numbers comes out empty. That every record fits
+/// is checked all the same.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_without_records<T: Message>(bytes: &[u8]) -> Result<T, CodecError> {
+    let read = || read_from(Reader::open(bytes)?.without_records());
+    read().map_err(|misfit| CodecError::Misfit { type_name: T::TYPE_NAME, misfit })
+}
+
 fn read<T: Message>(bytes: &[u8]) -> Result<T, Misfit> {
     read_from(Reader::open(bytes)?)
 }
@@ -122,6 +132,30 @@ mod tests {
         bytes.truncate(bytes.len() - 12);
         let refused = decode_without_cells::<outrider_msgs::WorldModel>(&bytes).unwrap_err();
         assert_eq!(Err(refused), decode::<outrider_msgs::WorldModel>(&bytes));
+    }
+
+    #[test]
+    fn records_can_be_passed_over_but_have_to_fit() {
+        let reading =
+            outrider_msgs::MonitorReading { name: "reach".into(), limit: 0.5, ..Default::default() };
+        let state = outrider_msgs::AssuranceState {
+            mode: 2,
+            limiting: "reach".into(),
+            monitors: vec![reading; 3],
+            ..Default::default()
+        };
+        let mut bytes = encode(&state).unwrap();
+        let without = outrider_msgs::AssuranceState { monitors: Vec::new(), ..state };
+        assert_eq!(decode_without_records::<outrider_msgs::AssuranceState>(&bytes).unwrap(), without);
+        // Text is looked at all the same.
+        let last = bytes.windows(5).rposition(|w| w == b"reach").unwrap();
+        bytes[last] = 0xff;
+        let refused = decode_without_records::<outrider_msgs::AssuranceState>(&bytes).unwrap_err();
+        assert_eq!(Err(refused), decode::<outrider_msgs::AssuranceState>(&bytes));
+        bytes[last] = b'r';
+        bytes.truncate(bytes.len() - 12);
+        let refused = decode_without_records::<outrider_msgs::AssuranceState>(&bytes).unwrap_err();
+        assert_eq!(Err(refused), decode::<outrider_msgs::AssuranceState>(&bytes));
     }
 
     #[test]

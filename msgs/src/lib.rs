@@ -9,7 +9,9 @@ mod codec;
 mod schema;
 
 pub use cdr::{Cdr, Misfit, Reader, Writer};
-pub use codec::{CodecError, decode, decode_without_cells, encode, encode_into, encode_with_room};
+pub use codec::{
+    CodecError, decode, decode_without_cells, decode_without_records, encode, encode_into, encode_with_room,
+};
 pub use schema::{FieldMisfit, Head, Path, Schema, Tree, Value};
 
 /// A generated message.

@@ -8,6 +8,9 @@ use crate::rigid::Rigid;
 use outrider_foundation::data::{Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
+/// What is faster than this does not stand, whatever is said of it, m/s.
+const STANDING_MPS: f64 = 0.3;
+
 /// What is reckoned with for moving objects.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TrackRules<'a> {
@@ -36,7 +39,8 @@ pub(crate) struct Met {
 /// Least distance that a motion keeps from the discs in which objects are expected at the same time.
 ///
 /// Only while the robot moves: an object that comes up to a robot at rest is not the robot's doing. For the same reason
-/// no more is asked for than the robot would have at rest. Tracks that are still tentative are left to the scan.
+/// no more is asked for than the robot would have at rest. Tracks that are still tentative are left to the scan, and so is what was left
+/// standing while it does stand.
 pub(crate) fn judge(
     motion: &[MotionPoint],
     footprint: &Footprint,
@@ -47,7 +51,7 @@ pub(crate) fn judge(
     let mut worst = Reading::new(Rule::Tracks, FAR_M - margin_m, FAR_M, margin_m);
     let mut met = None;
     let bounds = rules.bounds.iter().copied().chain(std::iter::repeat(Bound::default()));
-    for (track, bound) in tracks.iter().zip(bounds).filter(|(t, _)| t.state != TrackState::Tentative) {
+    for (track, bound) in tracks.iter().zip(bounds).filter(|(t, _)| counts(t)) {
         let disc = Disc::new(track, bound, rules.config);
         // The first pose is where the robot is; a robot at rest has no other.
         for at in motion.iter().skip(1) {
@@ -73,6 +77,15 @@ pub(crate) fn judge(
         }
     }
     (worst, met)
+}
+
+/// Whether a track's disc counts.
+fn counts(track: &Track) -> bool {
+    match track.state {
+        TrackState::Tentative => false,
+        TrackState::Standing => libm::hypot(track.velocity.x_m, track.velocity.y_m) > STANDING_MPS,
+        TrackState::Confirmed | TrackState::Coasting | TrackState::Reachable => true,
+    }
 }
 
 /// Where an object is expected.

@@ -15,6 +15,7 @@ use crate::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN};
 use crate::robot::Robot;
 use crate::validate::within;
 use garde::Validate;
+use multiversion::multiversion;
 use serde::{Deserialize, Serialize};
 
 /// The most slices.
@@ -23,6 +24,8 @@ pub const SLICE_LIMIT: usize = 32;
 const NOWHERE_M: f64 = -0.01;
 /// Rings about a window's centre in the picture of [`TrackField::worst`].
 const RINGS: usize = 128;
+/// Cells of it that are drawn at once.
+const DRAWN: usize = 16;
 /// The place of nobody is known better than this, m.
 const SIGMA_MIN_M: f64 = 0.005;
 
@@ -97,14 +100,10 @@ struct Window {
 }
 
 impl Window {
-    /// No cost of it is greater.
-    fn most(&self) -> u8 {
-        self.cost(0.0)
-    }
-
-    /// Its costs in [`RINGS`] rings as wide as each other up to `reach_m`, each that of the ring's inner edge.
-    fn rings(&self, reach_m: f64) -> [u8; RINGS] {
-        std::array::from_fn(|ring| self.cost(ring as f64 * reach_m / RINGS as f64))
+    /// Its costs in [`RINGS`] rings as wide as each other up to `reach_m`, each that of the ring's inner edge, and what is beyond.
+    fn rings(&self, reach_m: f64) -> [u8; RINGS + 1] {
+        let cost = |ring| self.cost(ring as f64 * reach_m / RINGS as f64);
+        std::array::from_fn(|ring| if ring < RINGS { cost(ring) } else { COST_FREE })
     }
 
     fn cost(&self, distance_m: f64) -> u8 {
@@ -295,23 +294,43 @@ impl TrackField {
         let slices = self.places.chunks(blocks).zip(self.windows.chunks(self.tracks.max(1)));
         let all = slices.flat_map(|(places, windows)| places.iter().flat_map(lanes).zip(windows));
         for ((c, reach_m), window) in all {
-            // Beyond its profile a window costs nothing, and it costs nowhere more than its existence allows.
-            let (most, rings) = (window.most(), window.rings(reach_m));
+            let rings = window.rings(reach_m);
             let rings_per_m = RINGS as f64 / reach_m.max(resolution_m);
+            // Far out in its profile a window costs nothing that could be told.
+            let last = rings.iter().rposition(|cost| *cost > COST_FREE).map_or(0, |ring| ring + 1);
+            let reach_m = last as f64 / rings_per_m;
             for row in span(c.y_m, origin.y_m, reach_m, height) {
                 let dy_m = middle(row, origin.y_m) - c.y_m;
                 let half_m = (reach_m * reach_m - dy_m * dy_m).max(0.0).sqrt();
                 let cols = span(c.x_m, origin.x_m, half_m, width);
                 let cells = out.get_mut(row * width + cols.start..row * width + cols.end).unwrap_or_default();
-                for (cell, col) in cells.iter_mut().zip(cols) {
-                    if *cell < most {
-                        let dx_m = middle(col, origin.x_m) - c.x_m;
-                        let ring = (dx_m * dx_m + dy_m * dy_m).sqrt() * rings_per_m;
-                        *cell = rings.get(ring as usize).copied().unwrap_or(COST_FREE).max(*cell);
-                    }
-                }
+                let first_m = middle(cols.start, origin.x_m) - c.x_m;
+                draw(&rings, rings_per_m, (first_m, dy_m), resolution_m, cells);
             }
         }
+    }
+}
+
+/// Puts a row of cells through rings about a centre; the first cell is so far from it, the next by `resolution_m` farther along x.
+#[multiversion(targets("x86_64+avx2"))]
+fn draw(
+    rings: &[u8; RINGS + 1],
+    rings_per_m: f64,
+    (first_m, dy_m): (f64, f64),
+    resolution_m: f64,
+    cells: &mut [u8],
+) {
+    let mut next = 0_i32;
+    for cells in cells.chunks_mut(DRAWN) {
+        let mut which = [0_i32; DRAWN];
+        for (ring, i) in which.iter_mut().zip(next..) {
+            let dx_m = f64::from(i) * resolution_m + first_m;
+            *ring = ((dx_m * dx_m + dy_m * dy_m).sqrt() * rings_per_m).min(RINGS as f64) as i32;
+        }
+        for (cell, ring) in cells.iter_mut().zip(which) {
+            *cell = rings.get(ring as usize).copied().unwrap_or(COST_FREE).max(*cell);
+        }
+        next += DRAWN as i32;
     }
 }
 

@@ -287,6 +287,10 @@ pub struct YieldConfig {
     /// So much farther from them than the margin a metre of the way costs more, m.
     #[garde(custom(within(0.0, 2.0)))]
     pub berth_m: f64,
+    /// In the disc of what was left standing a metre costs more by up to so much, as in the middle of it, than elsewhere: there it drives
+    /// only where there is no other way.
+    #[garde(custom(within(0.0, 100.0)))]
+    pub left_standing_weight: f64,
     /// By this share next to the margin, linearly less further off.
     #[garde(custom(within(0.0, 20.0)))]
     pub berth_weight: f64,
@@ -296,6 +300,9 @@ pub struct YieldConfig {
     /// No faster than this while somebody is close, m/s.
     #[garde(custom(within(0.05, 3.0)))]
     pub close_mps: f64,
+    /// Beside what was left standing it may be so much faster for every metre that it is farther off than that, in m/s by m.
+    #[garde(custom(within(0.0, 100.0)))]
+    pub beside_left_per_s: f64,
 }
 
 /// Whether the proposals of an external planner are driven.

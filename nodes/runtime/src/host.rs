@@ -128,6 +128,7 @@ pub struct Host<B: Binding> {
     consumed: Vec<TickInput>,
     losses: Vec<LossCounter>,
     outbox: Outbox<<B::Core as Node>::Output>,
+    digest: OutputDigest,
     tick: u64,
     rejected: u64,
     overflowed: u64,
@@ -142,6 +143,7 @@ impl<B: Binding> Host<B> {
         Self {
             losses: vec![LossCounter::default(); inputs.len()],
             outbox: Outbox::new(OUTPUT_LIMIT),
+            digest: OutputDigest::default(),
             pending: Vec::new(),
             consumed: Vec::new(),
             tick: 0,
@@ -204,7 +206,8 @@ impl<B: Binding> HostedNode for Host<B> {
         self.core.step(now, &self.pending, &mut self.outbox);
         self.pending.clear();
         let dropped = u32::try_from(self.outbox.dropped()).unwrap_or(u32::MAX);
-        let mut digest = OutputDigest::default();
+        let digest = &mut self.digest;
+        digest.clear();
         for output in self.outbox.drain() {
             let mut each = |index: usize, bytes: Vec<u8>| {
                 digest.add(index, &bytes);

@@ -8,25 +8,52 @@ pub fn payload_digest(bytes: &[u8]) -> u64 {
     XxHash3_64::oneshot(bytes)
 }
 
+/// So much is digested at once: what is less altogether needs no state, which is dear to begin.
+const AT_ONCE_BYTES: usize = 2048;
+
 /// Digest over all outputs of one step, in order.
 #[derive(Default)]
 pub struct OutputDigest {
-    state: XxHash3_64,
+    /// Of what came before `waiting`, if anything did.
+    state: Option<XxHash3_64>,
+    waiting: Vec<u8>,
     count: u32,
 }
 
 impl OutputDigest {
     /// Adds an output.
     pub fn add(&mut self, output: usize, bytes: &[u8]) {
-        self.state.write(&(output as u64).to_le_bytes());
-        self.state.write(&(bytes.len() as u64).to_le_bytes());
-        self.state.write(bytes);
+        self.waiting.extend_from_slice(&(output as u64).to_le_bytes());
+        self.waiting.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        if self.waiting.len() + bytes.len() <= AT_ONCE_BYTES {
+            self.waiting.extend_from_slice(bytes);
+        } else {
+            let state = self.state.get_or_insert_default();
+            state.write(&self.waiting);
+            state.write(bytes);
+            self.waiting.clear();
+        }
         self.count = self.count.saturating_add(1);
+    }
+
+    /// Begins anew.
+    pub fn clear(&mut self) {
+        self.state = None;
+        self.waiting.clear();
+        self.count = 0;
     }
 
     /// How many outputs, and their digest.
     pub fn finish(&self) -> (u32, u64) {
-        (self.count, self.state.finish())
+        let digest = self.state.as_ref().map_or_else(
+            || payload_digest(&self.waiting),
+            |state| {
+                let mut state = state.clone();
+                state.write(&self.waiting);
+                state.finish()
+            },
+        );
+        (self.count, digest)
     }
 }
 
@@ -53,6 +80,26 @@ mod tests {
         let bytes: Vec<u8> = (0..2000_u32).map(|i| (i % 251) as u8).collect();
         for (length, digest) in KNOWN {
             assert_eq!(payload_digest(&bytes[..length]), digest, "{length}");
+        }
+    }
+
+    /// However much there is of it, and whatever came before: that of all the bytes in a row.
+    #[test]
+    fn outputs_are_digested_as_if_in_one_piece() {
+        let bytes: Vec<u8> = (0..9000_u32).map(|i| (i % 251) as u8).collect();
+        let mut digest = OutputDigest::default();
+        for lengths in
+            [&[][..], &[0], &[5, 300, 7], &[2015, 1], &[2032], &[2033, 3], &[3000, 8, 2500, 9000, 40]]
+        {
+            digest.clear();
+            let mut all = Vec::new();
+            for (i, length) in lengths.iter().enumerate() {
+                digest.add(i, &bytes[..*length]);
+                all.extend_from_slice(&i.to_le_bytes());
+                all.extend_from_slice(&length.to_le_bytes());
+                all.extend_from_slice(&bytes[..*length]);
+            }
+            assert_eq!(digest.finish(), (lengths.len() as u32, payload_digest(&all)), "{lengths:?}");
         }
     }
 

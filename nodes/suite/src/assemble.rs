@@ -114,20 +114,34 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
     if !NODES.contains(&node) {
         return Err(AssembleError::NoSuchNode(node.to_owned()));
     }
+    resources_of(node, files, files.read_scenario()?.as_ref())
+}
+
+/// Those of every node, in the order of [`NODES`]; the scenario is read once.
+///
+/// # Errors
+/// As [`read_resources`].
+pub fn read_all_resources(files: &Files) -> Result<Vec<(&'static str, Resources)>, AssembleError> {
+    let scenario = files.read_scenario()?;
+    NODES.iter().map(|node| Ok((*node, resources_of(node, files, scenario.as_ref())?))).collect()
+}
+
+fn resources_of(
+    node: &str,
+    files: &Files,
+    scenario: Option<&(Scenario, Vec<Setting>, String)>,
+) -> Result<Resources, AssembleError> {
     let mut resources = Resources::new();
     resources.insert_file("config", &files.config.join(format!("{node}.yaml")))?;
     resources.insert_file("robot", &files.config.join("robot.yaml"))?;
     if let ("assurance" | "gate", Some(path)) = (node, &files.permit_key) {
         resources.insert_secret(PERMIT_KEY, Secret::read(path)?, path.display().to_string());
     }
-    let (scenario, of_scenario, text) = match files.read_scenario()? {
-        Some((scenario, settings, text)) => (Some(scenario), settings, text),
-        None => (None, Vec::new(), String::new()),
-    };
     settings::apply(node, &mut resources, &files.changes.settings)?;
-    settings::apply(node, &mut resources, &of_scenario)?;
+    let of_scenario = scenario.map_or(&[][..], |(_, settings, _)| settings);
+    settings::apply(node, &mut resources, of_scenario)?;
     if let "assurance" | "world_model" | "planner" = node {
-        let of_scenario = scenario.as_ref().map_or("zones/warehouse.yaml", |s| &s.zones);
+        let of_scenario = scenario.map_or("zones/warehouse.yaml", |(s, ..)| &s.zones);
         let path = files.scenario.as_deref().unwrap_or(Path::new(""));
         let default = || Scenario::file(of_scenario, path, &files.config);
         resources.insert_file(ZONES, &files.zones.clone().unwrap_or_else(default))?;
@@ -135,15 +149,15 @@ pub fn read_resources(node: &str, files: &Files) -> Result<Resources, AssembleEr
     match node {
         "sim" => {
             let path = files.scenario.as_deref().unwrap_or(Path::new(""));
-            let scenario =
+            let (scenario, _, text) =
                 scenario.ok_or(ConfigError::Missing { node: node.into(), role: "scenario".into() })?;
-            resources.insert("scenario", text, path.display().to_string());
+            resources.insert("scenario", text.clone(), path.display().to_string());
             let world = Scenario::file(&scenario.world, path, &files.config);
             resources.insert_file("world", &world)?;
             insert_models(&mut resources, &world)?;
         }
         "planner" => {
-            let named = scenario.as_ref().and_then(|s| s.tree.as_deref()).unwrap_or("navigate_to_pose.xml");
+            let named = scenario.and_then(|(s, ..)| s.tree.as_deref()).unwrap_or("navigate_to_pose.xml");
             let default = || files.config.join("trees").join(named);
             resources.insert_file("tree", &files.tree.clone().unwrap_or_else(default))?;
             for path in config::list(&files.config.join("trees"), "xml")? {

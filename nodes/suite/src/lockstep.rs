@@ -1,6 +1,6 @@
 //! The whole suite in one process, on virtual time, as fast as the cores allow: same seed, same messages, bit for bit.
 
-use crate::assemble::{AssembleError, Files, NODES, assemble, read_resources};
+use crate::assemble::{AssembleError, Files, assemble, read_all_resources};
 use crate::bindings::topics;
 use crate::wire::{Delivery, Passage, RosClock, Undisturbed, Wire};
 use outrider_foundation::{Instant, Now, Span, Stamp};
@@ -203,8 +203,8 @@ impl Lockstep {
     /// As [`Self::new`].
     pub fn wrapped(files: &Files, wrap: &mut Wrap) -> Result<Self, LockstepError> {
         let mut nodes = Vec::new();
-        for (index, name) in NODES.iter().enumerate() {
-            nodes.push(wrap(assemble(name, read_resources(name, files)?, index as u64 + 1)?));
+        for (index, (name, resources)) in read_all_resources(files)?.into_iter().enumerate() {
+            nodes.push(wrap(assemble(name, resources, index as u64 + 1)?));
         }
         Ok(Self::of(nodes))
     }

@@ -106,7 +106,8 @@ impl Recent {
             if full { self.snapshots.pop_front().unwrap_or_default() } else { Snapshot::default() };
         (snapshot.stamp, snapshot.pose, snapshot.localised) = (stamp, pose, localised);
         snapshot.expected.clear();
-        let seen = tracks.iter().filter(|t| t.state == TrackState::Confirmed).take(TRACK_LIMIT);
+        let is_seen = |t: &&Track| matches!(t.state, TrackState::Confirmed | TrackState::Standing);
+        let seen = tracks.iter().filter(is_seen).take(TRACK_LIMIT);
         snapshot.expected.extend(seen.map(|t| Expected {
             position: t.position,
             velocity: t.velocity,

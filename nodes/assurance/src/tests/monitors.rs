@@ -291,7 +291,14 @@ fn tracks_are_judged_at_the_time_of_the_meeting() {
         let unseen = Track { state: TrackState::Reachable, reachable_m: 0.5, ..person(1.4, 0.0, 0.0) };
         with(rig, unseen);
     });
+    let standing = Track { state: TrackState::Standing, ..person(0.9, 0.0, 0.0) };
+    disturbed("tracks", Verdict::Violated, |rig| with(rig, person(0.9, 0.0, 0.0)));
+    disturbed("tracks", Verdict::Violated, |rig| {
+        // It does not stand, whatever is said of it.
+        with(rig, Track { velocity: Point2::new(0.0, 0.4), ..standing.clone() });
+    });
     for elsewhere in [
+        standing.clone(),
         person(0.75, 0.9, 1.2),
         person(3.0, 0.0, 0.0),
         Track { state: TrackState::Tentative, ..person(0.75, -0.9, 1.2) },

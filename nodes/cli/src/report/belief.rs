@@ -170,6 +170,7 @@ fn state(state: TrackState) -> &'static str {
         TrackState::Confirmed => "confirmed",
         TrackState::Coasting => "coasting",
         TrackState::Reachable => "only its reach is known",
+        TrackState::Standing => "left standing",
     }
 }
 

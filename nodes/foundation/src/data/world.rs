@@ -67,6 +67,9 @@ pub enum TrackState {
     Coasting,
     /// Not seen for longer than its time to live: only the disc it can have reached is known.
     Reachable,
+    /// Seen, and left standing by whoever moved it: its outline is in the local grid, of which it is a part until it moves. Its disc, which
+    /// reaches beyond it, does not count.
+    Standing,
 }
 
 /// In the prediction of a track that is [`TrackState::Reachable`], the radius of its disc is the standard deviation times

@@ -4,7 +4,7 @@ use super::speed_zones::SpeedZones;
 use crate::config::{FollowConfig, YieldConfig};
 use crate::path::Path;
 use crate::safety::{Blocker, Guard, Inflation, Moving};
-use outrider_foundation::data::TrajectoryPoint;
+use outrider_foundation::data::{TrackState, TrajectoryPoint};
 use outrider_foundation::grid::CostGrid;
 use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::zones::{ZoneError, Zones};
@@ -156,16 +156,26 @@ impl Outlook {
         Some(SpeedLimit { v_mps: wish_mps * share, reason, blocker })
     }
 
-    /// How fast the robot may be at `pose` while somebody is close, on whatever side: also when it leaves him behind.
+    /// How fast the robot may be at `pose` while somebody is close, on whatever side: also when it leaves him behind. And beside what was
+    /// left standing, from behind which somebody may step: the faster the farther off.
     pub fn close(&self, pose: Pose2, moving: &[Moving<'_>]) -> Option<SpeedLimit> {
         let base_from_world = pose.inverse();
-        let gap_m = |m: &Moving<'_>| m.gap_m(&self.footprint, base_from_world);
-        let seen = moving.iter().filter(|m| m.is_seen()).map(|m| (gap_m(m), m));
-        let (gap_m, who) = seen.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
-        let reason = || format!("{} beside at {:.1} m", who.name(), gap_m.max(0.0));
-        let limit =
-            || SpeedLimit { v_mps: self.yielding.close_mps, reason: reason(), blocker: Blocker::track(who) };
-        (gap_m <= self.yielding.close_gap_m).then(limit)
+        let &YieldConfig { close_gap_m, close_mps, beside_left_per_s, .. } = &self.yielding;
+        let limit_mps = |m: &Moving<'_>| {
+            let off_m = m.gap_m(&self.footprint, base_from_world) - close_gap_m;
+            match m.track.state {
+                TrackState::Standing => Some(close_mps + beside_left_per_s * off_m.max(0.0)),
+                _ => (off_m <= 0.0).then_some(close_mps),
+            }
+        };
+        let seen = moving.iter().filter(|m| m.is_seen()).filter_map(|m| Some((limit_mps(m)?, m)));
+        let (v_mps, who) = seen.min_by(|(a, _), (b, _)| a.total_cmp(b))?;
+        let gap_m = who.gap_m(&self.footprint, base_from_world).max(0.0);
+        Some(SpeedLimit {
+            v_mps,
+            reason: format!("{} beside at {gap_m:.1} m", who.name()),
+            blocker: Blocker::track(who),
+        })
     }
 
     /// Who walks or drives into the robot at `pose` within [`CLOSING_IN_S`]: it does not begin to turn before his feet. Who is no

@@ -13,6 +13,11 @@ const PROJECTION_WINDOW_M: f64 = 2.0;
 /// The goal is passed when less than this is left ahead, m.
 const PASSED_M: f64 = 0.03;
 
+/// How narrow it is ahead is looked at so often, m,
+const NARROW_STEP_M: f64 = 0.1;
+/// and at most so many times.
+const NARROW_STEPS: u32 = 20;
+
 /// What the pursuit wants, and why no more.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Steering {
@@ -81,9 +86,15 @@ impl Follower {
         self.deviation_m = deviation_m;
     }
 
-    /// What to do at `pose` (in the path's frame) with measured velocity `measured`, `clearance_m` from obstacles.
-    /// [`Self::locate`] comes first.
-    pub fn steer(&mut self, path: &Path, pose: Pose2, measured: Twist2, clearance_m: f64) -> Steering {
+    /// What to do at `pose` (in the path's frame) with measured velocity `measured`; `clearance_m` is the outline's distance from obstacles
+    /// at a pose. [`Self::locate`] comes first.
+    pub fn steer(
+        &mut self,
+        path: &Path,
+        pose: Pose2,
+        measured: Twist2,
+        clearance_m: impl Fn(Pose2) -> f64,
+    ) -> Steering {
         let end = path.end();
         let left_m = end.position().distance_m(pose.position());
         if path.complete && self.has_arrived(pose, end, measured) {
@@ -101,7 +112,7 @@ impl Follower {
         }
         let curvature = if range_sq > 1e-6 { 2.0 * carrot.y_m / range_sq } else { 0.0 };
         let ahead_m = (path.length_m() - self.progress_m).max(left_m);
-        let (v_mps, limit) = self.speed(curvature, clearance_m, ahead_m);
+        let (v_mps, limit) = self.speed(curvature, self.beside_mps(path, pose, clearance_m), ahead_m);
         let wish = Wish { v_mps, turn: curvature, curve: true };
         Steering { wish, limit, rotating: false, error_rad: 0.0, at_goal: false }
     }
@@ -132,7 +143,29 @@ impl Follower {
         Steering { wish, limit, rotating: true, error_rad, at_goal }
     }
 
-    fn speed(&self, curvature: f64, clearance_m: f64, ahead_m: f64) -> (f64, &'static str) {
+    /// How fast it may be for what is beside it, here and as far ahead as it takes to slow down: it comes to a narrow place as slow as it is to
+    /// be there.
+    fn beside_mps(&self, path: &Path, pose: Pose2, clearance_m: impl Fn(Pose2) -> f64) -> f64 {
+        let c = &self.config;
+        if c.slow_clearance_m <= 0.0 {
+            return c.cruise_mps;
+        }
+        let allowed_mps = |pose: Pose2| {
+            let share = (clearance_m(pose) / c.slow_clearance_m).max(0.0);
+            (c.cruise_mps * share).max(c.regulated_min_mps)
+        };
+        let decel = self.limits.decel_mps2 * c.decel_share;
+        let far_m = (c.cruise_mps * c.cruise_mps / (2.0 * decel)).min(path.length_m() - self.progress_m);
+        let steps = (far_m / NARROW_STEP_M).clamp(0.0, f64::from(NARROW_STEPS)) as u32;
+        let ahead_mps = |step: u32| {
+            let way_m = f64::from(step) * NARROW_STEP_M;
+            let there_mps = allowed_mps(path.at(self.progress_m + way_m));
+            (there_mps * there_mps + 2.0 * decel * way_m).sqrt()
+        };
+        (1..=steps).map(ahead_mps).fold(allowed_mps(pose), f64::min)
+    }
+
+    fn speed(&self, curvature: f64, beside_mps: f64, ahead_m: f64) -> (f64, &'static str) {
         let c = &self.config;
         let bend = curvature.abs().max(1e-9);
         let mut v_mps = c.cruise_mps;
@@ -146,10 +179,7 @@ impl Follower {
         cap((c.lateral_accel_mps2 / bend).sqrt().max(c.regulated_min_mps), "curve");
         cap((c.cruise_mps / (c.regulated_radius_m * bend)).max(c.regulated_min_mps), "curve");
         cap(self.limits.w_max_radps / bend, "turn rate");
-        if c.slow_clearance_m > 0.0 {
-            let share = (clearance_m / c.slow_clearance_m).max(0.0);
-            cap((c.cruise_mps * share).max(c.regulated_min_mps), "clearance");
-        }
+        cap(beside_mps, "clearance");
         let decel = self.limits.decel_mps2 * c.decel_share;
         cap((2.0 * decel * ahead_m.max(0.0)).sqrt().max(c.approach_min_mps), "end of the path");
         (v_mps, limit)

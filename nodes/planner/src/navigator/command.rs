@@ -119,7 +119,7 @@ impl Navigator {
     /// The command for this moment. `hold` is the reason for standing still; without it the path is followed.
     pub fn propose(&mut self, drive: &Drive, hold: Option<String>, now: Now) -> Proposal {
         let slower = self.world.as_ref().and_then(|world| {
-            let limit = self.outlook.close(self.pose, &Moving::all(&world.tracks, self.age_s));
+            let limit = self.outlook.close(self.pose, &Moving::beside(&world.tracks, self.age_s));
             limit.and_then(|limit| drive.below(limit))
         });
         let drive = slower.as_ref().unwrap_or(drive);
@@ -183,7 +183,7 @@ impl Navigator {
             let (trajectory, blocker) = (choice.tail.clone(), choice.blocker);
             return Proposal { trajectory, choice, reason, constraint, blocker, target: None };
         };
-        let clearance_m = self.guard.clearance_m(&world.local, self.pose);
+        let clearance_m = |pose| self.guard.clearance_m(&world.local, pose);
         let steering = self.follower.steer(path, self.pose, world.ego.twist, clearance_m);
         let from_m = self.follower.progress_m();
         if let Some(limit) = self.outlook.closing_in(self.pose, &moving) {

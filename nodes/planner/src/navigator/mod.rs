@@ -107,11 +107,12 @@ impl Navigator {
     pub fn new(config: &Config, robot: &Robot) -> Result<Self, PlannerError> {
         let (follow, limits) = (&config.follow, &robot.limits);
         let unseen_mps = config.safety.unseen_growth_mps;
+        let router = Router::new(&config.search, &robot.footprint);
         Ok(Self {
             inscribed_m: robot.footprint.inscribed_m(),
-            router: Router::new(&config.search, &robot.footprint),
             follower: Follower::new(follow, &config.goal, limits),
-            guard: Guard::new(robot, &config.safety),
+            guard: Guard::new(robot, &config.safety, router.cover().clone()),
+            router,
             outlook: Outlook::new(follow, &config.yielding, unseen_mps, &robot.footprint, limits),
             sampling: Sampling::new(config, robot),
             shaping: Shaping::new(limits),

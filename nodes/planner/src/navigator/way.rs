@@ -2,12 +2,13 @@
 
 use super::Navigator;
 use super::progress::Progress;
+use crate::config::YieldConfig;
 use crate::mission::codes;
 use crate::path::Path;
 use crate::safety::Moving;
 use crate::search::{Disc, Ground, RouteError};
 use outrider_bt::Status;
-use outrider_foundation::data::{Alternative, ClearRegion};
+use outrider_foundation::data::{Alternative, ClearRegion, Track, TrackState};
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::{Instant, Pose2, Span};
 
@@ -111,16 +112,28 @@ impl Navigator {
     }
 
     /// Where the robot's centre may not be because of objects that stand: their discs and `margin_m`; and where it is to keep
-    /// away if it can.
-    fn standing_discs(&self, moving: &[Moving<'_>], margin_m: f64) -> Vec<Disc> {
-        let yielding = &self.config.yielding;
-        let disc = |m: &Moving<'_>| Disc {
-            centre: m.track.position,
-            radius_m: m.track.radius_m + margin_m,
-            berth_m: yielding.berth_m,
-            berth_weight: yielding.berth_weight,
+    /// away if it can. What was left standing is kept away from in the same way, but where there is no other way it may be where the grid
+    /// lets it.
+    fn standing_discs(&self, tracks: &[Track], margin_m: f64) -> Vec<Disc> {
+        let &YieldConfig { berth_m, berth_weight, left_standing_weight, .. } = &self.config.yielding;
+        let stands = |m: &&Moving<'_>| m.track.state == TrackState::Standing || self.stands_still(m);
+        let discs = |m: &Moving<'_>| {
+            let disc = Disc {
+                centre: m.track.position,
+                radius_m: m.track.radius_m + margin_m,
+                berth_m,
+                berth_weight,
+            };
+            let dear = |berth_m, berth_weight| Some(Disc { radius_m: 0.0, berth_m, berth_weight, ..disc });
+            // As steep as about others.
+            let all_m = disc.radius_m + berth_m;
+            let all_weight = if berth_m > 0.0 { berth_weight * all_m / berth_m } else { 0.0 };
+            match m.track.state {
+                TrackState::Standing => [dear(disc.radius_m, left_standing_weight), dear(all_m, all_weight)],
+                _ => [Some(disc), None],
+            }
         };
-        moving.iter().filter(|m| self.stands_still(m)).map(disc).collect()
+        Moving::beside(tracks, self.age_s).iter().filter(stands).flat_map(discs).flatten().collect()
     }
 
     /// Whether somebody is planned around as one who stands.
@@ -179,11 +192,10 @@ impl Navigator {
         let (Some(goals), Some(world)) = (&self.goals, &self.world) else { return false };
         let goal = goals.next();
         let frame = world.ego.frame;
-        let moving = Moving::all(&world.tracks, self.age_s);
         // At least what giving way will ask for, or the robot would stop before a detour of its own.
         let yielding = &self.config.yielding;
         let margin_m = self.inscribed_m + yielding.comfort_margin_m + yielding.sigma_cap_m + DISC_SLACK_M;
-        let discs = self.standing_discs(&moving, margin_m);
+        let discs = self.standing_discs(&world.tracks, margin_m);
         let map = self.global.as_ref().filter(|grid| grid.frame == frame);
         let local: &CostGrid = &world.local;
         let (base, overlay) = map.map_or((local, None), |map| (map, Some(local)));

@@ -135,11 +135,11 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// For a robot.
-    pub fn new(robot: &Robot, config: &SafetyConfig) -> Self {
+    /// For a robot, and its outline as discs.
+    pub fn new(robot: &Robot, config: &SafetyConfig, cover: FootprintCover) -> Self {
         Self {
             footprint: robot.footprint.clone(),
-            cover: FootprintCover::new(&robot.footprint),
+            cover,
             limits: robot.limits,
             config: config.clone(),
             model: BrakeModel::new(&robot.limits, config.reaction_s, config.brake_share),

@@ -91,7 +91,7 @@ fn cover(footprint: &Footprint, step_m: f64, reach_m: f64, excess_m: f64) -> Opt
         })
     };
     let mut left: Vec<Point2> =
-        lattice().map(|(_, _, p)| p).filter(|p| footprint.signed_distance_m(*p) <= reach_m).collect();
+        lattice().map(|(_, _, p)| p).filter(|p| footprint.reaches(*p, reach_m)).collect();
     let candidates: Vec<(Point2, f64)> = lattice()
         .filter(|(i, j, _)| i % 2 == 0 && j % 2 == 0)
         .map(|(_, _, p)| (p, -footprint.signed_distance_m(p)))
@@ -104,8 +104,13 @@ fn cover(footprint: &Footprint, step_m: f64, reach_m: f64, excess_m: f64) -> Opt
     };
     let mut discs = Vec::new();
     // What a disc gained when it was last counted: it can only become less, so most need no counting again (Minoux, "Accelerated
-    // greedy algorithms for maximizing submodular set functions", 1978).
-    let mut gains = vec![usize::MAX; candidates.len()];
+    // greedy algorithms for maximizing submodular set functions", 1978). None gains more than there are lattice points in it: the squares
+    // about them lie in a disc that is larger by half a diagonal.
+    let holds = |(_, radius_m): &(Point2, f64)| {
+        let steps = ((radius_m - reach_m) / step_m).max(0.0) + std::f64::consts::FRAC_1_SQRT_2;
+        (std::f64::consts::PI * steps * steps) as usize + 1
+    };
+    let mut gains: Vec<usize> = candidates.iter().map(holds).collect();
     while !left.is_empty() {
         let mut best: Option<(usize, (Point2, f64))> = None;
         for (disc, gain) in candidates.iter().zip(&mut gains) {

@@ -59,6 +59,11 @@ impl OutlinePlanner {
         }
     }
 
+    /// The outline as discs.
+    pub const fn cover(&self) -> &FootprintCover {
+        &self.cover
+    }
+
     /// The grid of the last search.
     pub const fn grid(&self) -> &PlanGrid {
         &self.grid

@@ -6,6 +6,7 @@ use super::plan_grid::{FORBIDDEN, PlanGrid, PlanGridRules};
 use super::smooth::{line_cost, shorten, smooth};
 use crate::config::SearchConfig;
 use crate::path::Path;
+use crate::safety::FootprintCover;
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Footprint, Point2, Pose2};
 
@@ -72,6 +73,11 @@ impl Router {
         let outline = OutlinePlanner::new(&config.lattice, rules, footprint);
         let config = config.clone();
         Self { config, rules, grid, astar, goal_clear: true, bounded: false, outline, by_outline: false }
+    }
+
+    /// The outline as discs.
+    pub const fn cover(&self) -> &FootprintCover {
+        self.outline.cover()
     }
 
     /// Plans: on the grid, and where the outline does not fit along that path, or there is none, with the outline as well.

@@ -77,7 +77,9 @@ impl Binding for GateBinding {
                 Ok(Decoded::one(Input::VelocityPublishers(count)))
             }
             7 => {
-                let state = take(bytes, convert::assurance_state_from_message)?;
+                // The readings are not the gate's business.
+                let m = outrider_msgs::decode_without_records(bytes).map_err(|e| e.to_string())?;
+                let state = convert::assurance_state_from_message(m)?;
                 let said = Input::Assurance { mode: state.mode, limiting: state.limiting.as_str().into() };
                 Ok(Decoded::numbered(said, state.boot_id, state.sequence))
             }

@@ -117,7 +117,7 @@ fn points_from(field: &str, points: &[ours::TrajectoryPoint]) -> Checked<Vec<Tra
         // The name is put together for a bad number only: there are hundreds of numbers in a command.
         let number = |name: &str, value: f64| match value.is_finite() {
             true => Ok(value),
-            false => finite(&format!("{field}[{i}].{name}"), value),
+            false => finite(format_args!("{field}[{i}].{name}"), value),
         };
         Ok(TrajectoryPoint {
             t_s: number("t", p.t)?,

@@ -46,6 +46,7 @@ fn of_track(w: &WorldModel, track: &Track, into: &mut Vec<Marker>) {
         TrackState::Confirmed => [1.0, 0.55, 0.0],
         TrackState::Coasting => [0.95, 0.8, 0.0],
         TrackState::Reachable => [0.9, 0.1, 0.1],
+        TrackState::Standing => [0.35, 0.55, 0.75],
     };
     let at = |ns: &str, kind: i32, alpha: f32| Marker {
         ns: ns.to_owned(),
@@ -90,6 +91,7 @@ fn of_track(w: &WorldModel, track: &Track, into: &mut Vec<Marker>) {
         TrackState::Reachable | TrackState::Coasting => {
             format!("{label} {number} {sure:.0}%, unseen for {:.1} s", track.age_s)
         }
+        TrackState::Standing => format!("{label} {number} {sure:.0}%, left standing"),
         TrackState::Tentative | TrackState::Confirmed => format!("{label} {number} {sure:.0}%"),
     };
     into.push(name);

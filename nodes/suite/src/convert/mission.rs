@@ -76,7 +76,7 @@ fn order(kind: MissionKind, m: ours::MissionRequest) -> Checked<MissionOrder> {
                 "poses[{i}].header.frame_id: `{this}` is another than `{first}` of the first"
             ));
         }
-        pose_from(&format!("poses[{i}].pose"), &p.pose)
+        pose_from(format_args!("poses[{i}].pose"), &p.pose)
     };
     let poses = m.poses.iter().enumerate().map(one).collect::<Checked<Vec<_>>>()?;
     Ok(MissionOrder { kind, frame, poses, tree: m.behavior_tree })

@@ -44,6 +44,7 @@ use outrider_foundation::{Pose2, Stamp};
 use outrider_msgs::builtin_interfaces::{Duration, Time};
 use outrider_msgs::geometry_msgs::{Point, Pose, Quaternion};
 use outrider_msgs::std_msgs::Header;
+use std::fmt::{self, Display, Formatter};
 
 /// Frame names of the world model's frames (REP-105).
 pub(crate) const MAP: &str = "map";
@@ -52,13 +53,23 @@ pub(crate) const BASE: &str = "base_link";
 
 pub(crate) type Checked<T> = Result<T, String>;
 
+/// A field of an element of a list. What names a field is put together only when something is wrong with it: most messages are right, and
+/// there are many.
+pub(crate) struct Of(pub &'static str, pub usize, pub &'static str);
+
+impl Display for Of {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}].{}", self.0, self.1, self.2)
+    }
+}
+
 /// A number that is finite.
-pub(crate) fn finite(field: &str, value: f64) -> Checked<f64> {
+pub(crate) fn finite(field: impl Display, value: f64) -> Checked<f64> {
     if value.is_finite() { Ok(value) } else { Err(format!("{field}: {value} is not a finite number")) }
 }
 
 /// A number within a closed range; NaN is outside of every range.
-pub(crate) fn within(field: &str, value: f64, least: f64, most: f64) -> Checked<f64> {
+pub(crate) fn within(field: impl Display, value: f64, least: f64, most: f64) -> Checked<f64> {
     if value >= least && value <= most {
         Ok(value)
     } else {
@@ -67,7 +78,7 @@ pub(crate) fn within(field: &str, value: f64, least: f64, most: f64) -> Checked<
 }
 
 /// All numbers finite.
-pub(crate) fn all_finite<const N: usize>(field: &str, values: [f64; N]) -> Checked<[f64; N]> {
+pub(crate) fn all_finite<const N: usize>(field: impl Display, values: [f64; N]) -> Checked<[f64; N]> {
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(values),
         Some(at) => Err(format!("{field}[{at}]: {:?} is not a finite number", values.get(at))),
@@ -75,7 +86,7 @@ pub(crate) fn all_finite<const N: usize>(field: &str, values: [f64; N]) -> Check
 }
 
 /// A length within a limit.
-pub(crate) fn at_most(field: &str, length: usize, limit: usize) -> Checked<()> {
+pub(crate) fn at_most(field: impl Display, length: usize, limit: usize) -> Checked<()> {
     if length <= limit { Ok(()) } else { Err(format!("{field}: {length} elements are more than {limit}")) }
 }
 
@@ -119,8 +130,8 @@ pub(crate) fn header(stamp: Stamp, frame: &str) -> Header {
 }
 
 /// Rotation about z; a quaternion that is not normalised within 1 %, or tilts by more than 0.2 rad, is refused.
-pub(crate) fn yaw_from(field: &str, q: &Quaternion) -> Checked<f64> {
-    let [x, y, z, w] = all_finite(field, [q.x, q.y, q.z, q.w])?;
+pub(crate) fn yaw_from(field: impl Display, q: &Quaternion) -> Checked<f64> {
+    let [x, y, z, w] = all_finite(&field, [q.x, q.y, q.z, q.w])?;
     let norm_sq = x * x + y * y + z * z + w * w;
     if (norm_sq - 1.0).abs() > 0.02 {
         return Err(format!("{field}: norm² {norm_sq} is not 1"));
@@ -141,10 +152,10 @@ pub(crate) fn quaternion(yaw_rad: f64) -> Quaternion {
     Quaternion { x: 0.0, y: 0.0, z, w }
 }
 
-pub(crate) fn pose_from(field: &str, pose: &Pose) -> Checked<Pose2> {
-    let x_m = finite(&format!("{field}.position.x"), pose.position.x)?;
-    let y_m = finite(&format!("{field}.position.y"), pose.position.y)?;
-    Ok(Pose2 { x_m, y_m, yaw_rad: yaw_from(&format!("{field}.orientation"), &pose.orientation)? })
+pub(crate) fn pose_from(field: impl Display, pose: &Pose) -> Checked<Pose2> {
+    let x_m = finite(format_args!("{field}.position.x"), pose.position.x)?;
+    let y_m = finite(format_args!("{field}.position.y"), pose.position.y)?;
+    Ok(Pose2 { x_m, y_m, yaw_rad: yaw_from(format_args!("{field}.orientation"), &pose.orientation)? })
 }
 
 pub(crate) fn pose_message(pose: Pose2) -> Pose {

@@ -1,8 +1,8 @@
 //! Scans, odometry, inertial data, transforms, maps and detections.
 
 use super::{
-    Checked, all_finite, at_most, finite, header, pose_from, pose_message, quaternion, stamp_from, within,
-    yaw_from,
+    Checked, Of, all_finite, at_most, finite, header, pose_from, pose_message, quaternion, stamp_from,
+    within, yaw_from,
 };
 use outrider_foundation::data::{
     BEAM_LIMIT, DETECTION_LIMIT, Detection, DetectionSet, Imu, OccupancyMap, Odometry, Scan, TransformStamped,
@@ -153,13 +153,14 @@ pub fn transforms_from_message(m: tf2_msgs::TFMessage) -> Checked<Vec<TransformS
 }
 
 fn transform_from(t: geometry_msgs::TransformStamped) -> Checked<TransformStamped> {
-    let name = format!("transform {} from {}", t.header.frame_id, t.child_frame_id);
+    let (parent, child) = (&t.header.frame_id, &t.child_frame_id);
+    let name = format_args!("transform {parent} from {child}");
     Ok(TransformStamped {
         stamp: stamp_from(&t.header.stamp)?,
         parent_from_child: Pose2 {
-            x_m: finite(&format!("{name}: translation.x"), t.transform.translation.x)?,
-            y_m: finite(&format!("{name}: translation.y"), t.transform.translation.y)?,
-            yaw_rad: yaw_from(&format!("{name}: rotation"), &t.transform.rotation)?,
+            x_m: finite(format_args!("{name}: translation.x"), t.transform.translation.x)?,
+            y_m: finite(format_args!("{name}: translation.y"), t.transform.translation.y)?,
+            yaw_rad: yaw_from(format_args!("{name}: rotation"), &t.transform.rotation)?,
         },
         parent: t.header.frame_id,
         child: t.child_frame_id,
@@ -241,7 +242,7 @@ pub fn detections_from_message(m: ours::DetectionArray) -> Checked<DetectionSet>
 }
 
 fn detection_from(index: usize, d: ours::Detection, classes: usize) -> Checked<Detection> {
-    let field = |name: &str| format!("detections[{index}].{name}");
+    let field = |name| Of("detections", index, name);
     if d.class_probabilities.len() != classes {
         return Err(format!(
             "{}: {} for {classes} classes",
@@ -252,16 +253,16 @@ fn detection_from(index: usize, d: ours::Detection, classes: usize) -> Checked<D
     if let Some(p) = d.class_probabilities.iter().find(|p| !(0.0..=1.0).contains(*p)) {
         return Err(format!("{}: {p} is not within [0, 1]", field("class_probabilities")));
     }
-    let [xx, xy, yx, yy] = all_finite(&field("covariance"), d.covariance)?;
+    let [xx, xy, yx, yy] = all_finite(field("covariance"), d.covariance)?;
     // Sylvester's criterion for a symmetric 2×2 matrix.
     if xx <= 0.0 || yy <= 0.0 || (xy - yx).abs() > 1e-6 * (xx + yy) || xx * yy - xy * yx <= 0.0 {
         return Err(format!("{}: {:?} is not positive definite", field("covariance"), d.covariance));
     }
     Ok(Detection {
-        position: Point2::new(finite(&field("x"), d.x)?, finite(&field("y"), d.y)?),
+        position: Point2::new(finite(field("x"), d.x)?, finite(field("y"), d.y)?),
         covariance: d.covariance,
-        radius_m: within(&field("radius"), d.radius, 0.0, 10.0)?,
-        existence: within(&field("existence"), d.existence, 0.0, 1.0)?,
+        radius_m: within(field("radius"), d.radius, 0.0, 10.0)?,
+        existence: within(field("existence"), d.existence, 0.0, 1.0)?,
         class_probabilities: d.class_probabilities,
     })
 }

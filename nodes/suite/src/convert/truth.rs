@@ -39,8 +39,9 @@ pub fn truth_from_message(m: ours::GroundTruth) -> Checked<GroundTruth> {
     let [x_m, y_m, yaw_rad] = all_finite("pose", [m.x, m.y, m.yaw])?;
     let [v_mps, w_radps] = all_finite("twist", [m.v, m.w])?;
     let actor = |a: ours::GroundTruthActor| {
-        let [x_m, y_m, yaw_rad, v_mps] = all_finite(&format!("actors.{}", a.name), [a.x, a.y, a.yaw, a.v])?;
-        let radius_m = within(&format!("actors.{}.radius", a.name), a.radius, 0.0, 100.0)?;
+        let [x_m, y_m, yaw_rad, v_mps] =
+            all_finite(format_args!("actors.{}", a.name), [a.x, a.y, a.yaw, a.v])?;
+        let radius_m = within(format_args!("actors.{}.radius", a.name), a.radius, 0.0, 100.0)?;
         Ok(TrueActor { name: a.name, pose: Pose2 { x_m, y_m, yaw_rad }, v_mps, radius_m })
     };
     Ok(GroundTruth {

@@ -1,6 +1,6 @@
 //! The world model, its grids and what RViz and Foxglove are shown of it.
 
-use super::{Checked, all_finite, at_most, finite, frame_from, frame_name, header, stamp_from, within};
+use super::{Checked, Of, all_finite, at_most, finite, frame_from, frame_name, header, stamp_from, within};
 use outrider_foundation::data::{
     COMPONENT_LIMIT, Component, EgoState, SourceState, SourceStatus, TRACK_LIMIT, Track, TrackState,
     WorldModel,
@@ -8,6 +8,7 @@ use outrider_foundation::data::{
 use outrider_foundation::grid::{COST_INSCRIBED, COST_LETHAL, COST_UNKNOWN, CostGrid, GridSize};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_msgs::{nav_msgs, outrider_msgs as ours};
+use std::fmt::Display;
 use std::sync::Arc;
 
 /// The weights of one time may add up to so much more or less than 1.
@@ -140,15 +141,16 @@ const SOURCE_STATES: [(SourceStatus, u8); 4] = [
     (SourceStatus::Invalid, ours::SourceState::INVALID),
 ];
 
-const TRACK_STATES: [(TrackState, u8); 4] = [
+const TRACK_STATES: [(TrackState, u8); 5] = [
     (TrackState::Tentative, ours::Track::TENTATIVE),
     (TrackState::Confirmed, ours::Track::CONFIRMED),
     (TrackState::Coasting, ours::Track::COASTING),
     (TrackState::Reachable, ours::Track::REACHABLE),
+    (TrackState::Standing, ours::Track::STANDING),
 ];
 
 /// The value that a code stands for.
-pub(super) fn from_code<T: Copy>(field: &str, code: u8, table: &[(T, u8)]) -> Checked<T> {
+pub(super) fn from_code<T: Copy>(field: impl Display, code: u8, table: &[(T, u8)]) -> Checked<T> {
     let found = table.iter().find(|(_, c)| *c == code).map(|(value, _)| *value);
     found.ok_or_else(|| format!("{field}: {code} is no known code"))
 }
@@ -186,10 +188,10 @@ fn source_to(s: &SourceState) -> ours::SourceState {
 }
 
 fn track_from(index: usize, m: ours::Track) -> Checked<Track> {
-    let field = |name: &str| format!("tracks[{index}].{name}");
-    let [x, y, vx, vy] = all_finite(&field("state"), [m.x, m.y, m.vx, m.vy])?;
+    let field = |name| Of("tracks", index, name);
+    let [x, y, vx, vy] = all_finite(field("state"), [m.x, m.y, m.vx, m.vy])?;
     let points = m.prediction_x.len();
-    at_most(&field("prediction"), points, 256)?;
+    at_most(field("prediction"), points, 256)?;
     if points != m.prediction_y.len() || points != m.prediction_sigma.len() {
         return Err(format!("{}: lengths of x, y and sigma differ", field("prediction")));
     }
@@ -200,19 +202,19 @@ fn track_from(index: usize, m: ours::Track) -> Checked<Track> {
     let mixture = mixture_from(&m, points).map_err(|e| format!("tracks[{index}].{e}"))?;
     Ok(Track {
         id: m.id,
-        state: from_code(&field("state"), m.state, &TRACK_STATES)?,
+        state: from_code(field("state"), m.state, &TRACK_STATES)?,
         class_label: m.class_label,
-        class_probability: within(&field("class_probability"), m.class_probability, 0.0, 1.0)?,
+        class_probability: within(field("class_probability"), m.class_probability, 0.0, 1.0)?,
         position: Point2::new(x, y),
         velocity: Point2::new(vx, vy),
-        covariance: all_finite(&field("covariance"), m.covariance)?,
-        radius_m: within(&field("radius"), m.radius, 0.0, 10.0)?,
-        existence: within(&field("existence"), m.existence, 0.0, 1.0)?,
-        age_s: within(&field("age"), m.age, 0.0, 1e6)?,
-        reachable_m: within(&field("reachable"), m.reachable, 0.0, 1e6)?,
+        covariance: all_finite(field("covariance"), m.covariance)?,
+        radius_m: within(field("radius"), m.radius, 0.0, 10.0)?,
+        existence: within(field("existence"), m.existence, 0.0, 1.0)?,
+        age_s: within(field("age"), m.age, 0.0, 1e6)?,
+        reachable_m: within(field("reachable"), m.reachable, 0.0, 1e6)?,
         model_id: m.model_id,
         model_version: m.model_version,
-        prediction_step_s: within(&field("prediction_step"), m.prediction_step, 0.0, 10.0)?,
+        prediction_step_s: within(field("prediction_step"), m.prediction_step, 0.0, 10.0)?,
         prediction: m.prediction_x.iter().zip(&m.prediction_y).map(|(x, y)| Point2::new(*x, *y)).collect(),
         prediction_sigma_m: m.prediction_sigma,
         mixture,

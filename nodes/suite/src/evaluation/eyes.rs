@@ -13,7 +13,7 @@ use outrider_msgs::outrider_msgs::{
     AssuranceState, Command, Decision, GateState, GroundTruth, GroundTruthActor, Intervention, MissionState,
     Permit, Track, WorldModel,
 };
-use outrider_msgs::{Message, decode};
+use outrider_msgs::{Message, decode, decode_without_cells, decode_without_records};
 use outrider_sim::{ActorKind, VehicleSize};
 use std::collections::BTreeMap;
 
@@ -145,10 +145,12 @@ impl Eyes {
         let seen = match (observed.topic.name.as_str(), observed.from) {
             ("sim/ground_truth", "sim") => read(bytes, |truth| self.truth(t_s, &truth)),
             ("gate/state", "gate") => read(bytes, |state| self.gate(t_s, observed, state)),
-            ("assurance/state", _) => read(bytes, |state: AssuranceState| {
-                self.mode = Some(state.mode);
-                note(&mut self.timeline.modes, t_s, state.mode);
-            }),
+            ("assurance/state", _) => decode_without_records(bytes)
+                .map(|state: AssuranceState| {
+                    self.mode = Some(state.mode);
+                    note(&mut self.timeline.modes, t_s, state.mode);
+                })
+                .is_ok(),
             ("assurance/event", _) => read(bytes, |event: Intervention| self.timeline.event(t_s, event)),
             ("assurance/permit", _) => read(bytes, |permit: Permit| self.chain.permit(&permit)),
             ("cmd_vel_nominal" | "cmd_vel_recovery", _) => {
@@ -158,10 +160,12 @@ impl Eyes {
                 self.chain.decision(&decision);
                 self.decision = Some(decision);
             }),
-            ("world_model", _) => read(bytes, |model: WorldModel| {
-                self.chain.model(model.sequence);
-                self.belief = Some((model, observed.now.mono));
-            }),
+            ("world_model", _) => decode_without_cells(bytes)
+                .map(|model: WorldModel| {
+                    self.chain.model(model.sequence);
+                    self.belief = Some((model, observed.now.mono));
+                })
+                .is_ok(),
             ("planner/mission_state", _) => {
                 read(bytes, |state: MissionState| note(&mut self.timeline.missions, t_s, state.status))
             }
@@ -265,7 +269,7 @@ fn vehicles(scenario: &Scenario) -> BTreeMap<String, VehicleSize> {
 }
 
 fn confirmed(model: &WorldModel) -> impl Iterator<Item = &Track> {
-    model.tracks.iter().filter(|t| matches!(t.state, Track::CONFIRMED | Track::COASTING))
+    model.tracks.iter().filter(|t| matches!(t.state, Track::CONFIRMED | Track::COASTING | Track::STANDING))
 }
 
 /// The pose in the map that a model stands for after so long.

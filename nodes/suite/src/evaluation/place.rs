@@ -144,13 +144,23 @@ impl Place {
             return None;
         }
         let steps = (TTC_CAP_S / TTC_STEP_S) as u32;
+        // Nobody is met before the way between is gone: a step less, for rounding.
+        let way_m =
+            |m: &Mover| pose.position().distance_m(m.at) - self.footprint.circumscribed_m() - m.radius_m;
+        let alone =
+            |m: &&Mover| way_m(m) / (twist.v_mps.abs() + libm::hypot(m.vx_mps, m.vy_mps)) / TTC_STEP_S - 1.0;
+        let alone = near.iter().map(alone).fold(f64::INFINITY, f64::min);
         let mut at = pose;
         for step in 0..=steps {
             let t_s = f64::from(step) * TTC_STEP_S;
+            if f64::from(step) < alone {
+                at = at.advance(twist, TTC_STEP_S);
+                continue;
+            }
             let base_from_map = at.inverse();
             let meets = |m: &&Mover| {
                 let centre = Point2::new(m.at.x_m + m.vx_mps * t_s, m.at.y_m + m.vy_mps * t_s);
-                self.footprint.signed_distance_m(base_from_map.apply(centre)) <= m.radius_m
+                self.footprint.reaches(base_from_map.apply(centre), m.radius_m)
             };
             if near.iter().any(meets) {
                 return Some(t_s);
@@ -194,29 +204,34 @@ pub fn shortest_m(map: &OccupancyGrid, radius_m: f64, start: Point2, goal: Point
     let blocked = grown(map, (radius_m / resolution_m) as i64, &index);
     let free = |at: (i64, i64)| index(at).filter(|i| blocked.get(*i) == Some(&false));
     let (from, to) = (cell(start)?, cell(goal)?);
+    // No more than is left, rounding of the steps included.
+    let left = |(col, row): (i64, i64)| {
+        let (dx, dy) = ((col - to.0) as f64, (row - to.1) as f64);
+        (0.999e6 * resolution_m * (dx * dx + dy * dy).sqrt()) as u64
+    };
+    let steps = MOVES.map(|(dx, dy)| (1e6 * resolution_m * libm::hypot(dx as f64, dy as f64)) as u64);
     let mut least = vec![u64::MAX; map.data.len()];
     let mut open = BinaryHeap::new();
     *least.get_mut(index(from)?)? = 0;
-    open.push(Reverse((0u64, from)));
-    while let Some(Reverse((cost, at))) = open.pop() {
+    open.push(Reverse((left(from), 0u64, from)));
+    while let Some(Reverse((_, cost, at))) = open.pop() {
         if at == to {
             return Some(cost as f64 * 1e-6);
         }
         if index(at).and_then(|i| least.get(i)).is_some_and(|known| *known < cost) {
             continue;
         }
-        for (dx, dy) in MOVES {
+        for ((dx, dy), step) in MOVES.into_iter().zip(steps) {
             let next = (at.0 + dx, at.1 + dy);
             let Some(place) = free(next) else { continue };
             // A long move may not leap over a corner.
             if dx.abs() + dy.abs() == 3 && free((at.0 + dx / 2 + dx % 2, at.1 + dy / 2 + dy % 2)).is_none() {
                 continue;
             }
-            let step_m = resolution_m * libm::hypot(dx as f64, dy as f64);
-            let total = cost + (step_m * 1e6) as u64;
+            let total = cost + step;
             if let Some(known) = least.get_mut(place).filter(|known| total < **known) {
                 *known = total;
-                open.push(Reverse((total, next)));
+                open.push(Reverse((total + left(next), total, next)));
             }
         }
     }

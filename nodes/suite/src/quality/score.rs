@@ -47,9 +47,9 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Of a track that tells where somebody is: confirmed, and seen within its time to live.
+    /// Of a track that tells where somebody is: confirmed, and seen within its time to live, or left standing.
     pub fn of(track: &Track) -> Option<Self> {
-        let told = matches!(track.state, TrackState::Confirmed | TrackState::Coasting);
+        let told = matches!(track.state, TrackState::Confirmed | TrackState::Coasting | TrackState::Standing);
         let Track { id, position, velocity, covariance, .. } = *track;
         told.then_some(Self { id, position, velocity, covariance })
     }

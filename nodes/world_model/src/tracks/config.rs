@@ -81,6 +81,9 @@ pub struct TracksConfig {
     /// Time from one predicted position to the next, in s.
     #[garde(custom(within(0.01, 5.0)))]
     pub prediction_step_s: f64,
+    /// What stands where it was left.
+    #[garde(dive)]
+    pub left_standing: LeftStandingConfig,
     /// Tracks of clusters that move, whoever fails to detect them.
     #[garde(dive)]
     pub cluster_birth: ClusterBirthConfig,
@@ -126,6 +129,27 @@ pub struct MotionConfig {
     /// Probability of each at first.
     #[garde(inner(custom(within(0.01, 1.0))))]
     pub first: [f64; 3],
+}
+
+/// Objects that do not move by themselves: while one stands the scan shows its outline, and a disc about it would shut ways that are free.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct LeftStandingConfig {
+    /// Classes of detectors that there are such objects of. Nothing that a lidar does not show in full belongs here.
+    #[garde(length(max = 32), inner(length(max = 256)))]
+    pub classes: Vec<String>,
+    /// An object is of one of them from this probability on.
+    #[garde(custom(within(0.3, 1.0)))]
+    pub class_min: f64,
+    /// What is slower stands, in m/s,
+    #[garde(custom(within(0.01, 1.0)))]
+    pub speed_max_mps: f64,
+    /// until it is faster than this.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub moves_mps: f64,
+    /// It has to stand for so long, in s; half a second later its disc does not count any more.
+    #[garde(custom(within(0.5, 60.0)))]
+    pub after_s: f64,
 }
 
 /// Tracks that no detection has begun.
@@ -208,6 +232,10 @@ impl TracksConfig {
         at_least("tracks.prediction_horizon_s", horizon_s, step_s, "tracks.prediction_step_s")?;
         let least_s = horizon_s / PREDICTION_LIMIT as f64;
         at_least("tracks.prediction_step_s", step_s, least_s, "1/64 of tracks.prediction_horizon_s")?;
+        let standing = &self.left_standing;
+        let (moves_mps, least_mps) = (standing.moves_mps, standing.speed_max_mps);
+        let least = "tracks.left_standing.speed_max_mps";
+        at_least("tracks.left_standing.moves_mps", moves_mps, least_mps, least)?;
         let birth = &self.cluster_birth;
         let (window_s, time_s) = (birth.window_s, birth.time_min_s);
         at_least("tracks.cluster_birth.window_s", window_s, time_s, "tracks.cluster_birth.time_min_s")?;

@@ -328,10 +328,11 @@ impl Tracker {
         self.movers.age(now, &self.config);
     }
 
-    /// Position at a time (in `odom`) and radius of every confirmed track.
+    /// Position at a time (in `odom`) and radius of every confirmed track, but for what was left standing: that is an obstacle like others.
     pub fn confirmed(&self, at: Stamp) -> impl Iterator<Item = (Point2, f64)> + '_ {
         let all = self.objects.iter().chain(self.movers.objects());
-        let confirmed = all.filter(|o| o.state == TrackState::Confirmed);
+        let moves = move |o: &&Object| o.left_s(at) < self.config.left_standing.after_s;
+        let confirmed = all.filter(|o| o.state == TrackState::Confirmed).filter(moves);
         confirmed.map(move |o| (o.position(at, &self.config), o.radius_m))
     }
 
@@ -474,6 +475,7 @@ impl Tracker {
         let newest = newest.unwrap_or(now);
         self.objects.retain_mut(|object| {
             object.grow_old(now, config);
+            object.settle(now, config);
             let age_s = now.since(object.seen).as_s();
             if object.state == TrackState::Tentative {
                 let pictures_s = newest.since(object.seen).as_s();

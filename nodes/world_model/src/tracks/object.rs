@@ -1,6 +1,6 @@
 //! One object: what is believed of it, and how that is told.
 
-use super::config::TracksConfig;
+use super::config::{LeftStandingConfig, TracksConfig};
 use super::imm::{Ahead, Imm, Measurement, worst_sigma_m};
 use super::mixture::Ways;
 use super::models::{Classes, Model};
@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// No object is more certain than this to exist, and none less.
 const EXISTENCE_MAX: f64 = 0.999;
 const EXISTENCE_MIN: f64 = 1e-6;
+
+/// Time in which the hits on what was left standing are marked in the grid, s: until then its disc counts as well.
+const MARKED_S: f64 = 0.5;
 
 /// An object.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub(crate) struct Object {
     pub hidden: bool,
     /// The last scan shows something of its size where it should be.
     pub met: bool,
+    /// Since when it is slow, and of a kind that stands where it was left.
+    left_at: Option<Stamp>,
 }
 
 /// What a detection says, in the tracks' frame.
@@ -68,6 +73,7 @@ impl Object {
             born: Some(seen.existence),
             hidden: false,
             met: false,
+            left_at: None,
         };
         object.confirm(config);
         object
@@ -152,6 +158,31 @@ impl Object {
         };
     }
 
+    /// Notes whether it still stands where it was left.
+    pub fn settle(&mut self, now: Stamp, config: &TracksConfig) {
+        let standing = &config.left_standing;
+        let (mean, _) = self.filter.motion();
+        let speed_mps = libm::hypot(mean.z, mean.w);
+        let most_mps = if self.left_at.is_some() { standing.moves_mps } else { standing.speed_max_mps };
+        // What the scan still shows is overlooked at most, and what it cannot show stands where it stood: nobody has come for it in sight.
+        let stays = self.left_at.is_some() && (self.met || self.hidden);
+        let is_seen = self.state == TrackState::Confirmed || stays;
+        self.left_at = (is_seen && speed_mps <= most_mps && self.is_left(standing))
+            .then(|| self.left_at.filter(|since| *since <= now).unwrap_or(now));
+    }
+
+    /// Of a class that does not move by itself.
+    fn is_left(&self, standing: &LeftStandingConfig) -> bool {
+        let likeliest = self.classes.likeliest().filter(|(_, p)| *p >= standing.class_min);
+        let label = likeliest.and_then(|(i, _)| self.model.labels.get(i));
+        label.is_some_and(|label| standing.classes.contains(label))
+    }
+
+    /// For how long it has been standing where it was left, s.
+    pub fn left_s(&self, at: Stamp) -> f64 {
+        self.left_at.map_or(0.0, |since| at.since(since).as_s())
+    }
+
     /// The disc that its centre cannot have left since it was last detected, by bounded speed and by bounded acceleration:
     /// both hold, the smaller is told. Up to the configured bound.
     pub fn reach(&self, at: Stamp, config: &TracksConfig) -> (Point2, f64) {
@@ -201,6 +232,7 @@ impl Object {
         config: &TracksConfig,
     ) -> Track {
         let reachable = self.state == TrackState::Reachable;
+        let stands = self.left_s(at) >= config.left_standing.after_s + MARKED_S;
         let now = self.at(at, config);
         let mut prediction = Vec::with_capacity(ahead.len());
         let mut prediction_sigma_m = Vec::with_capacity(ahead.len());
@@ -224,7 +256,7 @@ impl Object {
         let (class_label, class_probability) = named.unwrap_or_default();
         Track {
             id: self.id,
-            state: self.state,
+            state: if stands { TrackState::Standing } else { self.state },
             class_label,
             class_probability,
             position: frame_from_odom.apply(Point2::new(mean.x, mean.y)),

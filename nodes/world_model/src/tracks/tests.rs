@@ -103,6 +103,55 @@ fn velocity_is_found_and_predicted() {
     assert_eq!(track.reachable_m, 0.0);
 }
 
+/// Seen ten times a second from one time to the next, in ms: surely a cart, or surely a person, at `x_m` of the time.
+fn see(tracker: &mut Tracker, from_ms: i64, to_ms: i64, is_cart: bool, x_m: impl Fn(i64) -> f64) {
+    for ms in (from_ms..to_ms).step_by(100) {
+        let class_probabilities = if is_cart { vec![0.1, 0.9] } else { vec![0.9, 0.1] };
+        let seen = Detection { class_probabilities, ..person(x_m(ms), 1.0) };
+        let class_labels = vec!["person".into(), "other".into()];
+        observe(tracker, &DetectionSet { class_labels, ..set(ms, vec![seen]) });
+    }
+}
+
+#[test]
+fn what_was_left_standing_is_an_obstacle_like_others_until_it_moves() {
+    let mut tracker = tracker();
+    let is_marked = |tracker: &Tracker, ms| tracker.confirmed(stamp(ms)).count() == 0;
+    // Its hits are marked first; when they are, its disc no longer counts.
+    for (from_ms, until_ms, marked, state) in [
+        (0, 1000, false, TrackState::Confirmed),
+        (1000, 1500, true, TrackState::Confirmed),
+        (1500, 2000, true, TrackState::Standing),
+    ] {
+        see(&mut tracker, from_ms, until_ms, true, |_| 1.0);
+        let last_ms = until_ms - 100;
+        assert_eq!(
+            (is_marked(&tracker, last_ms), only(&tracker, last_ms).state),
+            (marked, state),
+            "{last_ms}"
+        );
+    }
+    see(&mut tracker, 2000, 3000, true, |ms| 1.0 + 0.0006 * (ms - 2000) as f64);
+    assert!(!is_marked(&tracker, 2900) && only(&tracker, 2900).state == TrackState::Confirmed);
+    // A person may set off at any time.
+    let mut tracker = self::tracker();
+    see(&mut tracker, 0, 4000, false, |_| 1.0);
+    assert!(!is_marked(&tracker, 3900) && only(&tracker, 3900).state == TrackState::Confirmed);
+}
+
+#[test]
+fn what_was_left_standing_stands_on_behind_something_else() {
+    for (hidden, state) in [(true, TrackState::Standing), (false, TrackState::Reachable)] {
+        let mut tracker = tracker();
+        see(&mut tracker, 0, 3000, true, |_| 1.0);
+        tracker.objects[0].hidden = hidden;
+        for ms in (3000..5000).step_by(50) {
+            tracker.age(stamp(ms));
+        }
+        assert_eq!(only(&tracker, 4950).state, state);
+    }
+}
+
 #[test]
 fn out_of_sight_it_coasts_then_only_its_reach_is_known_then_it_is_gone() {
     let mut tracker = walks_before(Tracker::new(TracksConfig { reachable_max_m: 3.0, ..shipped().tracks }));
