@@ -56,11 +56,10 @@ fn left_standing(world: &mut WorldModel) {
     }
 }
 
-/// A way of 1.2 m between two carts, which are in the grid; whether the robot gets through within so long, and its greatest speed while the
-/// grid has something within 0.2 m of its outline, m/s.
+/// A way of 1.2 m between two carts, which are in the grid; whether the robot gets through within so long, and its greatest speed between
+/// them, m/s.
 fn between(world_model: fn(&mut WorldModel), limit_s: f64) -> (bool, f64) {
     let grid = grid([12.0, 8.0], Point2::default(), &[[6.0, 0.0, 7.0, 3.4], [6.0, 4.6, 7.0, 8.0]]);
-    let lethal = lethal_cells(&grid);
     let mut l = Loop::new(grid, Pose2::new(2.0, 4.0, 0.0));
     l.world_model = world_model;
     let cart =
@@ -70,7 +69,7 @@ fn between(world_model: fn(&mut WorldModel), limit_s: f64) -> (bool, f64) {
     let mut most_mps = 0.0_f64;
     while l.status() != TreeStatus::Success && l.t_s() < limit_s {
         l.run(0.1);
-        if brute_clearance_m(&l.robot, &l.grid, &lethal, l.pose) < 0.2 {
+        if (l.pose.x_m - 6.5).abs() < 0.5 {
             most_mps = most_mps.max(l.twist.v_mps);
         }
     }
