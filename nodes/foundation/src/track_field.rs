@@ -216,7 +216,9 @@ impl TrackField {
                 Shape::gaussian(radius_m, sigma_m.max(SIGMA_MIN_M))
             }
         };
-        let existence = track.existence.clamp(0.0, 1.0);
+        // What was left standing is in the grid.
+        let is_left = track.state == TrackState::Standing;
+        let existence = if is_left { 0.0 } else { track.existence.clamp(0.0, 1.0) };
         let least = self.config.sure / existence;
         let surely_m =
             |robot_m: f64| (least <= 1.0).then(|| of(robot_m).within_m(least)).flatten().unwrap_or(NOWHERE_M);
@@ -429,6 +431,11 @@ mod tests {
         let at = field(&[doubtful]).at(Point2::default(), 0.0).unwrap();
         assert!((at.probability - 0.4).abs() < 1e-3, "{at:?}");
         assert_eq!(at.cost, 101, "never forbidden: it may not exist");
+        let left = Track { state: TrackState::Standing, ..walker() };
+        assert_eq!(
+            field(&[left]).at(Point2::default(), 0.0),
+            Some(TrackCost { cost: COST_FREE, probability: 0.0 })
+        );
     }
 
     /// However many there are; each has a place, a reach and a doubt of its own.

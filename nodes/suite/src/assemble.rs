@@ -77,6 +77,9 @@ pub struct Changes {
     pub settings: Vec<Setting>,
 }
 
+/// A scenario, its settings, and the text that a bag is to hold of it.
+type ReadScenario = (Scenario, Vec<Setting>, String);
+
 impl Files {
     /// The scenario, with the changes.
     ///
@@ -87,8 +90,7 @@ impl Files {
         Ok(self.read_scenario()?.ok_or_else(missing)?.0)
     }
 
-    /// The scenario, its settings, and the text that a bag is to hold of it.
-    fn read_scenario(&self) -> Result<Option<(Scenario, Vec<Setting>, String)>, AssembleError> {
+    fn read_scenario(&self) -> Result<Option<ReadScenario>, AssembleError> {
         let Some(path) = &self.scenario else { return Ok(None) };
         let template = Template::read(path)?;
         let scenario = template.scenario(&self.changes.parameters)?;
@@ -129,7 +131,7 @@ pub fn read_all_resources(files: &Files) -> Result<Vec<(&'static str, Resources)
 fn resources_of(
     node: &str,
     files: &Files,
-    scenario: Option<&(Scenario, Vec<Setting>, String)>,
+    scenario: Option<&ReadScenario>,
 ) -> Result<Resources, AssembleError> {
     let mut resources = Resources::new();
     resources.insert_file("config", &files.config.join(format!("{node}.yaml")))?;

@@ -28,13 +28,17 @@ pub struct Moving<'a> {
 impl<'a> Moving<'a> {
     /// The tracks that count: tentative ones do not, nor what was left standing, which is in the local grid.
     pub fn all(tracks: &'a [Track], age_s: f64) -> Vec<Self> {
-        Self::beside(tracks, age_s).into_iter().filter(|m| m.track.state != TrackState::Standing).collect()
+        Self::of(tracks, age_s, |state| !matches!(state, TrackState::Tentative | TrackState::Standing))
     }
 
     /// Those that nobody hurries past: what was left standing too.
     pub fn beside(tracks: &'a [Track], age_s: f64) -> Vec<Self> {
-        let counts = |track: &&Track| track.state != TrackState::Tentative;
-        tracks.iter().filter(counts).map(|track| Self { track, age_s, still: false }).collect()
+        Self::of(tracks, age_s, |state| state != TrackState::Tentative)
+    }
+
+    fn of(tracks: &'a [Track], age_s: f64, counts: impl Fn(TrackState) -> bool) -> Vec<Self> {
+        let those = tracks.iter().filter(|track| counts(track.state));
+        those.map(|track| Self { track, age_s, still: false }).collect()
     }
 
     /// Its speed, m/s.
