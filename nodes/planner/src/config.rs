@@ -287,13 +287,13 @@ pub struct YieldConfig {
     /// So much farther from them than the margin a metre of the way costs more, m.
     #[garde(custom(within(0.0, 2.0)))]
     pub berth_m: f64,
-    /// In the disc of what was left standing a metre costs more by up to so much, as in the middle of it, than elsewhere: there it drives
-    /// only where there is no other way.
-    #[garde(custom(within(0.0, 100.0)))]
-    pub left_standing_weight: f64,
     /// By this share next to the margin, linearly less further off.
     #[garde(custom(within(0.0, 20.0)))]
     pub berth_weight: f64,
+    /// In the disc of what was left standing a metre costs more by this share in its middle, linearly less to its edge: there it
+    /// drives only where there is no other way.
+    #[garde(custom(within(0.0, 100.0)))]
+    pub left_standing_weight: f64,
     /// Whose disc is no farther from the outline than this, on whatever side, is close, m.
     #[garde(custom(within(0.0, 2.0)))]
     pub close_gap_m: f64,
