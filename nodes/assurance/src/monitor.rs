@@ -248,6 +248,16 @@ const fn scale(limit: f64) -> f64 {
     if limit.abs() > 0.0 { limit.abs() } else { 1.0 }
 }
 
+/// A lower speed limit is no limit to drive at but a stop, which the mode tells, m/s.
+const DRIVES_MPS: f64 = 0.02;
+
+/// The least speed that a rule holds a robot to that drives, m/s; infinity without one.
+pub(crate) fn speed_limit_mps(readings: &[Reading]) -> f64 {
+    let of_speed = |r: &&Reading| matches!(r.rule, Rule::MeasuredSpeed | Rule::Speed | Rule::ZoneSpeed);
+    let limits = readings.iter().filter(of_speed).map(|r| r.limit);
+    limits.filter(|limit_mps| *limit_mps >= DRIVES_MPS).fold(f64::INFINITY, f64::min)
+}
+
 /// The reading that is worst: a bad verdict before a good one, then the least robustness as a share of what is much;
 /// the first of equals.
 pub(crate) fn worst<'a>(readings: impl IntoIterator<Item = &'a Reading>) -> Option<&'a Reading> {
@@ -255,4 +265,27 @@ pub(crate) fn worst<'a>(readings: impl IntoIterator<Item = &'a Reading>) -> Opti
         let ((va, ra), (vb, rb)) = (a.rank(), b.rank());
         va.cmp(&vb).then(ra.total_cmp(&rb))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_speed_limit_is_the_least_that_it_may_drive_at() {
+        let limit = |readings: &[(Rule, f64)]| {
+            let all = readings.iter().map(|(rule, limit)| Reading::at_most(*rule, 0.0, *limit));
+            speed_limit_mps(&all.collect::<Vec<_>>())
+        };
+        let drive = (Rule::MeasuredSpeed, 1.06);
+        assert!(limit(&[]).is_infinite() && limit(&[(Rule::StoppingDistance, 0.01)]).is_infinite());
+        assert_eq!(limit(&[drive, (Rule::Speed, 0.6), (Rule::TurnRate, 0.1)]).to_bits(), 0.6_f64.to_bits());
+        assert_eq!(limit(&[drive, (Rule::Speed, 0.6), (Rule::ZoneSpeed, 0.4)]).to_bits(), 0.4_f64.to_bits());
+        // To stand is told by the mode.
+        assert_eq!(
+            limit(&[drive, (Rule::Speed, 0.0), (Rule::ZoneSpeed, 0.01)]).to_bits(),
+            1.06_f64.to_bits()
+        );
+        assert!(limit(&[(Rule::Speed, f64::NAN)]).is_infinite());
+    }
 }

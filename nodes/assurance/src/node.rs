@@ -6,7 +6,7 @@ use crate::command_checks::{Bench, PlannerCount};
 use crate::config::Config;
 use crate::explain::{Episodes, Evidence};
 use crate::mode::{Latch, ModeMachine};
-use crate::monitor::{Concern, Reading, Rule, worst};
+use crate::monitor::{Concern, Reading, Rule, speed_limit_mps, worst};
 use crate::motion::is_zero;
 use crate::properties::Properties;
 use crate::sensing::Knowledge;
@@ -467,6 +467,7 @@ impl AssuranceNode {
             boot_id: self.boot_id,
             sequence: self.states,
             mode: self.mode.mode(),
+            speed_limit_mps: speed_limit_mps(readings),
             limiting: worst(readings).map_or("", |r| r.rule.facts(&self.properties).0).to_owned(),
             monitors: readings.iter().map(|r| r.message(&self.properties)).collect(),
         }));

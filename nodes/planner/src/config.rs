@@ -345,7 +345,7 @@ pub struct ModeConfig {
     /// Share of the greatest speed that is proposed in SAFE_STOP, so that assurance has something to judge.
     #[garde(custom(within(0.01, 1.0)))]
     pub safe_stop_share: f64,
-    /// Share of a speed limit reported by assurance's monitors that is used.
+    /// Share of the speed limit that assurance tells that is used.
     #[garde(custom(within(0.1, 1.0)))]
     pub limit_share: f64,
     /// Commands never run farther ahead of the measured speed than this, m/s.

@@ -22,9 +22,6 @@ use outrider_foundation::{Instant, Node, Now, Outbox, Pose2, Robot, Span, Stamp,
 
 /// Where an external planner's proposals come from, relative to the namespace.
 pub const EXTERNAL_TOPIC: &str = "planner/external_command";
-/// A speed limit below this is no driving limit but a stop, m/s.
-const LEAST_LIMIT_MPS: f64 = 0.02;
-
 /// What the planner consumes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
@@ -102,7 +99,7 @@ pub struct PlannerNode {
     mode: Option<Mode>,
     /// What assurance names as the limit.
     limiting: String,
-    /// Least speed limit that assurance's monitors report.
+    /// Assurance's speed limit, m/s.
     speed_limit_mps: Option<f64>,
     last: Twist2,
     last_at: Option<Instant>,
@@ -274,13 +271,12 @@ impl PlannerNode {
         self.idle_reason = reason;
     }
 
-    /// Speed monitors tell their limit (of the mode, of a zone): the planner keeps below it instead of being refused.
+    /// The planner keeps below assurance's speed limit (of the mode, of a zone) instead of being refused.
     fn take_assurance(&mut self, state: &AssuranceState) {
         self.mode = Some(state.mode);
         self.limiting.clone_from(&state.limiting);
-        let limits = state.monitors.iter().filter(|m| m.name.contains("speed") && m.unit == "m/s");
-        let limits = limits.map(|m| m.limit).filter(|l| l.is_finite() && *l >= LEAST_LIMIT_MPS);
-        self.speed_limit_mps = limits.min_by(f64::total_cmp);
+        let is_limit = state.speed_limit_mps.is_finite() && state.speed_limit_mps > 0.0;
+        self.speed_limit_mps = is_limit.then_some(state.speed_limit_mps);
     }
 
     fn alive_timeout(&self) -> Span {

@@ -8,7 +8,7 @@ use common::{Loop, Walker, brute_clearance_m, config, grid, hall, lethal_cells, 
 use outrider_bt::BtError;
 use outrider_foundation::data::{
     Alternative, AssuranceState, Command, CommandSource, Decision, GateMode, GateState, Goal, Mode,
-    MonitorReading, SourceStatus, TrackState, TreeStatus, WorldModel,
+    SourceStatus, TrackState, TreeStatus, WorldModel,
 };
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Span, Stamp, Twist2};
@@ -211,7 +211,7 @@ fn mode(mode: Mode) -> Input {
 }
 
 #[test]
-fn modes_and_speed_monitors_limit_the_speed() {
+fn modes_and_assurances_limit_hold_the_speed_down() {
     let fastest = |input: Option<Input>| {
         let mut l = Loop::new(hall(), Pose2::new(1.0, 4.0, 0.0));
         l.goal(Pose2::new(11.0, 4.0, 0.0));
@@ -224,10 +224,12 @@ fn modes_and_speed_monitors_limit_the_speed() {
     assert!((fastest(Some(mode(Mode::Nominal))).0 - 0.9).abs() < 1e-9);
     assert!((fastest(Some(mode(Mode::Degraded))).0 - 0.5).abs() < 1e-9);
     assert_eq!(fastest(Some(mode(Mode::EStop))), (0.0, "emergency stop".to_string()));
-    let zone =
-        MonitorReading { name: "speed".into(), limit: 0.6, unit: "m/s".into(), ..MonitorReading::default() };
-    let state = AssuranceState { mode: Mode::Nominal, monitors: vec![zone], ..AssuranceState::default() };
-    assert!((fastest(Some(Input::Assurance(state))).0 - 0.57).abs() < 1e-9);
+    let limited = |speed_limit_mps| {
+        let state = AssuranceState { mode: Mode::Nominal, speed_limit_mps, ..AssuranceState::default() };
+        fastest(Some(Input::Assurance(state))).0
+    };
+    assert!((limited(0.6) - 0.57).abs() < 1e-9);
+    assert!((limited(f64::INFINITY) - 0.9).abs() < 1e-9);
 }
 
 #[test]

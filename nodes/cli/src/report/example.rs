@@ -224,6 +224,7 @@ fn assurance_and_planner(bag: &mut Bag, k: u64, m: Moving) {
         boot_id: 7,
         sequence: k + 1,
         mode: if degraded { ours::Permit::DEGRADED } else { ours::Permit::NOMINAL },
+        speed_limit: 1.0,
         limiting: limiting.into(),
         monitors: vec![reading("stopping_distance", slack, "m"), reading("scan_age", slack * 0.9, "s")],
     };

@@ -92,6 +92,8 @@ pub struct AssuranceState {
     pub sequence: u64,
     /// Mode in force.
     pub mode: Mode,
+    /// The least speed limit that it may drive at now, m/s; infinity without one. Limits to standstill are not among them.
+    pub speed_limit_mps: f64,
     /// Name of the monitor with the least robustness.
     pub limiting: String,
     /// Every monitor.

@@ -4,7 +4,7 @@ use super::{convert, healthy, no_such_input, take, topics, warning};
 use outrider_msgs::CodecError;
 use outrider_msgs::std_msgs::{Bool, Header};
 use outrider_planner::{Input, Output, PlannerNode};
-use outrider_runtime::{Binding, Decoded, Diagnosis, Sink, Topic, emit};
+use outrider_runtime::{Binding, Decoded, Diagnosis, Inputs, Sink, Topic, emit};
 
 /// RViz is shown every n-th trajectory.
 const SHOW_EVERY: u64 = 4;
@@ -53,10 +53,13 @@ impl Binding for PlannerBinding {
             2 => Ok(Decoded::one(Input::Goal(take(bytes, convert::goal_from_message)?))),
             3 => {
                 let cancel = take(bytes, |m: Bool| Ok(m.data))?;
-                Ok(Decoded { inputs: if cancel { vec![Input::Cancel] } else { Vec::new() }, sequence: None })
+                let inputs = if cancel { Inputs::One(Input::Cancel) } else { Inputs::Many(Vec::new()) };
+                Ok(Decoded { inputs, sequence: None })
             }
             4 => {
-                let state = take(bytes, convert::assurance_state_from_message)?;
+                // Its mode and its speed limit count here; the readings it comes from are not taken apart.
+                let m = outrider_msgs::decode_without_records(bytes).map_err(|e| e.to_string())?;
+                let state = convert::assurance_state_from_message(m)?;
                 let (boot_id, sequence) = (state.boot_id, state.sequence);
                 Ok(Decoded::numbered(Input::Assurance(state), boot_id, sequence))
             }

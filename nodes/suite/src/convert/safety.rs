@@ -176,9 +176,16 @@ pub fn assurance_state_from_message(m: ours::AssuranceState) -> Checked<Assuranc
         boot_id: m.boot_id,
         sequence: m.sequence,
         mode: from_code("mode", m.mode, &MODES)?,
+        speed_limit_mps: speed_limit(m.speed_limit)?,
         limiting: m.limiting,
         monitors: m.monitors.into_iter().map(monitor).collect::<Checked<_>>()?,
     })
+}
+
+/// Infinity is none.
+fn speed_limit(mps: f64) -> Checked<f64> {
+    let is_limit = mps > 0.0;
+    is_limit.then_some(mps).ok_or_else(|| format!("speed_limit: {mps} m/s is none to drive at"))
 }
 
 /// Mode and monitors as their message.
@@ -196,6 +203,7 @@ pub fn assurance_state_to_message(s: AssuranceState) -> ours::AssuranceState {
         boot_id: s.boot_id,
         sequence: s.sequence,
         mode: to_code(s.mode, &MODES),
+        speed_limit: s.speed_limit_mps,
         limiting: s.limiting,
         monitors: s.monitors.into_iter().map(monitor).collect(),
     }
@@ -402,7 +410,7 @@ mod tests {
             assert_eq!(gate_state_from_message(gate_state_to_message(&state)).unwrap(), state);
         }
         for (mode, _) in MODES {
-            let state = AssuranceState { mode, ..Default::default() };
+            let state = AssuranceState { mode, speed_limit_mps: 0.4, ..Default::default() };
             assert_eq!(
                 assurance_state_from_message(assurance_state_to_message(state.clone())).unwrap(),
                 state
