@@ -9,7 +9,7 @@ use outrider_foundation::{Instant, Now};
 use outrider_msgs::geometry_msgs::TwistStamped;
 use outrider_msgs::outrider_msgs::{Command, OperatorRequest, Tick};
 use outrider_msgs::std_msgs::Bool;
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Sink, Topic};
+use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Outputs, Topic, payload_digest};
 
 const HOW: Campaign = Campaign { repetitions: 1, jobs: 2, seed: 7 };
 
@@ -132,12 +132,12 @@ impl HostedNode for Broken {
         }
         self.gate.deliver(input, received, bytes);
     }
-    fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
         let (harm, proposal) = (self.harm, self.proposal.clone());
         let (mut before, mut fast) = (self.published.clone(), self.fast);
-        let tick = self.gate.step(now, &mut |output, bytes| {
+        let tick = self.gate.step(now, &mut |output, bytes, digest| {
             if output != 0 {
-                sink(output, bytes);
+                outputs(output, bytes, digest);
                 return;
             }
             let own: TwistStamped = outrider_msgs::decode(&bytes).unwrap();
@@ -152,7 +152,9 @@ impl HostedNode for Broken {
                 _ => {}
             }
             before = out.clone();
-            sink(output, outrider_msgs::encode(&out).unwrap());
+            let bytes = outrider_msgs::encode(&out).unwrap();
+            let digest = payload_digest(&bytes);
+            outputs(output, bytes, digest);
         });
         (self.published, self.fast) = (before, fast);
         tick

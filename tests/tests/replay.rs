@@ -11,7 +11,7 @@
 use outrider_evaluation::root;
 use outrider_foundation::{Instant, Now};
 use outrider_msgs::outrider_msgs::Tick;
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, OutputDigest, Sink, Topic};
+use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, OutputDigest, Outputs, Topic, payload_digest};
 use outrider_suite::drive::drive;
 use outrider_suite::lockstep::Lockstep;
 use outrider_suite::replay::{
@@ -121,10 +121,10 @@ impl HostedNode for Unsound {
     fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
         self.node.deliver(input, received, bytes);
     }
-    fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
         let verdict = self.verdict();
         let mut digest = OutputDigest::default();
-        let tick = self.node.step(now, &mut |output, bytes| {
+        let tick = self.node.step(now, &mut |output, bytes, _| {
             let mut changed = bytes;
             // The gate's first output is a TwistStamped: the fault sits in linear.y, which nobody reads.
             if output == 0
@@ -134,8 +134,9 @@ impl HostedNode for Unsound {
                 twist.twist.linear.y = verdict;
                 changed = outrider_msgs::encode(&twist).unwrap();
             }
-            digest.add(output, &changed);
-            sink(output, changed);
+            let changed_digest = payload_digest(&changed);
+            digest.add(output, changed_digest);
+            outputs(output, changed, changed_digest);
         });
         let (outputs, output_digest) = digest.finish();
         Tick { outputs, output_digest, ..tick }

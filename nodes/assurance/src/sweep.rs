@@ -63,7 +63,7 @@ impl<'a> Outline<'a> {
         let mut edges = [Edge::default(); Footprint::CORNER_LIMIT];
         for ((a, b), edge) in outrider_foundation::geometry::sides(footprint.corners()).zip(&mut edges) {
             let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
-            let length_m = libm::hypot(dx, dy);
+            let length_m = (dx * dx + dy * dy).sqrt();
             let normal = Point2::new(dy / length_m, -dx / length_m);
             let offset_m = normal.x_m * a.x_m + normal.y_m * a.y_m;
             *edge = Edge { normal, offset_m, start: a, length_m };
@@ -389,13 +389,18 @@ impl<R: Fn(Point2) -> f64> Search<'_, R> {
     }
 }
 
-/// Index of the least number.
+/// Index of the first of the least numbers below infinity. In two passes, since the first becomes vector code.
 fn least(numbers: &[f64]) -> Option<usize> {
-    let mut least = (None, f64::INFINITY);
-    for (index, number) in numbers.iter().enumerate() {
-        least = if *number < least.1 { (Some(index), *number) } else { least };
+    let less = |number: f64, than: f64| if number < than { number } else { than };
+    let (whole, rest) = numbers.as_chunks::<LANES>();
+    let mut lanes = [f64::INFINITY; LANES];
+    for numbers in whole {
+        for (least, number) in lanes.iter_mut().zip(numbers) {
+            *least = less(*number, *least);
+        }
     }
-    least.0
+    let least = lanes.iter().chain(rest).fold(f64::INFINITY, |least, number| less(*number, least));
+    numbers.iter().position(|number| *number <= least && *number < f64::INFINITY)
 }
 
 #[cfg(test)]

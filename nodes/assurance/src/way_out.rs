@@ -254,9 +254,15 @@ impl Site {
 
     /// Distance of the nearest scan point from the outline at a pose.
     fn nearest_m(&self, bench: &Bench<'_>, pose: Pose2) -> f64 {
-        let pose_from_base = pose.inverse();
-        let distance_m = |p: &Point2| bench.robot.footprint.signed_distance_m(pose_from_base.apply(*p));
-        self.points.iter().map(distance_m).fold(FAR_M, f64::min)
+        let pose_from_base = pose.inverse().for_many();
+        let footprint = &bench.robot.footprint;
+        self.points.iter().fold(FAR_M, |least_m, point| {
+            let p = pose_from_base.apply(*point);
+            // Most points are told to be farther by their distance from the origin alone; more than rounding can make of it.
+            let far_m = (least_m.max(0.0) + footprint.circumscribed_m()) * (1.0 + 1e-9);
+            let is_farther = p.x_m * p.x_m + p.y_m * p.y_m > far_m * far_m;
+            if is_farther { least_m } else { least_m.min(footprint.signed_distance_m(p)) }
+        })
     }
 
     /// Distance from what wedges the robot at a pose; for a zone that of the base, which turning does not change.

@@ -285,7 +285,8 @@ impl Footprint {
         // More than rounding can make of it.
         let far_m = (self.circumscribed_m + margin_m) * (1.0 + 1e-9);
         let is_far = margin_m >= 0.0 && p.x_m * p.x_m + p.y_m * p.y_m > far_m * far_m;
-        !is_far && self.signed_distance_m(p) <= margin_m
+        // What is in it need not be told how deep.
+        !is_far && (margin_m >= 0.0 && self.contains(p) || self.signed_distance_m(p) <= margin_m)
     }
 
     /// Signed distance from a point in the base frame to the outline: negative inside.

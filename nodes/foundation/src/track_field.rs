@@ -24,8 +24,15 @@ pub const SLICE_LIMIT: usize = 32;
 const NOWHERE_M: f64 = -0.01;
 /// Rings about a window's centre in the picture of [`TrackField::worst`].
 const RINGS: usize = 128;
-/// Cells of it that are drawn at once.
+/// The cost of each, and of what is beyond: of whatever number a byte can be.
+type Rings = [u8; 1 << u8::BITS];
+/// More than rounding can make of a ring's number: in doubt it is the inner one, which costs no less.
+const ROUNDED: f32 = 1e-3;
+/// Cells of it that are drawn at once,
 const DRAWN: usize = 16;
+/// and their numbers.
+const IN_A_ROW: [f32; DRAWN] =
+    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0];
 /// The place of nobody is known better than this, m.
 const SIGMA_MIN_M: f64 = 0.005;
 
@@ -101,7 +108,7 @@ struct Window {
 
 impl Window {
     /// Its costs in [`RINGS`] rings as wide as each other up to `reach_m`, each that of the ring's inner edge, and what is beyond.
-    fn rings(&self, reach_m: f64) -> [u8; RINGS + 1] {
+    fn rings(&self, reach_m: f64) -> Rings {
         let cost = |ring| self.cost(ring as f64 * reach_m / RINGS as f64);
         std::array::from_fn(|ring| if ring < RINGS { cost(ring) } else { COST_FREE })
     }
@@ -315,25 +322,34 @@ impl TrackField {
 
 /// Puts a row of cells through rings about a centre; the first cell is so far from it, the next by `resolution_m` farther along x.
 #[multiversion(targets("x86_64+avx2"))]
-fn draw(
-    rings: &[u8; RINGS + 1],
-    rings_per_m: f64,
-    (first_m, dy_m): (f64, f64),
-    resolution_m: f64,
-    cells: &mut [u8],
-) {
-    let mut next = 0_i32;
+fn draw(rings: &Rings, rings_per_m: f64, (first_m, dy_m): (f64, f64), resolution_m: f64, cells: &mut [u8]) {
+    // Half as wide numbers are twice as many at once, and more than fine enough for a picture.
+    let [rings_per_m, first_m, dy_m, resolution_m] =
+        [rings_per_m, first_m, dy_m, resolution_m].map(|number| number as f32);
+    let mut next = 0.0_f32;
     for cells in cells.chunks_mut(DRAWN) {
-        let mut which = [0_i32; DRAWN];
-        for (ring, i) in which.iter_mut().zip(next..) {
-            let dx_m = f64::from(i) * resolution_m + first_m;
-            *ring = ((dx_m * dx_m + dy_m * dy_m).sqrt() * rings_per_m).min(RINGS as f64) as i32;
+        let mut which = [0_u8; DRAWN];
+        for (ring, i) in which.iter_mut().zip(IN_A_ROW) {
+            let dx_m = (next + i) * resolution_m + first_m;
+            let rings = (dx_m * dx_m + dy_m * dy_m).sqrt() * rings_per_m;
+            *ring = whole((rings - ROUNDED).min(RINGS as f32));
         }
         for (cell, ring) in cells.iter_mut().zip(which) {
-            *cell = rings.get(ring as usize).copied().unwrap_or(COST_FREE).max(*cell);
+            // Every `u8` is within the array.
+            *cell = rings[usize::from(ring)].max(*cell);
         }
-        next += DRAWN as i32;
+        next += DRAWN as f32;
     }
+}
+
+/// A number up to [`RINGS`] without what is behind its point, or one less where there is nothing behind it; zero of what is less than one.
+/// A cast would not become vector code.
+#[inline(always)]
+fn whole(number: f32) -> u8 {
+    // From here on floats are whole numbers, and their last bits count them.
+    const WHOLE: f32 = (1 << (f32::MANTISSA_DIGITS - 1)) as f32;
+    // To the nearest of half less: that is the number below.
+    ((number - 0.5).max(0.0) + WHOLE).to_bits() as u8
 }
 
 /// Where a track is expected in `t_s` seconds, and the standard deviation along its worst axis (of one that is reachable

@@ -243,7 +243,7 @@ impl Shell {
         let mut took = std::mem::take(&mut self.taking_in);
         let mut since = monotonic();
         let mut is_first = true;
-        let mut tick: Tick = self.core.step(now, &mut |index, bytes| {
+        let mut tick: Tick = self.core.step(now, &mut |index, bytes, _| {
             if std::mem::take(&mut is_first) || !pictures.contains(&index) {
                 took = took + monotonic().since(since);
             }

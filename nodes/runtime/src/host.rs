@@ -20,24 +20,36 @@ const OUTPUT_LIMIT: usize = 64;
 /// Where outputs go: index into the node's outputs, and the encoded message.
 pub type Sink<'a> = dyn FnMut(usize, Vec<u8>) + 'a;
 
+/// As [`Sink`], with the [`payload_digest`] of the bytes.
+pub type Outputs<'a> = dyn FnMut(usize, Vec<u8>, u64) + 'a;
+
 /// What came of decoding one message.
 #[derive(Debug)]
 pub struct Decoded<I> {
-    /// The inputs it means to the core: usually one.
-    pub inputs: Vec<I>,
+    /// The inputs it means to the core.
+    pub inputs: Inputs<I>,
     /// Run and number of the message at its publisher, where it has them.
     pub sequence: Option<(u64, u64)>,
+}
+
+/// What one message means to a core.
+#[derive(Debug)]
+pub enum Inputs<I> {
+    /// As almost always.
+    One(I),
+    /// Any number, in order.
+    Many(Vec<I>),
 }
 
 impl<I> Decoded<I> {
     /// One input from a message without a number.
     pub fn one(input: I) -> Self {
-        Self { inputs: vec![input], sequence: None }
+        Self { inputs: Inputs::One(input), sequence: None }
     }
 
     /// One input from a numbered message.
     pub fn numbered(input: I, boot_id: u64, sequence: u64) -> Self {
-        Self { inputs: vec![input], sequence: Some((boot_id, sequence)) }
+        Self { inputs: Inputs::One(input), sequence: Some((boot_id, sequence)) }
     }
 }
 
@@ -107,8 +119,8 @@ pub trait HostedNode {
     fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], _digest: u64) {
         self.deliver(input, received, bytes);
     }
-    /// Consumes what was delivered. Outputs go to `sink`; the journal record of the step comes back, its duration zero.
-    fn step(&mut self, now: Now, sink: &mut Sink) -> Tick;
+    /// Consumes what was delivered. What comes out goes to `outputs`; the journal record of the step comes back, its duration zero.
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick;
     /// Something was delivered that no step has consumed.
     fn has_input(&self) -> bool;
     /// When it wants to be stepped although nothing arrives.
@@ -128,7 +140,6 @@ pub struct Host<B: Binding> {
     consumed: Vec<TickInput>,
     losses: Vec<LossCounter>,
     outbox: Outbox<<B::Core as Node>::Output>,
-    digest: OutputDigest,
     tick: u64,
     rejected: u64,
     overflowed: u64,
@@ -143,7 +154,6 @@ impl<B: Binding> Host<B> {
         Self {
             losses: vec![LossCounter::default(); inputs.len()],
             outbox: Outbox::new(OUTPUT_LIMIT),
-            digest: OutputDigest::default(),
             pending: Vec::new(),
             consumed: Vec::new(),
             tick: 0,
@@ -190,7 +200,12 @@ impl<B: Binding> HostedNode for Host<B> {
                 {
                     counter.note(boot, number);
                 }
-                self.pending.extend(decoded.inputs.into_iter().map(|value| Stamped { received, value }));
+                match decoded.inputs {
+                    Inputs::One(value) => self.pending.push(Stamped { received, value }),
+                    Inputs::Many(values) => {
+                        self.pending.extend(values.into_iter().map(|value| Stamped { received, value }));
+                    }
+                }
             }
             Err(reason) => {
                 self.rejected += 1;
@@ -201,23 +216,23 @@ impl<B: Binding> HostedNode for Host<B> {
         }
     }
 
-    fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
         self.tick += 1;
         self.core.step(now, &self.pending, &mut self.outbox);
         self.pending.clear();
         let dropped = u32::try_from(self.outbox.dropped()).unwrap_or(u32::MAX);
-        let digest = &mut self.digest;
-        digest.clear();
+        let mut all = OutputDigest::default();
         for output in self.outbox.drain() {
             let mut each = |index: usize, bytes: Vec<u8>| {
-                digest.add(index, &bytes);
-                sink(index, bytes);
+                let digest = payload_digest(&bytes);
+                all.add(index, digest);
+                outputs(index, bytes, digest);
             };
             if self.binding.encode(output, &mut each).is_err() {
                 self.encode_errors += 1;
             }
         }
-        let (outputs, output_digest) = digest.finish();
+        let (outputs, output_digest) = all.finish();
         Tick {
             node: self.spec.name.clone(),
             boot_id: self.spec.boot_id,

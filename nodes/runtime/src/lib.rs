@@ -9,16 +9,18 @@ pub mod config;
 mod host;
 mod journal;
 mod losses;
+mod remembered;
 mod secret;
 mod topic;
 
 pub use config::{ConfigError, Resources};
 pub use host::{
-    Binding, Decoded, Diagnosis, Host, HostedNode, NodeSpec, PENDING_LIMIT, Sink, diagnostics, emit, header,
-    node_info, time_message,
+    Binding, Decoded, Diagnosis, Host, HostedNode, Inputs, NodeSpec, Outputs, PENDING_LIMIT, Sink,
+    diagnostics, emit, header, node_info, time_message,
 };
 pub use journal::{OutputDigest, payload_digest};
 pub use losses::LossCounter;
+pub use remembered::remembered;
 pub use secret::{SECRET_LEAST, SECRET_MOST, Secret};
 pub use topic::{Qos, Topic};
 

@@ -10,7 +10,7 @@ use outrider_foundation::data::{Digest, PermitAuthenticator, PinnedHashes};
 use outrider_foundation::{Robot, RobotDescription};
 use outrider_gate::GateNode;
 use outrider_planner::PlannerNode;
-use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, Secret, config};
+use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, Secret, config, remembered};
 use outrider_sim::{SimNode, World};
 use outrider_stl::{Specification, StlError};
 use outrider_world_model::WorldModelNode;
@@ -104,6 +104,8 @@ impl Files {
             origin: path.display().to_string(),
             message: e.to_string(),
         })?;
+        // The text says just this: whoever takes it apart on this thread need not.
+        let scenario = remembered(&text, || Ok::<_, AssembleError>(scenario))?;
         Ok(Some((scenario, settings, text)))
     }
 }
@@ -354,18 +356,20 @@ fn role_of(error: &outrider_sim::SimError) -> &'static str {
 
 fn parsed<T>(node: &str, resources: &Resources, role: &str) -> Result<T, AssembleError>
 where
-    T: serde::de::DeserializeOwned + garde::Validate,
+    T: serde::de::DeserializeOwned + garde::Validate + Clone + 'static,
     T::Context: Default,
 {
     let (text, origin) = resources.get(node, role)?;
-    Ok(config::parse(origin, text)?)
+    Ok(remembered(text, || config::parse(origin, text))?)
 }
 
 fn robot(node: &str, resources: &Resources) -> Result<Robot, AssembleError> {
     let (text, origin) = resources.get(node, "robot")?;
-    let description: RobotDescription = config::parse_unchecked(origin, text)?;
-    Robot::new(description)
-        .map_err(|e| AssembleError::Refused { origin: origin.to_owned(), message: e.to_string() })
+    remembered(text, || {
+        let description: RobotDescription = config::parse_unchecked(origin, text)?;
+        Robot::new(description)
+            .map_err(|e| AssembleError::Refused { origin: origin.to_owned(), message: e.to_string() })
+    })
 }
 
 /// Role of the zones file.

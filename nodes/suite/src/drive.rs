@@ -82,14 +82,14 @@ impl Watch {
         if observed.altered {
             return;
         }
-        self.digest.add(0, observed.topic.name.as_bytes());
-        self.digest.add(1, &observed.digest.to_le_bytes());
+        let topic = outrider_runtime::payload_digest(observed.topic.name.as_bytes());
+        self.digest.add(topic as usize, observed.digest);
         let [gate, decision, truth] = &self.names;
         let name = &observed.topic.name;
         if name == gate {
             self.gate = outrider_msgs::decode(observed.bytes).ok();
         } else if name == decision {
-            self.decision = outrider_msgs::decode(observed.bytes).ok();
+            self.decision = outrider_msgs::decode_without_records(observed.bytes).ok();
         } else if name == truth
             && let Ok(truth) = outrider_msgs::decode::<GroundTruth>(observed.bytes)
         {
@@ -134,7 +134,7 @@ pub struct Progress<'a> {
     pub elapsed_s: f64,
     /// The newest truth.
     pub truth: Option<&'a GroundTruth>,
-    /// The newest decision.
+    /// The newest decision, without its alternatives.
     pub decision: Option<&'a Decision>,
 }
 

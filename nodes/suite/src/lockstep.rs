@@ -84,8 +84,8 @@ enum Process {
 struct Member {
     node: Box<dyn HostedNode>,
     name: Rc<str>,
-    /// What it publishes, with the names in full: made once, used at every step.
-    outputs: Rc<[(Topic, String)]>,
+    /// What it publishes: made once, used at every step.
+    outputs: Rc<[Output]>,
     journal: Topic,
     info: Topic,
     process: Process,
@@ -94,12 +94,30 @@ struct Member {
     waiting: VecDeque<(usize, Payload)>,
 }
 
+/// A topic that is published on.
+struct Output {
+    topic: Topic,
+    /// Its name in full.
+    name: String,
+    /// Among [`Lockstep::lanes`].
+    lane: usize,
+}
+
+/// What is known of a topic by its full name.
+#[derive(Default)]
+struct Lane {
+    /// Who listens, with which input index.
+    listeners: Rc<Vec<(usize, usize)>>,
+    /// The last message, of those that are kept for late comers.
+    kept: Option<Payload>,
+}
+
 impl Member {
-    fn new(node: Box<dyn HostedNode>) -> Self {
+    fn new(node: Box<dyn HostedNode>, outputs: Rc<[Output]>) -> Self {
         let name = &node.spec().name;
         Self {
             name: name.as_str().into(),
-            outputs: node.outputs().iter().map(|topic| (topic.clone(), topic.absolute_name())).collect(),
+            outputs,
             journal: topics::journal(name),
             info: topics::info(name),
             process: Process::Runs,
@@ -166,26 +184,34 @@ struct Payload {
 
 impl Payload {
     fn new(bytes: Vec<u8>) -> Self {
-        Self { digest: payload_digest(&bytes), bytes: Rc::new(bytes) }
+        let digest = payload_digest(&bytes);
+        Self { bytes: Rc::new(bytes), digest }
     }
 }
 
-/// A member, an input of it, and the message under way to it.
-type InFlight = (usize, usize, Payload);
+/// A message under way.
+struct InFlight {
+    arrives: Instant,
+    /// To whom, and which input of it.
+    member: usize,
+    input: usize,
+    message: Payload,
+}
 
 /// The running suite.
 pub struct Lockstep {
     members: Vec<Member>,
-    /// By topic name: who listens, with which input index.
-    listeners: BTreeMap<String, Rc<Vec<(usize, usize)>>>,
+    lanes: Vec<Lane>,
+    /// By topic name: where among them.
+    lane_of: BTreeMap<String, usize>,
     /// By time and order of publication.
-    in_flight: BTreeMap<(Instant, u64), InFlight>,
-    /// By topic name: the last message of those that are kept for late comers.
-    kept: BTreeMap<String, Payload>,
-    order: u64,
+    in_flight: VecDeque<InFlight>,
     now: Now,
     next_diagnostics: Instant,
     announced: bool,
+    /// Room for the outputs of a step and its journal record.
+    sent: Vec<(usize, Payload)>,
+    journal: Vec<u8>,
 }
 
 impl Lockstep {
@@ -213,13 +239,14 @@ impl Lockstep {
     pub fn of(nodes: Vec<Box<dyn HostedNode>>) -> Self {
         let mut suite = Self {
             members: Vec::new(),
-            listeners: BTreeMap::new(),
-            in_flight: BTreeMap::new(),
-            kept: BTreeMap::new(),
-            order: 0,
+            lanes: Vec::new(),
+            lane_of: BTreeMap::new(),
+            in_flight: VecDeque::new(),
             now: START,
             next_diagnostics: START.mono + DIAGNOSTICS_PERIOD,
             announced: false,
+            sent: Vec::new(),
+            journal: Vec::new(),
         };
         for node in nodes {
             suite.enlist(node);
@@ -231,11 +258,33 @@ impl Lockstep {
     fn enlist(&mut self, node: Box<dyn HostedNode>) -> usize {
         let index = self.members.len();
         for (input, topic) in node.inputs().iter().enumerate() {
-            let listeners = self.listeners.entry(topic.absolute_name()).or_default();
-            Rc::make_mut(listeners).push((index, input));
+            let lane = self.lane(&topic.absolute_name());
+            if let Some(lane) = self.lanes.get_mut(lane) {
+                Rc::make_mut(&mut lane.listeners).push((index, input));
+            }
         }
-        self.members.push(Member::new(node));
+        let member = self.member(node);
+        self.members.push(member);
         index
+    }
+
+    fn member(&mut self, node: Box<dyn HostedNode>) -> Member {
+        let output = |topic: &Topic| {
+            let name = topic.absolute_name();
+            Output { topic: topic.clone(), lane: self.lane(&name), name }
+        };
+        let outputs = node.outputs().iter().map(output).collect();
+        Member::new(node, outputs)
+    }
+
+    /// The place of a topic among the lanes, from now on.
+    fn lane(&mut self, name: &str) -> usize {
+        let next = self.lanes.len();
+        let lane = *self.lane_of.entry(name.to_owned()).or_insert(next);
+        if lane == next {
+            self.lanes.push(Lane::default());
+        }
+        lane
     }
 
     /// Virtual time.
@@ -267,7 +316,9 @@ impl Lockstep {
         let message = Payload::new(bytes.to_vec());
         let (now, digest) = (self.now, message.digest);
         see(&Observed { topic, from: "", boot_id: 0, now, bytes, digest, altered: false });
-        self.send((topic, &topic.absolute_name()), ("", 0), &message, &mut Undisturbed, see);
+        let name = topic.absolute_name();
+        let output = Output { topic: topic.clone(), lane: self.lane(&name), name };
+        self.send(&output, ("", 0), &message, &mut Undisturbed, see);
     }
 
     /// Goes on to the next instant at which something happens and lets it happen.
@@ -294,7 +345,7 @@ impl Lockstep {
             }
         }
         let wakeups = self.members.iter().filter_map(Member::next_wakeup);
-        let arrivals = self.in_flight.keys().next().map(|(at, _)| *at);
+        let arrivals = self.in_flight.front().map(|next| next.arrives);
         let next = wakeups.chain(arrivals).fold(self.next_diagnostics, Instant::min).max(self.now.mono);
         let passed = next.since(self.now.mono);
         self.now = Now { mono: next, ros: self.now.ros + passed };
@@ -339,10 +390,10 @@ impl Lockstep {
         let Some(index) = self.members.iter().position(|m| m.name() == node.spec().name) else {
             return self.join(node, see);
         };
-        self.in_flight.retain(|_, (member, ..)| *member != index);
+        self.in_flight.retain(|under_way| under_way.member != index);
+        let again = self.member(node);
         if let Some(member) = self.members.get_mut(index) {
-            let clock = member.clock;
-            *member = Member { clock, ..Member::new(node) };
+            *member = Member { clock: member.clock, ..again };
         }
         self.welcome(index, see)
     }
@@ -370,7 +421,10 @@ impl Lockstep {
         let kept: Vec<(usize, Payload)> = inputs
             .iter()
             .enumerate()
-            .filter_map(|(input, topic)| Some((input, self.kept.get(&topic.absolute_name())?.clone())))
+            .filter_map(|(input, topic)| {
+                let lane = self.lane_of.get(&topic.absolute_name())?;
+                Some((input, self.lanes.get(*lane)?.kept.clone()?))
+            })
             .collect();
         for (input, message) in kept {
             self.put(TRANSPORT_DELAY, index, input, message);
@@ -387,13 +441,10 @@ impl Lockstep {
     }
 
     fn deliver(&mut self) {
-        while let Some(entry) = self.in_flight.first_entry() {
-            if entry.key().0 > self.now.mono {
-                break;
-            }
-            let (member, input, message) = entry.remove();
-            if let Some(member) = self.members.get_mut(member) {
-                member.arrive(input, self.now.mono, message);
+        let now = self.now.mono;
+        while let Some(next) = self.in_flight.pop_front_if(|next| next.arrives <= now) {
+            if let Some(member) = self.members.get_mut(next.member) {
+                member.arrive(next.input, now, next.message);
             }
         }
     }
@@ -421,36 +472,36 @@ impl Lockstep {
         }
         let (outputs, from) = (Rc::clone(&member.outputs), Rc::clone(&member.name));
         let boot_id = member.node.spec().boot_id;
-        let mut sent: Vec<(usize, Payload)> = Vec::new();
-        let tick = member.node.step(member.clock.read(now), &mut |output, bytes| {
-            sent.push((output, Payload::new(bytes)));
+        let mut sent = std::mem::take(&mut self.sent);
+        let tick = member.node.step(member.clock.read(now), &mut |output, bytes, digest| {
+            sent.push((output, Payload { bytes: Rc::new(bytes), digest }));
         });
         for (output, message) in &sent {
-            if let Some((topic, _)) = outputs.get(*output) {
+            if let Some(Output { topic, .. }) = outputs.get(*output) {
                 see(&observed(member, topic, now, &message.bytes, message.digest));
             }
         }
-        let journal = outrider_msgs::encode(&tick)?;
-        see(&observed(member, &member.journal, now, &journal, payload_digest(&journal)));
-        for (output, message) in sent {
-            if let Some((topic, name)) = outputs.get(output) {
-                self.send((topic, name), (&from, boot_id), &message, wire, see);
+        outrider_msgs::encode_into(&tick, &mut self.journal)?;
+        see(&observed(member, &member.journal, now, &self.journal, payload_digest(&self.journal)));
+        for (output, message) in sent.drain(..) {
+            if let Some(output) = outputs.get(output) {
+                self.send(output, (&from, boot_id), &message, wire, see);
             }
         }
+        self.sent = sent;
         Ok(())
     }
 
-    /// `name` is the topic's, in full.
     fn send(
         &mut self,
-        (topic, name): (&Topic, &str),
+        Output { topic, name, lane }: &Output,
         (from, boot_id): (&str, u64),
         whole: &Payload,
         wire: &mut dyn Wire,
         see: &mut Observer,
     ) {
         let mut last = whole.clone();
-        let listeners = self.listeners.get(name).cloned().unwrap_or_default();
+        let listeners = self.lanes.get(*lane).map(|lane| Rc::clone(&lane.listeners)).unwrap_or_default();
         for (index, input) in listeners.iter().copied() {
             let Some(member) = self.members.get(index) else { continue };
             let passage =
@@ -472,19 +523,18 @@ impl Lockstep {
             }
         }
         // Records are kept as well, but for a recorder: no node starts from them.
-        if topic.qos.transient_local && topic.qos != Qos::RECORD {
-            match self.kept.get_mut(name) {
-                Some(kept) => *kept = whole.clone(),
-                None => {
-                    self.kept.insert(name.to_owned(), whole.clone());
-                }
-            }
+        let is_kept = topic.qos.transient_local && topic.qos != Qos::RECORD;
+        if let Some(lane) = self.lanes.get_mut(*lane).filter(|_| is_kept) {
+            lane.kept = Some(whole.clone());
         }
     }
 
     fn put(&mut self, after: Span, member: usize, input: usize, message: Payload) {
-        self.order += 1;
-        self.in_flight.insert((self.now.mono + after, self.order), (member, input, message));
+        let arrives = self.now.mono + after;
+        // Behind all that arrive no later; nearly always that is the end.
+        let place =
+            self.in_flight.iter().rposition(|other| other.arrives <= arrives).map_or(0, |last| last + 1);
+        self.in_flight.insert(place, InFlight { arrives, member, input, message });
     }
 
     fn report_health(&mut self, see: &mut Observer) -> Result<(), LockstepError> {

@@ -98,7 +98,7 @@ impl World {
     fn step(&mut self, ms: i64) {
         let now = Now { mono: Instant::from_nanos(ms * 1_000_000), ros: stamp(ms) };
         let told = &mut self.told;
-        self.host.step(now, &mut |output, bytes| {
+        self.host.step(now, &mut |output, bytes, _| {
             if output == 0 {
                 *told = decode(&bytes).unwrap();
             }

@@ -272,12 +272,16 @@ pub fn hits(
     let mut last: Option<Point2> = None;
     let turns = Turns::new(base_from_lidar.yaw_rad + scan.angle_min_rad, scan.angle_increment_rad);
     let mount = base_from_lidar.position();
+    let own_m = body.map_or(0.0, |body| body.reach_m());
+    let too_near = |p: Point2, q: Point2| {
+        let (dx, dy) = (p.x_m - q.x_m, p.y_m - q.y_m);
+        dx * dx + dy * dy < choice.spacing_m * choice.spacing_m
+    };
     for ((i, range_m), (s, c)) in scan.ranges_m.iter().take(BEAM_LIMIT).enumerate().zip(turns) {
         let Some((length_m, true)) = measure(*range_m, scan, reach) else { continue };
         let in_base = Point2::new(mount.x_m + length_m * c, mount.y_m + length_m * s);
-        let own =
-            |body: Body<'_>| length_m <= body.reach_m() && body.footprint.reaches(in_base, body.margin_m);
-        if body.is_some_and(own) || last.is_some_and(|p| p.distance_m(in_base) < choice.spacing_m) {
+        let own = |body: Body<'_>| length_m <= own_m && body.footprint.reaches(in_base, body.margin_m);
+        if body.is_some_and(own) || last.is_some_and(|p| too_near(p, in_base)) {
             continue;
         }
         last = Some(in_base);
@@ -287,6 +291,9 @@ pub fn hits(
         out.push(moved);
     }
     let every = out.len().div_ceil(choice.limit.max(1)).max(1);
+    if every == 1 {
+        return;
+    }
     let mut index = 0usize;
     out.retain(|_| {
         index += 1;

@@ -201,7 +201,7 @@ impl Costmap {
     pub fn obstacles(&self) -> impl Iterator<Item = Point2> + '_ {
         let (origin, resolution_m) = (self.obstacles.origin(), self.grid.resolution_m);
         let width = self.grid.width.max(1) as usize;
-        self.obstacles.cells().enumerate().filter(|(_, seen)| *seen == Some(true)).map(move |(i, _)| {
+        self.obstacles.occupied().map(move |i| {
             Point2::new(
                 origin.x_m + ((i % width) as f64 + 0.5) * resolution_m,
                 origin.y_m + ((i / width) as f64 + 0.5) * resolution_m,

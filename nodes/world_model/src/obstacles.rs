@@ -7,6 +7,7 @@ use crate::config::{LOG_ODDS_SCALE, LogOddsConfig};
 use crate::passed::Passed;
 use multiversion::multiversion;
 use outrider_foundation::data::ClearRegion;
+use outrider_foundation::geometry::sides;
 use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
@@ -215,46 +216,84 @@ impl ObstacleLayer {
 
     /// The robot's own cells are free: were something there, it would be contact, which is not this layer's to tell.
     pub fn clear_footprint(&mut self, footprint: &Footprint, frame_from_base: Pose2) {
-        let reach = (footprint.circumscribed_m() / self.resolution_m).ceil() as i64 + 1;
-        let origin = self.origin();
-        let (resolution_m, min) = (self.resolution_m, self.evidence.min);
-        let col0 = ((frame_from_base.x_m - origin.x_m) / resolution_m).floor() as i64;
-        let row0 = ((frame_from_base.y_m - origin.y_m) / resolution_m).floor() as i64;
-        let base_from_frame = frame_from_base.inverse().for_many();
-        let about = |middle: i64, count: usize| {
-            let least = middle.saturating_sub(reach).clamp(0, count as i64);
-            least as usize..middle.saturating_add(reach).saturating_add(1).clamp(least, count as i64) as usize
+        if !frame_from_base.is_finite() {
+            return;
+        }
+        let (origin, resolution_m, min) = (self.origin(), self.resolution_m, self.evidence.min);
+        let frame_from_base = frame_from_base.for_many();
+        let mut room = [Point2::default(); Footprint::CORNER_LIMIT];
+        let corners = room.iter_mut().zip(footprint.corners());
+        corners.for_each(|(corner, of_base)| *corner = frame_from_base.apply(*of_base));
+        let corners = room.get(..footprint.corners().len()).unwrap_or_default();
+        // The cells from the first whose centre is not before `from_m` to the last whose centre is not beyond `to_m`.
+        let between = |from_m: f64, to_m: f64, first_m: f64, count: usize| {
+            let at = |m: f64| (m - first_m) / resolution_m - 0.5;
+            let (from, to) = (at(from_m).ceil().max(0.0), at(to_m).floor().min(count as f64 - 1.0));
+            // Within the grid they fit; an empty range for none.
+            if from <= to { from as usize..to as usize + 1 } else { 0..0 }
         };
-        let (cols, width) = (about(col0, self.width), self.width);
-        for row in about(row0, self.height) {
-            let y_m = origin.y_m + (row as f64 + 0.5) * resolution_m;
-            let cells = self.log_odds.get_mut(row * width + cols.start..row * width + cols.end);
-            for (odds, col) in cells.unwrap_or_default().iter_mut().zip(cols.clone()) {
-                let centre = Point2::new(origin.x_m + (col as f64 + 0.5) * resolution_m, y_m);
-                if footprint.contains(base_from_frame.apply(centre)) {
-                    *odds = min;
-                }
-            }
+        let low_m = corners.iter().map(|c| c.y_m).fold(f64::INFINITY, f64::min);
+        let high_m = corners.iter().map(|c| c.y_m).fold(f64::NEG_INFINITY, f64::max);
+        for row in between(low_m, high_m, origin.y_m, self.height) {
+            let (from_m, to_m) = span(corners, origin.y_m + (row as f64 + 0.5) * resolution_m);
+            let cols = between(from_m, to_m, origin.x_m, self.width);
+            let cells = row * self.width + cols.start..row * self.width + cols.end;
+            self.log_odds.get_mut(cells).unwrap_or_default().fill(min);
         }
     }
 
     /// Lays what was seen over a map on the same cells, row-major: which are obstacles, and which of the others are free or
     /// unknown.
     pub(crate) fn lay_over(&self, map: &[u8], lethal: &mut [bool], cost: &mut [u8]) {
+        lay_over(&self.log_odds, self.evidence.occupied, map, lethal, cost);
+    }
+
+    /// Which cells are obstacles: indices, row-major.
+    pub fn occupied(&self) -> impl Iterator<Item = usize> + '_ {
         let occupied = self.evidence.occupied;
-        for (((odds, map), lethal), cost) in self.log_odds.iter().zip(map).zip(lethal).zip(cost) {
-            // What was never seen has less evidence than any that is.
-            let hit = *odds >= occupied;
-            let free = ((*odds != UNSEEN) & !hit) | (*map == COST_FREE);
-            *lethal = hit | (*map == COST_LETHAL);
-            *cost = if free { COST_FREE } else { COST_UNKNOWN };
-        }
+        // What was never seen has less evidence than any that is; and most cells are told to be no obstacles many at a time.
+        let words = self.log_odds.chunks(WORD).enumerate();
+        let any = move |cells: &[i8]| cells.iter().fold(false, |any, odds| any | (*odds >= occupied));
+        words.filter(move |(_, cells)| any(cells)).flat_map(move |(word, cells)| {
+            let hit = cells.iter().enumerate().filter(move |(_, odds)| **odds >= occupied);
+            hit.map(move |(i, _)| word * WORD + i)
+        })
     }
 
     /// For every cell, row-major: `None` unseen, else whether it is an obstacle.
     pub fn cells(&self) -> impl Iterator<Item = Option<bool>> + '_ {
         let occupied = self.evidence.occupied;
         self.log_odds.iter().map(move |&odds| (odds != UNSEEN).then_some(odds >= occupied))
+    }
+}
+
+/// Where a line along x lies in a convex outline, counter-clockwise: from and to; the other way round where nowhere.
+fn span(corners: &[Point2], y_m: f64) -> (f64, f64) {
+    let (mut from_m, mut to_m) = (f64::NEG_INFINITY, f64::INFINITY);
+    for (a, b) in sides(corners) {
+        let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
+        let meets_m = a.x_m + dx * (y_m - a.y_m) / dy;
+        // Inside is to the left of every side.
+        if dy > 0.0 {
+            to_m = to_m.min(meets_m);
+        } else if dy < 0.0 {
+            from_m = from_m.max(meets_m);
+        } else if dx * (y_m - a.y_m) < 0.0 {
+            return (f64::INFINITY, f64::NEG_INFINITY);
+        }
+    }
+    (from_m, to_m)
+}
+
+/// See [`ObstacleLayer::lay_over`].
+#[multiversion(targets("x86_64+avx2"))]
+fn lay_over(log_odds: &[i8], occupied: i8, map: &[u8], lethal: &mut [bool], cost: &mut [u8]) {
+    for (((odds, map), lethal), cost) in log_odds.iter().zip(map).zip(lethal).zip(cost) {
+        // What was never seen has less evidence than any that is.
+        let hit = *odds >= occupied;
+        let free = ((*odds != UNSEEN) & !hit) | (*map == COST_FREE);
+        *lethal = hit | (*map == COST_LETHAL);
+        *cost = if free { COST_FREE } else { COST_UNKNOWN };
     }
 }
 
@@ -407,10 +446,36 @@ mod tests {
         assert_eq!(at(&layer, 0.25, 0.05), Some(false));
         assert_eq!(at(&layer, 0.05, 0.55), Some(true));
         // Far off the grid, or nowhere: harmless.
-        layer.clear_footprint(&footprint, Pose2::new(1e300, f64::NAN, 0.3));
+        let before: Vec<_> = layer.cells().collect();
+        for (x, y) in [(1e300, f64::NAN), (f64::NAN, 0.05), (f64::INFINITY, 0.05), (1e300, 0.05)] {
+            layer.clear_footprint(&footprint, Pose2::new(x, y, 0.0));
+        }
+        assert!(layer.cells().eq(before));
     }
 
     proptest! {
+        /// As cell by cell, but for centres on the outline itself.
+        #[test]
+        fn the_robots_own_cells_are_those_in_its_outline(
+            x in -1.3..1.3f64, y in -1.3..1.3f64, yaw in -4.0..4.0f64, turned in any::<bool>()
+        ) {
+            let (pose, mut layer) = (Pose2::new(x, y, if turned { yaw } else { 0.0 }), layer());
+            let triangle = vec![Point2::new(0.55, 0.0), Point2::new(-0.3, 0.4), Point2::new(-0.3, -0.35)];
+            for footprint in [Footprint::rectangle(0.3, 0.3, 0.4).unwrap(), Footprint::new(triangle).unwrap()] {
+                layer.clear();
+                layer.clear_footprint(&footprint, pose);
+                let origin = layer.origin();
+                for (i, cell) in layer.cells().enumerate() {
+                    let centre = Point2::new(
+                        origin.x_m + ((i % 20) as f64 + 0.5) * 0.1,
+                        origin.y_m + ((i / 20) as f64 + 0.5) * 0.1,
+                    );
+                    let signed_m = footprint.signed_distance_m(pose.inverse().apply(centre));
+                    prop_assert!((cell == Some(false)) == (signed_m <= 0.0) || signed_m.abs() < 1e-9, "{centre:?}");
+                }
+            }
+        }
+
         /// Every cell that lies well on the beam is free, none that lies well off it is touched, and the end is hit.
         #[test]
         fn beams_touch_the_cells_on_their_line(x in -0.94..0.94f64, y in -0.94..0.94f64) {

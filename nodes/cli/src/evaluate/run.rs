@@ -5,7 +5,7 @@ use super::suite::{Member, Planned, Setup, build, short_hash};
 use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Now, Robot};
 use outrider_msgs::outrider_msgs::Tick;
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Sink, Topic, config};
+use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Outputs, Topic, config};
 use outrider_sim::{Outline, World};
 use outrider_suite::drive::drive_wrapped;
 use outrider_suite::evaluation::{Eyes, Place, Verdict, judge, measure};
@@ -247,9 +247,9 @@ impl HostedNode for Timed {
         self.inner.deliver_digested(input, received, bytes, digest);
     }
 
-    fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
         let started = std::time::Instant::now();
-        let tick = self.inner.step(now, sink);
+        let tick = self.inner.step(now, outputs);
         let nanos = u32::try_from(started.elapsed().as_nanos()).unwrap_or(u32::MAX);
         let mut times = self.times.borrow_mut();
         let name = &self.inner.spec().name;

@@ -44,6 +44,15 @@ pub struct Outlook {
     zones: SpeedZones,
 }
 
+/// Where on a path the robot sets out from: the way along it, its pose, which may lie beside, and its speed.
+#[derive(Clone, Copy)]
+struct Start<'a> {
+    path: &'a Path,
+    from_m: f64,
+    pose: Pose2,
+    v_mps: f64,
+}
+
 /// One way of going on along the path.
 struct Meeting {
     /// Least distance to a person's disc beyond the comfortable margin, m; negative is a conflict.
@@ -136,15 +145,16 @@ impl Outlook {
         if near.is_empty() {
             return None;
         }
-        let meet = |target_mps| self.meeting(path, from_m, pose, v_mps, target_mps, &near);
-        let full = meet(wish_mps);
+        let start = Start { path, from_m, pose, v_mps };
+        let meet = |target_mps, enough_m| self.meeting(start, target_mps, &near, enough_m);
+        let full = meet(wish_mps, f64::NEG_INFINITY);
         if full.least_m >= 0.0 {
             return None;
         }
-        let standing = meet(0.0);
+        let standing = meet(0.0, f64::NEG_INFINITY);
         let enough_m = standing.least_m.min(0.0);
-        let share =
-            SHARES.into_iter().find(|share| meet(wish_mps * share).least_m >= enough_m).unwrap_or(0.0);
+        let is_enough = |share: &f64| meet(wish_mps * share, enough_m).least_m >= enough_m;
+        let share = SHARES.into_iter().find(is_enough).unwrap_or(0.0);
         if share >= 1.0 {
             return None;
         }
@@ -208,22 +218,15 @@ impl Outlook {
         now_m.min(then_m) - 0.5 * travel_m < horizon_m
     }
 
-    /// What happens when the robot goes on along the path, changing its speed comfortably to `target_mps`.
-    fn meeting(
-        &self,
-        path: &Path,
-        from_m: f64,
-        pose: Pose2,
-        v_mps: f64,
-        target_mps: f64,
-        near: &[Moving<'_>],
-    ) -> Meeting {
+    /// What happens when the robot goes on along the path, changing its speed comfortably to `target_mps`: as far as it keeps
+    /// `enough_m` of the room that is wanted.
+    fn meeting(&self, start: Start<'_>, target_mps: f64, near: &[Moving<'_>], enough_m: f64) -> Meeting {
         let mut meeting = Meeting { least_m: f64::INFINITY, with: None };
         // Whoever passes in front of somebody has to be gone for a while before he comes: a robot that has to brake on the
         // way would otherwise come to rest right before his feet. A robot at rest is in nobody's front.
         let gap_s = self.yielding.passing_gap_s;
         let passing = [0.0, 0.5 * gap_s, gap_s];
-        self.roll(path, from_m, pose, v_mps, target_mps, |t_s, pose, v| {
+        self.roll(start, target_mps, |t_s, pose, v| {
             let later = if v > STANDS_MPS { passing.as_slice() } else { &[0.0] };
             for (i, moving) in near.iter().enumerate() {
                 for gap_s in later {
@@ -234,20 +237,14 @@ impl Outlook {
                     }
                 }
             }
+            meeting.least_m >= enough_m
         });
         meeting
     }
 
-    /// Visits time, pose and speed along the path, from one step ahead up to the horizon.
-    fn roll(
-        &self,
-        path: &Path,
-        from_m: f64,
-        pose: Pose2,
-        v_mps: f64,
-        target_mps: f64,
-        mut visit: impl FnMut(f64, Pose2, f64),
-    ) {
+    /// Visits time, pose and speed along the path, from one step ahead up to the horizon or until it is told no.
+    fn roll(&self, start: Start<'_>, target_mps: f64, mut visit: impl FnMut(f64, Pose2, f64) -> bool) {
+        let Start { path, from_m, pose, v_mps } = start;
         let dt_s = self.yielding.step_s;
         let steps = ((self.yielding.horizon_s / dt_s).ceil() as usize).min(STEP_LIMIT);
         let (mut v, mut way_m) = (v_mps.max(0.0), 0.0);
@@ -258,7 +255,9 @@ impl Outlook {
             let arc_m = (from_m + way_m).min(path.length_m());
             // Until it moves it stands where it is, which is a little beside the path.
             let at = if way_m < 1e-3 { pose } else { path.at(arc_m) };
-            visit(i as f64 * dt_s, at, v);
+            if !visit(i as f64 * dt_s, at, v) {
+                return;
+            }
         }
     }
 
@@ -273,9 +272,11 @@ impl Outlook {
     ) -> Vec<TrajectoryPoint> {
         let base_from_world = pose.inverse();
         let mut points = vec![TrajectoryPoint { t_s: 0.0, pose: Pose2::IDENTITY, twist: present }];
-        self.roll(path, from_m, pose, present.v_mps, v_mps, |t_s, at, v| {
+        let start = Start { path, from_m, pose, v_mps: present.v_mps };
+        self.roll(start, v_mps, |t_s, at, v| {
             let twist = Twist2::new(v, 0.0);
             points.push(TrajectoryPoint { t_s, pose: base_from_world.then(at), twist });
+            true
         });
         let turns: Vec<f64> = points
             .windows(2)

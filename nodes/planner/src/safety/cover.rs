@@ -62,24 +62,82 @@ impl FootprintCover {
         }
         Some(least_m)
     }
+
+    /// Whether [`Self::clearance_m`] is at least `keep_m`, in fewer steps; `outside` when part of it is outside the grid.
+    /// `keep_m` is not negative.
+    pub fn keeps(&self, grid: &CostGrid, pose: Pose2, keep_m: f64, outside: bool) -> bool {
+        let beyond =
+            |p: Point2, far_m: f64| Some(Between::new(grid, p)?.is_beyond(far_m / grid.resolution_m));
+        match beyond(pose.position(), keep_m + grid.resolution_m + self.circumscribed_m) {
+            None => return outside,
+            Some(true) => return true,
+            Some(false) => {}
+        }
+        let (s, c) = libm::sincos(pose.yaw_rad);
+        let mut keeps = true;
+        for (centre, radius_m) in &self.discs {
+            let x_m = pose.x_m + c * centre.x_m - s * centre.y_m;
+            let y_m = pose.y_m + s * centre.x_m + c * centre.y_m;
+            match beyond(Point2::new(x_m, y_m), keep_m + radius_m) {
+                None => return outside,
+                Some(true) => {}
+                // That none of the others is outside matters only where it counts.
+                Some(false) if outside => keeps = false,
+                Some(false) => return false,
+            }
+        }
+        keeps
+    }
+}
+
+/// Where a point lies between four cell centres.
+struct Between {
+    /// Squared distances of the four, in cells²: lower left, lower right, upper left, upper right.
+    squares: [u16; 4],
+    /// Shares of the right and of the upper ones.
+    shares: (f64, f64),
+}
+
+impl Between {
+    /// `None` when one of them is outside.
+    fn new(grid: &CostGrid, p: Point2) -> Option<Self> {
+        let u = (p.x_m - grid.origin.x_m) / grid.resolution_m - 0.5;
+        let v = (p.y_m - grid.origin.y_m) / grid.resolution_m - 0.5;
+        let (col, row) = (u.floor(), v.floor());
+        let shares = (u - col, v - row);
+        let (col, row) = (col as i32, row as i32);
+        let low = grid.index_of(Cell { col, row })?;
+        grid.index_of(Cell { col: col.checked_add(1)?, row: row.checked_add(1)? })?;
+        let high = low + grid.width as usize;
+        let ([a, b], [c, d]) =
+            (grid.distance_sq.get(low..)?.first_chunk()?, grid.distance_sq.get(high..)?.first_chunk()?);
+        Some(Self { squares: [*a, *b, *c, *d], shares })
+    }
+
+    fn distance_cells(&self) -> f64 {
+        let [a, b, c, d] = self.squares.map(|sq| f64::from(sq).sqrt());
+        let (fu, fv) = self.shares;
+        let (ab, cd) = (a + fu * (b - a), c + fu * (d - c));
+        ab + fv * (cd - ab)
+    }
+
+    /// Whether it is at least so many; mostly the squares tell.
+    fn is_beyond(&self, cells: f64) -> bool {
+        let [a, b, c, d] = self.squares;
+        let square = cells * cells;
+        // More than rounding can make of it.
+        if f64::from(a.min(b).min(c.min(d))) > square * (1.0 + 1e-9) {
+            return true;
+        }
+        f64::from(a.max(b).max(c.max(d))) >= square * (1.0 - 1e-9) && self.distance_cells() >= cells
+    }
 }
 
 /// Distance from a point to the nearest lethal centre, between the four cell centres around it by interpolation; `None`
 /// when one of them is outside. Continuous, so that a small step away from something is seen as one. It overstates by at
 /// most cell²/(4·distance): 2 mm at 0.3 m and 12 mm at 0.05 m with cells of 0.05 m.
 fn field_m(grid: &CostGrid, p: Point2) -> Option<f64> {
-    let u = (p.x_m - grid.origin.x_m) / grid.resolution_m - 0.5;
-    let v = (p.y_m - grid.origin.y_m) / grid.resolution_m - 0.5;
-    let (col, row) = (u.floor(), v.floor());
-    let (fu, fv) = (u - col, v - row);
-    let (col, row) = (col as i32, row as i32);
-    let low = grid.index_of(Cell { col, row })?;
-    grid.index_of(Cell { col: col.checked_add(1)?, row: row.checked_add(1)? })?;
-    let high = low + grid.width as usize;
-    let at = |index: usize| grid.distance_sq.get(index).map(|sq| f64::from(*sq).sqrt());
-    let (a, b, c, d) = (at(low)?, at(low + 1)?, at(high)?, at(high + 1)?);
-    let (ab, cd) = (a + fu * (b - a), c + fu * (d - c));
-    Some((ab + fv * (cd - ab)) * grid.resolution_m)
+    Some(Between::new(grid, p)?.distance_cells() * grid.resolution_m)
 }
 
 /// `None` when more than [`DISC_LIMIT`] discs are needed.
@@ -136,6 +194,41 @@ fn cover(footprint: &Footprint, step_m: f64, reach_m: f64, excess_m: f64) -> Opt
 mod tests {
     use super::*;
     use outrider_foundation::rng::Rng;
+
+    #[test]
+    fn whether_it_keeps_a_distance_is_what_the_distance_says() {
+        let mut rng = Rng::new(4, 7, 0);
+        let cover = FootprintCover::new(&Footprint::rectangle(0.35, 0.3, 0.25).unwrap());
+        let (mut told, mut outside) = ([0, 0], 0);
+        for _ in 0..60 {
+            let mut grid = CostGrid { resolution_m: 0.05, width: 80, height: 60, ..CostGrid::default() };
+            let lethal: Vec<(f64, f64)> =
+                (0..4).map(|_| (80.0 * rng.uniform(), 60.0 * rng.uniform())).collect();
+            let sq = |x: f64, y: f64| {
+                let all = lethal.iter().map(|(a, b)| (a.floor() - x).powi(2) + (b.floor() - y).powi(2));
+                all.fold(26.0 * 26.0, f64::min) as u16
+            };
+            let cells = (0..60).flat_map(|y| (0..80).map(move |x| (f64::from(x), f64::from(y))));
+            grid.distance_sq = cells.map(|(x, y)| sq(x, y)).collect();
+            grid.cost = vec![0; grid.distance_sq.len()];
+            for _ in 0..500 {
+                let pose =
+                    Pose2::new(4.4 * rng.uniform() - 0.2, 3.4 * rng.uniform() - 0.2, 7.0 * rng.uniform());
+                let keep_m = 0.3 * rng.uniform();
+                let keeps = [false, true].map(|or| cover.keeps(&grid, pose, keep_m, or));
+                match cover.clearance_m(&grid, pose, keep_m + grid.resolution_m) {
+                    None => assert_eq!(keeps, [false, true], "outside: {pose:?}"),
+                    Some(m) if (m - keep_m).abs() > 1e-9 => {
+                        assert_eq!(keeps, [m >= keep_m; 2], "{pose:?} {m}")
+                    }
+                    Some(_) => {}
+                }
+                told[usize::from(keeps == [true; 2])] += 1;
+                outside += usize::from(keeps == [false, true]);
+            }
+        }
+        assert!(told[0] - outside > 3000 && told[1] > 3000 && outside > 1000, "{told:?} {outside}");
+    }
 
     #[test]
     fn the_discs_cover_the_outline_and_little_more() {

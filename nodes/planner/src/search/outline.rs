@@ -71,8 +71,18 @@ impl OutlinePlanner {
 
     /// The outline keeps its margin all along a path, at the headings of its poses.
     pub fn fits_along(&self, ground: &Ground<'_>, path: &Path) -> bool {
+        let outline = Outline { cover: &self.cover, ground, margin_m: self.config.margin_m };
+        let (mut centre, mut room_m) = (Point2::default(), 0.0);
         let poses = path.poses.iter().zip(&path.arc_m).filter(|(_, s)| **s > UNDERFOOT_M);
-        poses.into_iter().all(|(pose, _)| fits(&self.cover, ground, *pose, self.config.margin_m))
+        poses.into_iter().all(|(pose, _)| {
+            // Where there is room, the next few need not be looked at.
+            let at = pose.position();
+            if at.distance_m(centre) < room_m {
+                return true;
+            }
+            (centre, room_m) = (at, outline.room_m(at));
+            room_m > 0.0 || outline.fits_at(*pose)
+        })
     }
 
     /// A path by the lattice.
@@ -112,20 +122,32 @@ struct Outline<'a> {
     margin_m: f64,
 }
 
-impl Fits for Outline<'_> {
-    fn fits(&mut self, pose: Pose2) -> bool {
-        fits(self.cover, self.ground, pose, self.margin_m)
+impl Outline<'_> {
+    fn fits_at(&self, pose: Pose2) -> bool {
+        let keeps = |grid: &CostGrid, outside| self.cover.keeps(grid, pose, self.margin_m, outside);
+        keeps(self.ground.base, false) && self.ground.overlay.is_none_or(|overlay| keeps(overlay, true))
     }
 
-    fn room_cells(&mut self, grid: &PlanGrid, cell: Cell) -> f64 {
-        let (ground, at) = (self.ground, grid.centre_of(cell));
+    /// Nearer to a place than this it fits at any heading, m; not above zero where that cannot be told.
+    fn room_m(&self, at: Point2) -> f64 {
+        let ground = self.ground;
         let keep_m = self.cover.circumscribed_m() + self.margin_m;
         let base_m = room_m(ground.base, at, keep_m).map_or(0.0, |(room_m, border_m)| room_m.min(border_m));
         // Beyond the overlay there is nothing of it, up to its border.
         let overlay_m = ground.overlay.map_or(f64::INFINITY, |on| {
             room_m(on, at, keep_m).map_or_else(|border_m| border_m, |(room_m, border_m)| room_m.min(border_m))
         });
-        base_m.min(overlay_m) / grid.resolution_m
+        base_m.min(overlay_m)
+    }
+}
+
+impl Fits for Outline<'_> {
+    fn fits(&mut self, pose: Pose2) -> bool {
+        self.fits_at(pose)
+    }
+
+    fn room_cells(&mut self, grid: &PlanGrid, cell: Cell) -> f64 {
+        self.room_m(grid.centre_of(cell)) / grid.resolution_m
     }
 }
 
@@ -141,12 +163,6 @@ fn room_m(grid: &CostGrid, at: Point2, radius_m: f64) -> Result<(f64, f64), f64>
         Some(free_m) => Ok((free_m - radius_m - slack_m, border_m - slack_m)),
         None => Err(-border_m - slack_m),
     }
-}
-
-fn fits(cover: &FootprintCover, ground: &Ground<'_>, pose: Pose2, margin_m: f64) -> bool {
-    let clear = |grid: &CostGrid| cover.clearance_m(grid, pose, margin_m + grid.resolution_m);
-    clear(ground.base).is_some_and(|m| m >= margin_m)
-        && ground.overlay.and_then(clear).is_none_or(|m| m >= margin_m)
 }
 
 /// Poses about so far apart, from the robot's own to the goal's; where it turns on the spot or about, they stay.

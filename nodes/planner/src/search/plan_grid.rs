@@ -3,7 +3,7 @@
 use super::one_way::{self, OneWay};
 use crate::config::SearchConfig;
 use outrider_foundation::Point2;
-use outrider_foundation::grid::{COST_INSCRIBED, COST_UNKNOWN, Cell, CostGrid};
+use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_UNKNOWN, Cell, CostGrid};
 use std::ops::RangeInclusive;
 
 /// The robot's centre may not be here.
@@ -80,18 +80,16 @@ impl PlanGrid {
         discs: &[Disc],
         rules: &PlanGridRules,
     ) {
-        let factors = factors(rules);
         self.resolution_m = base.resolution_m;
         self.width = base.width;
         self.height = base.height;
         self.origin = base.origin;
+        // What is not there cannot be crossed.
         self.travel.clear();
-        let near = Near::new(rules, base.resolution_m);
-        let cells = base.cost.iter().zip(&base.distance_sq);
-        let travel = |cost: u8| factors.get(usize::from(cost)).copied().unwrap_or(FORBIDDEN);
-        self.travel.extend(cells.map(|(cost, sq)| near.travel(travel(*cost), *sq)));
+        self.travel.resize(base.cost.len(), FORBIDDEN);
+        travels(&Near::new(rules, base.resolution_m), &base.cost, &base.distance_sq, &mut self.travel);
         if let Some(overlay) = overlay {
-            self.lay_over(overlay, &factors, rules);
+            self.lay_over(overlay, rules);
         }
         for disc in discs {
             self.lay_down(*disc);
@@ -115,27 +113,28 @@ impl PlanGrid {
         one_way::steps_into(&self.one_way, self.centre_of(cell))
     }
 
-    fn lay_over(&mut self, overlay: &CostGrid, factors: &[u16; 256], rules: &PlanGridRules) {
+    fn lay_over(&mut self, overlay: &CostGrid, rules: &PlanGridRules) {
         let near = Near::new(rules, overlay.resolution_m);
         let far = overlay.centre_of(Cell { col: to_i32(overlay.width), row: to_i32(overlay.height) });
         let (cols, rows) = self.ranges_within(overlay.origin, far);
-        // Which column of the overlay lies over a column of ours is the same in every row.
-        let over: Vec<i32> =
-            cols.clone().map(|col| overlay.cell_of(self.centre_of(Cell { col, row: 0 })).col).collect();
+        // Which column of the overlay lies over a column of ours is the same in every row; one before its first counts as outside.
+        let column = |col| overlay.cell_of(self.centre_of(Cell { col, row: 0 })).col;
+        let over: Vec<usize> =
+            cols.clone().map(|col| usize::try_from(column(col)).unwrap_or(usize::MAX)).collect();
         for row in rows {
             let over_row = overlay.cell_of(self.centre_of(Cell { col: 0, row })).row;
             let Some(first) = self.index_of(Cell { col: *cols.start(), row }) else { continue };
             let Some(line) = self.travel.get_mut(first..) else { continue };
+            let Some(begin) = overlay.index_of(Cell { col: 0, row: over_row }) else { continue };
+            let over_line = begin..begin + overlay.width as usize;
+            let (costs, squares) = (overlay.cost.get(over_line.clone()), overlay.distance_sq.get(over_line));
+            let (Some(costs), Some(squares)) = (costs, squares) else { continue };
             for (value, col) in line.iter_mut().zip(&over) {
-                let Some(index) = overlay.index_of(Cell { col: *col, row: over_row }) else { continue };
-                let (Some(cost), Some(sq)) = (overlay.cost.get(index), overlay.distance_sq.get(index)) else {
-                    continue;
-                };
+                let (Some(cost), Some(sq)) = (costs.get(*col), squares.get(*col)) else { continue };
                 if *cost == COST_UNKNOWN && !near.forbids(*sq) {
                     continue;
                 }
-                let travel = near.travel(factors.get(usize::from(*cost)).copied().unwrap_or(FORBIDDEN), *sq);
-                *value = travel.max(*value);
+                *value = near.travel(*cost, *sq).max(*value);
             }
         }
     }
@@ -219,16 +218,24 @@ struct Near {
     /// Squared distances below this, in cells².
     forbidden_sq: u32,
     narrow_sq: u32,
-    /// In thousandths.
-    narrow: u16,
+    /// By cost: there, and where there is room.
+    narrow: [u16; 256],
+    free: [u16; 256],
 }
 
 impl Near {
     fn new(rules: &PlanGridRules, resolution_m: f64) -> Self {
+        let free = factors(rules);
+        // In thousandths.
+        let more = (1000.0 * rules.narrow_weight).clamp(0.0, f64::from(FORBIDDEN - 1)) as u16;
         Self {
             forbidden_sq: squared_cells(rules.clearance_m, resolution_m),
             narrow_sq: squared_cells(rules.narrow_m, resolution_m),
-            narrow: (1000.0 * rules.narrow_weight).clamp(0.0, f64::from(FORBIDDEN - 1)) as u16,
+            narrow: free.map(|travel| match travel {
+                FORBIDDEN => FORBIDDEN,
+                travel => travel.saturating_add(more).min(FORBIDDEN - 1),
+            }),
+            free,
         }
     }
 
@@ -236,13 +243,41 @@ impl Near {
         u32::from(sq) < self.forbidden_sq
     }
 
-    fn travel(&self, travel: u16, sq: u16) -> u16 {
-        if self.forbids(sq) || travel == FORBIDDEN {
-            FORBIDDEN
-        } else if u32::from(sq) < self.narrow_sq {
-            travel.saturating_add(self.narrow).min(FORBIDDEN - 1)
-        } else {
-            travel
+    /// It is far from everything, and whatever is farther is as dear.
+    fn is_free(&self, sq: u16) -> bool {
+        u32::from(sq) >= self.narrow_sq.max(self.forbidden_sq)
+    }
+
+    fn travel(&self, cost: u8, sq: u16) -> u16 {
+        let by_cost = if u32::from(sq) < self.narrow_sq { &self.narrow } else { &self.free };
+        // Every `u8` is within both.
+        let travel = by_cost[usize::from(cost)];
+        if self.forbids(sq) { FORBIDDEN } else { travel }
+    }
+}
+
+/// Cells that are looked at together.
+const TOGETHER: usize = 16;
+
+/// [`Near::travel`] of many cells.
+fn travels(near: &Near, cost: &[u8], distance_sq: &[u16], travel: &mut [u16]) {
+    let cells = cost.chunks(TOGETHER).zip(distance_sq.chunks(TOGETHER)).zip(travel.chunks_mut(TOGETHER));
+    for ((cost, distance_sq), travel) in cells {
+        // Most of a map is free and far from everything.
+        if cost.first_chunk() == Some(&[COST_FREE; TOGETHER])
+            && let Some(squares) = distance_sq.first_chunk::<TOGETHER>()
+        {
+            let mut least = u16::MAX;
+            for sq in squares {
+                least = least.min(*sq);
+            }
+            if near.is_free(least) {
+                travel.fill(near.travel(COST_FREE, least));
+                continue;
+            }
+        }
+        for ((cost, sq), travel) in cost.iter().zip(distance_sq).zip(travel) {
+            *travel = near.travel(*cost, *sq);
         }
     }
 }

@@ -7,7 +7,7 @@ use outrider_foundation::grid::{COST_FREE, CostGrid};
 use outrider_foundation::track_field::TrackField;
 use outrider_msgs::nav_msgs::OccupancyGrid;
 use outrider_msgs::{CodecError, encode_with_room};
-use outrider_runtime::{Binding, Decoded, Diagnosis, Sink, Topic, emit, header};
+use outrider_runtime::{Binding, Decoded, Diagnosis, Inputs, Sink, Topic, emit, header};
 use outrider_world_model::{Config, Input, Output, WorldModelNode};
 use std::cell::RefCell;
 
@@ -97,7 +97,8 @@ impl Binding for WorldModelBinding {
             3 | 4 => {
                 let kind = if input == 3 { Input::Transform } else { Input::StaticTransform };
                 let transforms = take(bytes, convert::transforms_from_message)?;
-                Ok(Decoded { inputs: transforms.into_iter().map(kind).collect(), sequence: None })
+                let inputs = Inputs::Many(transforms.into_iter().map(kind).collect());
+                Ok(Decoded { inputs, sequence: None })
             }
             5 => one(Input::Map(take(bytes, convert::map_from_message)?)),
             6 => {

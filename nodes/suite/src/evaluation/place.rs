@@ -157,10 +157,12 @@ impl Place {
                 at = at.advance(twist, TTC_STEP_S);
                 continue;
             }
-            let base_from_map = at.inverse();
             let meets = |m: &&Mover| {
                 let centre = Point2::new(m.at.x_m + m.vx_mps * t_s, m.at.y_m + m.vy_mps * t_s);
-                self.footprint.reaches(base_from_map.apply(centre), m.radius_m)
+                // Whoever is far is so wherever the robot is headed; more than rounding can make of it.
+                let far_m = (self.footprint.circumscribed_m() + m.radius_m) * (1.0 + 1e-9);
+                at.position().distance_m(centre) <= far_m
+                    && self.footprint.reaches(at.inverse().apply(centre), m.radius_m)
             };
             if near.iter().any(meets) {
                 return Some(t_s);

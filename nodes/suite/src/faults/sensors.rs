@@ -6,7 +6,7 @@ use outrider_msgs::Message;
 use outrider_msgs::nav_msgs::Odometry;
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::sensor_msgs::{Imu, LaserScan};
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Sink, Topic};
+use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Outputs, Topic, payload_digest};
 use std::collections::BTreeMap;
 
 /// A simulator whose sensors have faults.
@@ -56,24 +56,31 @@ impl HostedNode for FaultySensors {
         self.inner.deliver_digested(input, received, bytes, digest);
     }
 
-    fn step(&mut self, now: Now, sink: &mut Sink) -> Tick {
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
         let at_s = now.mono.since(*self.start.get_or_insert(now.mono)).as_s();
         let Self { inner, faults, sensors, sound, .. } = self;
-        inner.step(now, &mut |output, bytes| {
-            let Some(sensor) = sensors.get(&output).copied() else { return sink(output, bytes) };
+        inner.step(now, &mut |output, bytes, digest| {
+            let Some(sensor) = sensors.get(&output).copied() else { return outputs(output, bytes, digest) };
+            let mut instead = |changed: Option<Vec<u8>>, bytes| match changed {
+                Some(changed) => {
+                    let digest = payload_digest(&changed);
+                    outputs(output, changed, digest);
+                }
+                None => outputs(output, bytes, digest),
+            };
             let strikes = |fault: &&Fault| fault.strikes_at(at_s) && sensor_of(&fault.what) == Some(sensor);
             match faults.iter().find(strikes).map(|fault| &fault.what) {
                 Some(FaultKind::Silent(_)) => {}
                 Some(FaultKind::Frozen(_)) => {
                     let kept = sound.get(&output).and_then(|kept| restamped(sensor, kept, &bytes));
-                    sink(output, kept.unwrap_or(bytes));
+                    instead(kept, bytes);
                 }
                 Some(FaultKind::NotANumber(_)) => {
-                    sink(output, spoilt(sensor, &bytes).unwrap_or(bytes));
+                    instead(spoilt(sensor, &bytes), bytes);
                 }
                 _ => {
                     sound.insert(output, bytes.clone());
-                    sink(output, bytes);
+                    instead(None, bytes);
                 }
             }
         })

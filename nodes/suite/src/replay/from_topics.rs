@@ -165,7 +165,7 @@ impl Run<'_> {
             ros: Stamp::from_nanos(at_ns.saturating_add(self.ros_ahead_ns)),
         };
         let outputs = &mut self.outputs;
-        self.node.step(now, &mut |index, bytes| {
+        self.node.step(now, &mut |index, bytes, _| {
             if let Some(output) = outputs.get_mut(index) {
                 output.statistics.replayed += 1;
                 output.newest = Some(bytes);

@@ -164,7 +164,7 @@ fn try_order(
             let count = counts.entry(*output).or_insert(start);
             let bytes = topics.get(*output)?.messages.get(*count)?;
             *count += 1;
-            digest.add(*output, bytes);
+            digest.add(*output, payload_digest(bytes));
             budget.1 = budget.1.saturating_sub(bytes.len());
             chosen.push((*output, bytes.clone()));
         }

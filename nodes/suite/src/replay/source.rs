@@ -134,8 +134,8 @@ impl Evidence {
     pub fn digest(&self) -> u64 {
         let mut digest = outrider_runtime::OutputDigest::default();
         for held in &self.held {
-            digest.add(0, held.topic.as_bytes());
-            digest.add(1, &held.bytes);
+            digest.add(0, outrider_runtime::payload_digest(held.topic.as_bytes()));
+            digest.add(1, outrider_runtime::payload_digest(&held.bytes));
         }
         digest.finish().1
     }

@@ -4,7 +4,7 @@ use super::parameters::{Parameter, Values, cases};
 use super::settings::Setting;
 use super::{Case, Scenario};
 use crate::assemble::AssembleError;
-use outrider_runtime::{ConfigError, config};
+use outrider_runtime::{ConfigError, config, remembered};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -30,7 +30,9 @@ impl Template {
     /// # Errors
     /// When it cannot be read, or its parameters cannot be.
     pub fn read(path: &Path) -> Result<Self, AssembleError> {
-        Self::parse(&path.display().to_string(), config::read(path)?)
+        let (name, text) = (path.display().to_string(), config::read(path)?);
+        let template = remembered(&text, || Self::parse(&name, text.clone()))?;
+        Ok(Self { name, ..template })
     }
 
     /// From a text; `name` is for errors.
@@ -95,7 +97,7 @@ impl Template {
         let mut all = self.defaults();
         all.extend(values.iter().map(|(name, value)| (name.clone(), value.clone())));
         let text = self.filled(&mut |name| all.get(name).map(ToString::to_string))?;
-        let scenario: Scenario = config::parse(&self.name, &text)?;
+        let scenario: Scenario = remembered(&text, || config::parse(&self.name, &text))?;
         scenario.check().map_err(|(keys, why)| self.refused(self.line_of(&keys), &why))?;
         for setting in self.settings(&scenario) {
             setting.check_name()?;

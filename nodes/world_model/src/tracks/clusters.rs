@@ -72,19 +72,22 @@ impl Clusters {
         self.list.clear();
         self.full = false;
         let mut before: Option<&Beam> = None;
+        // Of the hits of the cluster in hand.
         let mut sum = Point2::default();
         for (index, beam) in beams.iter().enumerate() {
             if beam.hits {
                 let joins = before.is_some_and(|b| b.hits && hang_together(b, beam));
-                sum = if joins {
-                    Point2::new(sum.x_m + beam.end.x_m, sum.y_m + beam.end.y_m)
+                if joins {
+                    sum = Point2::new(sum.x_m + beam.end.x_m, sum.y_m + beam.end.y_m);
                 } else {
-                    beam.end
-                };
-                self.take(index, beam.end, joins, sum);
+                    self.close(sum);
+                    sum = beam.end;
+                }
+                self.take(index, beam.end, joins);
             }
             before = Some(beam);
         }
+        self.close(sum);
         if let (Some(first), Some(last)) = (beams.first(), beams.last()) {
             let seam = first.hits && last.hits && self.list.len() > 1 && hang_together(last, first);
             if seam {
@@ -93,7 +96,15 @@ impl Clusters {
         }
     }
 
-    fn take(&mut self, index: usize, end: Point2, joins: bool, sum: Point2) {
+    /// The cluster in hand has no more hits; their sum gives its mean.
+    fn close(&mut self, sum: Point2) {
+        if let Some(cluster) = self.list.last_mut().filter(|cluster| !self.full && cluster.hits > 1) {
+            let share = 1.0 / f64::from(cluster.hits);
+            cluster.centre = Point2::new(sum.x_m * share, sum.y_m * share);
+        }
+    }
+
+    fn take(&mut self, index: usize, end: Point2, joins: bool) {
         if !joins {
             self.full = self.list.len() >= CLUSTER_LIMIT;
             if !self.full {
@@ -112,8 +123,6 @@ impl Clusters {
         } else if joins && let Some(cluster) = self.list.last_mut() {
             cluster.hits += 1;
             (cluster.last, cluster.to) = (end, index);
-            let share = 1.0 / f64::from(cluster.hits);
-            cluster.centre = Point2::new(sum.x_m * share, sum.y_m * share);
         }
     }
 
@@ -130,21 +139,28 @@ impl Clusters {
     }
 }
 
-/// Whether no breakpoint lies between two beams. Without a root for every pair: lengths are compared by their squares.
+/// Whether no breakpoint lies between two beams. Without a root for most pairs: lengths are compared by their squares, and what is no
+/// farther apart than the noise is together whatever the angle.
 fn hang_together(a: &Beam, b: &Beam) -> bool {
     let (ax, ay) = (a.end.x_m - a.origin.x_m, a.end.y_m - a.origin.y_m);
     let (bx, by) = (b.end.x_m - b.origin.x_m, b.end.y_m - b.origin.y_m);
+    let (dx, dy) = (b.end.x_m - a.end.x_m, b.end.y_m - a.end.y_m);
     let (ra_sq, rb_sq) = (ax * ax + ay * ay, bx * bx + by * by);
+    let (cross, dot) = (ax * by - ay * bx, ax * bx + ay * by);
+    // Well within the limits of below, so that rounding plays no part.
+    let neighbours = dot >= 0.0 && cross * cross < 0.99 * SIN_APART * SIN_APART * (ra_sq * rb_sq);
+    if neighbours && dx * dx + dy * dy < 0.99 * RANGE_NOISE_M * RANGE_NOISE_M {
+        return true;
+    }
     let lengths = (ra_sq * rb_sq).sqrt();
-    let sine = ((ax * by - ay * bx) / lengths).abs();
-    let cosine = (ax * bx + ay * by) / lengths;
+    let sine = (cross / lengths).abs();
+    let cosine = dot / lengths;
     if sine.is_nan() || sine > SIN_APART || cosine < 0.0 {
         return false;
     }
     // sin Δφ / sin(λ − Δφ), with λ − Δφ > 0 because Δφ ≤ 5°.
     let growth = sine / (SIN_LAMBDA * cosine - COS_LAMBDA * sine);
     let limit_m = ra_sq.min(rb_sq).sqrt() * growth + RANGE_NOISE_M;
-    let (dx, dy) = (b.end.x_m - a.end.x_m, b.end.y_m - a.end.y_m);
     dx * dx + dy * dy <= limit_m * limit_m
 }
 

@@ -203,12 +203,14 @@ impl Lattice {
             if !any_way && !goes_its_way(ground.grid, centre, motion) {
                 continue;
             }
-            let Some(step) = self.cost_of(ground, cell, motion, free) else { continue };
+            let Some(step) = self.cost_of(ground.grid, cell, motion) else { continue };
             let total = cost + step;
-            let Some(state) = self.state(ground.grid, to, to_heading) else { continue };
-            if total >= state.cost {
+            if self.state(ground.grid, to, to_heading).is_none_or(|state| total >= state.cost) {
                 continue;
             }
+            // Dear to find out, so it comes last.
+            let fits = free || self.motions.get(number).is_some_and(|motion| self.fits(ground, cell, motion));
+            let Some(state) = self.state(ground.grid, to, to_heading).filter(|_| fits) else { continue };
             *state = State { cost: total, motion: number as u16, closed: false };
             let estimate = self.coarse.at(ground.grid, to);
             if let Some(index) = state_index(ground.grid, to, to_heading).filter(|_| estimate != NEVER) {
@@ -217,15 +219,17 @@ impl Lattice {
         }
     }
 
-    /// What a motion costs; `None` when the robot does not fit all along it. Where all is `free`, that is known already.
-    fn cost_of(
-        &self,
-        ground: &mut Ground<'_, impl Fits>,
-        cell: Cell,
-        motion: &Motion,
-        free: bool,
-    ) -> Option<u64> {
-        let (grid, centre) = (ground.grid, ground.grid.centre_of(cell));
+    /// The outline fits all along a motion.
+    fn fits(&self, ground: &mut Ground<'_, impl Fits>, cell: Cell, motion: &Motion) -> bool {
+        let (resolution_m, centre) = (ground.grid.resolution_m, ground.grid.centre_of(cell));
+        motion.poses.iter().all(|[x, y, yaw_rad, _]| {
+            let (x_m, y_m) = (centre.x_m + x * resolution_m, centre.y_m + y * resolution_m);
+            ground.outline.fits(Pose2::new(x_m, y_m, *yaw_rad))
+        })
+    }
+
+    /// What a motion costs; `None` where the robot's centre may not be.
+    fn cost_of(&self, grid: &PlanGrid, cell: Cell, motion: &Motion) -> Option<u64> {
         let travel_of = |dc: i32, dr: i32| {
             let index = grid.index_of(Cell { col: cell.col + dc, row: cell.row + dr })?;
             grid.travel.get(index).filter(|travel| **travel != FORBIDDEN).map(|travel| u64::from(*travel))
@@ -237,12 +241,6 @@ impl Lattice {
             let travel = travel_of(*dc, *dr)?;
             cost += way * travel.max(before);
             before = travel;
-        }
-        for [x, y, yaw_rad, _] in motion.poses.iter().filter(|_| !free) {
-            let (x_m, y_m) = (centre.x_m + x * grid.resolution_m, centre.y_m + y * grid.resolution_m);
-            if !ground.outline.fits(Pose2::new(x_m, y_m, *yaw_rad)) {
-                return None;
-            }
         }
         Some(if motion.reverse { REVERSE_FACTOR * cost } else { cost })
     }
