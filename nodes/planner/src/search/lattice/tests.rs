@@ -157,7 +157,9 @@ fn least_cost(
         for motion in lattice.motions.iter().filter(|m| m.from == heading) {
             let end = Cell { col: cell.col + motion.cells.0, row: cell.row + motion.cells.1 };
             let Some(end) = state_index(grid, end, motion.to) else { continue };
-            if let Some(cost) = lattice.cost_of(&mut ground, cell, motion, false) {
+            if let Some(cost) = lattice.cost_of(grid, cell, motion)
+                && lattice.fits(&mut ground, cell, motion)
+            {
                 edges.push((index as usize, end as usize, cost));
             }
         }
