@@ -125,9 +125,9 @@ impl ScanPoints {
                 return None;
             }
             let point = Point2::new(base_from_lidar.x_m + range_m * c, base_from_lidar.y_m + range_m * s);
-            let near_sq = footprint.circumscribed_m() * footprint.circumscribed_m();
-            let near = point.x_m * point.x_m + point.y_m * point.y_m <= near_sq;
-            if near && footprint.signed_distance_m(point) < -quality.contact_depth_m {
+            if !footprint.is_surely_farther(point, 0.0)
+                && footprint.signed_distance_m(point) < -quality.contact_depth_m
+            {
                 contact_beams = contact_beams.saturating_add(1);
             }
             Some(point)

@@ -258,10 +258,10 @@ impl Site {
         let footprint = &bench.robot.footprint;
         self.points.iter().fold(FAR_M, |least_m, point| {
             let p = pose_from_base.apply(*point);
-            // Most points are told to be farther by their distance from the origin alone; more than rounding can make of it.
-            let far_m = (least_m.max(0.0) + footprint.circumscribed_m()) * (1.0 + 1e-9);
-            let is_farther = p.x_m * p.x_m + p.y_m * p.y_m > far_m * far_m;
-            if is_farther { least_m } else { least_m.min(footprint.signed_distance_m(p)) }
+            if footprint.is_surely_farther(p, least_m.max(0.0)) {
+                return least_m;
+            }
+            least_m.min(footprint.signed_distance_m(p))
         })
     }
 

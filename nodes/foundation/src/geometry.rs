@@ -279,14 +279,23 @@ impl Footprint {
         sides(&self.corners).all(|(a, b)| left_of(a, b, p) >= 0.0)
     }
 
-    /// Whether a point in the base frame lies within the outline, or no farther than `margin_m` from it. Most points are far from
-    /// it, which is told by their distance from the origin alone.
-    pub fn reaches(&self, p: Point2, margin_m: f64) -> bool {
+    /// Whether a point in the base frame is farther from the outline than `than_m`, zero or more, by its distance from the origin
+    /// alone: true for most points that are, whatever the heading of the base, and for none that is not.
+    pub fn is_surely_farther(&self, p: Point2, than_m: f64) -> bool {
         // More than rounding can make of it.
-        let far_m = (self.circumscribed_m + margin_m) * (1.0 + 1e-9);
-        let is_far = margin_m >= 0.0 && p.x_m * p.x_m + p.y_m * p.y_m > far_m * far_m;
-        // What is in it need not be told how deep.
-        !is_far && (margin_m >= 0.0 && self.contains(p) || self.signed_distance_m(p) <= margin_m)
+        let far_m = (self.circumscribed_m + than_m) * (1.0 + 1e-9);
+        p.x_m * p.x_m + p.y_m * p.y_m > far_m * far_m
+    }
+
+    /// Whether a point in the base frame lies within the outline, or no farther than `margin_m` from it.
+    pub fn reaches(&self, p: Point2, margin_m: f64) -> bool {
+        if margin_m >= 0.0 {
+            // What is far need not be told how far, and what is in it not how deep.
+            !self.is_surely_farther(p, margin_m)
+                && (self.contains(p) || self.signed_distance_m(p) <= margin_m)
+        } else {
+            self.signed_distance_m(p) <= margin_m
+        }
     }
 
     /// Signed distance from a point in the base frame to the outline: negative inside.
@@ -406,15 +415,18 @@ mod tests {
         let f = Footprint::new(vec![Point2::new(0.6, 0.0), Point2::new(-0.3, 0.4), Point2::new(-0.3, -0.4)])
             .unwrap();
         let mut rng = crate::rng::Rng::new(1, 2, 3);
-        let mut near = 0;
+        let (mut near, mut far) = (0, 0);
         for i in 0..20_000 {
             let p = Point2::new(3.0 * rng.uniform() - 1.5, 3.0 * rng.uniform() - 1.5);
             let margin_m = [0.0, 0.02, 0.4, -0.05, f.signed_distance_m(p)][i % 5];
             let reaches = f.signed_distance_m(p) <= margin_m;
             assert_eq!(f.reaches(p, margin_m), reaches, "{p:?} {margin_m}");
             near += u32::from(reaches);
+            let farther = f.is_surely_farther(p, margin_m.max(0.0));
+            assert!(!farther || f.signed_distance_m(p) > margin_m, "{p:?} {margin_m}");
+            far += u32::from(farther);
         }
-        assert!((3_000..10_000).contains(&near), "{near}");
+        assert!((3_000..10_000).contains(&near) && far > 6_000, "{near} {far}");
         // The farthest corner, and what is no number.
         assert!(f.reaches(Point2::new(0.6, 0.0), 0.0) && !f.reaches(Point2::new(f64::NAN, 0.0), 1.0));
     }

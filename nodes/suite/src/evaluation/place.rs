@@ -159,9 +159,9 @@ impl Place {
             }
             let meets = |m: &&Mover| {
                 let centre = Point2::new(m.at.x_m + m.vx_mps * t_s, m.at.y_m + m.vy_mps * t_s);
-                // Whoever is far is so wherever the robot is headed; more than rounding can make of it.
-                let far_m = (self.footprint.circumscribed_m() + m.radius_m) * (1.0 + 1e-9);
-                at.position().distance_m(centre) <= far_m
+                // Whoever is far is so wherever the robot is headed.
+                let apart = Point2::new(centre.x_m - at.x_m, centre.y_m - at.y_m);
+                !self.footprint.is_surely_farther(apart, m.radius_m)
                     && self.footprint.reaches(at.inverse().apply(centre), m.radius_m)
             };
             if near.iter().any(meets) {
