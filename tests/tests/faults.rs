@@ -132,7 +132,7 @@ impl HostedNode for Broken {
         }
         self.gate.deliver(input, received, bytes);
     }
-    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
         let (harm, proposal) = (self.harm, self.proposal.clone());
         let (mut before, mut fast) = (self.published.clone(), self.fast);
         let tick = self.gate.step(now, &mut |output, bytes, digest| {

@@ -121,7 +121,7 @@ impl HostedNode for Unsound {
     fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
         self.node.deliver(input, received, bytes);
     }
-    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
         let verdict = self.verdict();
         let mut digest = OutputDigest::default();
         let tick = self.node.step(now, &mut |output, bytes, _| {
@@ -138,8 +138,8 @@ impl HostedNode for Unsound {
             digest.add(output, changed_digest);
             outputs(output, changed, changed_digest);
         });
-        let (outputs, output_digest) = digest.finish();
-        Tick { outputs, output_digest, ..tick }
+        (tick.outputs, tick.output_digest) = digest.finish();
+        tick
     }
     fn has_input(&self) -> bool {
         self.node.has_input()

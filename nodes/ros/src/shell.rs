@@ -243,7 +243,7 @@ impl Shell {
         let mut took = std::mem::take(&mut self.taking_in);
         let mut since = monotonic();
         let mut is_first = true;
-        let mut tick: Tick = self.core.step(now, &mut |index, bytes, _| {
+        let tick: &mut Tick = self.core.step(now, &mut |index, bytes, _| {
             if std::mem::take(&mut is_first) || !pictures.contains(&index) {
                 took = took + monotonic().since(since);
             }
@@ -260,7 +260,7 @@ impl Shell {
         });
         took = took + monotonic().since(since);
         tick.duration = u32::try_from(took.nanos()).unwrap_or(u32::MAX);
-        publish(&self.journal, &outrider_msgs::encode(&tick)?, &mut self.publish_errors);
+        publish(&self.journal, &outrider_msgs::encode(tick)?, &mut self.publish_errors);
         Ok(())
     }
 }

@@ -119,8 +119,9 @@ pub trait HostedNode {
     fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], _digest: u64) {
         self.deliver(input, received, bytes);
     }
-    /// Consumes what was delivered. What comes out goes to `outputs`; the journal record of the step comes back, its duration zero.
-    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick;
+    /// Consumes what was delivered. What comes out goes to `outputs`; the journal record of the step comes back, its duration zero. It
+    /// is the node's own, used again at the next step.
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick;
     /// Something was delivered that no step has consumed.
     fn has_input(&self) -> bool;
     /// When it wants to be stepped although nothing arrives.
@@ -138,9 +139,10 @@ pub struct Host<B: Binding> {
     outputs: Vec<Topic>,
     pending: Vec<Stamped<<B::Core as Node>::Input>>,
     consumed: Vec<TickInput>,
+    /// Record of the last step.
+    record: Tick,
     losses: Vec<LossCounter>,
     outbox: Outbox<<B::Core as Node>::Output>,
-    tick: u64,
     rejected: u64,
     overflowed: u64,
     encode_errors: u64,
@@ -156,7 +158,7 @@ impl<B: Binding> Host<B> {
             outbox: Outbox::new(OUTPUT_LIMIT),
             pending: Vec::new(),
             consumed: Vec::new(),
-            tick: 0,
+            record: Tick { node: spec.name.clone(), boot_id: spec.boot_id, ..Tick::default() },
             rejected: 0,
             overflowed: 0,
             encode_errors: 0,
@@ -216,8 +218,7 @@ impl<B: Binding> HostedNode for Host<B> {
         }
     }
 
-    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
-        self.tick += 1;
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
         self.core.step(now, &self.pending, &mut self.outbox);
         self.pending.clear();
         let dropped = u32::try_from(self.outbox.dropped()).unwrap_or(u32::MAX);
@@ -232,19 +233,14 @@ impl<B: Binding> HostedNode for Host<B> {
                 self.encode_errors += 1;
             }
         }
-        let (outputs, output_digest) = all.finish();
-        Tick {
-            node: self.spec.name.clone(),
-            boot_id: self.spec.boot_id,
-            tick: self.tick,
-            monotonic: now.mono.nanos(),
-            ros: now.ros.nanos(),
-            inputs: std::mem::take(&mut self.consumed),
-            outputs,
-            output_digest,
-            dropped,
-            duration: 0,
-        }
+        let record = &mut self.record;
+        record.inputs.clear();
+        std::mem::swap(&mut record.inputs, &mut self.consumed);
+        record.tick += 1;
+        (record.monotonic, record.ros) = (now.mono.nanos(), now.ros.nanos());
+        (record.outputs, record.output_digest) = all.finish();
+        (record.dropped, record.duration) = (dropped, 0);
+        record
     }
 
     fn has_input(&self) -> bool {
@@ -259,7 +255,7 @@ impl<B: Binding> HostedNode for Host<B> {
         let mut diagnosis = self.binding.diagnose(&self.core);
         let lost: u64 = self.losses.iter().map(|l| l.lost).sum();
         let mut add = |key: &str, value: String| diagnosis.values.push((key.to_owned(), value));
-        add("steps", self.tick.to_string());
+        add("steps", self.record.tick.to_string());
         add("messages_lost", lost.to_string());
         for (topic, losses) in self.inputs.iter().zip(&self.losses).filter(|(_, l)| l.lost > 0) {
             add(&format!("messages_lost{}", topic.absolute_name()), losses.lost.to_string());

@@ -476,12 +476,12 @@ impl Lockstep {
         let tick = member.node.step(member.clock.read(now), &mut |output, bytes, digest| {
             sent.push((output, Payload { bytes: Rc::new(bytes), digest }));
         });
+        outrider_msgs::encode_into(tick, &mut self.journal)?;
         for (output, message) in &sent {
             if let Some(Output { topic, .. }) = outputs.get(*output) {
                 see(&observed(member, topic, now, &message.bytes, message.digest));
             }
         }
-        outrider_msgs::encode_into(&tick, &mut self.journal)?;
         see(&observed(member, &member.journal, now, &self.journal, payload_digest(&self.journal)));
         for (output, message) in sent.drain(..) {
             if let Some(output) = outputs.get(output) {

@@ -122,7 +122,7 @@ fn make(
     let mut eyes = Eyes::new(&scenario, Place::new(robot.footprint.clone(), &zones)?);
     let mut evidence = replay.then(Evidence::default);
     let mut wrap = |node: Box<dyn HostedNode>| -> Box<dyn HostedNode> {
-        Box::new(Timed { inner: node, times: Rc::clone(times) })
+        Box::new(Timed { name: node.spec().name.clone(), inner: node, times: Rc::clone(times) })
     };
     let mut see = |observed: &Observed| {
         eyes.see(observed);
@@ -222,6 +222,7 @@ type Times = Rc<RefCell<Durations>>;
 
 /// A node whose steps are timed.
 struct Timed {
+    name: String,
     inner: Box<dyn HostedNode>,
     times: Times,
 }
@@ -247,12 +248,12 @@ impl HostedNode for Timed {
         self.inner.deliver_digested(input, received, bytes, digest);
     }
 
-    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
+        let Self { name, inner, times } = self;
         let started = std::time::Instant::now();
-        let tick = self.inner.step(now, outputs);
+        let tick = inner.step(now, outputs);
         let nanos = u32::try_from(started.elapsed().as_nanos()).unwrap_or(u32::MAX);
-        let mut times = self.times.borrow_mut();
-        let name = &self.inner.spec().name;
+        let mut times = times.borrow_mut();
         if name == "planner" && tick.outputs > 0 {
             times.decisions.push(nanos);
         }

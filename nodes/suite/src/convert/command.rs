@@ -113,7 +113,7 @@ pub fn command_digest(command: &Command) -> Digest {
 
 fn points_from(field: &str, points: &[ours::TrajectoryPoint]) -> Checked<Vec<TrajectoryPoint>> {
     at_most(field, points.len(), TRAJECTORY_LIMIT)?;
-    let one = |(i, p): (usize, &ours::TrajectoryPoint)| {
+    let one = |(i, p): (usize, &ours::TrajectoryPoint)| -> Checked<TrajectoryPoint> {
         // The name is put together for a bad number only: there are hundreds of numbers in a command.
         let number = |name: &str, value: f64| match value.is_finite() {
             true => Ok(value),
@@ -125,7 +125,12 @@ fn points_from(field: &str, points: &[ours::TrajectoryPoint]) -> Checked<Vec<Tra
             twist: Twist2 { v_mps: number("v", p.v)?, w_radps: number("w", p.w)? },
         })
     };
-    points.iter().enumerate().map(one).collect()
+    // Room for all at once: collecting results does not know how many there will be.
+    let mut checked = Vec::with_capacity(points.len());
+    for point in points.iter().enumerate() {
+        checked.push(one(point)?);
+    }
+    Ok(checked)
 }
 
 fn point_to(p: &TrajectoryPoint) -> ours::TrajectoryPoint {

@@ -56,7 +56,7 @@ impl HostedNode for FaultySensors {
         self.inner.deliver_digested(input, received, bytes, digest);
     }
 
-    fn step(&mut self, now: Now, outputs: &mut Outputs) -> Tick {
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
         let at_s = now.mono.since(*self.start.get_or_insert(now.mono)).as_s();
         let Self { inner, faults, sensors, sound, .. } = self;
         inner.step(now, &mut |output, bytes, digest| {

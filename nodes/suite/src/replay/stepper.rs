@@ -209,7 +209,7 @@ fn run(node: &mut dyn HostedNode, step: &Step, outputs: &mut Buffers) -> (u32, u
         node.deliver_digested(usize::from(input.input), received, bytes, input.digest);
     }
     let now = Now { mono: Instant::from_nanos(step.tick.monotonic), ros: Stamp::from_nanos(step.tick.ros) };
-    let tick: Tick = node.step(now, &mut |output, bytes, _| outputs.add(output, &bytes));
+    let tick: &Tick = node.step(now, &mut |output, bytes, _| outputs.add(output, &bytes));
     (tick.outputs, tick.output_digest)
 }
 
