@@ -208,9 +208,23 @@ impl<'a> Reader<'a> {
     pub(crate) fn text(&mut self) -> Result<&'a str, Misfit> {
         let length = self.count(1)?;
         let bytes = self.take(length)?;
+        self.text_of(bytes)
+    }
+
+    /// Passes over a text, which has to be one.
+    #[inline]
+    fn pass_text(&mut self) -> Result<(), Misfit> {
+        let length = self.count(1)?;
+        let bytes = self.take(length)?;
+        // Nearly always; soon found out.
+        if bytes.is_ascii() { Ok(()) } else { self.text_of(bytes).map(|_| ()) }
+    }
+
+    /// What has just been taken, as text.
+    fn text_of(&self, bytes: &'a [u8]) -> Result<&'a str, Misfit> {
         let text = bytes.strip_suffix(&[0]).unwrap_or(bytes);
         std::str::from_utf8(text).map_err(|error| {
-            let offset = self.at.saturating_add(HEADER_BYTES).saturating_sub(length);
+            let offset = self.at.saturating_add(HEADER_BYTES).saturating_sub(bytes.len());
             Misfit::Text { offset, at: error.valid_up_to() }
         })
     }
@@ -365,8 +379,11 @@ impl Cdr for String {
     const LEAST: usize = 4;
 
     fn read(reader: &mut Reader<'_>) -> Result<Self, Misfit> {
-        let text = reader.text()?;
-        Ok(if reader.passing { Self::new() } else { text.to_owned() })
+        if reader.passing {
+            reader.pass_text()?;
+            return Ok(Self::new());
+        }
+        reader.text().map(str::to_owned)
     }
 
     fn write(&self, writer: &mut Writer<'_>) {

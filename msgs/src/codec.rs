@@ -136,8 +136,12 @@ mod tests {
 
     #[test]
     fn records_can_be_passed_over_but_have_to_fit() {
-        let reading =
-            outrider_msgs::MonitorReading { name: "reach".into(), limit: 0.5, ..Default::default() };
+        let reading = outrider_msgs::MonitorReading {
+            name: "reach".into(),
+            limit: 0.5,
+            unit: "µm".into(),
+            ..Default::default()
+        };
         let state = outrider_msgs::AssuranceState {
             mode: 2,
             limiting: "reach".into(),

@@ -91,7 +91,7 @@ impl Watch {
         } else if name == decision {
             self.decision = outrider_msgs::decode_without_records(observed.bytes).ok();
         } else if name == truth
-            && let Ok(truth) = outrider_msgs::decode::<GroundTruth>(observed.bytes)
+            && let Ok(truth) = outrider_msgs::decode_without_records(observed.bytes)
         {
             self.note(truth, elapsed_s);
         }
@@ -132,7 +132,7 @@ impl Watch {
 pub struct Progress<'a> {
     /// Virtual time since the start.
     pub elapsed_s: f64,
-    /// The newest truth.
+    /// The newest truth, without who else moves.
     pub truth: Option<&'a GroundTruth>,
     /// The newest decision, without its alternatives.
     pub decision: Option<&'a Decision>,

@@ -156,10 +156,12 @@ impl Eyes {
             ("cmd_vel_nominal" | "cmd_vel_recovery", _) => {
                 decode_without_records(bytes).map(|command: Command| self.chain.command(&command)).is_ok()
             }
-            ("decision", _) => read(bytes, |decision: Decision| {
-                self.chain.decision(&decision);
-                self.decision = Some(decision);
-            }),
+            ("decision", _) => decode_without_records(bytes)
+                .map(|decision: Decision| {
+                    self.chain.decision(&decision);
+                    self.decision = Some(decision);
+                })
+                .is_ok(),
             ("world_model", _) => decode_without_cells(bytes)
                 .map(|model: WorldModel| {
                     self.chain.model(model.sequence);
