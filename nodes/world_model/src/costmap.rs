@@ -24,6 +24,8 @@ pub struct Costmap {
     zones: ZoneLayer,
     ranges: Ranges,
     lethal: Vec<bool>,
+    /// The grid's distances are those from what is lethal.
+    measured: bool,
     /// How far away distances are told apart, in cells.
     limit: u16,
     scratch: DistanceScratch,
@@ -58,6 +60,7 @@ impl Costmap {
             zones: ZoneLayer::default(),
             ranges: Ranges::default(),
             lethal: vec![false; cells],
+            measured: false,
             limit,
             scratch: DistanceScratch::default(),
             grid: Arc::new(grid),
@@ -99,6 +102,7 @@ impl Costmap {
         grid.cost.resize(cells, COST_UNKNOWN);
         grid.distance_sq.resize(cells, 0);
         self.lethal.resize(cells, false);
+        self.measured = false;
         self.fixed.clear();
         self.fixed.resize(cells, COST_UNKNOWN);
         self.fixed_for = None;
@@ -164,10 +168,14 @@ impl Costmap {
         self.refresh_fixed(map);
         let grid = Arc::make_mut(&mut self.grid);
         grid.sequence = grid.sequence.saturating_add(1);
-        self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut grid.cost);
-        let (width, height) = (grid.width as usize, grid.height as usize);
+        let changed = self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut grid.cost);
         let distance_sq = &mut grid.distance_sq;
-        squared_distance(&self.lethal, width, height, self.limit, &mut self.scratch, distance_sq);
+        // A robot that waits mostly sees what it has seen before.
+        if changed || !self.measured {
+            let (width, height) = (grid.width as usize, grid.height as usize);
+            squared_distance(&self.lethal, width, height, self.limit, &mut self.scratch, distance_sq);
+            self.measured = true;
+        }
         self.table.inflate(distance_sq, &mut grid.cost);
         if grid.frame == FrameId::Map {
             self.zones.make_leaving_dear(&Lattice::of(grid), &mut grid.cost);
@@ -289,6 +297,39 @@ mod tests {
         let empty = StaticMap::new(&empty, "map", 65, 0.01).unwrap();
         costmap.compose(Some((&empty, 2)));
         assert_eq!(costmap.grid().cost_at(Point2::new(4.02, 0.0)), COST_FREE);
+    }
+
+    #[test]
+    fn distances_are_from_what_is_lethal_now_whatever_has_changed() {
+        let mut costmap = costmap();
+        let check = |costmap: &Costmap, what: &str| {
+            let grid = costmap.grid();
+            let lethal: Vec<bool> = grid.cost.iter().map(|cost| *cost == COST_LETHAL).collect();
+            let mut wanted = vec![0; lethal.len()];
+            let (width, height) = (grid.width as usize, grid.height as usize);
+            let mut scratch = DistanceScratch::default();
+            squared_distance(&lethal, width, height, costmap.limit, &mut scratch, &mut wanted);
+            assert!(grid.distance_sq == wanted, "{what}");
+            lethal.iter().filter(|lethal| **lethal).count()
+        };
+        costmap.compose(None);
+        assert_eq!(check(&costmap, "nothing seen"), 0);
+        let size = GridSize { width: 210, height: 220, resolution_m: 0.05 };
+        costmap.resize(size, &shipped().inflation);
+        costmap.compose(None);
+        assert_eq!(check(&costmap, "another size, nothing seen"), 0);
+        costmap.follow(&ego(FrameId::Odom, 0.0));
+        costmap.integrate(&[hit(0.0, 1.01)], &ego(FrameId::Odom, 0.0), Stamp::default());
+        for what in ["something seen", "nothing changed"] {
+            costmap.compose(None);
+            assert_eq!(check(&costmap, what), 1);
+        }
+        costmap.follow(&ego(FrameId::Odom, 0.2));
+        costmap.compose(None);
+        assert_eq!(check(&costmap, "the robot went on"), 1);
+        costmap.clear();
+        costmap.compose(None);
+        assert_eq!(check(&costmap, "forgotten"), 0);
     }
 
     #[test]

@@ -243,9 +243,9 @@ impl ObstacleLayer {
     }
 
     /// Lays what was seen over a map on the same cells, row-major: which are obstacles, and which of the others are free or
-    /// unknown.
-    pub(crate) fn lay_over(&self, map: &[u8], lethal: &mut [bool], cost: &mut [u8]) {
-        lay_over(&self.log_odds, self.evidence.occupied, map, lethal, cost);
+    /// unknown. Whether there is any change in the obstacles.
+    pub(crate) fn lay_over(&self, map: &[u8], lethal: &mut [bool], cost: &mut [u8]) -> bool {
+        lay_over(&self.log_odds, self.evidence.occupied, map, lethal, cost)
     }
 
     /// Which cells are obstacles: indices, row-major.
@@ -287,14 +287,17 @@ fn span(corners: &[Point2], y_m: f64) -> (f64, f64) {
 
 /// See [`ObstacleLayer::lay_over`].
 #[multiversion(targets("x86_64+avx2"))]
-fn lay_over(log_odds: &[i8], occupied: i8, map: &[u8], lethal: &mut [bool], cost: &mut [u8]) {
+fn lay_over(log_odds: &[i8], occupied: i8, map: &[u8], lethal: &mut [bool], cost: &mut [u8]) -> bool {
+    let mut changed = false;
     for (((odds, map), lethal), cost) in log_odds.iter().zip(map).zip(lethal).zip(cost) {
         // What was never seen has less evidence than any that is.
         let hit = *odds >= occupied;
         let free = ((*odds != UNSEEN) & !hit) | (*map == COST_FREE);
-        *lethal = hit | (*map == COST_LETHAL);
+        let is_lethal = hit | (*map == COST_LETHAL);
+        changed |= is_lethal != std::mem::replace(lethal, is_lethal);
         *cost = if free { COST_FREE } else { COST_UNKNOWN };
     }
+    changed
 }
 
 /// Moves the contents by whole cells against the motion of the grid; what comes in is unseen.
