@@ -304,7 +304,10 @@ mod tests {
         let mut costmap = costmap();
         let check = |costmap: &Costmap, what: &str| {
             let grid = costmap.grid();
-            let lethal: Vec<bool> = grid.cost.iter().map(|cost| *cost == COST_LETHAL).collect();
+            let mut lethal = vec![false; grid.cost.len()];
+            for centre in costmap.obstacles() {
+                lethal[grid.index_of(grid.cell_of(centre)).unwrap()] = true;
+            }
             let mut wanted = vec![0; lethal.len()];
             let (width, height) = (grid.width as usize, grid.height as usize);
             let mut scratch = DistanceScratch::default();
@@ -327,6 +330,11 @@ mod tests {
         costmap.follow(&ego(FrameId::Odom, 0.2));
         costmap.compose(None);
         assert_eq!(check(&costmap, "the robot went on"), 1);
+        let finer = GridSize { resolution_m: 0.04, ..size };
+        costmap.resize(finer, &shipped().inflation);
+        costmap.compose(None);
+        let kept = check(&costmap, "finer cells");
+        assert!(kept > 0, "{kept}");
         costmap.clear();
         costmap.compose(None);
         assert_eq!(check(&costmap, "forgotten"), 0);
