@@ -177,15 +177,8 @@ impl<'a> Sweep<'a> {
         let blocks = self.seen.cloud.blocks();
         let apart_m = |(centre, radius_m)| self.centre.distance_m(centre) - radius_m - self.radius_m;
         let mut bounds_m: Vec<f64> = self.seen.cloud.discs().map(apart_m).collect();
-        let mut search = Search {
-            sweep: self,
-            best,
-            most_m,
-            required_m,
-            fronts: Vec::with_capacity(FRONTS),
-            bounds_m: Vec::with_capacity(self.poses.len()),
-            spare_m: Vec::new(),
-        };
+        let room = (Vec::with_capacity(FRONTS), Vec::with_capacity(self.poses.len()));
+        let mut search = Search { sweep: self, best, most_m, required_m, fronts: room.0, bounds_m: room.1 };
         let look = |search: &mut Search<'_, _>, bounds_m: &mut [f64], index: usize| {
             if let (Some(bound_m), Some(block)) = (bounds_m.get_mut(index), blocks.get(index)) {
                 search.visit(block, *bound_m);
@@ -209,15 +202,13 @@ impl<'a> Sweep<'a> {
         search.best
     }
 
-    /// How far the outline reaches in a direction of length 1, in the frame of the points. What the numbers are put into loses what it
-    /// held.
-    fn front(&self, direction: Point2, mut reaches_m: Vec<f64>) -> Front {
+    /// How far the outline reaches in a direction of length 1, in the frame of the points.
+    fn front(&self, direction: Point2) -> Front {
         let reach_m = |pose: &Rigid| {
             let here = pose.turn(direction);
             self.outline.reach_m(here) - here.x_m * pose.x_m - here.y_m * pose.y_m
         };
-        reaches_m.clear();
-        reaches_m.extend(self.poses.iter().map(reach_m));
+        let reaches_m: Vec<f64> = self.poses.iter().map(reach_m).collect();
         let farthest_m = reaches_m.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         Front { direction, reaches_m, farthest_m }
     }
@@ -289,8 +280,6 @@ struct Search<'a, R> {
     fronts: Vec<Front>,
     /// Room for one number a pose.
     bounds_m: Vec<f64>,
-    /// That of the front that was let go of last.
-    spare_m: Vec<f64>,
 }
 
 /// Fronts that are kept: a robot has something on every side at most.
@@ -373,15 +362,14 @@ impl<R: Fn(Point2) -> f64> Search<'_, R> {
     }
 
     /// In the direction of a point from the outline at a pose.
-    fn front_towards(&mut self, pose: usize, point: Point2) -> Front {
+    fn front_towards(&self, pose: usize, point: Point2) -> Front {
         let pose = self.sweep.poses.get(pose).copied().unwrap_or(Rigid::IDENTITY);
-        let direction = pose.inverse().turn(self.sweep.outline.direction(pose.apply(point)));
-        self.sweep.front(direction, std::mem::take(&mut self.spare_m))
+        self.sweep.front(pose.inverse().turn(self.sweep.outline.direction(pose.apply(point))))
     }
 
     fn keep(&mut self, front: Front) {
         if self.fronts.len() >= FRONTS {
-            self.spare_m = self.fronts.remove(0).reaches_m;
+            self.fronts.remove(0);
         }
         self.fronts.push(front);
     }
@@ -450,7 +438,7 @@ mod tests {
             let motion: Vec<_> = poses.iter().map(at).collect();
             let sweep = Sweep::new(&outline, &seen, &motion).unwrap();
             let (sin, cos) = libm::sincos(towards_rad);
-            let front = sweep.front(Point2::new(cos, sin), Vec::new());
+            let front = sweep.front(Point2::new(cos, sin));
             for (block, (centre, radius_m)) in cloud.blocks().iter().zip(cloud.discs()) {
                 for (point, along_m) in block.points().zip(front.along_m(block)) {
                     let there = base_from_points.apply(point);
