@@ -3,9 +3,9 @@
 //! Two passes (Meijster, Roerdink and Hesselink, "A general algorithm for computing distance transforms in linear time", 2000):
 //! along the rows for the distance within the row; then, for every cell, the least of `height(source) + offset²` over the
 //! sources of its column, from the nearest outwards, until none farther can be less. Whole blocks of cells side by side are done at
-//! once: their sources above and below are blocks too, one after the other in memory. Plain loops over short arrays of 16-bit
-//! integers, which the compiler turns into vector code: once for every x86-64, once for AVX2 and once for AVX-512, chosen when it
-//! runs. Integers, so that every machine finds the same.
+//! once: those above each other are one after the other in memory, and most of them are no source, because what lies in them is no
+//! nearer than what lies between ([`Sources`]). Plain loops over short arrays of 16-bit integers, which the compiler turns into vector
+//! code: once for every x86-64, once for AVX2 and once for AVX-512, chosen when it runs. Integers, so that every machine finds the same.
 
 use multiversion::multiversion;
 use outrider_foundation::grid::CELL_LIMIT;
@@ -16,30 +16,20 @@ pub const LIMIT_MAX_CELLS: u16 = 181;
 /// No point is farther than this from the farthest of the four centres about it, in whole cells.
 const BETWEEN_CELLS: u16 = 2;
 
-/// Cells whose distances are found at once.
-const BLOCK: usize = 32;
+/// Cells whose distances are found at once; a bit for each is a `u64`.
+const BLOCK: usize = u64::BITS as usize;
 
-/// Cells of a row that are looked through at once.
-const WORD: usize = 2 * BLOCK;
+/// No more blocks of a row are held at once: wider grids are done strip by strip, so that one of few rows takes no more room.
+const STRIP: usize = 2048 / BLOCK;
 
-/// Blocks of a row whose gaps are found at once.
-const GROUP: usize = 16;
+/// Squares of the numbers up to the greatest limit.
+const SQUARES: [i16; LIMIT_MAX_CELLS as usize + 1] = squares();
 
-/// No more blocks of a row are held at once: wider grids are done strip by strip, so that one of few rows takes no more room for the
-/// rows about it than others.
-const STRIP: usize = 4 * GROUP;
-
-/// So many more rows are tried at a time before it is asked whether any farther could be nearer.
-const STEP: usize = 4;
-
-/// Of 1, 2, …, up to the greatest limit; saturated.
-const SQUARES: [[i16; STEP]; margin(LIMIT_MAX_CELLS) / STEP] = squares();
-
-const fn squares() -> [[i16; STEP]; margin(LIMIT_MAX_CELLS) / STEP] {
-    let mut table = [[i16::MAX; STEP]; margin(LIMIT_MAX_CELLS) / STEP];
+const fn squares() -> [i16; LIMIT_MAX_CELLS as usize + 1] {
+    let mut table = [0; LIMIT_MAX_CELLS as usize + 1];
     let mut i = 0;
-    while i < LIMIT_MAX_CELLS as usize {
-        table[i / STEP][i % STEP] = ((i + 1) * (i + 1)) as i16;
+    while i < table.len() {
+        table[i] = (i * i) as i16;
         i += 1;
     }
     table
@@ -84,55 +74,45 @@ struct Block([i16; BLOCK]);
 /// Buffers that are kept from one call to the next, so that a call allocates nothing once they have grown.
 #[derive(Clone, Debug, Default)]
 pub struct DistanceScratch {
-    /// Blocks that lie above each other follow each other, with so many of the limit's square before and behind them that every
-    /// block finds its neighbours.
+    /// Blocks that lie above each other follow each other.
     blocks: Vec<Block>,
-    /// Per row, for every block of it: rows to the nearest one whose block has a cell below the limit.
-    gaps: Vec<[u8; GROUP]>,
+    sources: Sources,
 }
 
 impl DistanceScratch {
     /// Takes room for grids of up to this size, so that none of them takes any.
     pub fn reserve(&mut self, width: usize, height: usize) {
-        self.reserve_for(Layout::new(0, width, height, LIMIT_MAX_CELLS));
-    }
-
-    fn reserve_for(&mut self, most: Layout) {
+        let most = Layout::new(0, width, height, LIMIT_MAX_CELLS);
         self.blocks.reserve_exact(most.all_blocks().saturating_sub(self.blocks.len()));
-        self.gaps.reserve_exact(most.all_groups().saturating_sub(self.gaps.len()));
+        self.sources.reserve(height);
     }
 
     #[inline(always)]
-    fn clear(&mut self, layout: Layout, far: u8, far_sq: i16) {
-        // So that another limit takes no more.
-        self.reserve_for(Layout { limit: LIMIT_MAX_CELLS, ..layout });
+    fn clear(&mut self, layout: Layout, far_sq: i16) {
         self.blocks.clear();
         self.blocks.resize(layout.all_blocks(), Block([far_sq; BLOCK]));
-        self.gaps.clear();
-        self.gaps.resize(layout.all_groups(), [far; GROUP]);
+        self.sources.reserve(layout.height);
     }
 
-    /// First pass over some cells of a row: what is lethal among them, with its neighbours along the row. Of a run of lethal cells
-    /// only the first and the last have any that are not.
+    /// First pass over a block of a row: what is lethal in it, with its neighbours along the row. Of a run of lethal cells only the
+    /// first and the last have any that are not.
     #[inline(always)]
-    fn look_along(&mut self, layout: Layout, row: usize, word: usize, cells: &[bool]) {
+    fn look_along(&mut self, layout: Layout, row: usize, block: usize, cells: &[bool]) {
         let lethal = bits(cells);
         if lethal == 0 {
             return;
         }
         let mut ends = lethal & !((lethal << 1) & (lethal >> 1));
         while ends != 0 {
-            self.mark(layout, row, word * WORD + ends.trailing_zeros() as usize);
+            self.mark(layout, row, block * BLOCK + ends.trailing_zeros() as usize);
             ends &= ends - 1;
         }
-        for (block, cells) in (word * WORD / BLOCK..).zip(cells.chunks(BLOCK)) {
-            let place = layout.place(block, row).and_then(|place| self.blocks.get_mut(place));
-            let Some(Block(own)) = place else { continue };
-            if let Some(cells) = cells.first_chunk::<BLOCK>() {
-                *own = zero_where(*own, cells);
-            } else {
-                own.iter_mut().zip(cells).filter(|(_, lethal)| **lethal).for_each(|(own, _)| *own = 0);
-            }
+        let place = layout.place(block, row).and_then(|place| self.blocks.get_mut(place));
+        let Some(Block(own)) = place else { return };
+        if let Some(cells) = cells.first_chunk::<BLOCK>() {
+            *own = zero_where(*own, cells);
+        } else {
+            own.iter_mut().zip(cells).filter(|(_, lethal)| **lethal).for_each(|(own, _)| *own = 0);
         }
     }
 
@@ -148,21 +128,15 @@ impl DistanceScratch {
             if let (Some(Block(own)), Some(ramp)) = (place, ramp) {
                 *own = least(*own, *ramp);
             }
-            let within = block - layout.first;
-            let group = self.gaps.get_mut(row * layout.groups + within / GROUP);
-            if let Some(gap) = group.and_then(|group| group.get_mut(within % GROUP)) {
-                *gap = 0;
-            }
         }
     }
 }
 
-/// A strip of a grid: its first block of a row, how many, in how many groups; rows, and the limit in cells.
+/// A strip of a grid: its first block of a row, how many; rows, and the limit in cells.
 #[derive(Clone, Copy)]
 struct Layout {
     first: usize,
     blocks: usize,
-    groups: usize,
     height: usize,
     limit: u16,
 }
@@ -172,36 +146,55 @@ impl Layout {
     #[inline(always)]
     fn new(first: usize, width: usize, height: usize, limit: u16) -> Self {
         let blocks = width.div_ceil(BLOCK).saturating_sub(first).min(STRIP);
-        Self { first, blocks, groups: blocks.div_ceil(GROUP), height, limit }
-    }
-
-    /// Blocks that follow each other: a column of them and its margins.
-    #[inline(always)]
-    fn column(self) -> usize {
-        self.height + 2 * margin(self.limit)
+        Self { first, blocks, height, limit }
     }
 
     /// Of a block among all of the strip.
     #[inline(always)]
     fn place(self, block: usize, row: usize) -> Option<usize> {
         let within = block.checked_sub(self.first).filter(|within| *within < self.blocks)?;
-        Some(within * self.column() + margin(self.limit) + row)
+        Some(within * self.height + row)
     }
 
     #[inline(always)]
     fn all_blocks(self) -> usize {
-        self.blocks * self.column()
-    }
-
-    #[inline(always)]
-    fn all_groups(self) -> usize {
-        self.groups * self.height
+        self.blocks * self.height
     }
 }
 
-/// Blocks before the first and behind the last one of a column.
-const fn margin(limit: u16) -> usize {
-    (limit as usize).next_multiple_of(STEP)
+/// Rows of a column of blocks in which something may be nearer to a row above or below than all that lies between.
+///
+/// A row is one when a cell of the next row is greater than its own by more than one. Seen from `k` rows away a cell counts
+/// `height + k²`, that of the next row `next + (k - 1)²`: for every `k` from 1 on no more, if `next <= height + 1`. What is not here
+/// is so no nearer than what is in the next row, or, if that is not here either, in the one after it, and at last in the row itself.
+#[derive(Clone, Debug, Default)]
+struct Sources {
+    /// For the rows above them, from the top downwards;
+    below: Vec<u32>,
+    /// for the rows below them.
+    above: Vec<u32>,
+}
+
+impl Sources {
+    fn reserve(&mut self, rows: usize) {
+        for list in [&mut self.below, &mut self.above] {
+            list.reserve_exact(rows.saturating_sub(list.len()));
+        }
+    }
+
+    #[inline(always)]
+    fn find(&mut self, column: &[Block]) {
+        self.below.clear();
+        self.above.clear();
+        for (row, [Block(upper), Block(lower)]) in (0..).zip(column.array_windows()) {
+            if any_beyond_next(*upper, *lower) {
+                self.below.push(row + 1);
+            }
+            if any_beyond_next(*lower, *upper) {
+                self.above.push(row);
+            }
+        }
+    }
 }
 
 /// Squared distance in cells² from every cell to the nearest lethal one; row-major. From `limit` cells on
@@ -230,34 +223,35 @@ pub fn squared_distance(
 #[multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl", "x86_64+avx2"))]
 fn strip(lethal: &[bool], width: usize, layout: Layout, scratch: &mut DistanceScratch, out: &mut [u16]) {
     // By the greatest limit its square fits, and so does it.
-    let (far, far_sq) = (layout.limit as u8, (layout.limit * layout.limit) as i16);
-    scratch.clear(layout, far, far_sq);
+    let (far, far_sq) = (usize::from(layout.limit), (layout.limit * layout.limit) as i16);
+    scratch.clear(layout, far_sq);
     // What may lie within the limit of the strip.
     let reach = usize::from(layout.limit);
-    let from = (layout.first * BLOCK).saturating_sub(reach) / WORD;
-    let to = ((layout.first + layout.blocks) * BLOCK + reach).div_ceil(WORD);
+    let from = (layout.first * BLOCK).saturating_sub(reach) / BLOCK;
+    let to = ((layout.first + layout.blocks) * BLOCK + reach).div_ceil(BLOCK);
     for (row, cells) in lethal.chunks_exact(width).enumerate() {
-        for (word, cells) in cells.chunks(WORD).enumerate().take(to).skip(from) {
-            scratch.look_along(layout, row, word, cells);
+        for (block, cells) in cells.chunks(BLOCK).enumerate().take(to).skip(from) {
+            scratch.look_along(layout, row, block, cells);
         }
     }
-    for group in 0..layout.groups {
-        spread(scratch.gaps.iter_mut().skip(group).step_by(layout.groups), far);
-        spread(scratch.gaps.iter_mut().skip(group).step_by(layout.groups).rev(), far);
-    }
-    let columns = scratch.blocks.chunks_exact(layout.column());
-    for (block, column) in columns.enumerate() {
+    let DistanceScratch { blocks, sources } = scratch;
+    for (block, column) in blocks.chunks_exact(layout.height).enumerate() {
+        sources.find(column);
         let first = (layout.first + block) * BLOCK;
-        let gaps = scratch.gaps.iter().skip(block / GROUP).step_by(layout.groups);
-        for (row, gaps) in gaps.enumerate() {
+        let (mut above, mut below) = (0, 0);
+        for (row, Block(own)) in column.iter().enumerate() {
+            while sources.above.get(above).is_some_and(|source| (*source as usize) < row) {
+                above += 1;
+            }
+            while sources.below.get(below).is_some_and(|source| *source as usize <= row) {
+                below += 1;
+            }
+            let above = sources.above.get(..above).unwrap_or_default().iter().rev();
+            let below = sources.below.get(below..).unwrap_or_default().iter();
+            let cells = outwards(column, row, far, above, *own);
+            let cells = outwards(column, row, far, below, cells);
             let at = row * width + first;
             let out = out.get_mut(at..at + BLOCK.min(width - first)).unwrap_or_default();
-            let gap = gaps.get(block % GROUP).copied().unwrap_or_default();
-            if gap >= far {
-                out.fill(far_sq as u16);
-                continue;
-            }
-            let cells = down_and_up(column, row, layout.limit, usize::from(gap));
             // The length of a whole block is known beforehand, and its loop vector code.
             if let Some(out) = out.first_chunk_mut::<BLOCK>() {
                 *out = cells.map(|cell| cell as u16);
@@ -284,33 +278,27 @@ fn bits(cells: &[bool]) -> u64 {
     bits
 }
 
-/// Goes over the rows: no row is farther from one with a cell below the limit than the one before it is, and one more.
+/// Second pass over one block: sources from the nearest outwards, until none could be nearer.
 #[inline(always)]
-fn spread<'a>(rows: impl Iterator<Item = &'a mut [u8; GROUP]>, far: u8) {
-    let mut before = [far; GROUP];
-    for row in rows {
-        for (own, before) in row.iter_mut().zip(&before) {
-            *own = before.saturating_add(1).min(*own);
-        }
-        before = *row;
-    }
-}
-
-/// Second pass over one block: from its own row outwards, from the nearest rows on in which there is anything.
-#[inline(always)]
-fn down_and_up(column: &[Block], row: usize, limit: u16, gap: usize) -> [i16; BLOCK] {
-    let own = row + margin(limit);
-    let mut cells = column.get(own).map_or([0; BLOCK], |block| block.0);
-    let below = column.get(row..own).unwrap_or_default().as_rchunks::<STEP>().1;
-    let above = column.get(own + 1..=own + margin(limit)).unwrap_or_default().as_chunks::<STEP>().0;
-    let steps = below.iter().rev().zip(above).zip(&SQUARES).skip(gap.saturating_sub(1) / STEP);
-    for ((below, above), squares) in steps {
-        if !any_beyond(cells, squares[0]) {
+fn outwards<'a>(
+    column: &[Block],
+    row: usize,
+    far: usize,
+    sources: impl Iterator<Item = &'a u32>,
+    own: [i16; BLOCK],
+) -> [i16; BLOCK] {
+    let mut cells = own;
+    for source in sources {
+        let source = *source as usize;
+        let rows = source.abs_diff(row);
+        if rows >= far {
             break;
         }
-        for ((below, above), square) in below.iter().rev().zip(above).zip(squares) {
-            cells = least(cells, least(below.0, above.0).map(|height| height.saturating_add(*square)));
+        let (Some(Block(height)), Some(square)) = (column.get(source), SQUARES.get(rows)) else { break };
+        if !any_beyond(cells, *square) {
+            break;
         }
+        cells = least(cells, height.map(|height| height.saturating_add(*square)));
     }
     cells
 }
@@ -336,6 +324,16 @@ fn any_beyond(cells: [i16; BLOCK], square: i16) -> bool {
     let mut any = false;
     for cell in cells {
         any |= cell > square;
+    }
+    any
+}
+
+/// Whether any is beyond the one of the next row and one more.
+#[inline(always)]
+fn any_beyond_next(cells: [i16; BLOCK], next: [i16; BLOCK]) -> bool {
+    let mut any = false;
+    for (cell, next) in cells.iter().zip(next) {
+        any |= *cell > next.saturating_add(1);
     }
     any
 }
@@ -398,7 +396,7 @@ mod tests {
         let lethal: Vec<bool> = (0..2 * width).map(|i| i % 613 == 5 || i % 2048 == 2047).collect();
         let (mut scratch, mut out) = (DistanceScratch::default(), vec![7; lethal.len()]);
         squared_distance(&lethal, width, 2, 60, &mut scratch, &mut out);
-        assert!(scratch.blocks.capacity() <= STRIP * (2 + 2 * margin(LIMIT_MAX_CELLS)));
+        assert!(scratch.blocks.capacity() <= 2 * STRIP);
         let nearest = |i: usize| {
             let (x, y) = ((i % width) as i64, (i / width) as i64);
             let near = (x - 60).max(0)..=(x + 60).min(width as i64 - 1);
