@@ -82,16 +82,20 @@ pub struct DistanceScratch {
 impl DistanceScratch {
     /// Takes room for grids of up to this size, so that none of them takes any.
     pub fn reserve(&mut self, width: usize, height: usize) {
-        let most = Layout::new(0, width, height, LIMIT_MAX_CELLS);
+        // The limit takes none.
+        self.reserve_for(Layout::new(0, width, height, LIMIT_MAX_CELLS));
+    }
+
+    fn reserve_for(&mut self, most: Layout) {
         self.blocks.reserve_exact(most.all_blocks().saturating_sub(self.blocks.len()));
-        self.sources.reserve(height);
+        self.sources.reserve(most.height);
     }
 
     #[inline(always)]
     fn clear(&mut self, layout: Layout, far_sq: i16) {
+        self.reserve_for(layout);
         self.blocks.clear();
         self.blocks.resize(layout.all_blocks(), Block([far_sq; BLOCK]));
-        self.sources.reserve(layout.height);
     }
 
     /// First pass over a block of a row: what is lethal in it, with its neighbours along the row. Of a run of lethal cells only the
@@ -226,9 +230,8 @@ fn strip(lethal: &[bool], width: usize, layout: Layout, scratch: &mut DistanceSc
     let (far, far_sq) = (usize::from(layout.limit), (layout.limit * layout.limit) as i16);
     scratch.clear(layout, far_sq);
     // What may lie within the limit of the strip.
-    let reach = usize::from(layout.limit);
-    let from = (layout.first * BLOCK).saturating_sub(reach) / BLOCK;
-    let to = ((layout.first + layout.blocks) * BLOCK + reach).div_ceil(BLOCK);
+    let from = (layout.first * BLOCK).saturating_sub(far) / BLOCK;
+    let to = ((layout.first + layout.blocks) * BLOCK + far).div_ceil(BLOCK);
     for (row, cells) in lethal.chunks_exact(width).enumerate() {
         for (block, cells) in cells.chunks(BLOCK).enumerate().take(to).skip(from) {
             scratch.look_along(layout, row, block, cells);
@@ -328,12 +331,12 @@ fn any_beyond(cells: [i16; BLOCK], square: i16) -> bool {
     any
 }
 
-/// Whether any is beyond the one of the next row and one more.
+/// Whether any is greater than the other, of the row above or below, by more than one.
 #[inline(always)]
-fn any_beyond_next(cells: [i16; BLOCK], next: [i16; BLOCK]) -> bool {
+fn any_beyond_next(cells: [i16; BLOCK], others: [i16; BLOCK]) -> bool {
     let mut any = false;
-    for (cell, next) in cells.iter().zip(next) {
-        any |= *cell > next.saturating_add(1);
+    for (cell, other) in cells.iter().zip(others) {
+        any |= *cell > other.saturating_add(1);
     }
     any
 }
