@@ -15,7 +15,7 @@
 mod halls;
 mod ompl;
 
-use halls::{LENGTH_M, RESOLUTION_M, SIDE, config, hall, halls, plan_grid, problems, router};
+use halls::{Block, LENGTH_M, RESOLUTION_M, SIDE, config, hall, halls, plan_grid, problems, router};
 use outrider_foundation::grid::{Cell, CostGrid, FrameId};
 use outrider_foundation::{Footprint, Pose2};
 use outrider_planner::search::{
@@ -108,11 +108,11 @@ fn table(name: &str, costs: &CostGrid, count: usize) -> Vec<u64> {
     times
 }
 
-/// A goal behind a gap that neither the plain search nor the robot's outline fits through: what a plan costs that fails after
-/// the lattice search has been tried.
-fn failed_plan() {
+/// A goal that neither the plain search nor the robot's outline comes to through a gap of 0.55 m: what a plan costs that fails
+/// after the lattice search has been tried.
+fn failed_plan(what: &str, walls: &[Block]) {
     let search = config().search;
-    let costs = hall(&[[500, 0, 2, 494], [500, 505, 2, 495]]);
+    let costs = hall(walls);
     let mut router = Router::new(&search, &Footprint::rectangle(0.45, 0.45, 0.5).unwrap());
     let ground = Ground { base: &costs, overlay: None, discs: &[], one_way: &[] };
     let mut times = Vec::new();
@@ -123,7 +123,7 @@ fn failed_plan() {
         times.push(cpu_ns() - begin);
         assert!(refused.is_err(), "{from:?}");
     }
-    println!(" a gap of 0.55 m: {} problems without a path", times.len());
+    println!(" {what}: {} problems without a path", times.len());
     let limit = search.lattice.expansion_limit;
     report("plan that fails, lattice search included", times, &format!("at most {limit} states"));
 }
@@ -143,6 +143,11 @@ fn main() {
     }
     println!(" together: {} problems", all.len());
     report("search", all, "");
-    failed_plan();
+    failed_plan("a gap of 0.55 m into the other half", &[[500, 0, 2, 494], [500, 505, 2, 495]]);
+    let sides = [[780, 388, 2, 24], [780, 388, 40, 2], [780, 410, 40, 2]];
+    failed_plan(
+        "a niche with such a mouth",
+        &[sides.as_slice(), &[[818, 388, 2, 7], [818, 406, 2, 6]]].concat(),
+    );
     println!("{PEERS}");
 }

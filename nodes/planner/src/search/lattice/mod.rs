@@ -6,6 +6,7 @@
 //! go in eight directions: up to [`OVERSTATED`] times the way as the crow flies, so what is found costs at most that much
 //! more than the least. A table for free space would add nothing: a robot that turns on the spot has no minimal radius.
 
+mod enclosure;
 mod motions;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use super::astar::STRAIGHT;
 use super::buckets::Buckets;
 use super::coarse::{CoarseField, NEVER};
 use super::plan_grid::{FORBIDDEN, PlanGrid};
+use enclosure::Enclosure;
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::Cell;
 use outrider_foundation::{Point2, Pose2};
@@ -34,6 +36,8 @@ const BUCKET_SHIFT: u32 = 23;
 const REVERSE_FACTOR: u64 = 2;
 /// Headings on either side of the wanted one that a start or a goal may be moved to when that one does not fit.
 const TURNED: u8 = 1;
+/// After so many states without success the search asks whether the goal is enclosed; most that find a way need fewer.
+const DOUBT: u32 = 4000;
 /// No motion led here: the start.
 const NO_MOTION: u16 = u16::MAX;
 
@@ -89,6 +93,7 @@ pub struct Lattice {
     search: u32,
     open: Buckets,
     coarse: CoarseField,
+    enclosure: Enclosure,
 }
 
 /// The robot's outline, and what stands where.
@@ -132,6 +137,7 @@ impl Lattice {
             search: 0,
             open: Buckets::default(),
             coarse: CoarseField::default(),
+            enclosure: Enclosure::default(),
         }
     }
 
@@ -147,7 +153,7 @@ impl Lattice {
         outline: impl Fits,
     ) -> Option<LatticeFound> {
         let mut ground = Ground { grid, outline };
-        let (from, heading) = place(&mut ground, start)?;
+        let (from, start_heading) = place(&mut ground, start)?;
         let (to, goal_heading) = place(&mut ground, goal)?;
         self.reset(grid, from, to);
         let mut found = LatticeFound::default();
@@ -159,8 +165,8 @@ impl Lattice {
         let longest = self.motions.iter().map(|m| m.poses.len() as u64).max().unwrap_or(1);
         let turn = self.turn_cost(std::f64::consts::FRAC_PI_2);
         self.open.reset(BUCKET_SHIFT, first, 4 * longest * 65_535 * STRAIGHT + turn);
-        let index = state_index(grid, from, heading)?;
-        if let Some(state) = self.state(grid, from, heading) {
+        let index = state_index(grid, from, start_heading)?;
+        if let Some(state) = self.state(grid, from, start_heading) {
             *state = State { cost: 0, ..UNKNOWN };
         }
         self.open.push(first, index);
@@ -179,6 +185,11 @@ impl Lattice {
             }
             if found.expanded >= limit {
                 found.limited = true;
+                break;
+            }
+            if found.expanded == DOUBT
+                && self.is_enclosed(&mut ground, (from, start_heading), (to, goal_heading))
+            {
                 break;
             }
             found.expanded += 1;

@@ -158,6 +158,7 @@ fn least_cost(
             let end = Cell { col: cell.col + motion.cells.0, row: cell.row + motion.cells.1 };
             let Some(end) = state_index(grid, end, motion.to) else { continue };
             if let Some(cost) = lattice.cost_of(grid, cell, motion)
+                && goes_its_way(grid, grid.centre_of(cell), motion)
                 && lattice.fits(&mut ground, cell, motion)
             {
                 edges.push((index as usize, end as usize, cost));
@@ -223,4 +224,63 @@ fn the_same_twice_and_backwards_only_when_allowed() {
     let back = lattice.search(&grid, start, goal, 1_000_000, |p| fits(&grid, &outline, p)).unwrap();
     check(&grid, &outline, &back, start, goal);
     assert_eq!(lattice.search(&grid, start, goal, 1_000_000, |p| fits(&grid, &outline, p)), Some(back));
+}
+
+#[test]
+fn a_goal_in_a_pocket_is_given_up_long_before_the_whole_hall_has_been_looked_at() {
+    // A pocket of 0.4 m by 0.5 m whose mouth is 0.2 m wide.
+    let sides = [[8.0, 4.0, 8.1, 4.6], [8.5, 4.0, 8.6, 4.6], [8.0, 4.6, 8.6, 4.7]];
+    let lips = [[8.0, 4.0, 8.2, 4.1], [8.4, 4.0, 8.6, 4.1]];
+    let walls = [sides.as_slice(), &lips].concat();
+    let open = grid([10.0, 8.0], &walls);
+    let small = outline(0.2, 0.1);
+    let mut lattice = Lattice::new(RULES);
+    let (start, goal) = (Pose2::new(1.025, 1.025, 0.0), Pose2::new(8.325, 4.325, 1.57));
+    let found = lattice.search(&open, start, goal, 1_000_000, |p| fits(&open, &small, p)).unwrap();
+    check(&open, &small, &found, start, goal);
+    let large = outline(0.3, 0.3);
+    let found = lattice.search(&open, start, goal, 1_000_000, |p| fits(&open, &large, p)).unwrap();
+    assert_eq!((found.reached, found.limited, found.expanded), (false, false, DOUBT));
+    // What was followed back is forgotten.
+    let found = lattice.search(&open, start, goal, 1_000_000, |p| fits(&open, &small, p)).unwrap();
+    check(&open, &small, &found, start, goal);
+}
+
+#[test]
+fn what_is_enclosed_is_what_no_way_leads_to() {
+    let outline = outline(0.25, 0.1);
+    let mut rng = Rng::new(9, 3, 0);
+    let (mut ways, mut none) = (0, 0);
+    for round in 0..100 {
+        let mut grid = grid([1.1, 1.1], &[]);
+        for travel in &mut grid.travel {
+            *travel = if rng.uniform() < 0.08 { FORBIDDEN } else { 1000 };
+        }
+        if round % 4 == 0 {
+            let zone = DirectionZone {
+                name: "lane".into(),
+                polygon_m: vec![[0.4, -0.1], [0.7, -0.1], [0.7, 1.2], [0.4, 1.2]],
+                heading_rad: 0.0,
+                tolerance_rad: 0.9,
+            };
+            grid.one_way = vec![OneWay::new(&zone).unwrap()];
+        }
+        let mut pose =
+            || Pose2::new(0.2 + 0.7 * rng.uniform(), 0.2 + 0.7 * rng.uniform(), 6.0 * rng.uniform());
+        let (start, goal) = (pose(), pose());
+        let mut lattice = Lattice::new(RULES);
+        let mut ground = Ground { grid: &grid, outline: |p| fits(&grid, &outline, p) };
+        let (Some(from), Some(to)) = (place(&mut ground, start), place(&mut ground, goal)) else { continue };
+        lattice.reset(&grid, from.0, to.0);
+        let least = least_cost(&lattice, &grid, &outline, from, to);
+        // Twice: what the first has left behind is cleared away.
+        for _ in 0..2 {
+            let enclosed = lattice.is_enclosed(&mut ground, from, to);
+            assert!(!enclosed || least.is_none(), "{start:?} {goal:?}: {least:?}");
+            // Not told is only what is large.
+            assert!(enclosed || least.is_some(), "{start:?} {goal:?}");
+        }
+        if least.is_some() { ways += 1 } else { none += 1 }
+    }
+    assert!(ways >= 5 && none >= 5, "{ways} ways, {none} without");
 }
