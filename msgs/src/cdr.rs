@@ -234,12 +234,31 @@ impl<'a> Reader<'a> {
 pub struct Writer<'a> {
     bytes: &'a mut Vec<u8>,
     too_long: bool,
+    /// Stand in for the first empty sequence of such numbers.
+    lent: Lent<'a>,
+}
+
+/// Numbers of others that are written in place of empty sequences, each once.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Lent<'a> {
+    pub(crate) u8: Option<&'a [u8]>,
+    pub(crate) u16: Option<&'a [u16]>,
 }
 
 impl<'a> Writer<'a> {
     /// `bytes` holds the header and nothing else.
     pub(crate) fn new(bytes: &'a mut Vec<u8>) -> Self {
-        Self { bytes, too_long: false }
+        Self { bytes, too_long: false, lent: Lent::default() }
+    }
+
+    /// With numbers that are written where the message has none.
+    pub(crate) fn lend(self, lent: Lent<'a>) -> Self {
+        Self { lent, ..self }
+    }
+
+    /// What was lent has all found its place.
+    pub(crate) fn all_written(&self) -> bool {
+        self.lent.u8.is_none() && self.lent.u16.is_none()
     }
 
     /// A sequence or text was longer than 32 bits can tell: what was written is no message.
@@ -267,7 +286,7 @@ impl<'a> Writer<'a> {
 }
 
 /// A value that travels as CDR.
-pub trait Cdr: Sized {
+pub trait Cdr: Sized + 'static {
     /// It takes at least so many bytes.
     const LEAST: usize;
 
@@ -299,10 +318,16 @@ pub trait Cdr: Sized {
     fn write_many(values: &[Self], writer: &mut Writer<'_>) {
         values.iter().for_each(|value| value.write(writer));
     }
+
+    /// What stands in for an empty sequence.
+    #[inline]
+    fn lent<'a>(_: &mut Writer<'a>) -> Option<&'a [Self]> {
+        None
+    }
 }
 
 macro_rules! numbers {
-    ($($number:ty)*) => {$(
+    ($($number:ident $(@ $cells:ident)?)*) => {$(
         impl Cdr for $number {
             const LEAST: usize = size_of::<Self>();
 
@@ -347,11 +372,16 @@ macro_rules! numbers {
                     writer.bytes.extend_from_slice(&value.to_le_bytes());
                 }
             }
+
+            $(#[inline]
+            fn lent<'a>(writer: &mut Writer<'a>) -> Option<&'a [Self]> {
+                writer.lent.$cells.take()
+            })?
         }
     )*};
 }
 
-numbers! { u8 i8 u16 i16 u32 i32 u64 i64 f32 f64 }
+numbers! { u8 @ u8 i8 u16 @ u16 i16 u32 i32 u64 i64 f32 f64 }
 
 impl Cdr for bool {
     const LEAST: usize = 1;
@@ -402,8 +432,10 @@ impl<T: Cdr> Cdr for Vec<T> {
     }
 
     fn write(&self, writer: &mut Writer<'_>) {
-        writer.count(self.len());
-        T::write_many(self, writer);
+        let lent = if self.is_empty() { T::lent(writer) } else { None };
+        let values = lent.unwrap_or(self);
+        writer.count(values.len());
+        T::write_many(values, writer);
     }
 }
 

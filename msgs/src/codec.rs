@@ -1,12 +1,14 @@
 //! Plain CDR (OMG DDS-RTPS 2.5, clause 10; XCDR version 1) as ROS 2's default middlewares use it.
 
 use crate::Message;
-use crate::cdr::{HEADER_BYTES, Misfit, PADDING, Reader, Writer};
+use crate::cdr::{HEADER_BYTES, Lent, Misfit, PADDING, Reader, Writer};
 
 /// Representation identifier and options of plain little-endian CDR.
 const HEADER_LE: [u8; HEADER_BYTES] = [0, 1, 0, 0];
 /// Most messages fit into so many bytes.
 const ROOM: usize = 256;
+/// And those with a grid into so many more than its cells take.
+const ROOM_BESIDES_CELLS: usize = 16_384;
 
 /// Why bytes are no such message, or a message no bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +27,12 @@ pub enum CodecError {
         /// Type of the message.
         type_name: &'static str,
     },
+    /// Cells were given for a message that has no empty grid to take them.
+    #[error("{type_name}: there is no empty grid for the cells")]
+    NoGrid {
+        /// Type of the message.
+        type_name: &'static str,
+    },
 }
 
 /// A message as bytes, header first.
@@ -32,16 +40,23 @@ pub enum CodecError {
 /// # Errors
 /// When a sequence is longer than 32 bits can tell.
 pub fn encode<T: Message>(message: &T) -> Result<Vec<u8>, CodecError> {
-    encode_with_room(message, ROOM)
+    let mut bytes = Vec::with_capacity(ROOM);
+    encode_into(message, &mut bytes)?;
+    Ok(bytes)
 }
 
-/// As [`encode`], where so many bytes are likely to be needed.
+/// As [`encode`], for a message with a grid that has no cells yet: the bytes are those of the same message with these. Spares a
+/// copy of all of them.
 ///
 /// # Errors
-/// As [`encode`].
-pub fn encode_with_room<T: Message>(message: &T, room: usize) -> Result<Vec<u8>, CodecError> {
-    let mut bytes = Vec::with_capacity(room.max(ROOM));
-    encode_into(message, &mut bytes)?;
+/// As [`encode`]; and when the message has no grid, or one that has cells already.
+pub fn encode_with_cells<T: Message>(
+    message: &T,
+    cost: &[u8],
+    distance_sq: &[u16],
+) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = Vec::with_capacity(size_of_val(cost) + size_of_val(distance_sq) + ROOM_BESIDES_CELLS);
+    encode_lending(message, &mut bytes, Lent { u8: Some(cost), u16: Some(distance_sq) })?;
     Ok(bytes)
 }
 
@@ -50,12 +65,19 @@ pub fn encode_with_room<T: Message>(message: &T, room: usize) -> Result<Vec<u8>,
 /// # Errors
 /// As [`encode`].
 pub fn encode_into<T: Message>(message: &T, bytes: &mut Vec<u8>) -> Result<(), CodecError> {
+    encode_lending(message, bytes, Lent::default())
+}
+
+fn encode_lending<T: Message>(message: &T, bytes: &mut Vec<u8>, lent: Lent<'_>) -> Result<(), CodecError> {
     bytes.clear();
     bytes.extend_from_slice(&HEADER_LE);
-    let mut writer = Writer::new(bytes);
+    let mut writer = Writer::new(bytes).lend(lent);
     message.write(&mut writer);
     if writer.too_long() {
         return Err(CodecError::TooLong { type_name: T::TYPE_NAME });
+    }
+    if !writer.all_written() {
+        return Err(CodecError::NoGrid { type_name: T::TYPE_NAME });
     }
     bytes.resize(bytes.len().next_multiple_of(PADDING), 0);
     Ok(())
@@ -132,6 +154,26 @@ mod tests {
         bytes.truncate(bytes.len() - 12);
         let refused = decode_without_cells::<outrider_msgs::WorldModel>(&bytes).unwrap_err();
         assert_eq!(Err(refused), decode::<outrider_msgs::WorldModel>(&bytes));
+    }
+
+    #[test]
+    fn cells_can_be_lent_and_the_bytes_are_the_same() {
+        let local = outrider_msgs::Grid {
+            cost: vec![1, 2, 3],
+            distance_sq: vec![9, 65535],
+            origin_x: 0.5,
+            ..Default::default()
+        };
+        let world = outrider_msgs::WorldModel { local, global_sequence: 7, ..Default::default() };
+        let bytes = encode(&world).unwrap();
+        let local = outrider_msgs::Grid { origin_x: 0.5, ..Default::default() };
+        let bare = outrider_msgs::WorldModel { local, global_sequence: 7, ..Default::default() };
+        assert_eq!(encode_with_cells(&bare, &[1, 2, 3], &[9, 65535]).unwrap(), bytes);
+        assert_eq!(encode_with_cells(&bare, &[], &[]).unwrap(), encode(&bare).unwrap());
+        // Nothing is dropped in silence.
+        let refused = encode_with_cells(&world, &[1], &[1]).unwrap_err().to_string();
+        assert_eq!(refused, "outrider_msgs/msg/WorldModel: there is no empty grid for the cells");
+        assert!(encode_with_cells(&std_msgs::Bool::default(), &[1], &[1]).is_err());
     }
 
     #[test]

@@ -10,7 +10,7 @@ mod schema;
 
 pub use cdr::{Cdr, Misfit, Reader, Writer};
 pub use codec::{
-    CodecError, decode, decode_without_cells, decode_without_records, encode, encode_into, encode_with_room,
+    CodecError, decode, decode_without_cells, decode_without_records, encode, encode_into, encode_with_cells,
 };
 pub use schema::{FieldMisfit, Head, Path, Schema, Tree, Value};
 

@@ -6,7 +6,7 @@ use outrider_foundation::data::WorldModel;
 use outrider_foundation::grid::{COST_FREE, CostGrid};
 use outrider_foundation::track_field::TrackField;
 use outrider_msgs::nav_msgs::OccupancyGrid;
-use outrider_msgs::{CodecError, encode_with_room};
+use outrider_msgs::{CodecError, encode_with_cells};
 use outrider_runtime::{Binding, Decoded, Diagnosis, Inputs, Sink, Topic, emit, header};
 use outrider_world_model::{Config, Input, Output, WorldModelNode};
 use std::cell::RefCell;
@@ -18,14 +18,6 @@ const MARKERS_EVERY: u64 = 4;
 
 /// Cells of the local grid along the side of one of the picture of the track layer.
 const COARSER: u32 = 2;
-
-/// What a message with such a grid takes besides its cells, in most cases.
-const BESIDES_CELLS: usize = 16_384;
-
-/// Bytes that a message with this grid is likely to need.
-fn room_of(grid: &CostGrid) -> usize {
-    size_of_val(&*grid.cost) + size_of_val(&*grid.distance_sq) + BESIDES_CELLS
-}
 
 /// Binds the world model.
 pub struct WorldModelBinding {
@@ -122,7 +114,8 @@ impl Binding for WorldModelBinding {
     fn encode(&self, output: Output, sink: &mut Sink) -> Result<(), CodecError> {
         match output {
             Output::WorldModel(w) => {
-                sink(0, encode_with_room(&convert::world_model_to_message(&w), room_of(&w.local))?);
+                let message = convert::world_model_to_message(&w);
+                sink(0, encode_with_cells(&message, &w.local.cost, &w.local.distance_sq)?);
                 if w.sequence % SHOW_EVERY == 0 {
                     emit(sink, 2, &convert::costmap_message(&w.local))?;
                     emit(sink, 5, &self.track_costs(&w))?;
@@ -134,7 +127,7 @@ impl Binding for WorldModelBinding {
             }
             Output::Alive(stamp) => emit(sink, 4, &header(stamp, "")),
             Output::GlobalGrid(grid) => {
-                sink(1, encode_with_room(&convert::grid_to_message(&grid), room_of(&grid))?);
+                sink(1, encode_with_cells(&convert::grid_to_message(&grid), &grid.cost, &grid.distance_sq)?);
                 Ok(())
             }
         }

@@ -34,7 +34,7 @@ pub fn grid_from_message(m: ours::Grid) -> Checked<CostGrid> {
     Err(format!("{costs} costs and {distances} distances for a grid of {} x {}", m.width, m.height))
 }
 
-/// A grid as its message.
+/// A grid as its message, without its cells: see [`outrider_msgs::encode_with_cells`].
 pub fn grid_to_message(g: &CostGrid) -> ours::Grid {
     ours::Grid {
         header: header(g.stamp, frame_name(g.frame)),
@@ -44,8 +44,7 @@ pub fn grid_to_message(g: &CostGrid) -> ours::Grid {
         height: g.height,
         origin_x: g.origin.x_m,
         origin_y: g.origin.y_m,
-        cost: g.cost.clone(),
-        distance_sq: g.distance_sq.clone(),
+        ..ours::Grid::default()
     }
 }
 
@@ -110,7 +109,7 @@ pub fn world_model_without_cells_from_message(m: ours::WorldModel) -> Checked<Wo
     })
 }
 
-/// A world model as its message.
+/// A world model as its message, without the cells of its grid: see [`outrider_msgs::encode_with_cells`].
 pub fn world_model_to_message(w: &WorldModel) -> ours::WorldModel {
     ours::WorldModel {
         header: header(w.stamp, frame_name(w.ego.frame)),
@@ -318,24 +317,33 @@ mod tests {
         }
     }
 
+    /// As it comes out of its bytes.
+    fn message() -> ours::WorldModel {
+        let model = model();
+        let bare = world_model_to_message(&model);
+        let bytes =
+            outrider_msgs::encode_with_cells(&bare, &model.local.cost, &model.local.distance_sq).unwrap();
+        outrider_msgs::decode(&bytes).unwrap()
+    }
+
     #[test]
     fn a_world_model_survives() {
-        assert_eq!(world_model_from_message(world_model_to_message(&model())).unwrap(), model());
+        assert_eq!(world_model_from_message(message()).unwrap(), model());
     }
 
     #[test]
     fn impossible_world_models_are_refused() {
-        let mut m = world_model_to_message(&model());
+        let mut m = message();
         m.local.cost.pop();
         assert_eq!(
             world_model_from_message(m).unwrap_err(),
             "local: 3 costs and 4 distances for a grid of 2 x 2"
         );
-        let mut m = world_model_to_message(&model());
+        let mut m = message();
         m.tracks[0].state = 9;
         assert_eq!(world_model_from_message(m).unwrap_err(), "tracks[0].state: 9 is no known code");
         let refused = |change: fn(&mut ours::Track)| {
-            let mut m = world_model_to_message(&model());
+            let mut m = message();
             change(&mut m.tracks[0]);
             world_model_from_message(m).unwrap_err()
         };
@@ -360,7 +368,7 @@ mod tests {
             refused(|t| t.component_weight[1] = 0.5),
             "tracks[0].components: weights at time 0 add up to 1.25"
         );
-        let mut m = world_model_to_message(&model());
+        let mut m = message();
         m.ego_yaw = f64::NAN;
         assert!(world_model_from_message(m).is_err());
     }
