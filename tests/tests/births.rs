@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests stop at the first fault")]
 
-use outrider_evaluation::root;
+use outrider_evaluation::files;
 use outrider_msgs::outrider_msgs::WorldModel;
 use outrider_suite::drive::drive;
 use outrider_suite::{Changes, Files};
@@ -13,14 +13,7 @@ const CLUSTERS: &str = "lidar_clusters";
 
 /// Drives a scenario, with the defaults of its parameters; who was born of a cluster, by id.
 fn born(scenario: &str, seed: u64) -> BTreeSet<u64> {
-    let files = Files {
-        config: root().join("config"),
-        scenario: Some(root().join("tests/scenarios").join(scenario)),
-        tree: None,
-        zones: None,
-        permit_key: None,
-        changes: Changes { seed: Some(seed), ..Changes::default() },
-    };
+    let files = Files { changes: Changes { seed: Some(seed), ..Changes::default() }, ..files(scenario) };
     let mut ids = BTreeSet::new();
     let mut observe = |observed: &outrider_suite::lockstep::Observed| {
         if observed.topic.type_name == "outrider_msgs/msg/WorldModel" {

@@ -2,74 +2,26 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
 
-use outrider_evaluation::root;
-use outrider_foundation::{Instant, Now};
-use outrider_msgs::outrider_msgs::{Tick, Track, WorldModel};
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, OutputDigest, Outputs, Topic, payload_digest};
+use outrider_evaluation::altered::Altered;
+use outrider_evaluation::files;
+use outrider_msgs::outrider_msgs::{Track, WorldModel};
+use outrider_runtime::HostedNode;
 use outrider_suite::drive::{DriveResult, drive_wrapped};
-use outrider_suite::{Changes, Files};
 
 type Lie = fn(&mut WorldModel);
 
-/// The world model, but for what it says of tracks.
-struct Liar {
-    node: Box<dyn HostedNode>,
-    lie: Lie,
-}
-
-impl HostedNode for Liar {
-    fn spec(&self) -> &NodeSpec {
-        self.node.spec()
-    }
-    fn inputs(&self) -> &[Topic] {
-        self.node.inputs()
-    }
-    fn outputs(&self) -> &[Topic] {
-        self.node.outputs()
-    }
-    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
-        self.node.deliver(input, received, bytes);
-    }
-    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
-        let lie = self.lie;
-        let mut all = OutputDigest::default();
-        let tick = self.node.step(now, &mut |output, mut bytes, _| {
-            if output == 0 {
-                let mut model: WorldModel = outrider_msgs::decode(&bytes).unwrap();
-                lie(&mut model);
-                bytes = outrider_msgs::encode(&model).unwrap();
-            }
-            let digest = payload_digest(&bytes);
-            all.add(output, digest);
-            outputs(output, bytes, digest);
-        });
-        (tick.outputs, tick.output_digest) = all.finish();
-        tick
-    }
-    fn has_input(&self) -> bool {
-        self.node.has_input()
-    }
-    fn next_wakeup(&self) -> Option<Instant> {
-        self.node.next_wakeup()
-    }
-    fn diagnose(&self) -> Diagnosis {
-        self.node.diagnose()
-    }
-}
-
 fn run(scenario: &str, lie: Lie) -> DriveResult {
-    let files = Files {
-        config: root().join("config"),
-        scenario: Some(root().join("tests/scenarios").join(scenario)),
-        tree: None,
-        zones: None,
-        permit_key: None,
-        changes: Changes::default(),
-    };
     let mut wrap = |node: Box<dyn HostedNode>| -> Box<dyn HostedNode> {
-        if node.spec().name == "world_model" { Box::new(Liar { node, lie }) } else { node }
+        if node.spec().name != "world_model" {
+            return node;
+        }
+        Altered::around(node, move |bytes| {
+            let mut model = outrider_msgs::decode(bytes).unwrap();
+            lie(&mut model);
+            *bytes = outrider_msgs::encode(&model).unwrap();
+        })
     };
-    drive_wrapped(&files, &mut wrap, &mut |_| {}, &mut |_| {}).unwrap()
+    drive_wrapped(&files(scenario), &mut wrap, &mut |_| {}, &mut |_| {}).unwrap()
 }
 
 fn nobody(model: &mut WorldModel) {

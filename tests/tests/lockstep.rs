@@ -2,21 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
 
-use outrider_evaluation::root;
+use outrider_evaluation::files;
+use outrider_suite::Files;
 use outrider_suite::drive::{DriveResult, drive};
 use outrider_suite::replay::{Evidence, assembled, replay_all};
-use outrider_suite::{Changes, Files};
-
-fn files(scenario: &str) -> Files {
-    Files {
-        config: root().join("config"),
-        scenario: Some(root().join("tests/scenarios").join(scenario)),
-        tree: None,
-        zones: None,
-        permit_key: None,
-        changes: Changes::default(),
-    }
-}
 
 fn run(files: &Files) -> (DriveResult, Evidence) {
     let mut evidence = Evidence::default();

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
 
-use outrider_evaluation::root;
+use outrider_evaluation::files;
 use outrider_msgs::outrider_msgs::{MissionReply, MissionState};
 use outrider_suite::drive::drive;
 use outrider_suite::replay::{Evidence, assembled, replay_all};
-use outrider_suite::{Changes, Files, topics};
+use outrider_suite::topics;
 use std::collections::BTreeMap;
 
 /// What a run told of missions.
@@ -29,14 +29,7 @@ impl Told {
 }
 
 fn run() -> (outrider_suite::drive::DriveResult, Told, Evidence) {
-    let files = Files {
-        config: root().join("config"),
-        scenario: Some(root().join("tests/scenarios/missions.yaml")),
-        tree: None,
-        zones: None,
-        permit_key: None,
-        changes: Changes::default(),
-    };
+    let files = files("missions.yaml");
     let (mut told, mut evidence) = (Told::default(), Evidence::default());
     let mut see = |observed: &outrider_suite::lockstep::Observed<'_>| {
         evidence.see(observed);

@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read and write files")]
 
-use outrider_evaluation::root;
+use outrider_evaluation::short_drive;
 use outrider_msgs::outrider_msgs::{GateState, OperatorReply, Permit};
 use outrider_runtime::Secret;
 use outrider_suite::drive::drive;
 use outrider_suite::lockstep::Observed;
 use outrider_suite::replay::{Evidence, assembled, replay_all};
-use outrider_suite::{Changes, Files, read_resources};
+use outrider_suite::{Files, read_resources};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -21,18 +21,7 @@ fn key_file(folder: &Path, name: &str, content: &[u8], mode: u32) -> PathBuf {
 
 /// A drive of a few seconds.
 fn files(folder: &Path, permit_key: Option<PathBuf>) -> Files {
-    let text = std::fs::read_to_string(root().join("tests/scenarios/warehouse_crossing.yaml")).unwrap();
-    let limit = text.lines().find(|l| l.starts_with("time_limit_s")).unwrap();
-    let scenario = folder.join("short.yaml");
-    std::fs::write(&scenario, text.replace(limit, "time_limit_s: 5.0")).unwrap();
-    Files {
-        config: root().join("config"),
-        scenario: Some(scenario),
-        tree: None,
-        zones: None,
-        permit_key,
-        changes: Changes::default(),
-    }
+    Files { permit_key, ..short_drive(folder, 5.0).unwrap() }
 }
 
 #[test]

@@ -8,44 +8,29 @@
     reason = "tests read files, and seed the nondeterminism that cores must not have"
 )]
 
-use outrider_evaluation::root;
-use outrider_foundation::{Instant, Now};
-use outrider_msgs::outrider_msgs::Tick;
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, OutputDigest, Outputs, Topic, payload_digest};
+use outrider_evaluation::altered::Altered;
+use outrider_evaluation::short_drive;
+use outrider_msgs::geometry_msgs::TwistStamped;
+use outrider_runtime::HostedNode;
 use outrider_suite::drive::drive;
 use outrider_suite::lockstep::Lockstep;
 use outrider_suite::replay::{
     Evidence, Kind, Outcome, Replay, Source as _, assembled, replay_all, resources_of,
 };
-use outrider_suite::{Changes, Files, NODES, assemble, read_resources};
+use outrider_suite::{NODES, assemble, read_resources};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::Path;
 
 /// Every drive of these tests is so short.
 const DRIVE_S: f64 = 4.0;
-
-fn files(folder: &Path) -> Files {
-    let text = std::fs::read_to_string(root().join("tests/scenarios/warehouse_crossing.yaml")).unwrap();
-    let limit = text.lines().find(|l| l.starts_with("time_limit_s")).unwrap();
-    let scenario = folder.join("short.yaml");
-    std::fs::write(&scenario, text.replace(limit, &format!("time_limit_s: {DRIVE_S:.1}"))).unwrap();
-    Files {
-        config: root().join("config"),
-        scenario: Some(scenario),
-        tree: None,
-        zones: None,
-        permit_key: None,
-        changes: Changes::default(),
-    }
-}
 
 /// A sound drive.
 fn sound() -> Evidence {
     let folder = tempfile::tempdir().unwrap();
     let mut evidence = Evidence::default();
-    drive(&files(folder.path()), &mut |observed| evidence.see(observed), &mut |_| {}).unwrap();
+    drive(&short_drive(folder.path(), DRIVE_S).unwrap(), &mut |observed| evidence.see(observed), &mut |_| {})
+        .unwrap();
     evidence
 }
 
@@ -83,82 +68,41 @@ thread_local! {
     static HIDDEN: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Writes into an output of every step what the seeded fault says.
-struct Unsound {
-    node: Box<dyn HostedNode>,
-    seeded: Seeded,
-}
-
-impl Unsound {
-    fn verdict(&self) -> f64 {
-        match self.seeded {
-            Seeded::HashOrder => {
+impl Seeded {
+    fn verdict(self) -> f64 {
+        match self {
+            Self::HashOrder => {
                 let map: HashMap<u8, ()> = (0..16).map(|key| (key, ())).collect();
                 f64::from(*map.keys().next().unwrap())
             }
-            Seeded::WallClock => {
+            Self::WallClock => {
                 let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
                 f64::from(now.subsec_nanos())
             }
-            Seeded::HiddenState => HIDDEN.with(|hidden| {
+            Self::HiddenState => HIDDEN.with(|hidden| {
                 hidden.set(hidden.get() + 1);
                 f64::from(hidden.get())
             }),
         }
     }
-}
 
-impl HostedNode for Unsound {
-    fn spec(&self) -> &NodeSpec {
-        self.node.spec()
-    }
-    fn inputs(&self) -> &[Topic] {
-        self.node.inputs()
-    }
-    fn outputs(&self) -> &[Topic] {
-        self.node.outputs()
-    }
-    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
-        self.node.deliver(input, received, bytes);
-    }
-    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
-        let verdict = self.verdict();
-        let mut digest = OutputDigest::default();
-        let tick = self.node.step(now, &mut |output, bytes, _| {
-            let mut changed = bytes;
-            // The gate's first output is a TwistStamped: the fault sits in linear.y, which nobody reads.
-            if output == 0
-                && let Ok(mut twist) =
-                    outrider_msgs::decode::<outrider_msgs::geometry_msgs::TwistStamped>(&changed)
-            {
-                twist.twist.linear.y = verdict;
-                changed = outrider_msgs::encode(&twist).unwrap();
-            }
-            let changed_digest = payload_digest(&changed);
-            digest.add(output, changed_digest);
-            outputs(output, changed, changed_digest);
-        });
-        (tick.outputs, tick.output_digest) = digest.finish();
-        tick
-    }
-    fn has_input(&self) -> bool {
-        self.node.has_input()
-    }
-    fn next_wakeup(&self) -> Option<Instant> {
-        self.node.next_wakeup()
-    }
-    fn diagnose(&self) -> Diagnosis {
-        self.node.diagnose()
+    /// A gate that writes it into every velocity: into linear.y, which nobody reads.
+    fn into(self, gate: Box<dyn HostedNode>) -> Box<dyn HostedNode> {
+        Altered::around(gate, move |bytes| {
+            let mut twist: TwistStamped = outrider_msgs::decode(bytes).unwrap();
+            twist.twist.linear.y = self.verdict();
+            *bytes = outrider_msgs::encode(&twist).unwrap();
+        })
     }
 }
 
 /// A run of the suite in which the gate is not sound.
 fn unsound(seeded: Seeded) -> Evidence {
     let folder = tempfile::tempdir().unwrap();
-    let files = files(folder.path());
+    let files = short_drive(folder.path(), DRIVE_S).unwrap();
     let nodes = (1..).zip(NODES).map(|(boot, name)| {
         let node = assemble(name, read_resources(name, &files).unwrap(), boot).unwrap();
-        if name == "gate" { Box::new(Unsound { node, seeded }) } else { node }
+        if name == "gate" { seeded.into(node) } else { node }
     });
     let mut suite = Lockstep::of(nodes.collect());
     let mut evidence = Evidence::default();
@@ -176,7 +120,7 @@ fn a_nondeterminism_that_is_seeded_is_caught_and_named() {
         assert_ne!(first.digest(), second.digest(), "{seeded:?}: the same run twice");
         let replay = replay_all(&first, &mut |info| {
             let node = assembled(info, None)?;
-            Ok(if info.node == "gate" { Box::new(Unsound { node, seeded }) } else { node })
+            Ok(if info.node == "gate" { seeded.into(node) } else { node })
         });
         for outcome in &replay.outcomes {
             assert!(outcome.stopped.is_empty(), "{outcome:?}");

@@ -2,12 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "tests stop at the first fault")]
 
-use outrider_evaluation::root;
 use outrider_evaluation::tracking::crowd::{Motion, Setting};
 use outrider_evaluation::tracking::{Line, line};
+use outrider_evaluation::{files, root};
 use outrider_msgs::outrider_msgs::{AssuranceState, Permit};
 use outrider_suite::drive::drive;
-use outrider_suite::{Changes, Files};
 use outrider_world_model::Config;
 
 fn shipped(setting: Setting) -> Line {
@@ -63,14 +62,7 @@ fn errors_are_as_stated() {
 /// The walkers of the warehouse turn about at once. That is their doing, not the detector's: nobody drives slower for it.
 #[test]
 fn who_turns_about_at_once_is_not_held_against_the_detector() {
-    let files = Files {
-        config: root().join("config"),
-        scenario: Some(root().join("tests/scenarios/warehouse_crossing.yaml")),
-        tree: None,
-        zones: None,
-        permit_key: None,
-        changes: Changes::default(),
-    };
+    let files = files("warehouse_crossing.yaml");
     let (mut under_way, mut held_against) = (0, 0);
     let mut observe = |observed: &outrider_suite::lockstep::Observed| {
         if observed.topic.type_name != "outrider_msgs/msg/AssuranceState" {

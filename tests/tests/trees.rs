@@ -2,28 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
 
-use outrider_evaluation::root;
+use outrider_evaluation::{files, root};
 use outrider_foundation::Point2;
 use outrider_foundation::data::{Goal, WorldModel};
 use outrider_foundation::grid::{COST_LETHAL, FrameId};
 use outrider_msgs::outrider_msgs::{Tick, TreeTransitions};
 use outrider_msgs::sensor_msgs::LaserScan;
+use outrider_suite::Files;
 use outrider_suite::bindings::topics;
 use outrider_suite::convert::{goal_to_message, world_model_from_message};
 use outrider_suite::drive::drive;
 use outrider_suite::lockstep::{Lockstep, Observed};
-use outrider_suite::{Changes, Files};
 
 /// Trees of a folder, one after the other, to the goal of the scenario.
 fn reach(folder: &str, names: &[&str]) {
-    let mut files = Files {
-        config: root().join("config"),
-        scenario: Some(root().join("tests/scenarios/warehouse_crossing.yaml")),
-        tree: None,
-        zones: None,
-        permit_key: None,
-        changes: Changes::default(),
-    };
+    let mut files = files("warehouse_crossing.yaml");
     for name in names {
         files.tree = Some(root().join(format!("{folder}/{name}.xml")));
         let result = drive(&files, &mut |_| {}, &mut |_| {}).unwrap();
@@ -113,14 +106,7 @@ fn a_stale_obstacle_goes_when_the_tree_clears_the_costmap() {
         format!("<root BTCPP_format=\"4\"><BehaviorTree ID=\"M\">{body}</BehaviorTree></root>"),
     )
     .unwrap();
-    let files = Files {
-        config: root().join("config"),
-        scenario: Some(root().join("tests/scenarios/warehouse_crossing.yaml")),
-        tree: Some(tree),
-        zones: None,
-        permit_key: None,
-        changes: Changes::default(),
-    };
+    let files = Files { tree: Some(tree), ..files("warehouse_crossing.yaml") };
     let mut suite = Lockstep::new(&files).unwrap();
     let mut seen = Seen::default();
     // Between two scans: one with the stamp of another is refused.

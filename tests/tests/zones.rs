@@ -4,20 +4,13 @@
 
 use outrider_evaluation::root;
 use outrider_msgs::outrider_msgs::{AssuranceState, GroundTruth, Intervention, Permit};
+use outrider_suite::Files;
 use outrider_suite::drive::{DriveResult, drive};
-use outrider_suite::{Changes, Files};
 
 /// Drives, and hands every true pose to `see`.
 fn driven(scenario: std::path::PathBuf, see: &mut dyn FnMut(&GroundTruth)) -> DriveResult {
     let config = root().join("config");
-    let files = Files {
-        config,
-        scenario: Some(scenario),
-        tree: None,
-        zones: None,
-        permit_key: None,
-        changes: Changes::default(),
-    };
+    let files = Files { scenario: Some(scenario), ..Files::new(config) };
     let mut observe = |observed: &outrider_suite::lockstep::Observed| {
         if observed.topic.type_name == "outrider_msgs/msg/GroundTruth" {
             see(&outrider_msgs::decode(observed.bytes).unwrap());
@@ -100,14 +93,7 @@ struct Past {
 
 fn past_the_wet_floor(config: std::path::PathBuf) -> (DriveResult, Past) {
     let scenario = root().join("tests/scenarios/around_the_wet_floor.yaml");
-    let files = Files {
-        config,
-        scenario: Some(scenario),
-        tree: None,
-        zones: None,
-        permit_key: None,
-        changes: Changes::default(),
-    };
+    let files = Files { scenario: Some(scenario), ..Files::new(config) };
     let (mut past, mut began) = (Past { deepest_m: f64::NEG_INFINITY, ..Past::default() }, false);
     let mut observe = |observed: &outrider_suite::lockstep::Observed| match observed.topic.type_name {
         "outrider_msgs/msg/GroundTruth" => {

@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use outrider_bags::{BagWriter, ChannelId, WriterOptions};
 use outrider_suite::drive::{DriveResult, Progress, drive};
 use outrider_suite::lockstep::Observed;
-use outrider_suite::{Changes, Files, left_out_of_world, read_resources};
+use outrider_suite::{Files, left_out_of_world, read_resources};
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -42,12 +42,11 @@ pub struct Args {
 /// When a file is missing or not sound, or the bag cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let files = Files {
-        config: args.config.clone(),
         scenario: Some(args.scenario.clone()),
         tree: args.tree.clone(),
         zones: args.zones.clone(),
         permit_key: args.key.clone(),
-        changes: Changes::default(),
+        ..Files::new(args.config.clone())
     };
     for line in left_out_of_world(&read_resources("sim", &files)?)? {
         eprintln!("warning: {line}");

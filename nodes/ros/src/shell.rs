@@ -19,7 +19,7 @@ use outrider_msgs::diagnostic_msgs::KeyValue;
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
 use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
-use outrider_suite::{Changes, Files, assemble, left_out_of_world, read_resources, topics};
+use outrider_suite::{Files, assemble, left_out_of_world, read_resources, topics};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -54,12 +54,11 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
     let mut ros = start_ros(name)?;
     let parameters = Parameters::read(&ros)?;
     let files = Files {
-        config: parameters.config.clone(),
         scenario: parameters.scenario.clone(),
         tree: parameters.tree.clone(),
         zones: parameters.zones.clone(),
         permit_key: parameters.permit_key.clone(),
-        changes: Changes::default(),
+        ..Files::new(parameters.config.clone())
     };
     let resources = read_resources(name, &files)?;
     if name == "sim" {

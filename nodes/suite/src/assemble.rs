@@ -81,6 +81,12 @@ pub struct Changes {
 type ReadScenario = (Scenario, Vec<Setting>, String);
 
 impl Files {
+    /// Those of a configuration folder, without a scenario and changes.
+    pub fn new(config: PathBuf) -> Self {
+        let changes = Changes::default();
+        Self { config, scenario: None, tree: None, zones: None, permit_key: None, changes }
+    }
+
     /// The scenario, with the changes.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::run::Wrap;
 use anyhow::{Context, ensure};
 use outrider_runtime::{HostedNode, Resources};
 use outrider_suite::lockstep::Lockstep;
-use outrider_suite::{Changes, Files, NODES, Scenario, assemble, read_resources, read_scenario};
+use outrider_suite::{Files, NODES, Scenario, assemble, read_resources, read_scenario};
 use std::collections::BTreeMap;
 
 /// Truth so often a second: stops are measured by it.
@@ -26,14 +26,7 @@ impl Stage {
     pub fn load() -> anyhow::Result<Self> {
         let root = crate::root();
         let scenario = root.join("tests/faults/corner.yaml");
-        let files = Files {
-            config: root.join("config"),
-            scenario: Some(scenario.clone()),
-            tree: None,
-            zones: None,
-            permit_key: None,
-            changes: Changes::default(),
-        };
+        let files = Files { scenario: Some(scenario.clone()), ..Files::new(root.join("config")) };
         let mut resources = BTreeMap::new();
         for node in NODES {
             resources.insert(node, read_resources(node, &files)?);

@@ -94,16 +94,13 @@ impl Setup {
     /// The files of a case.
     pub fn files(&self, member: &Member, case: &Case) -> Files {
         Files {
-            config: self.config.clone(),
             scenario: Some(member.path.clone()),
-            tree: None,
-            zones: None,
-            permit_key: None,
             changes: Changes {
                 parameters: case.parameters.clone(),
                 seed: Some(case.seed),
                 settings: self.settings.clone(),
             },
+            ..Files::new(self.config.clone())
         }
     }
 }

@@ -213,14 +213,7 @@ fn from_topics(
                 (node, Names { inputs: info.inputs.clone(), outputs: info.outputs.clone() })
             }
             (_, Some(folder)) => {
-                let files = Files {
-                    config: folder.clone(),
-                    scenario: None,
-                    tree: None,
-                    zones: None,
-                    permit_key: args.key.clone(),
-                    changes: outrider_suite::Changes::default(),
-                };
+                let files = Files { permit_key: args.key.clone(), ..Files::new(folder.clone()) };
                 let node = assemble(name, read_resources(name, &files)?, 1)?;
                 let names = Names::of(node.as_ref());
                 (node, names)

@@ -13,7 +13,7 @@ use outrider_suite::convert::{truth_from_message, world_model_from_message};
 use outrider_suite::quality::judge::{Judge, Person};
 use outrider_suite::quality::moments::{Moment, Pairer};
 use outrider_suite::quality::score::Score;
-use outrider_suite::{Changes, Files, topics};
+use outrider_suite::{Files, topics};
 use serde::Serialize;
 use sight::Sight;
 use std::collections::BTreeMap;
@@ -110,14 +110,7 @@ struct Run {
 
 impl Run {
     fn scenario(&mut self, path: &Path, config: &Path) -> anyhow::Result<()> {
-        let files = Files {
-            config: config.to_owned(),
-            scenario: Some(path.to_owned()),
-            tree: None,
-            zones: None,
-            permit_key: None,
-            changes: Changes::default(),
-        };
+        let files = Files { scenario: Some(path.to_owned()), ..Files::new(config.to_owned()) };
         let mut see = |observed: &outrider_suite::lockstep::Observed| {
             if observed.altered {
                 return;

@@ -110,15 +110,12 @@ fn files(folder: &Path, more: &str, settings: &[&str]) -> Files {
     let path = folder.join("x.yaml");
     std::fs::write(&path, format!("{PLAIN}{more}")).unwrap();
     Files {
-        config: root().join("config"),
         scenario: Some(path),
-        tree: None,
-        zones: None,
-        permit_key: None,
         changes: Changes {
             settings: settings.iter().map(|s| Setting::from_argument(s).unwrap()).collect(),
             ..Changes::default()
         },
+        ..Files::new(root().join("config"))
     }
 }
 
