@@ -1,4 +1,4 @@
-//! `outrider evaluate`, killed in mid-run and called again: nothing is lost, and nothing tells that it was.
+//! `outrider evaluate`, killed or interrupted in mid-run and called again: nothing is lost, and nothing tells that it was.
 
 #![allow(
     clippy::unwrap_used,
@@ -7,6 +7,7 @@
     reason = "a test runs programs, and waits for them"
 )]
 
+use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -18,7 +19,7 @@ fn evaluate(out: &Path) -> Child {
     let scenario = "tests/scenarios/network_faults/permits_late.yaml";
     let mut command = Command::new(env!("CARGO_BIN_EXE_outrider"));
     command.args(["evaluate", scenario, "--seeds", &seeds, "--jobs", "2", "--replay", "none", "--out"]);
-    command.arg(out).current_dir(root).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.arg(out).current_dir(root).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().unwrap()
 }
 
@@ -52,4 +53,27 @@ fn what_is_killed_goes_on_where_it_was() {
     assert!(before < RUNS, "{before} runs were there already");
     assert_eq!(evaluate(&killed).wait().unwrap().code(), Some(0));
     assert!(results(&killed) == results(&whole), "the results differ");
+}
+
+#[test]
+fn what_is_interrupted_says_so_and_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, interrupted) = (folder.path().join("whole"), folder.path().join("interrupted"));
+    assert_eq!(evaluate(&whole).wait().unwrap().code(), Some(0));
+    let child = evaluate(&interrupted);
+    while lines(&interrupted) == 0 {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let ended = child.wait_with_output().unwrap();
+    let (said, made) = (String::from_utf8(ended.stderr).unwrap(), lines(&interrupted));
+    assert_eq!(ended.status.code(), Some(130), "{said}");
+    assert!(made < RUNS, "it was too late");
+    let expected = format!(
+        "interrupted: {made} of {RUNS} runs are in {}; the same command makes the others\n",
+        interrupted.display()
+    );
+    assert!(said.ends_with(&expected), "{said}");
+    assert_eq!(evaluate(&interrupted).wait().unwrap().code(), Some(0));
+    assert!(results(&interrupted) == results(&whole), "the results differ");
 }

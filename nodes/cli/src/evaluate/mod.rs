@@ -14,19 +14,22 @@ use outrider_suite::scenario::{CriticalityClass, Family, schema};
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use store::{Manifest, RunResult, RunTiming, Status, Store};
 use suite::{Choice, Plan, Planned, Setup};
 
+/// As shells tell of a program that SIGINT has ended.
+const INTERRUPTED: u8 = 130;
 /// Without a terminal the progress is told so often, s.
 const TELL_PERIOD_S: f64 = 10.0;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-An evaluation that was interrupted goes on where it was when it is called again with the same --out. Exit code: 0 every run was
-made, 1 it could not be run. Whether the results are good enough is for `outrider gate` to say.")]
+Ctrl-C lets the runs under way come to their end, a second one does not. An evaluation that was interrupted goes on where it was
+when it is called again with the same --out. Exit code: 0 every run was made, 1 it could not be run, 130 it was interrupted. Whether
+the results are good enough is for `outrider gate` to say.")]
 pub struct Args {
     /// A folder of scenarios, a suite file, or one scenario.
     #[arg(required_unless_present = "schema")]
@@ -134,9 +137,31 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let started = std::time::Instant::now();
     let out = args.out.clone().context("--out is needed")?;
-    let (results, timings) = evaluate(&args, &setup, &plan, &out)?;
+    let stop = interruption()?;
+    let (results, timings) = evaluate(&args, &setup, &plan, &out, &stop)?;
+    if stop.load(Ordering::Relaxed) && results.len() < plan.runs.len() {
+        eprintln!(
+            "interrupted: {} of {} runs are in {}; the same command makes the others",
+            results.len(),
+            plan.runs.len(),
+            out.display()
+        );
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
     print!("{}", text::table(&plan, &results, &timings, started.elapsed().as_secs_f64()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A flag that SIGINT and SIGTERM set; what comes after one of them ends the process at once.
+fn interruption() -> anyhow::Result<Arc<AtomicBool>> {
+    let flag = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        let at_once = signal_hook::flag::register_conditional_shutdown;
+        at_once(signal, i32::from(INTERRUPTED), Arc::clone(&flag))
+            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&flag)))
+            .context("installing signal handlers")?;
+    }
+    Ok(flag)
 }
 
 fn evaluate(
@@ -144,6 +169,7 @@ fn evaluate(
     setup: &Setup,
     plan: &Plan,
     out: &std::path::Path,
+    stop: &AtomicBool,
 ) -> anyhow::Result<(Vec<RunResult>, Vec<RunTiming>)> {
     let manifest = Manifest::of(plan, setup)?;
     let (mut store, found) = Store::open(out, &manifest, args.prune)?;
@@ -169,12 +195,12 @@ fn evaluate(
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(processors, |n| n as usize);
     let store = Mutex::new(store);
-    work(args, setup, plan, &todo, jobs, &store)?;
+    work(args, setup, plan, &todo, jobs, &store, stop)?;
     let store = store.into_inner().map_err(|_| anyhow::anyhow!("a worker ended in the middle of writing"))?;
     store.finish()
 }
 
-/// Makes the runs, several at a time.
+/// Makes the runs, several at a time; after `stop` begins no other.
 fn work(
     args: &Args,
     setup: &Setup,
@@ -182,6 +208,7 @@ fn work(
     todo: &[&Planned],
     jobs: usize,
     store: &Mutex<Store>,
+    stop: &AtomicBool,
 ) -> anyhow::Result<()> {
     run::keep_panics();
     let progress = Progress::new(todo.len());
@@ -203,6 +230,9 @@ fn work(
         for _ in 0..jobs.min(todo.len()) {
             scope.spawn(|| {
                 while let Some(planned) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if stop.load(Ordering::Relaxed) {
+                        break;
+                    }
                     if let Err(error) = one(planned) {
                         next.store(todo.len(), Ordering::Relaxed);
                         if let Ok(mut failure) = failure.lock() {
