@@ -4,13 +4,14 @@
 
 mod common;
 
-use common::{Loop, brute_clearance_m, config, grid, lethal_cells, planner_with, robot};
+use common::{Loop, Walker, brute_clearance_m, config, grid, lethal_cells, planner_with, robot, two_rooms};
 use outrider_foundation::data::WorldModel;
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::zones::DirectionZone;
 use outrider_foundation::{Point2, Pose2};
-use outrider_planner::search::{Ground, OneWay, RouteError, Router};
+use outrider_planner::Input;
+use outrider_planner::search::{Disc, Ground, OneWay, RouteError, Router};
 use std::sync::Arc;
 
 /// Two rooms joined by a passage of this width at y = 4, 1.2 m long.
@@ -29,6 +30,57 @@ fn passage(width_m: f64) -> CostGrid {
 
 fn on(base: &CostGrid) -> Ground<'_> {
     Ground { base, overlay: None, discs: &[], one_way: &[] }
+}
+
+/// A door that the map knows nothing of, in the only way.
+#[test]
+fn the_way_to_a_closed_door_is_taken_up_to_before_it() {
+    let (map, goal) = (two_rooms(), Pose2::new(9.0, 4.0, 0.0));
+    let seen = grid([8.0, 6.0], Point2::new(2.0, 1.0), &[[5.9, 3.3, 6.1, 4.7]]);
+    let mut router = Router::new(&config().search, &robot().footprint);
+    let mut route = |from: Point2, ground: &Ground<'_>| {
+        router.route(ground, FrameId::Map, Pose2::new(from.x_m, from.y_m, 0.0), goal, false)
+    };
+    let shut = Ground { overlay: Some(&seen), ..on(&map) };
+    let towards = route(Point2::new(1.0, 2.0), &shut).unwrap();
+    let end = towards.path.end();
+    assert!(!towards.path.complete && (4.0..4.7).contains(&end.x_m) && end.y_m > 3.0, "{end:?}");
+    let blocked_at = towards.blocked_at.unwrap();
+    assert!((5.3..5.95).contains(&blocked_at.x_m) && (3.3..4.7).contains(&blocked_at.y_m), "{blocked_at:?}");
+    assert!(
+        (towards.cost - towards.path.length_m() - end.position().distance_m(goal.position())).abs() < 0.5
+    );
+    // There, nothing is gained by going on; and where the map itself has no way, or somebody stands in it, nobody sets off.
+    assert_eq!(route(end.position(), &shut), Err(RouteError::NoPath));
+    let walled = passage(0.45);
+    assert_eq!(route(Point2::new(1.0, 2.0), &Ground { base: &walled, ..shut }), Err(RouteError::NoPath));
+    let open = grid([8.0, 6.0], Point2::new(2.0, 1.0), &[]);
+    let person = [Disc { centre: Point2::new(6.0, 4.0), radius_m: 0.7, berth_m: 0.0, berth_weight: 0.0 }];
+    let occupied = Ground { overlay: Some(&open), discs: &person, ..on(&map) };
+    assert_eq!(route(Point2::new(1.0, 2.0), &occupied), Err(RouteError::NoPath));
+    let free = Ground { discs: &[], ..occupied };
+    assert!(route(Point2::new(1.0, 2.0), &free).unwrap().path.complete);
+}
+
+#[test]
+fn a_closed_door_is_driven_up_to_unless_somebody_is_there() {
+    let shut = grid([12.0, 8.0], Point2::default(), &[[5.9, 0.0, 6.1, 8.0]]);
+    for (person, sets_off) in [(None, true), (Some([9.5, 2.0]), true), (Some([7.0, 4.2]), false)] {
+        let mut l = Loop::new(shut.clone(), Pose2::new(2.0, 4.0, 0.0));
+        let stands = |[x, y]: [f64; 2]| Walker {
+            from: Point2::new(x, y),
+            velocity: Point2::default(),
+            starts_s: 0.0,
+            ends_s: 0.0,
+        };
+        l.walkers = person.map(stands).into_iter().collect();
+        l.send(Input::GlobalGrid(two_rooms()));
+        l.goal(Pose2::new(9.0, 4.0, 0.0));
+        l.run(8.0);
+        let reached = if sets_off { 3.9..4.8 } else { 1.9..2.1 };
+        assert!(reached.contains(&l.pose.x_m), "{person:?}: {:?}\n{}", l.pose, l.trace(0.5));
+        assert!(l.last().reason.starts_with("waiting: "), "{}", l.last().reason);
+    }
 }
 
 #[test]
@@ -72,10 +124,10 @@ fn the_plain_path_is_taken_where_it_fits_and_the_lattices_when_asked_for() {
 fn a_tree_may_ask_for_the_lattice() {
     let tree = common::TREE.replace("<ComputePathToPose/>", "<ComputePathToPose planner_id=\"Lattice\"/>");
     assert_ne!(tree, common::TREE);
-    let mut l = Loop::new(common::two_rooms(), Pose2::new(2.0, 2.0, 2.5));
+    let mut l = Loop::new(two_rooms(), Pose2::new(2.0, 2.0, 2.5));
     l.node = planner_with(&tree);
     let map = l.grid.clone();
-    l.send(outrider_planner::Input::GlobalGrid(map));
+    l.send(Input::GlobalGrid(map));
     l.goal(Pose2::new(4.0, 4.0, 0.0));
     l.run(0.5);
     // Headings of the lattice, not of the way between points: the first motion turns on the spot.
@@ -107,10 +159,10 @@ fn a_planner_or_a_controller_that_there_is_not_is_an_error_with_its_name_and_tho
         let tree = format!(
             "<root BTCPP_format=\"4\" main_tree_to_execute=\"M\"><BehaviorTree ID=\"M\"><Sequence>{script}{kept}</Sequence></BehaviorTree></root>"
         );
-        let mut l = Loop::new(common::two_rooms(), Pose2::new(2.0, 2.0, 0.0));
+        let mut l = Loop::new(two_rooms(), Pose2::new(2.0, 2.0, 0.0));
         l.node = planner_with(&tree);
         let map = l.grid.clone();
-        l.send(outrider_planner::Input::GlobalGrid(map));
+        l.send(Input::GlobalGrid(map));
         l.goal(Pose2::new(4.0, 4.0, 0.0));
         l.run(0.5);
         let told = l.states.iter().any(|s| s.message.contains(message) && s.code == code);

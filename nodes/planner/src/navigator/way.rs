@@ -10,12 +10,14 @@ use crate::search::{Disc, Ground, RouteError};
 use outrider_bt::Status;
 use outrider_foundation::data::{Alternative, ClearRegion, Track, TrackState};
 use outrider_foundation::grid::{CostGrid, FrameId};
-use outrider_foundation::{Instant, Pose2, Span};
+use outrider_foundation::{Instant, Point2, Pose2, Span};
 
 /// Added to the discs of people in the search: cells are coarse and the follower cuts curves a little, m.
 const DISC_SLACK_M: f64 = 0.05;
 /// Somebody no farther from the outline than this is face to face with the robot, m.
 const FACE_TO_FACE_M: f64 = 0.9;
+/// A way that is blocked where somebody is no farther off than this is left to him: he may come out of there, m.
+const BLOCKER_M: f64 = 2.0;
 /// A path that ends short of the goal has been followed when less than this is left, m.
 const SHORT_END_M: f64 = 0.3;
 
@@ -202,7 +204,15 @@ impl Navigator {
         let one_way = if frame == FrameId::Map { self.one_way.as_slice() } else { &[] };
         let ground = Ground { base, overlay, discs: &discs, one_way };
         self.searches = self.searches.saturating_add(1);
-        let route = match self.router.route(&ground, frame, self.pose, goal, by_outline) {
+        let is_somebodys = |at: Point2| {
+            let mut others = world.tracks.iter().filter(|track| track.state != TrackState::Standing);
+            others.any(|track| track.position.distance_m(at) < BLOCKER_M)
+        };
+        let route = self.router.route(&ground, frame, self.pose, goal, by_outline).and_then(|route| {
+            let left = route.blocked_at.is_some_and(is_somebodys);
+            if left { Err(RouteError::NoPath) } else { Ok(route) }
+        });
+        let route = match route {
             Ok(route) => route,
             Err(error) => {
                 self.in_trouble(code_of(&error), error.to_string());

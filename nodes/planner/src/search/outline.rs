@@ -111,7 +111,7 @@ impl OutlinePlanner {
         let poses = thinned(&found.poses, from, goal, spacing_m);
         let path = Path::from_poses(frame, &poses).ok_or(RouteError::NoPath)?;
         let cost = found.cost as f64 / COST_PER_CELL as f64 * self.grid.resolution_m;
-        Ok(Route { path, cost, expanded: found.expanded, by_outline: true })
+        Ok(Route { path, cost, expanded: found.expanded, by_outline: true, blocked_at: None })
     }
 }
 

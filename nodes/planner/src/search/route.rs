@@ -36,6 +36,12 @@ pub enum RouteError {
     },
 }
 
+/// A path towards something that blocks the only way ends so far before it, m: near enough for an automatic door to open, and with room
+/// for who comes out of it.
+const STAND_OFF_M: f64 = 1.2;
+/// For less nobody sets off, m.
+const SHORTEST_M: f64 = 0.5;
+
 /// A path and what it costs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Route {
@@ -47,6 +53,8 @@ pub struct Route {
     pub expanded: u32,
     /// Found by the search with the robot's outline and heading.
     pub by_outline: bool,
+    /// There is no way but one that is blocked here, and the path ends before it.
+    pub blocked_at: Option<Point2>,
 }
 
 /// Plans routes; holds the buffers.
@@ -119,7 +127,40 @@ impl Router {
             // Without zones nothing is within one: this is not come to again.
             return self.route(&Ground { one_way: &[], ..*ground }, frame, from, goal, outline_only);
         }
-        found
+        match found {
+            Err(RouteError::NoPath) if !outline_only => {
+                self.towards_what_blocks(ground, frame, from.position(), goal).ok_or(RouteError::NoPath)
+            }
+            found => found,
+        }
+    }
+
+    /// Where the map has a way and something that it does not know blocks it: that way, up to [`STAND_OFF_M`] before the first place where
+    /// it is blocked. A path that is not complete.
+    fn towards_what_blocks(
+        &mut self,
+        ground: &Ground<'_>,
+        frame: FrameId,
+        from: Point2,
+        goal: Pose2,
+    ) -> Option<Route> {
+        ground.overlay?;
+        self.prepare(&Ground { overlay: None, ..*ground }, goal.position());
+        let known = self.plan(frame, from, goal);
+        self.prepare(ground, goal.position());
+        let Route { path: known, expanded, .. } = known.ok()?;
+        let mut steps = known.poses.windows(2).zip(&known.arc_m);
+        let blocked = steps.find_map(|(pair, arc_m)| {
+            let [a, b] = pair else { return None };
+            line_cost(&self.grid, a.position(), b.position()).is_none().then_some((*arc_m, b.position()))
+        });
+        let (blocked_m, blocked_at) = blocked?;
+        let free_m = blocked_m - STAND_OFF_M;
+        let free = known.poses.iter().zip(&known.arc_m).take_while(|(_, arc_m)| **arc_m <= free_m);
+        let points: Vec<Point2> = free.map(|(pose, _)| pose.position()).collect();
+        let path = Path::new(frame, &points, None).filter(|path| path.length_m() >= SHORTEST_M)?;
+        let cost = self.cost_of(&path, 0.0)? + path.end().position().distance_m(goal.position());
+        Some(Route { path, cost, expanded, by_outline: false, blocked_at: Some(blocked_at) })
     }
 
     /// Takes over what stands where.
@@ -195,6 +236,6 @@ impl Router {
         let on_grid = found.cost as f64 / COST_PER_CELL as f64 * self.grid.resolution_m;
         let rest_m = if complete { 0.0 } else { path.end().position().distance_m(goal.position()) };
         let cost = self.cost_of(&path, 0.0).unwrap_or(on_grid) + rest_m;
-        Ok(Route { path, cost, expanded: found.expanded, by_outline: false })
+        Ok(Route { path, cost, expanded: found.expanded, by_outline: false, blocked_at: None })
     }
 }
