@@ -38,7 +38,7 @@ pub enum RouteError {
 
 /// A path towards something that blocks the only way ends so far before it, m: near enough for an automatic door to open, and with room
 /// for who comes out of it.
-const STAND_OFF_M: f64 = 1.2;
+const STAND_OFF_M: f64 = 1.0;
 /// For less nobody sets off, m.
 const SHORTEST_M: f64 = 0.5;
 
