@@ -138,18 +138,21 @@ mod tests {
         assert_eq!(decode::<nav_msgs::Odometry>(&encode(&odometry).unwrap()).unwrap(), odometry);
     }
 
+    /// With cells and without.
+    fn world_models() -> [outrider_msgs::WorldModel; 2] {
+        let bare = outrider_msgs::Grid { origin_x: 0.5, ..Default::default() };
+        let local = outrider_msgs::Grid { cost: vec![1, 2, 3], distance_sq: vec![9, 65535], ..bare.clone() };
+        [local, bare].map(|local| outrider_msgs::WorldModel {
+            local,
+            global_sequence: 7,
+            ..Default::default()
+        })
+    }
+
     #[test]
     fn cells_can_be_passed_over_but_have_to_be_there() {
-        let local = outrider_msgs::Grid {
-            cost: vec![1, 2, 3],
-            distance_sq: vec![9, 65535],
-            origin_x: 0.5,
-            ..Default::default()
-        };
-        let world = outrider_msgs::WorldModel { local, global_sequence: 7, ..Default::default() };
+        let [world, without] = world_models();
         let mut bytes = encode(&world).unwrap();
-        let local = outrider_msgs::Grid { origin_x: 0.5, ..Default::default() };
-        let without = outrider_msgs::WorldModel { local, ..world };
         assert_eq!(decode_without_cells::<outrider_msgs::WorldModel>(&bytes).unwrap(), without);
         bytes.truncate(bytes.len() - 12);
         let refused = decode_without_cells::<outrider_msgs::WorldModel>(&bytes).unwrap_err();
@@ -158,16 +161,8 @@ mod tests {
 
     #[test]
     fn cells_can_be_lent_and_the_bytes_are_the_same() {
-        let local = outrider_msgs::Grid {
-            cost: vec![1, 2, 3],
-            distance_sq: vec![9, 65535],
-            origin_x: 0.5,
-            ..Default::default()
-        };
-        let world = outrider_msgs::WorldModel { local, global_sequence: 7, ..Default::default() };
+        let [world, bare] = world_models();
         let bytes = encode(&world).unwrap();
-        let local = outrider_msgs::Grid { origin_x: 0.5, ..Default::default() };
-        let bare = outrider_msgs::WorldModel { local, global_sequence: 7, ..Default::default() };
         assert_eq!(encode_with_cells(&bare, &[1, 2, 3], &[9, 65535]).unwrap(), bytes);
         assert_eq!(encode_with_cells(&bare, &[], &[]).unwrap(), encode(&bare).unwrap());
         // Nothing is dropped in silence.
