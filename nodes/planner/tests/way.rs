@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Loop, Walker, brute_clearance_m, config, grid, lethal_cells, planner_with, robot, two_rooms};
-use outrider_foundation::data::WorldModel;
+use outrider_foundation::data::{TreeStatus, WorldModel};
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::zones::DirectionZone;
@@ -79,7 +79,19 @@ fn a_closed_door_is_driven_up_to_unless_somebody_is_there() {
         l.run(8.0);
         let reached = if sets_off { 3.9..4.8 } else { 1.9..2.1 };
         assert!(reached.contains(&l.pose.x_m), "{person:?}: {:?}\n{}", l.pose, l.trace(0.5));
-        assert!(l.last().reason.starts_with("waiting: "), "{}", l.last().reason);
+        let why = if sets_off {
+            "waiting: the only way is blocked at (5.6, 4.0)"
+        } else {
+            "waiting: no path to the goal"
+        };
+        assert_eq!(l.last().reason, why, "{person:?}");
+        // It opens.
+        l.grid = two_rooms();
+        l.lethal = lethal_cells(&l.grid);
+        l.walkers.clear();
+        assert!(l.run_to_end(60.0), "{person:?}\n{}", l.trace(1.0));
+        assert_eq!(l.status(), TreeStatus::Success);
+        l.check_commands();
     }
 }
 

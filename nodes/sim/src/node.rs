@@ -11,7 +11,6 @@ use crate::spec::Timeline;
 use crate::world::{Outline, Raster, World};
 use outrider_foundation::data::{
     CommandVelocity, DetectionSet, GroundTruth, Imu, OccupancyMap, Odometry, Scan, TransformStamped,
-    TrueActor,
 };
 use outrider_foundation::{Instant, Node, Now, Outbox, Pose2, Robot, Span, Stamp, Stamped, Twist2};
 
@@ -230,19 +229,14 @@ impl SimNode {
                 (nearest.distance_m.min(Self::CLEARANCE_LIMIT_M), nearest.index)
             }
         };
-        let movers = self.movers.list().iter().zip(self.movers.motions());
-        let actors = movers.filter(|(mover, _)| mover.class.is_some()).map(|(mover, motion)| TrueActor {
-            name: mover.name.clone(),
-            pose: motion.pose,
-            v_mps: motion.v_mps,
-            radius_m: mover.radius_m,
-        });
+        let movers = || self.movers.list().iter().zip(self.movers.motions());
         GroundTruth {
             stamp: self.stamp(),
             sequence: self.truths,
             pose: self.pose,
             twist: self.drive.twist(),
-            actors: actors.collect(),
+            actors: movers().filter_map(|(mover, motion)| mover.true_actor(motion)).collect(),
+            doors: movers().filter_map(|(mover, motion)| mover.true_door(motion)).collect(),
             clearance_m,
             nearest: index.map_or_else(String::new, |i| self.name_of(i).to_owned()),
             collisions: self.collisions,

@@ -5,7 +5,7 @@
 
 mod stage;
 
-use outrider_foundation::data::Scan;
+use outrider_foundation::data::{Scan, TrueBody};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_sim::Output;
 use stage::{Stage, at, block};
@@ -76,7 +76,13 @@ fn forks_are_too_low_for_the_lidar_and_not_for_the_robot() {
     let mut stage = Stage::new("", &yaml, Pose2::IDENTITY);
     let all = stage.drive(Twist2::ZERO, 0.2);
     assert!((ahead_m(last_scan(&all)) - 3.9).abs() < 1e-3, "{}", ahead_m(last_scan(&all)));
-    assert!((stage.sim.truth().clearance_m - 2.65).abs() < 1e-3, "{}", stage.sim.truth().clearance_m);
+    let truth = stage.sim.truth();
+    assert!((truth.clearance_m - 2.65).abs() < 1e-3, "{}", truth.clearance_m);
+    // The truth tells its shape, and the clearance is that to the shape: its forks' tips are at x = 5 - 1 - 1.
+    assert_eq!(truth.actors[0].body, Some(TrueBody { length_m: 2.0, width_m: 1.0, forks_m: 1.0 }));
+    let corners = truth.actors[0].body.unwrap().corners();
+    let x_m = corners.iter().map(|c| truth.actors[0].pose.apply(*c).x_m).fold(f64::INFINITY, f64::min);
+    assert!((x_m - 0.35 - truth.clearance_m).abs() < 1e-3, "{x_m}");
 }
 
 #[test]
@@ -118,13 +124,21 @@ fn doors_open_and_close_at_their_times_and_the_lidar_sees_them() {
              swing_rad: -1.5707963, schedule: [{{at_s: 1, open: true}}, {{at_s: 3, open: false}}], every_s: 6}}]"
         );
         let mut stage = Stage::new("", &yaml, Pose2::IDENTITY);
-        let mut range = |for_s: f64| ahead_m(last_scan(&stage.drive(Twist2::ZERO, for_s)));
+        // How far the lidar sees, and whether the panel of the truth is across the way.
+        let mut seen = |for_s: f64| {
+            let range_m = ahead_m(last_scan(&stage.drive(Twist2::ZERO, for_s)));
+            let truth = stage.sim.truth();
+            let [door] = truth.doors.as_slice() else { panic!("{:?}", truth.doors) };
+            let y_m = door.corners().into_iter().map(|c| door.pose.apply(c).y_m);
+            (range_m, door.name == "gate" && y_m.fold(f64::NEG_INFINITY, f64::max) > 0.9)
+        };
+        let is_closed = |(range_m, across): (f64, bool)| (range_m - 1.87).abs() < 1e-3 && across;
         // Nothing within reach is infinitely far.
-        let same = |a: f64, b: f64| a.total_cmp(&b).is_eq();
-        assert!((range(0.9) - 1.87).abs() < 1e-3);
-        assert!(same(range(1.6), open_m), "{kind}, open at 2.5 s");
-        assert!((range(2.0) - 1.87).abs() < 1e-3, "closed again at 4.5 s");
-        assert!(same(range(4.0), open_m), "open in the next round at 8.5 s");
+        let is_open = |(range_m, across): (f64, bool)| range_m.total_cmp(&open_m).is_eq() && !across;
+        assert!(is_closed(seen(0.9)));
+        assert!(is_open(seen(1.6)), "{kind}, open at 2.5 s");
+        assert!(is_closed(seen(2.0)), "closed again at 4.5 s");
+        assert!(is_open(seen(4.0)), "open in the next round at 8.5 s");
     }
 }
 

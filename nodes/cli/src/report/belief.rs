@@ -199,6 +199,7 @@ fn draw(recording: &Recording, glimpse: &Glimpse, layout: Layout, id: &str) -> S
     let _ = write!(drawing.canvas.body, "<g clip-path=\"url(#{id}-{class})\">");
     drawing.obstacles();
     drawing.beliefs();
+    drawing.doors();
     drawing.people();
     drawing.robot(&recording.outline);
     drawing.names();
@@ -308,16 +309,35 @@ impl Drawing<'_> {
         }
     }
 
+    /// An outline about a true pose.
+    fn polygon(&self, class: &str, pose: Pose2, corners: &[Point2]) -> String {
+        let corners = corners.iter().map(|corner| self.canvas.at(pose.apply(*corner)));
+        let points: Vec<String> = corners.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
+        format!("<polygon class=\"{class}\" points=\"{}\"/>", points.join(" "))
+    }
+
+    fn doors(&mut self) {
+        for door in self.moment.truth.doors.iter().take(SHOWN) {
+            let panel = self.polygon("door", door.pose, &door.corners());
+            self.canvas.body.push_str(&panel);
+        }
+    }
+
     /// Everybody as they are, and where a second leads them.
     fn people(&mut self) {
         for actor in self.moment.truth.actors.iter().take(SHOWN) {
             let ((x, y), r) = (self.canvas.at(actor.pose.position()), actor.radius_m * self.per_m);
             let (s, c) = libm::sincos(actor.pose.yaw_rad);
             let (dx, dy) = (actor.v_mps * c * self.per_m, -actor.v_mps * s * self.per_m);
+            let body = match actor.body {
+                Some(body) => self.polygon("person-body", actor.pose, &body.corners()),
+                None => {
+                    format!("<circle class=\"person-body\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{r:.1}\"/>")
+                }
+            };
             let _ = write!(
                 self.canvas.body,
-                "<circle class=\"person-body\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{r:.1}\"/>\
-                 <path class=\"person-way\" d=\"M{x:.1} {y:.1}l{dx:.1} {dy:.1}\"/>\
+                "{body}<path class=\"person-way\" d=\"M{x:.1} {y:.1}l{dx:.1} {dy:.1}\"/>\
                  <circle class=\"person-end\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"2.5\"><title>{}</title></circle>",
                 escape(&actor.name)
             );
@@ -334,10 +354,8 @@ impl Drawing<'_> {
                 "<circle class=\"robot-body\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{r:.1}\"/>"
             );
         } else {
-            let corners = outline.iter().map(|corner| self.canvas.at(pose.apply(*corner)));
-            let points: Vec<String> = corners.map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-            let _ =
-                write!(self.canvas.body, "<polygon class=\"robot-body\" points=\"{}\"/>", points.join(" "));
+            let body = self.polygon("robot-body", pose, outline);
+            self.canvas.body.push_str(&body);
         }
         // A second's way, and at least a stub that shows the heading.
         let ahead = pose.then(Pose2::new(self.moment.truth.twist.v_mps.max(0.35), 0.0, 0.0)).position();

@@ -55,7 +55,8 @@ window.outrider = window.outrider || {};
     const since = t - (times[i] || 0);
     const at = (column) => (column && column[i] !== undefined ? column[i] : null);
     const sigma = run.belief ? between(run.belief.sigma, i, share) : null;
-    const actors = (run.actors || []).map((a) => ({ name: a.name, radius: a.radius || 0.3, pose: poseAt(a, i, share), v: a.v ? a.v[i] : null }));
+    const actors = (run.actors || []).map((a) => ({ name: a.name, radius: a.radius || 0.3, shape: a.shape, pose: poseAt(a, i, share), v: a.v ? a.v[i] : null }));
+    const doors = (run.doors || []).map((d) => ({ shape: d.shape, pose: poseAt(d, i, share) }));
     const tracks = (run.tracks && run.tracks[i]) || [];
     return {
       i, share, t,
@@ -63,6 +64,7 @@ window.outrider = window.outrider || {};
       belief: poseAt(run.belief, i, share),
       sigma,
       actors: actors.filter((a) => a.pose),
+      doors: doors.filter((d) => d.pose),
       tracks: tracks.map(([id, x, y, vx, vy, radius]) => ({ id, x: x + (vx || 0) * since, y: y + (vy || 0) * since, vx, vy, radius: radius || 0.3 })),
       mode: at(run.mode),
       gate: at(run.gate),
@@ -179,6 +181,7 @@ window.outrider = window.outrider || {};
       if (!this.run) return;
       this.frame(moment, width, height);
       this.drawWorld();
+      this.drawDoors(moment);
       this.drawGoal();
       this.drawTrail(moment);
       this.drawActors(moment);
@@ -225,6 +228,18 @@ window.outrider = window.outrider || {};
         c.globalAlpha = 0.35;
         c.fill();
         c.globalAlpha = 1;
+        c.stroke();
+      }
+    }
+
+    drawDoors(moment) {
+      const { context: c, colours } = this;
+      for (const door of moment.doors) {
+        this.polygon(door.shape, door.pose);
+        c.fillStyle = colours.ink;
+        c.fill();
+        c.strokeStyle = colours.ink;
+        c.lineWidth = 1;
         c.stroke();
       }
     }
@@ -302,7 +317,8 @@ window.outrider = window.outrider || {};
         const { x, y, yaw } = actor.pose;
         c.fillStyle = colours.person;
         c.globalAlpha = 0.35;
-        this.disc(x, y, actor.radius);
+        if (actor.shape) this.polygon(actor.shape, actor.pose);
+        else this.disc(x, y, actor.radius);
         c.fill();
         c.globalAlpha = 1;
         c.strokeStyle = colours.person;

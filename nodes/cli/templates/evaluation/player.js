@@ -156,7 +156,7 @@
     const put = (label, value) => {
       const bold = document.createElement("b");
       bold.textContent = value;
-      now.append(label + " ", bold, " · ");
+      now.append(now.childNodes.length ? " · " : "", label + " ", bold);
     };
     const number = (label, value, digits, unit) => {
       if (isNumber(value)) put(label, value.toFixed(digits) + " " + unit);

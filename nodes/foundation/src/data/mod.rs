@@ -24,7 +24,7 @@ pub use safety::{
     PermitAuthenticator, PermitCode, PinnedHashes, REPLY_LIMIT, Verdict,
 };
 pub use sensing::{Detection, DetectionSet, Imu, OccupancyMap, Odometry, Scan, TransformStamped};
-pub use truth::{GroundTruth, TrueActor};
+pub use truth::{GroundTruth, TrueActor, TrueBody, TrueDoor};
 pub use world::{
     COMPONENT_LIMIT, Component, EgoState, REACH_SIGMAS, SourceState, SourceStatus, Track, TrackState,
     WorldModel,

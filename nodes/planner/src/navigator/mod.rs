@@ -28,7 +28,7 @@ use crate::search::{OneWay, Router};
 use outrider_foundation::data::{Alternative, ClearRegion, WorldModel};
 use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::zones::{ZoneError, Zones};
-use outrider_foundation::{Instant, Now, Pose2, Robot, Twist2};
+use outrider_foundation::{Instant, Now, Point2, Pose2, Robot, Twist2};
 use progress::{Faces, Progress};
 use sampling::Sampling;
 use shaping::Shaping;
@@ -77,6 +77,8 @@ pub struct Navigator {
     maneuver_left: Option<f64>,
     /// So much of the path's end was cut off, m.
     cut_m: f64,
+    /// What the path leads to in place of the goal: where something stands in the only way.
+    blocked_at: Option<Point2>,
     /// Why there is no path, or why it cannot be followed; empty when all is well.
     trouble: String,
     /// The same as a code of [`crate::mission::codes`].
@@ -133,6 +135,7 @@ impl Navigator {
             maneuver: None,
             maneuver_left: None,
             cut_m: 0.0,
+            blocked_at: None,
             trouble: String::new(),
             trouble_code: codes::NONE,
             attempts: Attempts::default(),

@@ -229,6 +229,7 @@ impl Navigator {
         if !keep {
             self.path = Some(route.path);
             self.cut_m = 0.0;
+            self.blocked_at = route.blocked_at;
             self.plan_changed = true;
             self.follower.restart(true);
             if let Some(path) = &self.path {
@@ -271,7 +272,11 @@ impl Navigator {
             return Status::Success;
         }
         if !path.complete && path.length_m() - self.follower.progress_m() < SHORT_END_M {
-            self.in_trouble(codes::GOAL_OCCUPIED, "goal is blocked".to_string());
+            let why = match self.blocked_at {
+                Some(at) => format!("the only way is blocked at ({:.1}, {:.1})", at.x_m, at.y_m),
+                None => "goal is blocked".to_string(),
+            };
+            self.in_trouble(codes::GOAL_OCCUPIED, why);
             return Status::Failure;
         }
         let (pose, goal) = (self.pose, &self.config.goal);

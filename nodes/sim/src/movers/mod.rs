@@ -19,6 +19,7 @@ use crate::world::{Motion, Outline, Pose3, Solid, World};
 use crowd::{Crowd, Surroundings};
 use door::Door;
 use orca::V2;
+use outrider_foundation::data::{TrueActor, TrueBody, TrueDoor};
 use outrider_foundation::{Footprint, Point2, Pose2, Span, Twist2};
 use scripts::Scripts;
 use vehicle::Vehicle;
@@ -40,7 +41,7 @@ pub(crate) enum Class {
 /// One of them: what it always is.
 pub(crate) struct Mover {
     pub(crate) name: String,
-    /// `None`: a door, which is neither detected nor an actor of the truth.
+    /// `None`: a door, which is neither detected nor among the actors of the truth.
     pub(crate) class: Option<Class>,
     /// Radius of a person, half the diagonal of anything else.
     pub(crate) radius_m: f64,
@@ -50,6 +51,25 @@ pub(crate) struct Mover {
     height_m: f64,
     /// Length and width, when it is no disc.
     plan_m: Option<(f64, f64)>,
+    /// Length of its forks.
+    forks_m: f64,
+}
+
+impl Mover {
+    /// As an actor of the truth; a door is none.
+    pub(crate) fn true_actor(&self, motion: &Motion) -> Option<TrueActor> {
+        self.class?;
+        let forks_m = self.forks_m;
+        let body = self.plan_m.map(|(length_m, width_m)| TrueBody { length_m, width_m, forks_m });
+        let Motion { pose, v_mps } = *motion;
+        Some(TrueActor { name: self.name.clone(), pose, v_mps, radius_m: self.radius_m, body })
+    }
+
+    /// As a door of the truth, when it is one.
+    pub(crate) fn true_door(&self, motion: &Motion) -> Option<TrueDoor> {
+        let (length_m, width_m) = self.plan_m.filter(|_| self.class.is_none())?;
+        Some(TrueDoor { name: self.name.clone(), pose: motion.pose, length_m, width_m })
+    }
 }
 
 /// The robot, as the others see it.
@@ -238,6 +258,7 @@ fn on_foot_mover(name: &str, radius_m: f64, height_m: f64) -> Mover {
         parts: vec![part],
         height_m,
         plan_m: None,
+        forks_m: 0.0,
     }
 }
 
@@ -252,7 +273,7 @@ fn vehicle_mover(name: &str, kind: ActorKind, vehicle: &Vehicle) -> Mover {
     let mut parts = vec![block(0.0, size.length_m, size.width_m, (0.05, size.height_m))];
     if size.forks_m > 0.0 {
         let forward_m = 0.5 * (size.length_m + size.forks_m);
-        parts.push(block(forward_m, size.forks_m, 0.6 * size.width_m, FORKS_M));
+        parts.push(block(forward_m, size.forks_m, TrueBody::FORKS_SHARE * size.width_m, FORKS_M));
     }
     Mover {
         name: name.to_owned(),
@@ -261,6 +282,7 @@ fn vehicle_mover(name: &str, kind: ActorKind, vehicle: &Vehicle) -> Mover {
         parts,
         height_m: size.height_m,
         plan_m: Some((size.length_m, size.width_m)),
+        forks_m: size.forks_m,
     }
 }
 
@@ -273,5 +295,6 @@ fn door_mover(door: &Door) -> Mover {
         parts: vec![block(0.0, spec.width_m, spec.thickness_m, (0.01, spec.height_m))],
         height_m: spec.height_m,
         plan_m: Some((spec.width_m, spec.thickness_m)),
+        forks_m: 0.0,
     }
 }

@@ -33,6 +33,7 @@ pub use sensing::{
     transforms_from_message, transforms_to_message,
 };
 pub use tree::{clear_from_message, clear_to_message, tree_changes_to_message};
+pub(crate) use truth::body_of;
 pub use truth::{truth_from_message, truth_to_message};
 pub use world::{
     costmap_message, grid_from_message, grid_to_message, resize_from_message, world_model_from_message,

@@ -4,7 +4,7 @@ use super::chain::Chain;
 use super::place::{FAR_M, Mover, Place, TTC_CAP_S, covering};
 use super::series::{Glimpse, Series};
 use super::timeline::{Timeline, note};
-use crate::convert::stamp_from;
+use crate::convert::{body_of, stamp_from};
 use crate::lockstep::{Observed, START};
 use crate::scenario::Scenario;
 use outrider_foundation::{Instant, Point2, Pose2, Span, Stamp, Twist2};
@@ -14,8 +14,6 @@ use outrider_msgs::outrider_msgs::{
     Permit, Track, WorldModel,
 };
 use outrider_msgs::{Message, decode, decode_without_cells, decode_without_records};
-use outrider_sim::{ActorKind, VehicleSize};
-use std::collections::BTreeMap;
 
 /// Slower than this is standing: m/s, rad/s.
 const STILL: (f64, f64) = (0.02, 0.05);
@@ -94,8 +92,6 @@ pub struct Eyes {
     pub dropped: u64,
     chain: Chain,
     goal: Point2,
-    /// By name: what is no disc.
-    vehicles: BTreeMap<String, VehicleSize>,
     /// From when to when something is wrong, s.
     wrong: Vec<(f64, f64)>,
     gate: Option<GateState>,
@@ -110,11 +106,10 @@ impl Eyes {
     /// Of a scenario's run.
     pub fn new(scenario: &Scenario, place: Place) -> Self {
         let goal = scenario.mission.iter().rev().find_map(|step| step.poses.last()).unwrap_or(&scenario.goal);
-        let vehicles = vehicles(scenario);
         Self {
             place,
             timeline: Timeline::default(),
-            series: Series::new(scenario, &vehicles),
+            series: Series::new(scenario),
             nearest: String::new(),
             samples: Vec::new(),
             data_ages_s: Vec::new(),
@@ -123,7 +118,6 @@ impl Eyes {
             dropped: 0,
             chain: Chain::default(),
             goal: Point2::new(goal.x_m, goal.y_m),
-            vehicles,
             wrong: scenario.troubles().map(|(from_s, to_s, _)| (from_s, to_s)).collect(),
             gate: None,
             mode: None,
@@ -192,14 +186,14 @@ impl Eyes {
     }
 
     /// A person's disc; a vehicle's box, as discs.
-    fn movers(&self, actor: &GroundTruthActor) -> Vec<Mover> {
+    fn movers(actor: &GroundTruthActor) -> Vec<Mover> {
         let (s, c) = libm::sincos(actor.yaw);
         let mover = |at, radius_m| Mover { at, vx_mps: actor.v * c, vy_mps: actor.v * s, radius_m };
-        match self.vehicles.get(&actor.name) {
+        match body_of(actor) {
             None => vec![mover(Point2::new(actor.x, actor.y), actor.radius)],
-            Some(size) => {
+            Some(body) => {
                 let pose = Pose2::new(actor.x, actor.y, actor.yaw);
-                let (radius_m, centres) = covering(pose, size.length_m, size.width_m, size.forks_m);
+                let (radius_m, centres) = covering(pose, body.length_m, body.width_m, body.forks_m);
                 centres.into_iter().map(|at| mover(at, radius_m)).collect()
             }
         }
@@ -221,7 +215,7 @@ impl Eyes {
     fn truth(&mut self, t_s: f64, truth: &GroundTruth) {
         let pose = Pose2::new(truth.x, truth.y, truth.yaw);
         let twist = Twist2::new(truth.v, truth.w);
-        let movers: Vec<Mover> = truth.actors.iter().flat_map(|actor| self.movers(actor)).collect();
+        let movers: Vec<Mover> = truth.actors.iter().flat_map(Self::movers).collect();
         let moves = twist.v_mps.abs() > STILL.0 || twist.w_radps.abs() > STILL.1;
         note(&mut self.timeline.moving, t_s, moves);
         let before = self.samples.last().map_or(0, |s| s.collisions);
@@ -265,11 +259,6 @@ impl Eyes {
     }
 }
 
-fn vehicles(scenario: &Scenario) -> BTreeMap<String, VehicleSize> {
-    let wheeled = scenario.actors.iter().filter(|actor| actor.kind != ActorKind::Person);
-    wheeled.map(|a| (a.name.clone(), a.vehicle.unwrap_or_else(|| VehicleSize::of(a.kind)))).collect()
-}
-
 fn confirmed(model: &WorldModel) -> impl Iterator<Item = &Track> {
     model.tracks.iter().filter(|t| matches!(t.state, Track::CONFIRMED | Track::COASTING | Track::STANDING))
 }
@@ -292,7 +281,8 @@ fn reason(decision: Option<&Decision>, gate: Option<&GateState>) -> String {
     match gate {
         Some(gate) if gate.mode != GateState::FORWARDING => gate.reason.clone(),
         _ => decision.map_or_else(String::new, |d| match d.constraint.as_str() {
-            "" => d.chosen.clone(),
+            // Some choices are told by what constrains them.
+            constraint if d.chosen.starts_with(constraint) => d.chosen.clone(),
             constraint => format!("{}: {constraint}", d.chosen),
         }),
     }

@@ -2,9 +2,11 @@
 
 use super::eyes::Sample;
 use super::timeline::Timeline;
+use crate::convert::body_of;
 use crate::scenario::Scenario;
-use outrider_msgs::outrider_msgs::{GroundTruth, Track};
-use outrider_sim::VehicleSize;
+use outrider_foundation::Point2;
+use outrider_foundation::data::TrueBody;
+use outrider_msgs::outrider_msgs::{GroundTruth, GroundTruthDoor, Track};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,9 +24,9 @@ pub struct ActorTrack {
     pub name: String,
     /// Of the disc, m; about the whole of a vehicle.
     pub radius: f64,
-    /// Of a vehicle: length, width, and length of the forks ahead, m.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub size: Option<[f64; 3]>,
+    /// Of a vehicle: corners of its body with the forks, in its own frame, m.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shape: Vec<[f64; 2]>,
     /// m, in the map; as long as the time column.
     pub x: Vec<Option<f64>>,
     /// m.
@@ -33,6 +35,21 @@ pub struct ActorTrack {
     pub yaw: Vec<Option<f64>>,
     /// m/s.
     pub v: Vec<Option<f64>>,
+}
+
+/// A door.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct DoorTrack {
+    /// As in the scenario.
+    pub name: String,
+    /// Corners of the panel, in its own frame, m.
+    pub shape: Vec<[f64; 2]>,
+    /// Its middle, m, in the map; as long as the time column.
+    pub x: Vec<f64>,
+    /// m.
+    pub y: Vec<f64>,
+    /// rad.
+    pub yaw: Vec<f64>,
 }
 
 /// Where the robot takes itself to be.
@@ -91,10 +108,11 @@ pub struct Series {
     pub reasons: Vec<String>,
     /// Who moves.
     pub actors: Vec<ActorTrack>,
+    /// The doors, the same ones at each moment.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doors: Vec<DoorTrack>,
     /// Confirmed tracks at each moment: id, x, y, vx, vy, radius.
     pub tracks: Vec<Vec<[f64; 6]>>,
-    #[serde(skip)]
-    sizes: BTreeMap<String, [f64; 3]>,
     #[serde(skip)]
     known: BTreeMap<String, usize>,
 }
@@ -112,14 +130,16 @@ fn milli(value: f64) -> f64 {
     if steps.abs() < 0.5 { 0.0 } else { steps / 1e3 }
 }
 
+fn shape(corners: &[Point2]) -> Vec<[f64; 2]> {
+    corners.iter().map(|c| [c.x_m, c.y_m].map(milli)).collect()
+}
+
 fn some(value: f64) -> Option<f64> {
     value.is_finite().then(|| milli(value))
 }
 
 impl Series {
-    pub(crate) fn new(scenario: &Scenario, vehicles: &BTreeMap<String, VehicleSize>) -> Self {
-        let size = |s: &VehicleSize| [s.length_m, s.width_m, s.forks_m];
-        let sizes = vehicles.iter().map(|(name, s)| (name.clone(), size(s))).collect();
+    pub(crate) fn new(scenario: &Scenario) -> Self {
         let goal = scenario.mission.iter().rev().find_map(|step| step.poses.last()).unwrap_or(&scenario.goal);
         let pose = |p: &crate::scenario::ScenarioPose| [p.x_m, p.y_m, p.yaw_rad].map(milli);
         Self {
@@ -127,7 +147,6 @@ impl Series {
             goal: pose(goal),
             goal_tolerance: scenario.goal_tolerance_m,
             period_s: PERIOD_S,
-            sizes,
             ..Self::default()
         }
     }
@@ -165,6 +184,7 @@ impl Series {
             |t: &&Track| [t.id as f64, milli(t.x), milli(t.y), milli(t.vx), milli(t.vy), milli(t.radius)];
         self.tracks.push(glimpse.tracks.iter().map(track).collect());
         self.take_actors(glimpse.truth);
+        self.take_doors(glimpse.truth);
     }
 
     fn take_actors(&mut self, truth: &GroundTruth) {
@@ -175,7 +195,7 @@ impl Series {
                 self.actors.push(ActorTrack {
                     name: actor.name.clone(),
                     radius: milli(actor.radius),
-                    size: self.sizes.get(&actor.name).copied(),
+                    shape: body_of(actor).map(|body| shape(&body.corners())).unwrap_or_default(),
                     x: absent.clone(),
                     y: absent.clone(),
                     yaw: absent.clone(),
@@ -189,6 +209,21 @@ impl Series {
             track.y.push(actor.and_then(|a| some(a.y)));
             track.yaw.push(actor.and_then(|a| some(a.yaw)));
             track.v.push(actor.and_then(|a| some(a.v)));
+        }
+    }
+
+    fn take_doors(&mut self, truth: &GroundTruth) {
+        if self.doors.is_empty() {
+            let door = |d: &GroundTruthDoor| {
+                let body = TrueBody { length_m: d.length, width_m: d.width, forks_m: 0.0 };
+                DoorTrack { name: d.name.clone(), shape: shape(&body.corners()), ..DoorTrack::default() }
+            };
+            self.doors.extend(truth.doors.iter().map(door));
+        }
+        for (track, door) in self.doors.iter_mut().zip(&truth.doors) {
+            track.x.push(milli(door.x));
+            track.y.push(milli(door.y));
+            track.yaw.push(milli(door.yaw));
         }
     }
 

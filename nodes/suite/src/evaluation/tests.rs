@@ -531,6 +531,44 @@ fn the_series_is_five_times_a_second_with_columns_of_one_length() {
 }
 
 #[test]
+fn a_vehicle_is_measured_and_drawn_by_its_body_and_a_door_is_no_person() {
+    let mut made = Made::new(|_| {});
+    // Straight ahead, its forks towards the robot.
+    let lift = ours::GroundTruthActor {
+        name: "lift".into(),
+        x: 5.0,
+        yaw: std::f64::consts::PI,
+        radius: 1.118,
+        length: 2.0,
+        width: 1.0,
+        forks: 1.0,
+        ..Default::default()
+    };
+    let door =
+        |y| ours::GroundTruthDoor { name: "gate".into(), x: 0.6, y, length: 1.2, width: 0.06, yaw: 1.0 };
+    for (t_s, y) in [(0.0, 0.0), (0.2, 0.3)] {
+        let truth = ours::GroundTruth {
+            actors: vec![lift.clone()],
+            doors: vec![door(y)],
+            clearance: 1.0,
+            ..Default::default()
+        };
+        made.see(t_s, &topics::ground_truth(), "sim", &truth);
+    }
+    let (sample, series) = (&made.eyes.samples[0], &made.eyes.series);
+    let front_m = made.eyes.place.footprint.corners().iter().map(|c| c.x_m).fold(0.0, f64::max);
+    let to_tip_m = 5.0 - 1.0 - 1.0 - front_m;
+    // The discs that stand for it reach a little over its end.
+    let over_m = to_tip_m - sample.person_gap_m;
+    assert!((0.0..0.4).contains(&over_m), "{} of {to_tip_m}", sample.person_gap_m);
+    let tip_m = series.actors[0].shape.iter().map(|c| c[0]).fold(0.0, f64::max);
+    assert_eq!((series.actors.len(), series.actors[0].shape.len(), tip_m), (1, 8, 2.0));
+    assert_eq!(series.doors.len(), 1);
+    assert_eq!((series.doors[0].name.as_str(), series.doors[0].y.as_slice()), ("gate", &[0.0, 0.3][..]));
+    assert_eq!(series.doors[0].shape, [[-0.6, -0.03], [0.6, -0.03], [0.6, 0.03], [-0.6, 0.03]]);
+}
+
+#[test]
 fn percentiles_are_of_the_nearest_rank() {
     let values: Vec<f64> = (1..=200).rev().map(f64::from).collect();
     let p = Percentiles::of(&values);

@@ -147,8 +147,13 @@ mod tests {
     use outrider_foundation::data::{Track, TrackState};
 
     fn truth(ms: i64, robot: Pose2, x_m: f64) -> GroundTruth {
-        let actor =
-            TrueActor { name: "anna".into(), pose: Pose2::new(x_m, 0.0, 0.0), v_mps: 1.0, radius_m: 0.25 };
+        let actor = TrueActor {
+            name: "anna".into(),
+            pose: Pose2::new(x_m, 0.0, 0.0),
+            v_mps: 1.0,
+            radius_m: 0.25,
+            body: None,
+        };
         GroundTruth {
             stamp: Stamp::from_nanos(ms * 1_000_000),
             pose: robot,
