@@ -6,7 +6,7 @@ RUNS ?= runs
 FUZZ_S ?= 60
 BENCH_OUT ?= /tmp
 
-.PHONY: help setup build demo test check format unit gate gate-worse gate-baseline instructions-baseline system stop-times bench-instructions bench-stl bench-steps bench-world-model bench-mppi bench-trees bench-plan bench-bags bench-hand-over bench-sim seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
+.PHONY: help setup build demo test check format unit gate pages gate-worse gate-baseline instructions-baseline system stop-times bench-instructions bench-stl bench-steps bench-world-model bench-mppi bench-trees bench-plan bench-bags bench-hand-over bench-sim seeded-bugs faults fuzz fuzz-minute golden golden-bags clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ unit: setup ## Rust tests only
 
 gate: setup ## The critical scenarios, and whether what they show may ship
 	@scripts/test gate
+
+pages: setup ## The report's pages in a headless Chromium, at the width of a phone and of a desk; pictures in runs/pages
+	@scripts/test pages
 
 gate-worse: build ## Candidates that are worse on purpose: the gate has to stop each for the right reason
 	@. .ros/env.sh && python tests/gate/worse.py

@@ -194,6 +194,7 @@ window.outrider = window.outrider || {};
     drawWorld() {
       const { context: c, colours, world } = this;
       if (!world) return;
+      const names = [];
       const zone = (z, colour, label) => {
         if (!Array.isArray(z.polygon)) return;
         this.polygon(z.polygon);
@@ -207,7 +208,7 @@ window.outrider = window.outrider || {};
         c.stroke();
         c.setLineDash([]);
         const box = boxOf(z.polygon);
-        if (box && label) this.name(label, (box[0] + box[2]) / 2, box[1], colour, 13);
+        if (box && label) names.push(() => this.name(label, (box[0] + box[2]) / 2, box[1], colour, 13));
         c.globalAlpha = 1;
       };
       (world.exclusion || []).forEach((z) => zone(z, colours.bad, z.name));
@@ -230,6 +231,8 @@ window.outrider = window.outrider || {};
         c.globalAlpha = 1;
         c.stroke();
       }
+      // Over the walls.
+      names.forEach((draw) => draw());
     }
 
     drawDoors(moment) {

@@ -163,31 +163,46 @@ fn criteria(scenario: &Scenario, eyes: &Eyes, measures: &Measures, failures: &mu
     };
     let collisions = measures.collisions;
     if collisions > criteria.collisions_max {
-        fail("collisions_max", format!("{collisions}, allowed are {}", criteria.collisions_max));
+        let first = eyes.timeline.contacts.get(criteria.collisions_max as usize).copied();
+        fail(
+            "collisions_max",
+            format!("{collisions}, allowed are {}{}", criteria.collisions_max, since(first)),
+        );
     }
-    let mut least = |check: &str, value: Option<f64>, limit: Option<f64>| {
+    let first = |is_so: &dyn Fn(&Sample) -> bool| eyes.samples.iter().find(|s| is_so(s)).map(|s| s.t_s);
+    let mut least = |check: &str, value: Option<f64>, limit: Option<f64>, of: fn(&Sample) -> f64| {
         if let (Some(value), Some(limit)) = (value, limit)
             && value < limit
         {
-            fail(check, format!("{value:.3}, the least is {limit}"));
+            let begin = since(first(&|s| of(s) < limit));
+            fail(check, format!("{value:.3}, the least is {limit}{begin}"));
         }
     };
-    least("least_clearance_m", measures.least_clearance_m, criteria.least_clearance_m);
-    least("least_person_gap_m", measures.least_person_gap_m, criteria.least_person_gap_m);
-    let mut most = |check: &str, value: f64, limit: Option<f64>| {
+    least("least_clearance_m", measures.least_clearance_m, criteria.least_clearance_m, |s| s.clearance_m);
+    // Of who comes near a robot that stands nothing is asked.
+    let gap_m = |s: &Sample| if s.driving && s.moves() { s.person_gap_m } else { f64::INFINITY };
+    least("least_person_gap_m", measures.least_person_gap_m, criteria.least_person_gap_m, gap_m);
+    let mut most = |check: &str, value: f64, limit: Option<f64>, first: Option<f64>| {
         if let Some(limit) = limit
             && value > limit
         {
-            fail(check, format!("{value:.3}, the most is {limit}"));
+            fail(check, format!("{value:.3}, the most is {limit}{}", since(first)));
         }
     };
-    most("drive_time_max_s", measures.drive_time_s, criteria.drive_time_max_s);
-    most("speed_max_mps", measures.speed_max_mps, criteria.speed_max_mps);
-    most("stops_max", f64::from(measures.stops), criteria.stops_max.map(|v| v as f64));
-    most("near_misses_max", f64::from(measures.near_misses), criteria.near_misses_max.map(f64::from));
+    most("drive_time_max_s", measures.drive_time_s, criteria.drive_time_max_s, None);
+    let limit_mps = criteria.speed_max_mps.unwrap_or(f64::INFINITY);
+    let too_fast = first(&|s| s.driving && s.twist.v_mps.abs() > limit_mps);
+    most("speed_max_mps", measures.speed_max_mps, criteria.speed_max_mps, too_fast);
+    most("stops_max", f64::from(measures.stops), criteria.stops_max.map(|v| v as f64), None);
+    most("near_misses_max", f64::from(measures.near_misses), criteria.near_misses_max.map(f64::from), None);
     if let Some(text) = forbidden_mode(&criteria.modes_allowed, eyes) {
         fail("modes_allowed", text);
     }
+}
+
+/// When a check failed first, for whoever looks it up in the run.
+fn since(first_s: Option<f64>) -> String {
+    first_s.map_or_else(String::new, |t_s| format!(", first at {t_s:.3} s"))
 }
 
 /// The first mode that is not allowed, once one that is has been reached: a suite that has just been started is in safe stop.

@@ -412,9 +412,9 @@ fn criteria_are_told_with_value_and_limit() {
         run(strict).0,
         [
             "criteria.least_clearance_m: 0.300, the least is 0.4",
-            "criteria.least_person_gap_m: 0.300, the least is 0.35",
+            "criteria.least_person_gap_m: 0.300, the least is 0.35, first at 0.600 s",
             "criteria.drive_time_max_s: 3.000, the most is 2.5",
-            "criteria.speed_max_mps: 0.900, the most is 0.8",
+            "criteria.speed_max_mps: 0.900, the most is 0.8, first at 0.000 s",
             "criteria.stops_max: 1.000, the most is 0",
             "criteria.modes_allowed: degraded from 2.000 s to 3.000 s",
         ]
@@ -528,6 +528,22 @@ fn the_series_is_five_times_a_second_with_columns_of_one_length() {
     assert_eq!(json["key"], "k");
     assert_eq!(json["marks"][1]["what"], "gate: forwarding");
     assert!(serde_json::to_string(&json).unwrap().len() < 4000);
+}
+
+#[test]
+fn the_contact_that_is_one_too_many_is_told_with_its_time() {
+    let run = |allowed| {
+        let mut made = Made::new(|s| s.criteria.collisions_max = allowed);
+        made.goal(0.0);
+        for (from_s, to_s) in [(0.0, 1.0), (1.0, 2.0), (2.0, 3.0)] {
+            made.drive(from_s, to_s, 0.5, &[]);
+            made.collisions += 1;
+        }
+        made.verdict().1.failures.into_iter().map(|f| f.text).collect::<Vec<_>>()
+    };
+    assert_eq!(run(0), ["2, allowed are 0, first at 1.000 s"]);
+    assert_eq!(run(1), ["2, allowed are 1, first at 2.000 s"]);
+    assert_eq!(run(2), [""; 0]);
 }
 
 #[test]

@@ -109,6 +109,7 @@ pub(super) fn render(site: &Site, group: &Group, shown: &BTreeSet<String>) -> an
     let verdict = match (all, group.failed()) {
         (0, _) => ("open", "No run".to_owned()),
         (_, 0) if group.missing > 0 => ("open", format!("{} of {all} runs missing", group.missing)),
+        (1, 0) => ("good", "The one run passed".to_owned()),
         (_, 0) => ("good", format!("All {all} runs passed")),
         _ => ("", format!("{passed} of {all} runs passed")),
     };
