@@ -15,6 +15,7 @@ use outrider_msgs::nav_msgs::OccupancyGrid;
 use outrider_msgs::outrider_msgs as ours;
 use outrider_msgs::{Message, encode};
 use outrider_runtime::Topic;
+use outrider_sim::EventSpec;
 
 fn robot() -> Robot {
     let text = include_str!("../../../../config/robot.yaml");
@@ -288,6 +289,20 @@ fn zones_limits_and_armed_motion_are_hard() {
     made.goal(0.0);
     made.drive(0.0, 3.0, 1.2, &[]);
     assert_eq!(rules(made), ["drive_limits"]);
+    // What the drive does right after it broke is the fault's; what it does later is not, nor what another fault brings.
+    for (key, for_s, expected) in [
+        ("drive.gain_left", 0.5, vec![]),
+        ("drive.gain_left", 0.8, vec!["drive_limits"]),
+        ("odometry.travel_scale", 0.5, vec!["drive_limits"]),
+    ] {
+        let set = [(key.to_owned(), 0.0.into())].into();
+        let mut made = Made::new(|s| s.events = vec![EventSpec { at_s: 1.0, for_s: None, set }]);
+        made.gate(0.0, FORWARDING);
+        made.goal(0.0);
+        made.drive(0.0, 1.0, 0.9, &[]);
+        made.drive(1.0, 1.0 + for_s, 1.2, &[]);
+        assert_eq!(rules(made), expected, "{key} {for_s}");
+    }
     // Disarmed at 1 s: at 3.9 s it may still roll, at 4.1 s not.
     for (end_s, expected) in [(3.9, vec![]), (4.2, vec!["moves_unarmed"])] {
         let mut made = Made::new(|_| {});
