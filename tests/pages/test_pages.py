@@ -18,7 +18,7 @@ OUTRIDER = Path(os.environ.get("OUTRIDER_BIN_DIR", ROOT / "target" / "release"))
 PICTURES = ROOT / "runs" / "pages"
 SCENARIOS = ROOT / "tests" / "scenarios"
 # A door, a vehicle, people; and one that fails, with contacts.
-CHOSEN = ["doorways/automatic_door", "moving_obstacle/forklift_crosses_the_hall", "crowd/six_walk_about", "open/somebody_goes_for_it"]
+CHOSEN = ["doorways/automatic_door", "moving_obstacle/forklift_crosses_the_hall", "crowd/six_walk_about", "open/forks_below_the_lidar"]
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 # Different colours on a canvas: an empty one has one, one with axes alone a few.
 COLOURS = """
@@ -125,7 +125,7 @@ def test_what_failed_stands_first_and_leads_to_its_moment(browser, pages):
     browser.open(pages["index"])
     assert browser.run("return document.querySelector('tbody tr th a, tbody tr td a') !== null")
     first = "return document.getElementById('table').tBodies[0].rows[0].cells[0].textContent.trim()"
-    assert browser.run(first) == "somebody_goes_for_it"
+    assert browser.run(first) == "forks_below_the_lidar"
     # By name, and the other way round.
     head = "document.getElementById('table').tHead.rows[0].cells[0].querySelector('button').click()"
     order = []
@@ -135,7 +135,7 @@ def test_what_failed_stands_first_and_leads_to_its_moment(browser, pages):
     assert order == [min(NAMES[2:]), max(NAMES[2:])]
     browser.run("const f = document.getElementById('filters'); f.text.value = 'door'; f.dispatchEvent(new Event('input'))")
     assert browser.run("return document.getElementById('count').textContent") == "1 of 4 scenarios"
-    browser.open(pages["somebody_goes_for_it"])
+    browser.open(pages["forks_below_the_lidar"])
     browser.wait("return !document.getElementById('stage').hidden")
     assert browser.run("return document.querySelectorAll('#timeline .failure').length") > 0
     # Three seconds before the contact.

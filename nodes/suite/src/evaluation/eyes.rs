@@ -282,7 +282,7 @@ fn reason(decision: Option<&Decision>, gate: Option<&GateState>) -> String {
         Some(gate) if gate.mode != GateState::FORWARDING => gate.reason.clone(),
         _ => decision.map_or_else(String::new, |d| match d.constraint.as_str() {
             // Some choices are told by what constrains them.
-            constraint if d.chosen.starts_with(constraint) => d.chosen.clone(),
+            constraint if d.chosen.contains(constraint) => d.chosen.clone(),
             constraint => format!("{}: {constraint}", d.chosen),
         }),
     }
