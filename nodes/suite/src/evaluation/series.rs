@@ -4,7 +4,6 @@ use super::eyes::Sample;
 use super::timeline::Timeline;
 use crate::convert::body_of;
 use crate::scenario::Scenario;
-use outrider_foundation::Point2;
 use outrider_foundation::data::TrueBody;
 use outrider_msgs::outrider_msgs::{GroundTruth, GroundTruthDoor, Track};
 use serde::Serialize;
@@ -130,8 +129,8 @@ fn milli(value: f64) -> f64 {
     if steps.abs() < 0.5 { 0.0 } else { steps / 1e3 }
 }
 
-fn shape(corners: &[Point2]) -> Vec<[f64; 2]> {
-    corners.iter().map(|c| [c.x_m, c.y_m].map(milli)).collect()
+fn shape(body: TrueBody) -> Vec<[f64; 2]> {
+    body.corners().iter().map(|c| [c.x_m, c.y_m].map(milli)).collect()
 }
 
 fn some(value: f64) -> Option<f64> {
@@ -195,7 +194,7 @@ impl Series {
                 self.actors.push(ActorTrack {
                     name: actor.name.clone(),
                     radius: milli(actor.radius),
-                    shape: body_of(actor).map(|body| shape(&body.corners())).unwrap_or_default(),
+                    shape: body_of(actor).map(shape).unwrap_or_default(),
                     x: absent.clone(),
                     y: absent.clone(),
                     yaw: absent.clone(),
@@ -216,7 +215,7 @@ impl Series {
         if self.doors.is_empty() {
             let door = |d: &GroundTruthDoor| {
                 let body = TrueBody { length_m: d.length, width_m: d.width, forks_m: 0.0 };
-                DoorTrack { name: d.name.clone(), shape: shape(&body.corners()), ..DoorTrack::default() }
+                DoorTrack { name: d.name.clone(), shape: shape(body), ..DoorTrack::default() }
             };
             self.doors.extend(truth.doors.iter().map(door));
         }
