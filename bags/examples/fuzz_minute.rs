@@ -1,6 +1,6 @@
 //! Fuzzing with what any build has: mutates the seeds of `bags/fuzz`, and everything that behaved in a new way, for so
 //! many seconds. The bag reader with recovery, and the CDR decoder of every message, run at the same time, a thread each.
-//! A panic ends the program with exit code 101 after the input was kept in `bags/fuzz/artifacts`.
+//! A panic ends the program with exit code 101 after the input was kept in `bags/fuzz/artifacts`; 2 when it cannot run.
 //!
 //! usage: cargo run --release -p outrider_bags --example fuzz_minute -- [--seconds 60] [--seed N] [--only reader|cdr]
 
@@ -61,39 +61,62 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 fn main() -> ExitCode {
-    let arguments = match arguments() {
-        Ok(arguments) => arguments,
+    match fuzz() {
+        Ok(()) if FAILED.load(Ordering::Relaxed) => ExitCode::from(101),
+        Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             eprintln!("fuzz_minute: {reason}");
-            return ExitCode::from(2);
+            ExitCode::from(2)
         }
-    };
+    }
+}
+
+fn fuzz() -> Result<(), String> {
+    let arguments = arguments()?;
     let limit = Rlimit { current: Some(MEMORY_LIMIT), maximum: Some(MEMORY_LIMIT) };
-    setrlimit(Resource::As, limit).expect("memory can be limited");
+    setrlimit(Resource::As, limit)
+        .map_err(|e| format!("memory cannot be limited to {MEMORY_LIMIT} bytes: {e}"))?;
     let wanted = |name: &str| arguments.only.as_deref().is_none_or(|only| only == name);
     let scratch = ["/dev/shm", "/tmp"].into_iter().find_map(|d| tempfile::tempdir_in(d).ok());
-    let scratch = scratch.expect("a folder for scratch files");
+    let scratch = scratch.ok_or("no folder for scratch files can be made in /dev/shm or /tmp")?;
     std::thread::scope(|scope| {
-        if wanted("reader") {
-            scope.spawn(|| run("reader", &arguments, |bytes| laws::reader(bytes, scratch.path())));
-        }
-        if wanted("cdr") {
-            scope.spawn(|| run("cdr", &arguments, laws::cdr));
-        }
-    });
-    if FAILED.load(Ordering::Relaxed) { ExitCode::from(101) } else { ExitCode::SUCCESS }
+        let reader = wanted("reader")
+            .then(|| scope.spawn(|| run("reader", &arguments, |bytes| laws::reader(bytes, scratch.path()))));
+        let cdr = wanted("cdr").then(|| scope.spawn(|| run("cdr", &arguments, laws::cdr)));
+        let ended = |thread: std::thread::ScopedJoinHandle<'_, Result<(), String>>| {
+            thread.join().unwrap_or_else(|_| Err("a thread panicked outside of what is fuzzed".to_owned()))
+        };
+        // Both are waited for, whatever the first one says.
+        let ends: Vec<_> = [reader, cdr].into_iter().flatten().map(ended).collect();
+        ends.into_iter().collect()
+    })
 }
 
-fn seeds(name: &str) -> Vec<Vec<u8>> {
+fn seeds(name: &str) -> Result<Vec<Vec<u8>>, String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
-    let mut paths: Vec<PathBuf> = fs::read_dir(&folder).expect("seeds").map(|e| e.unwrap().path()).collect();
+    let failed = |path: &Path, e: std::io::Error| format!("{}: {e}", path.display());
+    let entries = fs::read_dir(&folder).map_err(|e| failed(&folder, e))?;
+    let paths: Result<Vec<PathBuf>, _> = entries.map(|entry| entry.map(|e| e.path())).collect();
+    let mut paths = paths.map_err(|e| failed(&folder, e))?;
     paths.sort();
-    paths.iter().map(|p| fs::read(p).expect("a seed")).collect()
+    paths.iter().map(|path| fs::read(path).map_err(|e| failed(path, e))).collect()
 }
 
-fn run(name: &str, arguments: &Arguments, law: impl Fn(&[u8]) + std::panic::RefUnwindSafe) {
+fn keep(name: &str, file: &str, input: &[u8]) -> Result<PathBuf, String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/artifacts").join(name);
+    let path = folder.join(file);
+    let kept = fs::create_dir_all(&folder).and_then(|()| fs::write(&path, input));
+    kept.map_err(|e| format!("the input that failed cannot be kept in {}: {e}", path.display()))?;
+    Ok(path)
+}
+
+fn run(
+    name: &str,
+    arguments: &Arguments,
+    law: impl Fn(&[u8]) + std::panic::RefUnwindSafe,
+) -> Result<(), String> {
     let begin = Instant::now();
-    let seeds = seeds(name);
+    let seeds = seeds(name)?;
     let mut mutator = Mutator::new(arguments.seed, seeds.clone());
     let (mut runs, mut slowest) = (0u64, Duration::ZERO);
     let mut pending = seeds.into_iter();
@@ -107,13 +130,11 @@ fn run(name: &str, arguments: &Arguments, law: impl Fn(&[u8]) + std::panic::RefU
         runs += 1;
         if outcome.is_err() || took > SLOW {
             FAILED.store(true, Ordering::Relaxed);
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/artifacts").join(name);
-            fs::create_dir_all(&folder).expect("a folder for what failed");
-            let path = folder.join(format!("seed{}-run{runs}", arguments.seed));
-            fs::write(&path, &input).expect("what failed is kept");
+            let path = keep(name, &format!("seed{}-run{runs}", arguments.seed), &input)?;
             eprintln!("{name}: run {runs} took {took:?} or panicked; the input is {}", path.display());
-            return;
+            return Ok(());
         }
     }
     println!("fuzz {name}: {runs} inputs in {} s, the slowest {slowest:?}", arguments.seconds);
+    Ok(())
 }
