@@ -18,7 +18,9 @@ OUTRIDER = Path(os.environ.get("OUTRIDER_BIN_DIR", ROOT / "target" / "release"))
 PICTURES = ROOT / "runs" / "pages"
 SCENARIOS = ROOT / "tests" / "scenarios"
 # A door, a vehicle, people; and one that fails, with contacts.
-CHOSEN = ["doorways/automatic_door", "moving_obstacle/forklift_crosses_the_hall", "crowd/six_walk_about", "open/forks_below_the_lidar"]
+CHOSEN = ["doorways/automatic_door", "moving_obstacle/forklift_crosses_the_hall", "crowd/six_walk_about", "static_clutter/forks_below_the_lidar"]
+# Without the rectangles that the detector tells, the robot drives into the forks of the last one: a run that fails.
+BLIND = "sim.detector.body_yaw_sigma_rad=null"
 SIZES = {"phone": (390, 844), "desk": (1280, 900)}
 # Different colours on a canvas: an empty one has one, one with axes alone a few.
 COLOURS = """
@@ -47,7 +49,7 @@ def pages(tmp_path_factory):
     suite = folder / "suite.yaml"
     lines = "\n".join(f"  - {SCENARIOS / name}.yaml" for name in CHOSEN)
     suite.write_text(f"scenarios:\n{lines}\n", encoding="utf-8")
-    outrider("evaluate", suite, "--seeds", 2, "--out", folder / "runs")
+    outrider("evaluate", suite, "--seeds", 2, "--set", BLIND, "--out", folder / "runs")
     outrider("report", folder / "runs")
     outrider("sim", SCENARIOS / f"{CHOSEN[0]}.yaml", "--bag", folder / "bag")
     outrider("report", folder / "bag", "--out", folder / "bag.html")

@@ -1,6 +1,7 @@
 //! Rules about one command: whether the robot may do what is proposed.
 
 use crate::Config;
+use crate::bodies;
 use crate::certificate::{Certificate, Certifier};
 use crate::clearance::{self, Keep};
 use crate::monitor::{Part, Reading, Rule};
@@ -192,7 +193,11 @@ impl Bench<'_> {
         let base_from_tracks = Rigid::new(base_from_tracks);
         let (config, bounds) = (&self.config.tracks, world.bounds.as_slice());
         let rules = TrackRules { config, bounds, base_from_tracks, age_s, reaction_s };
-        let (expected, met) = tracks::judge(motion, footprint, &world.tracks, rules);
+        let discs = tracks::judge(motion, footprint, &world.tracks, rules);
+        let bodies = bodies::judge(motion, footprint, &world.tracks, rules);
+        // What is no number comes first.
+        let is_worse = bodies.0.robustness.is_nan() || bodies.0.robustness < discs.0.robustness;
+        let (expected, met) = if is_worse { bodies } else { discs };
         ([expected, reach::judge(motion, footprint, &world.tracks, rules)], met)
     }
 }

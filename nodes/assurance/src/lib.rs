@@ -8,6 +8,7 @@
 
 mod ahead;
 mod backup;
+mod bodies;
 mod certificate;
 mod clearance;
 mod cloud;

@@ -1,5 +1,6 @@
 //! What is known: raw scan and odometry first, then what the world model says.
 
+use crate::bodies;
 use crate::cloud::{Cloud, Seen};
 use crate::config::{Config, ScanQuality};
 use crate::doubt::{Bound, Conformity, Innovations, Recent};
@@ -282,6 +283,7 @@ impl World {
 fn track_is_usable(track: &Track) -> bool {
     let [xx, _, _, _, _, yy, ..] = track.covariance;
     track.position.is_finite()
+        && bodies::is_sound(track.body.as_ref())
         && track.velocity.is_finite()
         && [track.radius_m, xx, yy].iter().all(|n| n.is_finite() && *n >= 0.0)
         && (track.state != TrackState::Reachable || track.reachable_m.is_finite())

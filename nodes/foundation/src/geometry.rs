@@ -125,6 +125,11 @@ impl Frame {
         Self { pose: Pose2 { x_m: 0.0, y_m: 0.0, ..self.pose }, ..self }.apply(v)
     }
 
+    /// The pose itself.
+    pub const fn pose(self) -> Pose2 {
+        self.pose
+    }
+
     /// Sine and cosine of the heading.
     pub const fn sin_cos(self) -> (f64, f64) {
         (self.sin, self.cos)

@@ -407,6 +407,11 @@ pub struct DetectorConfig {
     #[garde(custom(rows))]
     #[serde(default)]
     pub confusion: Option<[[f64; 3]; 3]>,
+    /// Standard deviation of the direction of the rectangle that it tells about all that belongs to a vehicle, forks included,
+    /// in rad. None: it tells no rectangles.
+    #[garde(inner(custom(within(0.0, 1.0))))]
+    #[serde(default)]
+    pub body_yaw_sigma_rad: Option<f64>,
     /// Constant error of the positions in the base frame, `[x, y]` in m; the covariance does not know of it.
     #[garde(custom(pair(10.0)))]
     #[serde(default)]

@@ -398,7 +398,8 @@ impl SimNode {
         let movers = self.movers.list().iter().zip(self.movers.motions()).enumerate();
         let subjects = movers.filter_map(|(number, (mover, motion))| {
             let disc = Disc { centre: motion.pose.position(), radius_m: mover.radius_m };
-            mover.class.map(|class| Subject { disc, class, number })
+            let body = mover.body(motion.pose);
+            mover.class.map(|class| Subject { disc, body, class, number })
         });
         let subjects: Vec<Subject> = subjects.collect();
         let moving = self.movers.cut(0.0);

@@ -55,6 +55,7 @@ fn detections(ms: i64) -> DetectionArray {
     let detection = Detection {
         position: Point2::new(2.0, 1.0),
         covariance: [0.01, 0.0, 0.0, 0.01],
+        body: None,
         radius_m: 0.25,
         existence: 0.95,
         class_probabilities: vec![1.0],

@@ -62,6 +62,7 @@ fn set(cycle: u64) -> DetectionSet {
                 centre.1 + 1.5 * s + 0.08 * rng.normal(),
             ),
             covariance: [0.0064, 0.0, 0.0, 0.0064],
+            body: None,
             radius_m: 0.25,
             existence: 0.95,
             class_probabilities: vec![0.9, 0.05, 0.05],

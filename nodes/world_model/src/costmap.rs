@@ -4,12 +4,13 @@ use crate::beams::Beam;
 use crate::config::{CostmapConfig, InflationConfig};
 use crate::distance::{DistanceScratch, limit_cells, squared_distance};
 use crate::inflation::InflationTable;
+use crate::lattice::Lattice;
 use crate::obstacles::{Corner, ObstacleLayer};
 use crate::static_map::{Ranges, StaticMap};
-use crate::zones::{Lattice, ZoneLayer};
-use outrider_foundation::data::{ClearRegion, EgoState};
+use crate::zones::ZoneLayer;
+use outrider_foundation::data::{BodyBox, ClearRegion, EgoState};
 use outrider_foundation::grid::{COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId, GridSize};
-use outrider_foundation::{Footprint, Point2, Robot, Stamp};
+use outrider_foundation::{Footprint, Point2, Pose2, Robot, Stamp};
 use std::sync::Arc;
 
 /// The local grid and what it is made of.
@@ -24,6 +25,8 @@ pub struct Costmap {
     zones: ZoneLayer,
     ranges: Ranges,
     lethal: Vec<bool>,
+    /// Cells of what detectors say is there, whatever scans show.
+    told: Vec<usize>,
     /// The grid's distances are those from what is lethal.
     measured: bool,
     /// How far away distances are told apart, in cells.
@@ -60,6 +63,7 @@ impl Costmap {
             zones: ZoneLayer::default(),
             ranges: Ranges::default(),
             lethal: vec![false; cells],
+            told: Vec::new(),
             measured: false,
             limit,
             scratch: DistanceScratch::default(),
@@ -102,6 +106,7 @@ impl Costmap {
         grid.cost.resize(cells, COST_UNKNOWN);
         grid.distance_sq.resize(cells, 0);
         self.lethal.resize(cells, false);
+        self.told.clear();
         self.measured = false;
         self.fixed.clear();
         self.fixed.resize(cells, COST_UNKNOWN);
@@ -161,6 +166,22 @@ impl Costmap {
         Arc::make_mut(&mut self.grid).stamp = stamp;
     }
 
+    /// Takes what detectors say is there, in the grid's frame, in place of what they said before: a lidar does not see all of it. The robot
+    /// is at `frame_from_base` and has its own cells to itself, as ever.
+    pub fn tell(&mut self, bodies: impl Iterator<Item = BodyBox>, frame_from_base: Pose2) {
+        self.told.clear();
+        let lattice = self.obstacles.lattice();
+        let base_from_frame = frame_from_base.inverse().for_many();
+        for body in bodies {
+            let corners = body.corners();
+            let cells = lattice.rows_within(&corners).flatten();
+            self.told.extend(cells.filter(|i| {
+                let centre = base_from_frame.apply(lattice.centre(*i));
+                !self.footprint.reaches(centre, 0.0)
+            }));
+        }
+    }
+
     /// Makes costs and distances of the layers. `map` comes with a number that changes whenever the map does; it counts
     /// only in the map frame.
     pub fn compose(&mut self, map: Option<(&StaticMap, u64)>) {
@@ -168,7 +189,12 @@ impl Costmap {
         self.refresh_fixed(map);
         let grid = Arc::make_mut(&mut self.grid);
         grid.sequence = grid.sequence.saturating_add(1);
-        let changed = self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut grid.cost);
+        let mut changed = self.obstacles.lay_over(&self.fixed, &mut self.lethal, &mut grid.cost);
+        for index in &self.told {
+            if let Some(lethal) = self.lethal.get_mut(*index) {
+                changed |= !std::mem::replace(lethal, true);
+            }
+        }
         let distance_sq = &mut grid.distance_sq;
         // A robot that waits mostly sees what it has seen before.
         if changed || !self.measured {
@@ -205,16 +231,11 @@ impl Costmap {
         }
     }
 
-    /// Centres of the cells in which scans have found an obstacle, in the grid's frame, row by row.
+    /// Centres of the cells in which scans have found an obstacle, in the grid's frame, row by row; then those in which detectors have,
+    /// some of them again.
     pub fn obstacles(&self) -> impl Iterator<Item = Point2> + '_ {
-        let (origin, resolution_m) = (self.obstacles.origin(), self.grid.resolution_m);
-        let width = self.grid.width.max(1) as usize;
-        self.obstacles.occupied().map(move |i| {
-            Point2::new(
-                origin.x_m + ((i % width) as f64 + 0.5) * resolution_m,
-                origin.y_m + ((i / width) as f64 + 0.5) * resolution_m,
-            )
-        })
+        let lattice = self.obstacles.lattice();
+        self.obstacles.occupied().chain(self.told.iter().copied()).map(move |i| lattice.centre(i))
     }
 }
 
@@ -223,7 +244,6 @@ mod tests {
     use super::*;
     use crate::config::tests::{amr, shipped};
     use crate::static_map::tests::map;
-    use outrider_foundation::Pose2;
     use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED};
 
     fn costmap() -> Costmap {
@@ -338,6 +358,37 @@ mod tests {
         costmap.clear();
         costmap.compose(None);
         assert_eq!(check(&costmap, "forgotten"), 0);
+    }
+
+    #[test]
+    fn what_detectors_tell_is_there_while_they_tell_it_and_never_where_the_robot_is() {
+        let mut costmap = costmap();
+        let here = ego(FrameId::Odom, 0.0);
+        costmap.follow(&here);
+        // A beam passes over all of it.
+        costmap.integrate(&[hit(0.0, 4.01)], &here, Stamp::default());
+        let forks = BodyBox { pose: Pose2::new(1.0, 0.0, 0.3), length_m: 3.0, width_m: 0.6 };
+        costmap.tell([forks].into_iter(), here.pose);
+        costmap.compose(None);
+        let grid = costmap.grid();
+        let base = amr().footprint;
+        let (s, c) = libm::sincos(0.3);
+        for index in 0..grid.cost.len() {
+            let p = costmap.obstacles.lattice().centre(index);
+            let (x, y) = (p.x_m - 1.0, p.y_m);
+            let (along, across) = (c * x + s * y, c * y - s * x);
+            let is_inside = along.abs() < 1.5 && across.abs() < 0.3;
+            let is_hit = (p.x_m - 4.01).abs() < 0.025 && (p.y_m - 0.01).abs() < 0.025;
+            let wanted = (is_inside && !base.contains(p)) || is_hit;
+            assert_eq!(grid.cost[index] == COST_LETHAL, wanted, "{p:?}");
+            assert_eq!(grid.distance_sq[index] == 0, wanted, "{p:?}");
+        }
+        assert_eq!(costmap.obstacles().count(), 1 + costmap.told.len());
+        assert!(costmap.told.len() > 500);
+        costmap.tell(std::iter::empty(), here.pose);
+        costmap.compose(None);
+        assert_eq!(costmap.grid().cost_at(Point2::new(1.0, 0.01)), COST_FREE);
+        assert_eq!(costmap.obstacles().count(), 1);
     }
 
     #[test]

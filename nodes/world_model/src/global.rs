@@ -3,8 +3,9 @@
 use crate::config::{InflationConfig, MapConfig};
 use crate::distance::{DistanceScratch, limit_cells, squared_distance};
 use crate::inflation::InflationTable;
+use crate::lattice::Lattice;
 use crate::static_map::StaticMap;
-use crate::zones::{Lattice, ZoneLayer};
+use crate::zones::ZoneLayer;
 use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId};
 use outrider_foundation::{Footprint, Point2, Pose2, Stamp};
 

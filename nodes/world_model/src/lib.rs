@@ -7,6 +7,7 @@
 //! - `history`, `ego`: where the robot was at a given time, in `odom` and, when localised, in `map`.
 //! - [`beams`], `obstacles`: what a scan says about the cells round the robot.
 //! - [`distance`], `inflation`: kernels over whole grids.
+//! - `lattice`: where the cells of a grid are.
 //! - `static_map`, `zones`, `costmap`, `global`: the local rolling grid and the global one, and what lies on both.
 //! - `clear`: the planner's orders to forget.
 //! - [`tracks`]: moving objects.
@@ -24,6 +25,7 @@ mod error;
 mod global;
 mod history;
 pub mod inflation;
+mod lattice;
 mod localizer;
 pub mod matching;
 mod node;

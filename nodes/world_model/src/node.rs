@@ -429,11 +429,13 @@ impl WorldModelNode {
         self.stamp = self.stamp.max(at);
         let ego = self.ego_for_acting(now, self.stamp);
         self.follow(&ego);
+        self.tracker.age(self.stamp);
+        let frame_from_odom = ego.pose.then(ego.odom_from_base.inverse());
+        let bodies = self.tracker.standing_bodies(self.stamp).map(|body| body.seen_from(frame_from_odom));
+        self.costmap.tell(bodies, ego.pose);
         self.costmap.compose(self.global.as_ref().map(|global| (global.map(), global.map_number())));
         self.want_global(now, ego.pose);
-        self.tracker.age(self.stamp);
         self.sequence = self.sequence.saturating_add(1);
-        let frame_from_odom = ego.pose.then(ego.odom_from_base.inverse());
         out.push(Output::WorldModel(WorldModel {
             stamp: self.stamp,
             boot_id: self.boot_id,

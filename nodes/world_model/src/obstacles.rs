@@ -4,10 +4,10 @@ mod resize;
 
 use crate::beams::Beam;
 use crate::config::{LOG_ODDS_SCALE, LogOddsConfig};
+use crate::lattice::Lattice;
 use crate::passed::Passed;
 use multiversion::multiversion;
 use outrider_foundation::data::ClearRegion;
-use outrider_foundation::geometry::sides;
 use outrider_foundation::grid::{COST_FREE, COST_LETHAL, COST_UNKNOWN};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
@@ -219,26 +219,24 @@ impl ObstacleLayer {
         if !frame_from_base.is_finite() {
             return;
         }
-        let (origin, resolution_m, min) = (self.origin(), self.resolution_m, self.evidence.min);
+        let min = self.evidence.min;
         let frame_from_base = frame_from_base.for_many();
         let mut room = [Point2::default(); Footprint::CORNER_LIMIT];
         let corners = room.iter_mut().zip(footprint.corners());
         corners.for_each(|(corner, of_base)| *corner = frame_from_base.apply(*of_base));
         let corners = room.get(..footprint.corners().len()).unwrap_or_default();
-        // The cells from the first whose centre is not before `from_m` to the last whose centre is not beyond `to_m`.
-        let between = |from_m: f64, to_m: f64, first_m: f64, count: usize| {
-            let at = |m: f64| (m - first_m) / resolution_m - 0.5;
-            let (from, to) = (at(from_m).ceil().max(0.0), at(to_m).floor().min(count as f64 - 1.0));
-            // Within the grid they fit; an empty range for none.
-            if from <= to { from as usize..to as usize + 1 } else { 0..0 }
-        };
-        let low_m = corners.iter().map(|c| c.y_m).fold(f64::INFINITY, f64::min);
-        let high_m = corners.iter().map(|c| c.y_m).fold(f64::NEG_INFINITY, f64::max);
-        for row in between(low_m, high_m, origin.y_m, self.height) {
-            let (from_m, to_m) = span(corners, origin.y_m + (row as f64 + 0.5) * resolution_m);
-            let cols = between(from_m, to_m, origin.x_m, self.width);
-            let cells = row * self.width + cols.start..row * self.width + cols.end;
+        for cells in self.lattice().rows_within(corners) {
             self.log_odds.get_mut(cells).unwrap_or_default().fill(min);
+        }
+    }
+
+    /// Where its cells are.
+    pub(crate) fn lattice(&self) -> Lattice {
+        Lattice {
+            origin: self.origin(),
+            resolution_m: self.resolution_m,
+            width: self.width,
+            height: self.height,
         }
     }
 
@@ -265,24 +263,6 @@ impl ObstacleLayer {
         let occupied = self.evidence.occupied;
         self.log_odds.iter().map(move |&odds| (odds != UNSEEN).then_some(odds >= occupied))
     }
-}
-
-/// Where a line along x lies in a convex outline, counter-clockwise: from and to; the other way round where nowhere.
-fn span(corners: &[Point2], y_m: f64) -> (f64, f64) {
-    let (mut from_m, mut to_m) = (f64::NEG_INFINITY, f64::INFINITY);
-    for (a, b) in sides(corners) {
-        let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
-        let meets_m = a.x_m + dx * (y_m - a.y_m) / dy;
-        // Inside is to the left of every side.
-        if dy > 0.0 {
-            to_m = to_m.min(meets_m);
-        } else if dy < 0.0 {
-            from_m = from_m.max(meets_m);
-        } else if dx * (y_m - a.y_m) < 0.0 {
-            return (f64::INFINITY, f64::NEG_INFINITY);
-        }
-    }
-    (from_m, to_m)
 }
 
 /// See [`ObstacleLayer::lay_over`].

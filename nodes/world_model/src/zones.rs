@@ -6,8 +6,9 @@
 //! what is left of it costs as much as a cell can that is not forbidden. So the way out is open, and no way leads on in.
 
 use crate::config::ZoneLayerConfig;
+use crate::lattice::Lattice;
 use outrider_foundation::geometry::sides;
-use outrider_foundation::grid::{COST_INSCRIBED, COST_LETHAL, CostGrid};
+use outrider_foundation::grid::{COST_INSCRIBED, COST_LETHAL};
 use outrider_foundation::polygon::{Polygon, Rows};
 use outrider_foundation::zones::{ZoneError, Zones, outline};
 use outrider_foundation::{Footprint, Point2, Pose2};
@@ -21,22 +22,6 @@ const ROOM_M: f64 = 0.05;
 const STEP_M: f64 = 0.02;
 /// Points that each side of the robot's outline is looked at.
 const POINTS_PER_SIDE: u32 = 4;
-
-/// Where cells lie.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lattice {
-    pub origin: Point2,
-    pub resolution_m: f64,
-    pub width: usize,
-    pub height: usize,
-}
-
-impl Lattice {
-    pub fn of(grid: &CostGrid) -> Self {
-        let (width, height) = (grid.width as usize, grid.height as usize);
-        Self { origin: grid.origin, resolution_m: grid.resolution_m, width, height }
-    }
-}
 
 /// The exclusion zones, and how far each of them gives way to the robot.
 #[derive(Clone, Debug, Default)]

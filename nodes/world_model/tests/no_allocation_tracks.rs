@@ -18,6 +18,7 @@ fn set(step: u32) -> DetectionSet {
     let person = |i: u32| Detection {
         position: Point2::new(0.45 * f64::from(i % 8) + 0.05 * f64::from(step), 2.0 * f64::from(i / 8) + 1.0),
         covariance: [0.01, 0.0, 0.0, 0.01],
+        body: None,
         radius_m: 0.25,
         existence: 0.9,
         class_probabilities: vec![0.2, 0.8],

@@ -159,6 +159,7 @@ impl Crowd {
         Detection {
             position: Point2::new(at.x_m + sigma_m * rng.normal(), at.y_m + sigma_m * rng.normal()),
             covariance: [sigma_m * sigma_m, 0.0, 0.0, sigma_m * sigma_m],
+            body: None,
             radius_m: RADIUS_M,
             existence,
             class_probabilities: vec![0.9, 0.1],

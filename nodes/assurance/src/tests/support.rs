@@ -280,6 +280,7 @@ impl Rig {
         let detection = |track: &Track| Detection {
             position: base_from_world.apply(track.position),
             covariance: [0.01, 0.0, 0.0, 0.01],
+            body: None,
             radius_m: track.radius_m,
             existence: 0.95,
             class_probabilities: vec![1.0],

@@ -284,6 +284,11 @@ impl Drawing<'_> {
                     "<ellipse class=\"sure\" rx=\"{a:.1}\" ry=\"{b:.1}\" transform=\"translate({cx:.1} {cy:.1}) rotate({turn:.1})\"/>"
                 );
             }
+            if let Some(body) = track.body {
+                let corners = body.corners().map(|corner| self.believed(corner));
+                let points = corners.map(|(x, y)| format!("{x:.1},{y:.1}")).join(" ");
+                let _ = write!(out, "<polygon class=\"track-body\" points=\"{points}\"/>");
+            }
             let r = track.radius_m * self.per_m;
             let _ = write!(
                 out,

@@ -47,6 +47,14 @@ window.outrider = window.outrider || {};
   }
 
   /** Everything that is to be seen at a moment. */
+  // A track some time after it was told: id, x, y, vx, vy, radius, and the corners of its rectangle, where it has one.
+  function trackAt([id, x, y, vx, vy, radius, ...corners], since) {
+    const [dx, dy] = [(vx || 0) * since, (vy || 0) * since];
+    const body = [];
+    for (let i = 0; i + 1 < corners.length; i += 2) body.push([corners[i] + dx, corners[i + 1] + dy]);
+    return { id, x: x + dx, y: y + dy, vx, vy, radius: radius || 0.3, body };
+  }
+
   outrider.momentOf = function (run, t) {
     const times = run.t || [];
     const i = outrider.indexAt(times, t);
@@ -65,7 +73,7 @@ window.outrider = window.outrider || {};
       sigma,
       actors: actors.filter((a) => a.pose),
       doors: doors.filter((d) => d.pose),
-      tracks: tracks.map(([id, x, y, vx, vy, radius]) => ({ id, x: x + (vx || 0) * since, y: y + (vy || 0) * since, vx, vy, radius: radius || 0.3 })),
+      tracks: tracks.map((track) => trackAt(track, since)),
       mode: at(run.mode),
       gate: at(run.gate),
       v: between(run.v, i, share),
@@ -343,6 +351,10 @@ window.outrider = window.outrider || {};
         c.setLineDash([3, 3]);
         this.disc(track.x, track.y, track.radius);
         c.stroke();
+        if (track.body.length) {
+          this.polygon(track.body);
+          c.stroke();
+        }
         c.setLineDash([]);
         if (Math.hypot(track.vx, track.vy) > 0.05) this.arrow(track.x, track.y, track.vx, track.vy);
       }

@@ -3,6 +3,7 @@
 //! Whoever holds one of these may rely on: every number finite unless the field says otherwise, angles wrapped,
 //! sizes consistent, counts within the limits named here.
 
+mod body;
 mod clear;
 mod command;
 mod mission;
@@ -11,6 +12,7 @@ mod sensing;
 mod truth;
 mod world;
 
+pub use body::BodyBox;
 pub use clear::{CLEAR_SIDE_LIMIT_M, ClearCostmap, ClearRegion};
 pub use command::{Alternative, Command, CommandSource, Decision, Goal, TrajectoryPoint, TreeStatus};
 pub use mission::{

@@ -1,5 +1,6 @@
 //! What sensors and localisers tell.
 
+use super::BodyBox;
 use crate::geometry::{Point2, Pose2, Twist2};
 use crate::time::Stamp;
 
@@ -104,6 +105,8 @@ pub struct Detection {
     pub covariance: [f64; 4],
     /// Radius of a disc around the object.
     pub radius_m: f64,
+    /// The rectangle about all that belongs to it, in the set's frame, when the detector tells one.
+    pub body: Option<BodyBox>,
     /// Probability that it exists at all, as the model states it.
     pub existence: f64,
     /// Probability of every class, in the order of [`DetectionSet::class_labels`].

@@ -1,5 +1,6 @@
 //! One state of the world, with its uncertainty.
 
+use super::BodyBox;
 use crate::geometry::{Point2, Pose2, Twist2};
 use crate::grid::{CostGrid, FrameId};
 use crate::time::Stamp;
@@ -109,6 +110,8 @@ pub struct Track {
     pub covariance: [f64; 16],
     /// Radius of a disc around the object itself.
     pub radius_m: f64,
+    /// The rectangle about all that belongs to it, in the world model's frame, when a detector has told it.
+    pub body: Option<BodyBox>,
     /// Probability that it exists.
     pub existence: f64,
     /// Time since it was last measured.

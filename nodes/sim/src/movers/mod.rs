@@ -19,7 +19,7 @@ use crate::world::{Motion, Outline, Pose3, Solid, World};
 use crowd::{Crowd, Surroundings};
 use door::Door;
 use orca::V2;
-use outrider_foundation::data::{TrueActor, TrueBody, TrueDoor};
+use outrider_foundation::data::{BodyBox, TrueActor, TrueBody, TrueDoor};
 use outrider_foundation::{Footprint, Point2, Pose2, Span, Twist2};
 use scripts::Scripts;
 use vehicle::Vehicle;
@@ -63,6 +63,13 @@ impl Mover {
         let body = self.plan_m.map(|(length_m, width_m)| TrueBody { length_m, width_m, forks_m });
         let Motion { pose, v_mps } = *motion;
         Some(TrueActor { name: self.name.clone(), pose, v_mps, radius_m: self.radius_m, body })
+    }
+
+    /// The rectangle about all that belongs to it, when it is no disc.
+    pub(crate) fn body(&self, pose: Pose2) -> Option<BodyBox> {
+        let (length_m, width_m) = self.plan_m?;
+        let pose = pose.then(Pose2::new(0.5 * self.forks_m, 0.0, 0.0));
+        Some(BodyBox { pose, length_m: length_m + self.forks_m, width_m })
     }
 
     /// As a door of the truth, when it is one.

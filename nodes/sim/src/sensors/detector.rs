@@ -4,7 +4,7 @@ use super::stream;
 use crate::config::DetectorConfig;
 use crate::movers::Class;
 use crate::rays::{Disc, Moving, RayScene};
-use outrider_foundation::data::{Detection, DetectionSet};
+use outrider_foundation::data::{BodyBox, Detection, DetectionSet};
 use outrider_foundation::rng::Rng;
 use outrider_foundation::{Point2, Pose2, Span, Stamp};
 use std::collections::VecDeque;
@@ -18,6 +18,8 @@ const CLASSES: [&str; 3] = ["person", "forklift", "other"];
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Subject {
     pub(crate) disc: Disc,
+    /// All that belongs to it, when it is no disc.
+    pub(crate) body: Option<BodyBox>,
     pub(crate) class: Class,
     /// Its number among what moves.
     pub(crate) number: usize,
@@ -55,12 +57,17 @@ impl Detector {
     ) {
         let mut rng = Rng::new(self.seed, stream::DETECTOR, self.pictures);
         let mut confusion = Rng::new(self.seed, stream::CONFUSION, self.pictures);
+        let mut bodies = Rng::new(self.seed, stream::BODIES, self.pictures);
         self.pictures = self.pictures.wrapping_add(1);
         let mut detections: Vec<Detection> = Vec::new();
         for subject in subjects {
             let missed = rng.uniform() < self.config.miss_probability;
             let class = self.taken_for(subject.class, confusion.uniform());
-            let seen = self.detection(&subject.disc, class, world_from_base, &mut rng);
+            let mut seen = self.detection(&subject.disc, class, world_from_base, &mut rng);
+            let turned = bodies.normal();
+            if let (Some(sigma_rad), Some(body)) = (self.config.body_yaw_sigma_rad, &subject.body) {
+                seen.body = Some(told(body, subject, seen.position, world_from_base, sigma_rad * turned));
+            }
             if !missed && self.is_in_view(subject, world_from_base, scene, moving) {
                 detections.push(seen);
             }
@@ -178,10 +185,24 @@ impl Detector {
             position,
             covariance: [sigma_m * sigma_m, 0.0, 0.0, sigma_m * sigma_m],
             radius_m,
+            body: None,
             existence,
             class_probabilities: (0..CLASSES.len()).map(probability).collect(),
         }
     }
+}
+
+/// The rectangle about a subject that is taken to be at `position`, turned about there, in the base frame.
+fn told(
+    body: &BodyBox,
+    subject: &Subject,
+    position: Point2,
+    world_from_base: Pose2,
+    turned_rad: f64,
+) -> BodyBox {
+    let centre = subject.disc.centre;
+    let centre_from_world = Pose2::new(centre.x_m, centre.y_m, world_from_base.yaw_rad).inverse();
+    body.seen_from(centre_from_world).seen_from(Pose2::new(position.x_m, position.y_m, turned_rad))
 }
 
 /// Probabilities of one class and of each of the others, at another temperature.
@@ -206,7 +227,12 @@ mod tests {
 
     fn see(config: DetectorConfig, scene: &RayScene, people: &[Disc], pictures: usize) -> Vec<DetectionSet> {
         let mut d = Detector::new(config, "base_link".into(), 4);
-        let subject = |(number, disc): (usize, &Disc)| Subject { disc: *disc, class: Class::Person, number };
+        let subject = |(number, disc): (usize, &Disc)| Subject {
+            disc: *disc,
+            body: None,
+            class: Class::Person,
+            number,
+        };
         let subjects: Vec<Subject> = people.iter().enumerate().map(subject).collect();
         let moving = Moving { discs: people, boxes: &[] };
         (0..pictures)
@@ -220,7 +246,7 @@ mod tests {
     #[test]
     fn latency_holds_pictures_back() {
         let mut d = Detector::new(perfect().detector, "base_link".into(), 1);
-        let subject = Subject { disc: person(2.0, 0.0), class: Class::Person, number: 0 };
+        let subject = Subject { disc: person(2.0, 0.0), body: None, class: Class::Person, number: 0 };
         let moving = Moving { discs: &[person(2.0, 0.0)], boxes: &[] };
         d.picture(
             Span::ZERO,
@@ -268,6 +294,51 @@ mod tests {
         assert!((variance - 1.0).abs() < 0.1, "{variance}");
         let sums = sets.iter().flat_map(|s| &s.detections).map(|d| d.class_probabilities.iter().sum::<f32>());
         assert!(sums.into_iter().all(|s| (s - 1.0).abs() < 1e-6));
+    }
+
+    #[test]
+    fn the_rectangle_about_a_vehicle_goes_with_its_detection_and_is_turned_as_told() {
+        let (world_from_base, at) = (Pose2::new(1.0, 0.0, 1.0), Pose2::new(4.0, 2.0, -0.5));
+        let disc = Disc { centre: at.position(), radius_m: 1.2 };
+        let body = BodyBox { pose: at.then(Pose2::new(0.7, 0.0, 0.0)), length_m: 3.6, width_m: 1.1 };
+        let subject = Subject { disc, body: Some(body), class: Class::Forklift, number: 0 };
+        let pictures = |sigma_rad| {
+            let config = DetectorConfig { body_yaw_sigma_rad: sigma_rad, ..perfect().detector };
+            let mut d = Detector::new(config, "base_link".into(), 4);
+            let moving = Moving { discs: &[], boxes: &[] };
+            let seen = (0..20_000).filter_map(|_| {
+                d.picture(
+                    Span::ZERO,
+                    Stamp::default(),
+                    world_from_base,
+                    &RayScene::default(),
+                    moving,
+                    &[subject],
+                );
+                d.finished(Span::from_s(5.0))
+            });
+            seen.flat_map(|set| set.detections).collect::<Vec<_>>()
+        };
+        let base_from_vehicle = world_from_base.inverse().then(at);
+        for seen in pictures(Some(0.0)) {
+            let body = seen.body.unwrap();
+            assert!((body.pose.yaw_rad - base_from_vehicle.yaw_rad).abs() < 1e-12);
+            let (s, c) = libm::sincos(body.pose.yaw_rad);
+            let middle = Point2::new(seen.position.x_m + 0.7 * c, seen.position.y_m + 0.7 * s);
+            assert!(
+                body.pose.position().distance_m(middle) < 1e-9 && (body.length_m, body.width_m) == (3.6, 1.1)
+            );
+        }
+        let off = |d: &Detection| d.body.unwrap().pose.yaw_rad - base_from_vehicle.yaw_rad;
+        let turned = pictures(Some(0.1));
+        let variance = turned.iter().map(|d| off(d) * off(d)).sum::<f64>() / turned.len() as f64;
+        assert!((variance.sqrt() - 0.1).abs() < 0.005, "{variance}");
+        let mean = turned.iter().map(off).sum::<f64>() / turned.len() as f64;
+        assert!(mean.abs() < 0.01, "{mean}");
+        let without = pictures(None);
+        assert!(without.iter().all(|d| d.body.is_none()));
+        // One who tells rectangles sees nothing else differently.
+        assert!(without.iter().zip(&turned).all(|(a, b)| *a == Detection { body: None, ..b.clone() }));
     }
 
     #[test]

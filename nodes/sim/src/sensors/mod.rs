@@ -26,6 +26,7 @@ mod stream {
     pub(super) const IMU_WALK: u32 = 0x51_08;
     pub(super) const CONFUSION: u32 = 0x51_09;
     pub(super) const LIDAR_LOSS: u32 = 0x51_0A;
+    pub(super) const BODIES: u32 = 0x51_0B;
 }
 
 /// When something periodic is due, in world time.

@@ -109,6 +109,7 @@ fn detections(stamp: Stamp, pose: Pose2, tracks: &[Track]) -> DetectionSet {
     let detection = |track: &Track| Detection {
         position: pose.inverse().apply(track.position),
         covariance: [0.01, 0.0, 0.0, 0.01],
+        body: None,
         radius_m: track.radius_m,
         existence: 0.95,
         class_probabilities: vec![1.0],

@@ -72,6 +72,7 @@ pub fn set(cycle: u64) -> DetectionSet {
         Detection {
             position: Point2::new(at.x_m + 0.08 * rng.normal(), at.y_m + 0.08 * rng.normal()),
             covariance: [0.0064, 0.0, 0.0, 0.0064],
+            body: None,
             radius_m: 0.25,
             existence: 0.95,
             class_probabilities: vec![0.9, 0.05, 0.05],

@@ -13,8 +13,8 @@ use outrider_msgs::visualization_msgs::{Marker, MarkerArray};
 const SPREADS: usize = 3;
 /// Points of a predicted way; those farther in the future are left out.
 const WAY_POINTS: usize = 64;
-/// Body, ellipse, reachable disc, way and name, and the spreads.
-const PER_TRACK: usize = 5 + SPREADS;
+/// Disc, rectangle, ellipse, reachable disc, way and name, and the spreads.
+const PER_TRACK: usize = 6 + SPREADS;
 /// The most markers of one message: one that clears the last ones, the robot's ellipse, and those of every track. A world model
 /// has no more than [`TRACK_LIMIT`] tracks, so nothing is left out.
 pub const MARKER_LIMIT: usize = 2 + TRACK_LIMIT * PER_TRACK;
@@ -65,6 +65,12 @@ fn of_track(w: &WorldModel, track: &Track, into: &mut Vec<Marker>) {
         let mut body = at("track", Marker::CYLINDER, 0.8);
         body.scale = Vector3 { x: 2.0 * track.radius_m, y: 2.0 * track.radius_m, z: 0.1 };
         into.push(body);
+        into.extend(track.body.map(|of| {
+            let mut body = at("body", Marker::CUBE, 0.4);
+            body.pose = pose_message(of.pose);
+            body.scale = flat(0.5 * of.length_m, 0.5 * of.width_m, 0);
+            body
+        }));
         let [xx, xy, _, _, _, yy, ..] = track.covariance;
         into.extend(ellipse(w, "covariance", id, track.position, [xx, xy, yy], colour(tint, 0.35)));
         let mut way = at("prediction", Marker::LINE_STRIP, 0.9);
@@ -156,6 +162,7 @@ fn colour([r, g, b]: [f32; 3], a: f32) -> ColorRGBA {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outrider_foundation::data::BodyBox;
 
     fn track(id: u64, state: TrackState) -> Track {
         Track {
@@ -171,6 +178,7 @@ mod tests {
                 _ => 0.0,
             }),
             radius_m: 0.25,
+            body: Some(BodyBox { pose: Pose2::new(1.5, 2.0, 0.5), length_m: 3.5, width_m: 1.0 }),
             existence: 0.87,
             age_s: 1.25,
             reachable_m: if state == TrackState::Reachable { 1.5 } else { 0.0 },
@@ -203,6 +211,9 @@ mod tests {
         assert!((2.0 * libm::atan2(q.z, q.w) - std::f64::consts::FRAC_PI_2).abs() < 1e-9);
         assert!((all(&m, "track")[0].scale.x - 0.5).abs() < 1e-12);
         assert_eq!(all(&m, "name")[0].text, "person 7 87%");
+        let body = all(&m, "body")[0];
+        assert_eq!((body.r#type, body.scale.x, body.scale.y), (Marker::CUBE, 3.5, 1.0));
+        assert_eq!(body.pose, pose_message(Pose2::new(1.5, 2.0, 0.5)));
         let way = &all(&m, "prediction")[0].points;
         assert_eq!((way.len(), way[0].y.to_bits()), (16, 2.0f64.to_bits()));
         let spreads: Vec<_> =
@@ -223,7 +234,9 @@ mod tests {
     fn who_is_lost_is_a_disc_and_no_point() {
         let m = marker_message(&model(vec![track(7, TrackState::Reachable)]));
         assert!((all(&m, "reachable")[0].scale.x - 2.0 * 1.75).abs() < 1e-12);
-        assert!(all(&m, "track").is_empty() && all(&m, "covariance").is_empty());
+        assert!(
+            all(&m, "track").is_empty() && all(&m, "body").is_empty() && all(&m, "covariance").is_empty()
+        );
         assert_eq!(all(&m, "name")[0].text, "person 7 87%, unseen for 1.2 s");
     }
 
@@ -236,6 +249,7 @@ mod tests {
         tracks[2].prediction.clear();
         let m = marker_message(&model(tracks));
         assert!(m.markers.len() <= MARKER_LIMIT && all(&m, "track").len() == TRACK_LIMIT);
+        assert_eq!(all(&m, "body").len(), TRACK_LIMIT);
         assert_eq!(all(&m, "covariance").len(), TRACK_LIMIT - 1);
         assert_eq!(all(&m, "prediction_spread").len(), SPREADS * (TRACK_LIMIT - 2));
         // No two of one kind share an id: the later would replace the earlier.

@@ -40,6 +40,8 @@ pub use world::{
     world_model_to_message, world_model_without_cells_from_message,
 };
 
+use outrider_foundation::data::BodyBox;
+use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Pose2, Stamp};
 use outrider_msgs::builtin_interfaces::{Duration, Time};
@@ -89,6 +91,32 @@ pub(crate) fn all_finite<const N: usize>(field: impl Display, values: [f64; N]) 
 /// A length within a limit.
 pub(crate) fn at_most(field: impl Display, length: usize, limit: usize) -> Checked<()> {
     if length <= limit { Ok(()) } else { Err(format!("{field}: {length} elements are more than {limit}")) }
+}
+
+/// A rectangle of an element of a list, from its middle, direction, length and width; a length of 0 says that there is none.
+pub(crate) fn body_box_from(list: &'static str, index: usize, told: [f64; 5]) -> Checked<Option<BodyBox>> {
+    let of = |name| Of(list, index, name);
+    let [x, y, yaw, length, width] = told;
+    if length == 0.0 {
+        return Ok(None);
+    }
+    let [x_m, y_m, yaw_rad] = all_finite(of("body"), [x, y, yaw])?;
+    let body = BodyBox {
+        pose: Pose2::new(x_m, y_m, wrap_angle(yaw_rad)),
+        length_m: within(of("body_length"), length, 0.0, BodyBox::LENGTH_LIMIT_M)?,
+        width_m: within(of("body_width"), width, 0.0, BodyBox::LENGTH_LIMIT_M)?,
+    };
+    if body.is_sound() {
+        Ok(Some(body))
+    } else {
+        Err(format!("{}: {width} with a length of {length}", of("body_width")))
+    }
+}
+
+/// The same as the numbers of a message.
+pub(crate) fn body_box_to(body: Option<BodyBox>) -> [f64; 5] {
+    let BodyBox { pose, length_m, width_m } = body.unwrap_or_default();
+    [pose.x_m, pose.y_m, pose.yaw_rad, length_m, width_m]
 }
 
 pub(crate) fn stamp_from(time: &Time) -> Checked<Stamp> {

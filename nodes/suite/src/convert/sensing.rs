@@ -1,8 +1,8 @@
 //! Scans, odometry, inertial data, transforms, maps and detections.
 
 use super::{
-    Checked, Of, all_finite, at_most, finite, header, pose_from, pose_message, quaternion, stamp_from,
-    within, yaw_from,
+    Checked, Of, all_finite, at_most, body_box_from, body_box_to, finite, header, pose_from, pose_message,
+    quaternion, stamp_from, within, yaw_from,
 };
 use outrider_foundation::data::{
     BEAM_LIMIT, DETECTION_LIMIT, Detection, DetectionSet, Imu, OccupancyMap, Odometry, Scan, TransformStamped,
@@ -258,7 +258,9 @@ fn detection_from(index: usize, d: ours::Detection, classes: usize) -> Checked<D
     if xx <= 0.0 || yy <= 0.0 || (xy - yx).abs() > 1e-6 * (xx + yy) || xx * yy - xy * yx <= 0.0 {
         return Err(format!("{}: {:?} is not positive definite", field("covariance"), d.covariance));
     }
+    let body = [d.body_x, d.body_y, d.body_yaw, d.body_length, d.body_width];
     Ok(Detection {
+        body: body_box_from("detections", index, body)?,
         position: Point2::new(finite(field("x"), d.x)?, finite(field("y"), d.y)?),
         covariance: d.covariance,
         radius_m: within(field("radius"), d.radius, 0.0, 10.0)?,
@@ -269,13 +271,21 @@ fn detection_from(index: usize, d: ours::Detection, classes: usize) -> Checked<D
 
 /// Detections as their message.
 pub fn detections_to_message(set: &DetectionSet) -> ours::DetectionArray {
-    let one = |d: &Detection| ours::Detection {
-        x: d.position.x_m,
-        y: d.position.y_m,
-        covariance: d.covariance,
-        radius: d.radius_m,
-        existence: d.existence,
-        class_probabilities: d.class_probabilities.clone(),
+    let one = |d: &Detection| {
+        let [body_x, body_y, body_yaw, body_length, body_width] = body_box_to(d.body);
+        ours::Detection {
+            x: d.position.x_m,
+            y: d.position.y_m,
+            covariance: d.covariance,
+            radius: d.radius_m,
+            existence: d.existence,
+            class_probabilities: d.class_probabilities.clone(),
+            body_x,
+            body_y,
+            body_yaw,
+            body_length,
+            body_width,
+        }
     };
     ours::DetectionArray {
         header: header(set.stamp, &set.frame),
@@ -291,6 +301,7 @@ pub fn detections_to_message(set: &DetectionSet) -> ours::DetectionArray {
 mod tests {
     use super::*;
     use outrider_foundation::Stamp;
+    use outrider_foundation::data::BodyBox;
 
     fn scan() -> Scan {
         Scan {
@@ -357,11 +368,25 @@ mod tests {
             detections: vec![Detection {
                 covariance: [0.01, 0.0, 0.0, 0.01],
                 class_probabilities: vec![0.9],
+                body: Some(BodyBox { pose: Pose2::new(1.0, -2.0, 0.5), length_m: 3.5, width_m: 1.25 }),
                 ..Default::default()
             }],
             ..Default::default()
         };
         assert_eq!(detections_from_message(detections_to_message(&set)).unwrap(), set);
+        let refused = |change: fn(&mut ours::Detection)| {
+            let mut m = detections_to_message(&set);
+            change(&mut m.detections[0]);
+            detections_from_message(m).unwrap_err()
+        };
+        let (far, wide) = (refused(|d| d.body_length = 21.0), refused(|d| d.body_width = f64::NAN));
+        assert_eq!(far, "detections[0].body_length: 21 is not within [0, 20]");
+        assert_eq!(wide, "detections[0].body_width: NaN is not within [0, 20]");
+        assert_eq!(refused(|d| d.body_width = 0.0), "detections[0].body_width: 0 with a length of 3.5");
+        assert!(refused(|d| d.body_yaw = f64::INFINITY).starts_with("detections[0].body[2]: "));
+        let mut m = detections_to_message(&set);
+        m.detections[0].body_length = 0.0;
+        assert_eq!(detections_from_message(m).unwrap().detections[0].body, None);
         let mut m = detections_to_message(&set);
         m.detections[0].covariance = [0.01, 0.02, 0.02, 0.01];
         assert!(detections_from_message(m).unwrap_err().contains("not positive definite"));

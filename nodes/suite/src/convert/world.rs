@@ -1,6 +1,9 @@
 //! The world model, its grids and what RViz and Foxglove are shown of it.
 
-use super::{Checked, Of, all_finite, at_most, finite, frame_from, frame_name, header, stamp_from, within};
+use super::{
+    Checked, Of, all_finite, at_most, body_box_from, body_box_to, finite, frame_from, frame_name, header,
+    stamp_from, within,
+};
 use outrider_foundation::data::{
     COMPONENT_LIMIT, Component, EgoState, SourceState, SourceStatus, TRACK_LIMIT, Track, TrackState,
     WorldModel,
@@ -199,7 +202,9 @@ fn track_from(index: usize, m: ours::Track) -> Checked<Track> {
         return Err(format!("{}: {bad} is not a finite number", field("prediction")));
     }
     let mixture = mixture_from(&m, points).map_err(|e| format!("tracks[{index}].{e}"))?;
+    let body = [m.body_x, m.body_y, m.body_yaw, m.body_length, m.body_width];
     Ok(Track {
+        body: body_box_from("tracks", index, body)?,
         id: m.id,
         state: from_code(field("state"), m.state, &TRACK_STATES)?,
         class_label: m.class_label,
@@ -251,7 +256,13 @@ fn mixture_from(m: &ours::Track, points: usize) -> Checked<Vec<Component>> {
 }
 
 fn track_to(t: &Track) -> ours::Track {
+    let [body_x, body_y, body_yaw, body_length, body_width] = body_box_to(t.body);
     ours::Track {
+        body_x,
+        body_y,
+        body_yaw,
+        body_length,
+        body_width,
         id: t.id,
         state: to_code(t.state, &TRACK_STATES),
         class_label: t.class_label.clone(),
@@ -282,6 +293,7 @@ fn track_to(t: &Track) -> ours::Track {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outrider_foundation::data::BodyBox;
 
     fn model() -> WorldModel {
         let grid = CostGrid {
@@ -297,6 +309,7 @@ mod tests {
             state: TrackState::Coasting,
             class_label: "person".into(),
             class_probability: 0.75,
+            body: Some(BodyBox { pose: Pose2::new(0.5, -1.0, 0.25), length_m: 3.5, width_m: 1.25 }),
             prediction_step_s: 0.2,
             prediction: vec![Point2::new(1.0, 2.0)],
             prediction_sigma_m: vec![0.25],

@@ -1,12 +1,13 @@
 //! What is seen of a run from outside, message by message.
 
 use super::chain::Chain;
-use super::place::{FAR_M, Mover, Place, TTC_CAP_S, covering};
+use super::place::{FAR_M, Mover, Place, TTC_CAP_S};
 use super::series::{Glimpse, Series};
 use super::timeline::{Timeline, note};
 use crate::convert::{body_of, stamp_from};
 use crate::lockstep::{Observed, START};
 use crate::scenario::Scenario;
+use outrider_foundation::data::{BodyBox, TrueBody};
 use outrider_foundation::{Instant, Point2, Pose2, Span, Stamp, Twist2};
 use outrider_msgs::nav_msgs::OccupancyGrid;
 use outrider_msgs::outrider_msgs::{
@@ -35,8 +36,6 @@ pub struct Sample {
     pub clearance_m: f64,
     /// From the outline to the nearest moving object, m.
     pub person_gap_m: f64,
-    /// From the base to the nearest moving object's centre, m.
-    pub person_distance_m: f64,
     /// Until the outline meets a moving object.
     pub ttc_s: Option<f64>,
     /// From the goal, m.
@@ -185,18 +184,19 @@ impl Eyes {
         self.chain.completeness()
     }
 
-    /// A person's disc; a vehicle's box, as discs.
+    /// A person's disc; a vehicle's body, and its forks.
     fn movers(actor: &GroundTruthActor) -> Vec<Mover> {
         let (s, c) = libm::sincos(actor.yaw);
-        let mover = |at, radius_m| Mover { at, vx_mps: actor.v * c, vy_mps: actor.v * s, radius_m };
-        match body_of(actor) {
-            None => vec![mover(Point2::new(actor.x, actor.y), actor.radius)],
-            Some(body) => {
-                let pose = Pose2::new(actor.x, actor.y, actor.yaw);
-                let (radius_m, centres) = covering(pose, body.length_m, body.width_m, body.forks_m);
-                centres.into_iter().map(|at| mover(at, radius_m)).collect()
-            }
-        }
+        let velocity_mps = [actor.v * c, actor.v * s];
+        let Some(TrueBody { length_m, width_m, forks_m }) = body_of(actor) else {
+            return vec![Mover::disc(Point2::new(actor.x, actor.y), velocity_mps, actor.radius)];
+        };
+        let pose = Pose2::new(actor.x, actor.y, actor.yaw);
+        let ahead = pose.then(Pose2::new(0.5 * (length_m + forks_m), 0.0, 0.0));
+        let body = BodyBox { pose, length_m, width_m };
+        let forks = BodyBox { pose: ahead, length_m: forks_m, width_m: TrueBody::FORKS_SHARE * width_m };
+        let parts = std::iter::once(body).chain((forks_m > 0.0).then_some(forks));
+        parts.map(|part| Mover::rectangle(part, velocity_mps)).collect()
     }
 
     fn gate(&mut self, t_s: f64, observed: &Observed, state: GateState) {
@@ -226,7 +226,6 @@ impl Eyes {
             self.least_clearance_m = Some(truth.clearance);
             self.nearest.clone_from(&truth.nearest);
         }
-        let person_distance_m = movers.iter().map(|m| pose.position().distance_m(m.at)).fold(FAR_M, f64::min);
         let now = START.mono + Span::from_s(t_s);
         let sample = Sample {
             t_s,
@@ -234,7 +233,6 @@ impl Eyes {
             twist,
             clearance_m: truth.clearance.min(FAR_M),
             person_gap_m: self.place.person_gap_m(pose, &movers),
-            person_distance_m,
             ttc_s: if moves { self.place.time_to_collision_s(pose, twist, &movers) } else { None },
             goal_distance_m: pose.position().distance_m(self.goal),
             collisions: truth.collisions,

@@ -1,6 +1,7 @@
 //! Where the robot is: distances from people and zones, and the shortest way there would be. An implementation of its own:
 //! what judges the suite shares nothing with what it judges.
 
+use outrider_foundation::data::BodyBox;
 use outrider_foundation::geometry::{Footprint, segment_distance_sq, sides};
 use outrider_foundation::polygon::Polygon;
 use outrider_foundation::zones::{ZoneError, Zones, outline};
@@ -37,7 +38,7 @@ const MOVES: [(i64, i64); 16] = [
     (-1, -2),
 ];
 
-/// A moving object's disc and where it goes.
+/// A moving object and where it goes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Mover {
     /// Centre.
@@ -46,23 +47,54 @@ pub struct Mover {
     pub vx_mps: f64,
     /// m/s.
     pub vy_mps: f64,
-    /// Radius.
+    /// Radius of the disc about all of it.
     pub radius_m: f64,
+    /// Of a rectangle its corners, counter-clockwise; of what is a disc none.
+    pub corners: Option<[Point2; 4]>,
 }
 
-/// A vehicle's discs reach no farther over its sides than this, m.
-const DISC_OVER_M: f64 = 0.05;
+impl Mover {
+    /// A person, or what else is a disc.
+    pub(crate) const fn disc(at: Point2, [vx_mps, vy_mps]: [f64; 2], radius_m: f64) -> Self {
+        Self { at, vx_mps, vy_mps, radius_m, corners: None }
+    }
 
-/// Discs that cover a box of this length and width about `pose`, and `ahead_m` more of it ahead; up to 5 cm more than it.
-pub(crate) fn covering(pose: Pose2, length_m: f64, width_m: f64, ahead_m: f64) -> (f64, Vec<Point2>) {
-    let half_m = 0.5 * width_m;
-    let reach_m = ((half_m + DISC_OVER_M) * (half_m + DISC_OVER_M) - half_m * half_m).sqrt();
-    let whole_m = length_m + ahead_m;
-    let count = (whole_m / (2.0 * reach_m)).ceil().max(1.0);
-    let step_m = whole_m / count;
-    let radius_m = libm::hypot(half_m, 0.5 * step_m);
-    let at = |i: u32| pose.apply(Point2::new((f64::from(i) + 0.5) * step_m - 0.5 * length_m, 0.0));
-    (radius_m, (0..count as u32).map(at).collect())
+    /// Where a place on it is after a time.
+    fn then(&self, p: Point2, t_s: f64) -> Point2 {
+        Point2::new(p.x_m + self.vx_mps * t_s, p.y_m + self.vy_mps * t_s)
+    }
+
+    /// A part of a vehicle.
+    pub(crate) fn rectangle(of: BodyBox, [vx_mps, vy_mps]: [f64; 2]) -> Self {
+        let radius_m = 0.5 * libm::hypot(of.length_m, of.width_m);
+        Self { at: of.pose.position(), vx_mps, vy_mps, radius_m, corners: Some(of.corners()) }
+    }
+}
+
+/// Whether all of one convex outline lies before a side of another, so that they do not touch; both counter-clockwise.
+fn is_before_a_side(of: &[Point2], other: &[Point2]) -> bool {
+    let is_before = |a: Point2, b: Point2, p: &Point2| {
+        (b.x_m - a.x_m) * (p.y_m - a.y_m) - (b.y_m - a.y_m) * (p.x_m - a.x_m) < 0.0
+    };
+    sides(of).any(|(a, b)| other.iter().all(|p| is_before(a, b, p)))
+}
+
+fn touch(one: &[Point2], other: &[Point2]) -> bool {
+    !is_before_a_side(one, other) && !is_before_a_side(other, one)
+}
+
+/// Between two convex outlines, zero in contact.
+fn apart_m(one: &[Point2], other: &[Point2]) -> f64 {
+    if touch(one, other) {
+        return 0.0;
+    }
+    let from_corners = |corners: &[Point2], outline: &[Point2]| {
+        let square = |p: &Point2| {
+            sides(outline).map(|(a, b)| segment_distance_sq(a, b, *p)).fold(f64::INFINITY, f64::min)
+        };
+        corners.iter().map(square).fold(f64::INFINITY, f64::min)
+    };
+    from_corners(one, other).min(from_corners(other, one)).sqrt()
 }
 
 /// The robot's outline and the zones.
@@ -123,14 +155,27 @@ impl Place {
         here.map(|(name, _, limit)| (*limit, name.as_str())).min_by(|a, b| a.0.total_cmp(&b.0))
     }
 
-    /// From the outline to the nearest disc, zero in contact.
+    /// From the outline to the nearest mover, zero in contact.
     pub fn person_gap_m(&self, pose: Pose2, movers: &[Mover]) -> f64 {
         let base_from_map = pose.inverse();
-        let gap = |m: &Mover| self.footprint.signed_distance_m(base_from_map.apply(m.at)) - m.radius_m;
+        let gap = |m: &Mover| match m.corners {
+            None => self.footprint.signed_distance_m(base_from_map.apply(m.at)) - m.radius_m,
+            Some(corners) => apart_m(self.footprint.corners(), &corners.map(|c| base_from_map.apply(c))),
+        };
         movers.iter().map(gap).fold(FAR_M, f64::min).max(0.0)
     }
 
-    /// Until the outline meets a disc when the robot keeps its twist and they their velocities.
+    /// Whether the outline at a pose touches somebody as they are after a time.
+    fn meets(&self, at: Pose2, m: &Mover, t_s: f64) -> bool {
+        let base_from_map = at.inverse().for_many();
+        let there = |p: Point2| base_from_map.apply(m.then(p, t_s));
+        match m.corners {
+            None => self.footprint.reaches(there(m.at), m.radius_m),
+            Some(corners) => touch(self.footprint.corners(), &corners.map(there)),
+        }
+    }
+
+    /// Until the outline meets somebody when the robot keeps its twist and they their velocities.
     pub fn time_to_collision_s(&self, pose: Pose2, twist: Twist2, movers: &[Mover]) -> Option<f64> {
         let reach_m = self.footprint.circumscribed_m() + twist.v_mps.abs() * TTC_CAP_S;
         let near: Vec<&Mover> = movers
@@ -158,11 +203,10 @@ impl Place {
                 continue;
             }
             let meets = |m: &&Mover| {
-                let centre = Point2::new(m.at.x_m + m.vx_mps * t_s, m.at.y_m + m.vy_mps * t_s);
+                let centre = m.then(m.at, t_s);
                 // Whoever is far is so wherever the robot is headed.
                 let apart = Point2::new(centre.x_m - at.x_m, centre.y_m - at.y_m);
-                !self.footprint.is_surely_farther(apart, m.radius_m)
-                    && self.footprint.reaches(at.inverse().apply(centre), m.radius_m)
+                !self.footprint.is_surely_farther(apart, m.radius_m) && self.meets(at, m, t_s)
             };
             if near.iter().any(meets) {
                 return Some(t_s);

@@ -4,7 +4,8 @@ use super::eyes::Sample;
 use super::timeline::Timeline;
 use crate::convert::body_of;
 use crate::scenario::Scenario;
-use outrider_foundation::data::TrueBody;
+use outrider_foundation::Pose2;
+use outrider_foundation::data::{BodyBox, TrueBody};
 use outrider_msgs::outrider_msgs::{GroundTruth, GroundTruthDoor, Track};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -110,8 +111,8 @@ pub struct Series {
     /// The doors, the same ones at each moment.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub doors: Vec<DoorTrack>,
-    /// Confirmed tracks at each moment: id, x, y, vx, vy, radius.
-    pub tracks: Vec<Vec<[f64; 6]>>,
+    /// Confirmed tracks at each moment: id, x, y, vx, vy, radius; then those that have a rectangle its corners, x and y in turns.
+    pub tracks: Vec<Vec<Vec<f64>>>,
     #[serde(skip)]
     known: BTreeMap<String, usize>,
 }
@@ -163,9 +164,7 @@ impl Series {
         self.v.push(milli(s.twist.v_mps));
         self.w.push(milli(s.twist.w_radps));
         let belief = s.belief;
-        let of = |value: fn(&(outrider_foundation::Pose2, f64)) -> f64| {
-            belief.as_ref().and_then(|b| some(value(b)))
-        };
+        let of = |value: fn(&(Pose2, f64)) -> f64| belief.as_ref().and_then(|b| some(value(b)));
         self.belief.x.push(of(|b| b.0.x_m));
         self.belief.y.push(of(|b| b.0.y_m));
         self.belief.yaw.push(of(|b| b.0.yaw_rad));
@@ -179,8 +178,16 @@ impl Series {
         self.command_v.push(milli(s.commanded_mps));
         let reason = self.reason_index((glimpse.reason)());
         self.reason.push(reason);
-        let track =
-            |t: &&Track| [t.id as f64, milli(t.x), milli(t.y), milli(t.vx), milli(t.vy), milli(t.radius)];
+        let track = |t: &&Track| {
+            let mut told = vec![t.id as f64];
+            told.extend([t.x, t.y, t.vx, t.vy, t.radius].map(milli));
+            if t.body_length > 0.0 {
+                let pose = Pose2::new(t.body_x, t.body_y, t.body_yaw);
+                let body = BodyBox { pose, length_m: t.body_length, width_m: t.body_width };
+                told.extend(body.corners().iter().flat_map(|c| [c.x_m, c.y_m]).map(milli));
+            }
+            told
+        };
         self.tracks.push(glimpse.tracks.iter().map(track).collect());
         self.take_actors(glimpse.truth);
         self.take_doors(glimpse.truth);

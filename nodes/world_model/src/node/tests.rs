@@ -5,6 +5,7 @@ use outrider_foundation::grid::{COST_FREE, COST_INSCRIBED, COST_LETHAL, COST_UNK
 use outrider_foundation::{Point2, Twist2};
 use std::f64::consts::PI;
 
+mod bodies;
 mod clear;
 mod global;
 mod localise;
@@ -139,6 +140,7 @@ impl World {
                 .map(|p| Detection {
                     position: base_from_odom.apply(*p),
                     covariance: [0.01, 0.0, 0.0, 0.01],
+                    body: None,
                     radius_m: 0.3,
                     existence: 0.9,
                     class_probabilities: vec![1.0],

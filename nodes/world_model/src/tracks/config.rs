@@ -84,12 +84,27 @@ pub struct TracksConfig {
     /// What stands where it was left.
     #[garde(dive)]
     pub left_standing: LeftStandingConfig,
+    /// Rectangles that a detector tells about what it sees.
+    #[garde(dive)]
+    pub bodies: BodiesConfig,
     /// Tracks of clusters that move, whoever fails to detect them.
     #[garde(dive)]
     pub cluster_birth: ClusterBirthConfig,
     /// What the stated probabilities of a model's version are worth; a version that is not named is taken at its word.
     #[garde(length(max = CALIBRATION_LIMIT), dive)]
     pub calibrations: Vec<CalibrationConfig>,
+}
+
+/// Rectangles about all that belongs to an object, as a detector tells them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct BodiesConfig {
+    /// Weight of a new one against what was believed.
+    #[garde(custom(within(0.01, 1.0)))]
+    pub gain: f64,
+    /// The rectangle of what is no faster than this is part of the grids, in m/s.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub marked_below_mps: f64,
 }
 
 /// How objects move.

@@ -6,6 +6,7 @@
 //! - `motion`, `imm`: where one object will be, by three ways to move and their mixture; `mixture`: how that is told.
 //! - [`assign`], `joint`: who is whose in one group of tracks and detections: exactly, and with probabilities.
 //! - `models`, [`reliability`]: what a version of a learned model states, what that is worth, and how it has done.
+//! - `body`: what detectors tell of its rectangle.
 //! - `object`: one object, from its first detection to the disc that it can have reached.
 //! - `associate`: gate and groups over all objects.
 //! - `past`: the last sets, for those that come late.
@@ -15,6 +16,7 @@
 
 pub mod assign;
 mod associate;
+mod body;
 mod candidates;
 pub mod clusters;
 mod config;
@@ -30,12 +32,13 @@ pub mod reliability;
 mod sight;
 mod views;
 
-pub use config::{CalibrationConfig, ClusterBirthConfig, MotionConfig, TracksConfig};
+pub use config::{BodiesConfig, CalibrationConfig, ClusterBirthConfig, MotionConfig, TracksConfig};
 pub use movers::MoverCounters;
 pub use past::LATE_SETS_LIMIT;
 
 use crate::beams::Beam;
 use associate::Associator;
+use body::Body;
 use clusters::{Cluster, Clusters};
 pub use imm::WayBelief;
 use imm::{Ahead, Measurement};
@@ -46,7 +49,7 @@ use movers::{Claim, Glance, Known, Movers};
 use nalgebra::Matrix2;
 use object::{Object, Seen};
 use outrider_foundation::data::{
-    DETECTION_LIMIT, Detection, DetectionSet, Scan, TRACK_LIMIT, Track, TrackState,
+    BodyBox, DETECTION_LIMIT, Detection, DetectionSet, Scan, TRACK_LIMIT, Track, TrackState,
 };
 use outrider_foundation::{Point2, Pose2, Span, Stamp, Twist2};
 use past::{Moment, Past, Unplaced};
@@ -336,6 +339,11 @@ impl Tracker {
         confirmed.map(move |o| (o.position(at, &self.config), o.radius_m))
     }
 
+    /// The rectangles, in `odom`, about what is as good as standing.
+    pub fn standing_bodies(&self, at: Stamp) -> impl Iterator<Item = BodyBox> + '_ {
+        self.objects.iter().filter_map(move |o| o.standing_body(at, &self.config))
+    }
+
     /// What is believed of every track of [`Self::tracks`], way to move by way to move, in `odom`: for evaluation.
     pub fn ways(&self, at: Stamp) -> Vec<(u64, [WayBelief; MODES])> {
         let all = self.objects.iter().chain(self.movers.objects()).take(TRACK_LIMIT);
@@ -371,9 +379,11 @@ impl Tracker {
             };
             let covariance = floored(turn * own * turn.transpose(), self.config.detection_sigma_floor_m);
             into.born.push(0);
+            let position = odom_from_set.apply(detection.position);
             into.seen.push(Seen {
-                measurement: Measurement { position: odom_from_set.apply(detection.position), covariance },
+                measurement: Measurement { position, covariance },
                 radius_m: detection.radius_m,
+                body: detection.body.map(|body| Body::told(&body.seen_from(odom_from_set), position)),
                 existence: self.models.existence(detection),
                 classes: self.models.classes(set, detection),
             });
@@ -549,6 +559,7 @@ fn spread_of(detection: &Detection) -> Option<Matrix2<f64>> {
     let definite = own.determinant() >= -1e-12;
     let stated = (0.0..=1.0).contains(&detection.existence);
     let sized = detection.radius_m >= 0.0 && detection.radius_m.is_finite();
+    let sized = sized && detection.body.is_none_or(|body| body.is_sound());
     (certain && definite && stated && sized && detection.position.is_finite()).then_some(own)
 }
 

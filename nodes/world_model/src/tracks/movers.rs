@@ -437,7 +437,7 @@ fn seen_at(position: Point2, sigma_m: f64, width_m: f64, config: &TracksConfig) 
     let covariance = Matrix2::from_diagonal_element(sigma_m * sigma_m);
     let radius_m = (0.5 * width_m).max(RADIUS_MIN_M);
     let measurement = Measurement { position, covariance };
-    Seen { measurement, radius_m, existence: config.cluster_birth.existence, classes: None }
+    Seen { measurement, radius_m, body: None, existence: config.cluster_birth.existence, classes: None }
 }
 
 /// Whether a beam beside a cluster ends well behind the cluster's own.

@@ -1,11 +1,12 @@
 //! One object: what is believed of it, and how that is told.
 
+use super::body::Body;
 use super::config::{LeftStandingConfig, TracksConfig};
 use super::imm::{Ahead, Imm, Measurement, worst_sigma_m};
 use super::mixture::Ways;
 use super::models::{Classes, Model};
 use nalgebra::{Matrix2, Matrix4};
-use outrider_foundation::data::{REACH_SIGMAS, Track, TrackState};
+use outrider_foundation::data::{BodyBox, REACH_SIGMAS, Track, TrackState};
 use outrider_foundation::{Frame, Point2, Span, Stamp};
 use std::sync::Arc;
 
@@ -31,6 +32,7 @@ pub(crate) struct Object {
     pub hits: u32,
     pub existence: f64,
     pub radius_m: f64,
+    body: Option<Body>,
     pub model: Arc<Model>,
     pub classes: Classes,
     /// Stated existence of its first detection, until it is known what came of it.
@@ -48,6 +50,7 @@ pub(crate) struct Object {
 pub(crate) struct Seen {
     pub measurement: Measurement,
     pub radius_m: f64,
+    pub body: Option<Body>,
     /// Calibrated.
     pub existence: f64,
     pub classes: Option<Classes>,
@@ -68,6 +71,7 @@ impl Object {
             hits: 1,
             existence: seen.existence.clamp(EXISTENCE_MIN, EXISTENCE_MAX),
             radius_m: seen.radius_m,
+            body: seen.body,
             model: Arc::clone(model),
             classes,
             born: Some(seen.existence),
@@ -128,6 +132,7 @@ impl Object {
         self.hits = self.hits.saturating_add(1);
         // A larger object is believed at once, a smaller one by and by.
         self.radius_m = seen.radius_m.max(0.9 * self.radius_m + 0.1 * seen.radius_m);
+        self.body = Body::after(self.body, seen.body, config.bodies.gain);
         if !Arc::ptr_eq(&self.model, model) {
             // Another model: its classes mean something else.
             self.model = Arc::clone(model);
@@ -222,6 +227,15 @@ impl Object {
         self.filter.position_after(&Ahead::of(at.since(self.time).as_s().max(0.0), &config.motion)).0
     }
 
+    /// The rectangle about it, where it is known to be and so slow that it is as good as standing.
+    pub fn standing_body(&self, at: Stamp, config: &TracksConfig) -> Option<BodyBox> {
+        let is_seen = matches!(self.state, TrackState::Confirmed | TrackState::Coasting);
+        let body = self.body.filter(|_| is_seen)?;
+        let (mean, _) = self.filter.motion();
+        let is_slow = libm::hypot(mean.z, mean.w) <= config.bodies.marked_below_mps;
+        is_slow.then(|| body.at(self.position(at, config)))
+    }
+
     /// As it is told, in the frame that `frame_from_odom` leads to, with its prediction for every one of the times ahead.
     pub fn track(
         &self,
@@ -251,6 +265,7 @@ impl Object {
             mixture = ways.mixture(&now, |position| frame_from_odom.apply(position));
         }
         let (mean, covariance) = now.motion();
+        let body = self.body.filter(|_| !reachable).map(|body| body.at(Point2::new(mean.x, mean.y)));
         let likeliest = self.classes.likeliest();
         let named = likeliest.and_then(|(i, p)| self.model.labels.get(i).map(|l| (l.clone(), p)));
         let (class_label, class_probability) = named.unwrap_or_default();
@@ -263,6 +278,7 @@ impl Object {
             velocity: frame_from_odom.turn(Point2::new(mean.z, mean.w)),
             covariance: turned(&covariance, frame_from_odom),
             radius_m: self.radius_m,
+            body: body.map(|body| body.seen_from(frame_from_odom.pose())),
             existence: self.existence,
             age_s: at.since(self.seen).as_s().max(0.0),
             reachable_m: if reachable { self.reach(at, config).1 } else { 0.0 },

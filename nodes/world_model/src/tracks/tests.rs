@@ -1,5 +1,6 @@
 #![allow(clippy::float_cmp, reason = "these values are bounds or copies, not results of arithmetic")]
 
+mod bodies;
 mod late;
 mod mixture;
 mod movers;
@@ -18,6 +19,7 @@ fn person(x_m: f64, y_m: f64) -> Detection {
     Detection {
         position: Point2::new(x_m, y_m),
         covariance: [0.01, 0.0, 0.0, 0.01],
+        body: None,
         radius_m: 0.3,
         existence: 0.9,
         class_probabilities: vec![0.2, 0.8],

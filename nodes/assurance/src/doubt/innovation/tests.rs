@@ -100,6 +100,7 @@ fn set(ms: i64, detections: &[(Point2, f64)]) -> DetectionSet {
     let detection = |(position, sigma_m): &(Point2, f64)| Detection {
         position: *position,
         covariance: [sigma_m * sigma_m, 0.0, 0.0, sigma_m * sigma_m],
+        body: None,
         radius_m: 0.25,
         existence: 0.9,
         class_probabilities: vec![0.1, 0.8, 0.1],

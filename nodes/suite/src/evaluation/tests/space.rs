@@ -1,12 +1,13 @@
 //! Gaps, zones and ways by hand.
 
 use super::place;
-use crate::evaluation::place::{Mover, covering, shortest_m};
+use crate::evaluation::place::{Mover, shortest_m};
+use outrider_foundation::data::BodyBox;
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_msgs::nav_msgs::OccupancyGrid;
 
 fn mover(x_m: f64, y_m: f64, vx_mps: f64, vy_mps: f64) -> Mover {
-    Mover { at: Point2::new(x_m, y_m), vx_mps, vy_mps, radius_m: 0.25 }
+    Mover::disc(Point2::new(x_m, y_m), [vx_mps, vy_mps], 0.25)
 }
 
 #[test]
@@ -28,19 +29,34 @@ fn gaps_and_times_to_collision_by_hand() {
 }
 
 #[test]
-fn a_vehicle_is_covered_by_its_discs_and_by_little_more() {
-    let pose = Pose2::new(1.0, 2.0, 0.7);
-    let (radius_m, centres) = covering(pose, 2.2, 1.1, 0.5);
-    let gap = |x: f64, y: f64| {
-        let p = pose.apply(Point2::new(x, y));
-        centres.iter().map(|c| c.distance_m(p) - radius_m).fold(f64::INFINITY, f64::min)
+fn of_a_vehicle_its_rectangle_counts_and_nothing_beside_it() {
+    let place = place();
+    // The robot reaches 0.25 m to every side.
+    let at = Pose2::new(0.0, 0.0, 0.0);
+    let truck = |x: f64, y: f64, yaw: f64, v: [f64; 2]| {
+        Mover::rectangle(BodyBox { pose: Pose2::new(x, y, yaw), length_m: 3.0, width_m: 1.0 }, v)
     };
-    for i in 0..=54 {
-        let x = -1.1 + 0.05 * f64::from(i);
-        assert!(gap(x, 0.55) <= 1e-9 && gap(x, -0.55) <= 1e-9 && gap(x, 0.0) <= 1e-9, "{x}");
-        assert!(gap(x, 0.605) > 0.0 && gap(x, -0.605) > 0.0, "{x}");
-    }
-    assert!(gap(1.66, 0.0) > -0.4 && gap(2.1, 0.0) > 0.0 && gap(-1.6, 0.0) > 0.0);
+    let still = [0.0; 2];
+    let gap = |m: Mover| place.person_gap_m(at, &[m]);
+    let exact = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
+    exact(gap(truck(2.0, 0.0, 0.0, still)), 0.25);
+    exact(gap(truck(0.0, -1.0, 0.0, still)), 0.25);
+    exact(gap(truck(2.0, 1.0, 0.0, still)), libm::hypot(0.25, 0.25));
+    // Its corner comes first, and then the robot's.
+    exact(gap(truck(2.0, 0.5f64.sqrt(), std::f64::consts::FRAC_PI_4, still)), 1.75 - 2.0f64.sqrt());
+    exact(
+        gap(truck(1.5, 1.5, -std::f64::consts::FRAC_PI_4, still)),
+        4.5f64.sqrt() - 0.5 - 0.25 * 2.0f64.sqrt(),
+    );
+    exact(gap(truck(0.0, 0.6, 0.0, still)), 0.0);
+    // Across, no corner of one in the other.
+    exact(gap(Mover::rectangle(BodyBox { length_m: 3.0, width_m: 0.1, ..BodyBox::default() }, still)), 0.0);
+    let ttc = |v: f64, m: Mover| place.time_to_collision_s(at, Twist2::new(v, 0.0), &[m]);
+    let close = |a: f64, b: f64| assert!((a - b).abs() < 0.051, "{a} is not {b}, within a step");
+    close(ttc(1.0, truck(4.0, 0.0, 0.0, still)).unwrap(), 2.25);
+    close(ttc(1.0, truck(4.0, 0.0, 0.0, [-1.0, 0.0])).unwrap(), 1.125);
+    assert_eq!(ttc(1.0, truck(4.0, 0.8, 0.0, still)), None, "beside the way");
+    close(ttc(0.0, truck(0.0, 3.0, 0.0, [0.0, -1.0])).unwrap(), 2.25);
 }
 
 #[test]

@@ -182,6 +182,7 @@ fn detections_in_a_camera_that_tf_static_places_are_used() {
         set.detections = vec![Detection {
             position: Point2::new(2.0, 0.0),
             covariance: [0.01, 0.0, 0.0, 0.01],
+            body: None,
             radius_m: 0.3,
             existence: 0.9,
             class_probabilities: vec![1.0],
