@@ -4,6 +4,7 @@
 
 mod contact;
 pub mod data;
+pub mod gap;
 pub mod geometry;
 pub mod grid;
 pub mod label;

@@ -1,6 +1,7 @@
 //! Tracked objects as discs that move: where they may be at a time to come.
 
 use outrider_foundation::data::{Component, Track, TrackState};
+use outrider_foundation::gap::Gap;
 use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// How uncertainty widens a predicted disc.
@@ -130,9 +131,14 @@ impl<'a> Moving<'a> {
         Some(self.track.prediction_step_s).filter(|step_s| *step_s > 0.0)
     }
 
-    /// Signed distance from the outline to its disc at present, whose doubt does not count, m.
+    /// Signed distance from the outline to it at present, m: to its disc, whose doubt does not count, or to the rectangle about all that
+    /// belongs to it, whichever is nearer.
     pub fn gap_m(&self, footprint: &Footprint, base_from_world: Pose2) -> f64 {
-        footprint.signed_distance_m(base_from_world.apply(self.track.position)) - self.track.radius_m
+        let centre = base_from_world.apply(self.track.position);
+        let disc_m = footprint.signed_distance_m(centre) - self.track.radius_m;
+        let Some(body) = self.track.body else { return disc_m };
+        let body_m = Gap::between(footprint, &body.seen_from(base_from_world).corners()).distance_m;
+        disc_m.min(body_m)
     }
 
     /// Signed distance from the outline at `pose` to its disc `t_s` from now. Far away only a lower bound.
@@ -165,6 +171,7 @@ fn between(last: usize, steps: f64, now: Component, entry: impl Fn(usize) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
+    use outrider_foundation::data::BodyBox;
 
     const PLAIN: Inflation = Inflation { sigma_gain: 2.0, sigma_cap_m: 0.3, unseen_growth_mps: 0.5 };
 
@@ -192,6 +199,26 @@ mod tests {
         assert!((p.y_m - 0.75).abs() < 1e-12 && (r - 0.55).abs() < 1e-12, "sigma 0.15 twice is 0.3");
         let (p, r) = moving.disc_at(9.0, &PLAIN);
         assert!((p.y_m - 1.0).abs() < 1e-12 && (r - 0.55).abs() < 1e-12, "capped");
+    }
+
+    #[test]
+    fn the_gap_is_to_disc_or_rectangle_whichever_is_nearer() {
+        let footprint = Footprint::rectangle(0.3, 0.3, 0.5).unwrap();
+        let body = BodyBox { pose: Pose2::new(2.0, 1.0, 0.0), length_m: 1.2, width_m: 0.8 };
+        let track = Track { position: Point2::new(2.0, 1.0), radius_m: 0.72, ..walker() };
+        let gap_m = |state, body, x_m: f64| {
+            let track = Track { state, body, ..track.clone() };
+            let moving = Moving { track: &track, age_s: 0.0, still: false };
+            moving.gap_m(&footprint, Pose2::new(x_m, 0.0, 0.0).inverse())
+        };
+        let close = |got: f64, want: f64| assert!((got - want).abs() < 1e-9, "{got}, not {want}");
+        // Beside its long side: 1 - 0.25 to the middle, less 0.72 or 0.4.
+        close(gap_m(TrackState::Standing, None, 2.0), 0.03);
+        // Somebody may step out from behind it: the disc that it had without a rectangle counts on.
+        close(gap_m(TrackState::Standing, Some(body), 2.0), 0.03);
+        close(gap_m(TrackState::Confirmed, Some(body), 2.0), 0.03);
+        let forks = BodyBox { pose: Pose2::new(3.0, 1.0, 0.0), length_m: 4.0, ..body };
+        close(gap_m(TrackState::Confirmed, Some(forks), 4.5), 0.35);
     }
 
     #[test]
