@@ -25,8 +25,10 @@ pub struct Costmap {
     zones: ZoneLayer,
     ranges: Ranges,
     lethal: Vec<bool>,
-    /// Cells of what detectors say is there, whatever scans show.
+    /// Cells of what detectors say is there, whatever scans show; no more of them than the grid has. Rectangles that would be beyond are
+    /// left out and counted.
     told: Vec<usize>,
+    told_left_out: u64,
     /// The grid's distances are those from what is lethal.
     measured: bool,
     /// How far away distances are told apart, in cells.
@@ -64,6 +66,7 @@ impl Costmap {
             ranges: Ranges::default(),
             lethal: vec![false; cells],
             told: Vec::new(),
+            told_left_out: 0,
             measured: false,
             limit,
             scratch: DistanceScratch::default(),
@@ -84,6 +87,7 @@ impl Costmap {
         self.obstacles.reserve(self.room);
         self.fixed.reserve_exact(more);
         self.lethal.reserve_exact(more);
+        self.told.reserve_exact(self.room);
         self.scratch.reserve(width, height);
         let grid = Arc::make_mut(&mut self.grid);
         grid.cost.reserve_exact(more);
@@ -174,12 +178,22 @@ impl Costmap {
         let base_from_frame = frame_from_base.inverse().for_many();
         for body in bodies {
             let corners = body.corners();
+            let count: usize = lattice.rows_within(&corners).map(|row| row.len()).sum();
+            if self.told.len() + count > self.lethal.len() {
+                self.told_left_out = self.told_left_out.saturating_add(1);
+                continue;
+            }
             let cells = lattice.rows_within(&corners).flatten();
             self.told.extend(cells.filter(|i| {
                 let centre = base_from_frame.apply(lattice.centre(*i));
                 !self.footprint.reaches(centre, 0.0)
             }));
         }
+    }
+
+    /// Rectangles of detectors that were left out because together they had more cells than the grid.
+    pub fn told_left_out(&self) -> u64 {
+        self.told_left_out
     }
 
     /// Makes costs and distances of the layers. `map` comes with a number that changes whenever the map does; it counts
@@ -385,6 +399,10 @@ mod tests {
         }
         assert_eq!(costmap.obstacles().count(), 1 + costmap.told.len());
         assert!(costmap.told.len() > 500);
+        // One that covers the whole grid has room, a second one has not.
+        let all = BodyBox { pose: here.pose, length_m: 20.0, width_m: 20.0 };
+        costmap.tell([all, forks].into_iter(), here.pose);
+        assert_eq!((costmap.told_left_out(), costmap.told.len() < costmap.lethal.len()), (1, true));
         costmap.tell(std::iter::empty(), here.pose);
         costmap.compose(None);
         assert_eq!(costmap.grid().cost_at(Point2::new(1.0, 0.01)), COST_FREE);

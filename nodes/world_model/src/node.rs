@@ -226,6 +226,7 @@ impl WorldModelNode {
             ("transforms_refused", c.transforms_refused),
             ("lidar_place_disagrees", c.lidar_place_disagrees),
             ("imu_without_place", c.imu_without_place),
+            ("bodies_left_out", self.costmap.told_left_out()),
             ("rejected_of_unknown_topic", c.rejected_of_unknown_topic),
         ];
         let list = list.into_iter().chain(self.clears.counts());
