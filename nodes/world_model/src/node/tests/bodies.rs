@@ -7,15 +7,16 @@ use outrider_foundation::data::BodyBox;
 /// in the global one.
 fn told(body: Option<BodyBox>) -> (bool, bool) {
     let mut world = World::new();
-    world.step(0, vec![Input::Map(map()), World::localisation(0, 0.0)]);
+    world.step(0, vec![Input::Map(map()), World::localisation(0, 0.3)]);
     world.twist = Twist2::new(0.3, 0.0);
     for ms in (0..2000).step_by(100) {
         world.run(ms, ms + 100);
         let mut set = world.detections(ms + 90, &[Point2::new(2.0, 2.0)]);
         set.detections[0].body = body.map(|body| body.seen_from(world.pose.inverse()));
-        world.step(ms + 99, vec![Input::Detections(set), World::localisation(ms + 99, 0.0)]);
+        world.step(ms + 99, vec![Input::Detections(set), World::localisation(ms + 99, 0.3)]);
     }
-    let amid = Point2::new(2.01, 0.51);
+    // Just within its end, in the map.
+    let amid = Point2::new(2.61, 0.51);
     let lethal = |grid: &CostGrid| grid.cost_at(amid) == COST_LETHAL;
     (lethal(&world.last().local), lethal(world.grids().last().unwrap()))
 }
