@@ -3,15 +3,15 @@
 use crate::clearance::{FAR_M, UNCHANGED_M};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::MotionPoint;
-use crate::tracks::{Met, TrackRules, predicted};
+use crate::tracks::{Met, TrackRules, predicted, worst_axis_sigma};
 use outrider_foundation::data::{BodyBox, Track, TrackState};
 use outrider_foundation::gap::Gap;
 use outrider_foundation::{Footprint, Point2};
 
 /// Least distance that a motion keeps from the rectangles about objects, which go with their predicted centres.
 ///
-/// By the margin alone, as from what the scan shows: what an object may do is the discs' business. And as there, no more is asked for than the
-/// robot would have at rest. Tentative tracks do not count; of those that are out of sight there is no rectangle.
+/// By the margin and what the place is uncertain by now; what an object may do is the discs' business. No more is asked for than the robot
+/// would have at rest. Tentative tracks do not count; of those that are out of sight there is no rectangle.
 pub(crate) fn judge(
     motion: &[MotionPoint],
     footprint: &Footprint,
@@ -23,7 +23,9 @@ pub(crate) fn judge(
     let mut met = None;
     let known = tracks.iter().filter(|t| t.state != TrackState::Tentative);
     for (track, body) in known.filter_map(|track| Some((track, track.body?))) {
-        let reach_m = footprint.circumscribed_m() + 0.5 * libm::hypot(body.length_m, body.width_m);
+        let [xx, xy, _, _, _, yy, ..] = track.covariance;
+        let doubt_m = rules.config.sigma_gain * worst_axis_sigma(xx, xy, yy).min(rules.config.sigma_cap_m);
+        let reach_m = doubt_m + footprint.circumscribed_m() + 0.5 * libm::hypot(body.length_m, body.width_m);
         // The first pose is where the robot is; a robot at rest has no other.
         for at in motion.iter().skip(1) {
             let (centre, _) = predicted(track, rules.age_s + at.t_s, 0.0);
@@ -38,7 +40,7 @@ pub(crate) fn judge(
             let future_from_base = at.base_from_future.inverse();
             let moving = Gap::between(footprint, &corners.map(|corner| future_from_base.apply(corner)));
             let resting = Gap::between(footprint, &corners);
-            let required_m = margin_m.min(resting.distance_m - UNCHANGED_M);
+            let required_m = (margin_m + doubt_m).min(resting.distance_m - UNCHANGED_M);
             let reading =
                 Reading::new(Rule::Tracks, moving.distance_m - required_m, moving.distance_m, required_m);
             if !reading.robustness.is_finite() {
@@ -116,6 +118,9 @@ mod tests {
         assert!((reading.value - 0.15).abs() < 0.01 && reading.robustness > 0.0, "{reading:?}");
         let met = met.unwrap();
         assert!((met.centre.y_m - 0.4).abs() < 0.01 && met.radius_m == 0.0, "{met:?}");
+        let unsure =
+            Track { covariance: std::array::from_fn(|i| if i % 5 == 0 { 0.01 } else { 0.0 }), ..ahead(2.2) };
+        assert!(judged(&unsure, 0.5).0.robustness < 0.0, "0.15 m are less than the margin and twice 0.1 m");
         assert!(judged(&ahead(1.5), 0.1).0.robustness > 0.0, "it ends before it is there");
         let unsure = Track { state: TrackState::Tentative, ..ahead(1.5) };
         assert!(judged(&unsure, 0.5).0.robustness > 1.0);

@@ -9,9 +9,13 @@ use crate::obstacles::{Corner, ObstacleLayer};
 use crate::static_map::{Ranges, StaticMap};
 use crate::zones::ZoneLayer;
 use outrider_foundation::data::{BodyBox, ClearRegion, EgoState};
+use outrider_foundation::gap::Gap;
 use outrider_foundation::grid::{COST_LETHAL, COST_UNKNOWN, CostGrid, FrameId, GridSize};
 use outrider_foundation::{Footprint, Point2, Pose2, Robot, Stamp};
 use std::sync::Arc;
+
+/// A rectangle that gives way begins so far from the robot's outline, m: else rounding to cells would make it a contact.
+const ROOM_M: f64 = 0.05;
 
 /// The local grid and what it is made of.
 #[derive(Clone, Debug)]
@@ -170,24 +174,22 @@ impl Costmap {
         Arc::make_mut(&mut self.grid).stamp = stamp;
     }
 
-    /// Takes what detectors say is there, in the grid's frame, in place of what they said before: a lidar does not see all of it. The robot
-    /// is at `frame_from_base` and has its own cells to itself, as ever.
+    /// Takes what detectors say is there, in the grid's frame, in place of what they said before: a lidar does not see all of it. A rectangle
+    /// that the robot at `frame_from_base` stands in, or all but touches, gives way to it as zones do: it begins where the outline ends.
     pub fn tell(&mut self, bodies: impl Iterator<Item = BodyBox>, frame_from_base: Pose2) {
         self.told.clear();
         let lattice = self.obstacles.lattice();
-        let base_from_frame = frame_from_base.inverse().for_many();
+        let base_from_frame = frame_from_base.inverse();
         for body in bodies {
+            let gap_m = Gap::between(&self.footprint, &body.seen_from(base_from_frame).corners()).distance_m;
+            let Some(body) = body.shrunk((ROOM_M - gap_m).max(0.0)) else { continue };
             let corners = body.corners();
             let count: usize = lattice.rows_within(&corners).map(|row| row.len()).sum();
             if self.told.len() + count > self.lethal.len() {
                 self.told_left_out = self.told_left_out.saturating_add(1);
                 continue;
             }
-            let cells = lattice.rows_within(&corners).flatten();
-            self.told.extend(cells.filter(|i| {
-                let centre = base_from_frame.apply(lattice.centre(*i));
-                !self.footprint.reaches(centre, 0.0)
-            }));
+            self.told.extend(lattice.rows_within(&corners).flatten());
         }
     }
 
@@ -381,32 +383,57 @@ mod tests {
         costmap.follow(&here);
         // A beam passes over all of it.
         costmap.integrate(&[hit(0.0, 4.01)], &here, Stamp::default());
-        let forks = BodyBox { pose: Pose2::new(1.0, 0.0, 0.3), length_m: 3.0, width_m: 0.6 };
+        let forks = BodyBox { pose: Pose2::new(2.2, 0.0, 0.3), length_m: 3.0, width_m: 0.6 };
         costmap.tell([forks].into_iter(), here.pose);
         costmap.compose(None);
         let grid = costmap.grid();
-        let base = amr().footprint;
         let (s, c) = libm::sincos(0.3);
         for index in 0..grid.cost.len() {
             let p = costmap.obstacles.lattice().centre(index);
-            let (x, y) = (p.x_m - 1.0, p.y_m);
+            let (x, y) = (p.x_m - 2.2, p.y_m);
             let (along, across) = (c * x + s * y, c * y - s * x);
             let is_inside = along.abs() < 1.5 && across.abs() < 0.3;
             let is_hit = (p.x_m - 4.01).abs() < 0.025 && (p.y_m - 0.01).abs() < 0.025;
-            let wanted = (is_inside && !base.contains(p)) || is_hit;
+            let wanted = is_inside || is_hit;
             assert_eq!(grid.cost[index] == COST_LETHAL, wanted, "{p:?}");
             assert_eq!(grid.distance_sq[index] == 0, wanted, "{p:?}");
         }
         assert_eq!(costmap.obstacles().count(), 1 + costmap.told.len());
         assert!(costmap.told.len() > 500);
-        // One that covers the whole grid has room, a second one has not.
-        let all = BodyBox { pose: here.pose, length_m: 20.0, width_m: 20.0 };
-        costmap.tell([all, forks].into_iter(), here.pose);
-        assert_eq!((costmap.told_left_out(), costmap.told.len() < costmap.lethal.len()), (1, true));
+        // All but what is behind the robot; there is no room for the same again.
+        let most = BodyBox { pose: Pose2::new(5.4, 0.0, 0.0), length_m: 10.0, width_m: 10.0 };
+        costmap.tell([most, most].into_iter(), here.pose);
+        assert_eq!(costmap.told_left_out(), 0);
+        costmap.tell([most, most, most].into_iter(), here.pose);
+        assert_eq!(costmap.told_left_out(), 1);
         costmap.tell(std::iter::empty(), here.pose);
         costmap.compose(None);
         assert_eq!(costmap.grid().cost_at(Point2::new(1.0, 0.01)), COST_FREE);
         assert_eq!(costmap.obstacles().count(), 1);
+    }
+
+    #[test]
+    fn a_rectangle_gives_way_to_the_robot_that_stands_in_it() {
+        let mut costmap = costmap();
+        let here = ego(FrameId::Odom, 0.0);
+        costmap.follow(&here);
+        let half_m = amr().footprint.corners().iter().map(|c| c.y_m).fold(0.0, f64::max);
+        let lethal = |costmap: &mut Costmap, body: BodyBox| {
+            costmap.tell([body].into_iter(), here.pose);
+            costmap.compose(None);
+            [0.0, 0.1, 0.3, 0.5].map(|beside_m| {
+                costmap.grid().cost_at(Point2::new(0.01, half_m + beside_m + 0.01)) == COST_LETHAL
+            })
+        };
+        // Along its left side, over it by 0.1 m: so much and the room it keeps is less all round, and 0.6 m become 0.3.
+        let beside = |y_m: f64, width_m: f64| BodyBox {
+            pose: Pose2::new(0.5, half_m + y_m, 0.0),
+            length_m: 4.0,
+            width_m,
+        };
+        assert_eq!(lethal(&mut costmap, beside(0.2, 0.6)), [false, true, true, false]);
+        assert_eq!(lethal(&mut costmap, beside(0.5, 0.6)), [false, false, true, true], "not touched");
+        assert_eq!(lethal(&mut costmap, beside(0.0, 0.6)), [false; 4], "nothing is left of it");
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub struct BodyBox {
 
 impl BodyBox {
     /// The longest that is taken.
-    pub const LENGTH_LIMIT_M: f64 = 20.0;
+    pub const LENGTH_LIMIT_M: f64 = 40.0;
 
     /// Its corners, counter-clockwise from behind on the right.
     pub fn corners(&self) -> [Point2; 4] {
@@ -35,6 +35,19 @@ impl BodyBox {
     pub fn moved(&self, by: Point2) -> Self {
         let pose = Pose2 { x_m: self.pose.x_m + by.x_m, y_m: self.pose.y_m + by.y_m, ..self.pose };
         Self { pose, ..*self }
+    }
+
+    /// The same with its sides moved inwards by so much; `None` when nothing is left of it.
+    pub fn shrunk(&self, by_m: f64) -> Option<Self> {
+        let (length_m, width_m) = (self.length_m - 2.0 * by_m, self.width_m - 2.0 * by_m);
+        (length_m > 0.0 && width_m > 0.0).then_some(Self { length_m, width_m, ..*self })
+    }
+
+    /// Distance of a place from it, zero within.
+    pub fn distance_m(&self, p: Point2) -> f64 {
+        let p = self.pose.inverse().apply(p);
+        let beyond_m = |m: f64, side_m: f64| (m.abs() - 0.5 * side_m).max(0.0);
+        libm::hypot(beyond_m(p.x_m, self.length_m), beyond_m(p.y_m, self.width_m))
     }
 
     /// Every number finite, and sides that are longer than zero and no longer than [`Self::LENGTH_LIMIT_M`].
@@ -70,10 +83,22 @@ mod tests {
     }
 
     #[test]
+    fn distances_are_from_its_sides_and_corners_and_it_shrinks_to_nothing() {
+        let body =
+            BodyBox { pose: Pose2::new(3.0, 1.0, std::f64::consts::FRAC_PI_2), length_m: 4.0, width_m: 2.0 };
+        let distance_m = |x, y| body.distance_m(Point2::new(x, y));
+        assert!(distance_m(3.5, 2.5).abs() < 1e-12 && (distance_m(4.5, 1.0) - 0.5).abs() < 1e-12);
+        assert!((distance_m(4.3, 3.4) - 0.5).abs() < 1e-12, "from the corner");
+        let less = body.shrunk(0.75).unwrap();
+        assert_eq!((less.pose, less.length_m, less.width_m), (body.pose, 2.5, 0.5));
+        assert_eq!(body.shrunk(1.0), None);
+    }
+
+    #[test]
     fn what_has_no_size_or_too_much_is_not_sound() {
         let body = BodyBox { length_m: 3.0, width_m: 1.0, ..BodyBox::default() };
         assert!(body.is_sound());
-        for (length_m, width_m) in [(0.0, 1.0), (3.0, 0.0), (-3.0, 1.0), (20.1, 1.0), (f64::NAN, 1.0)] {
+        for (length_m, width_m) in [(0.0, 1.0), (3.0, 0.0), (-3.0, 1.0), (40.1, 1.0), (f64::NAN, 1.0)] {
             assert!(!BodyBox { length_m, width_m, ..body }.is_sound(), "{length_m} {width_m}");
         }
         let nowhere = Pose2 { x_m: f64::INFINITY, y_m: 0.0, yaw_rad: 0.0 };

@@ -379,9 +379,9 @@ mod tests {
             change(&mut m.detections[0]);
             detections_from_message(m).unwrap_err()
         };
-        let (far, wide) = (refused(|d| d.body_length = 21.0), refused(|d| d.body_width = f64::NAN));
-        assert_eq!(far, "detections[0].body_length: 21 is not within [0, 20]");
-        assert_eq!(wide, "detections[0].body_width: NaN is not within [0, 20]");
+        let (far, wide) = (refused(|d| d.body_length = 41.0), refused(|d| d.body_width = f64::NAN));
+        assert_eq!(far, "detections[0].body_length: 41 is not within [0, 40]");
+        assert_eq!(wide, "detections[0].body_width: NaN is not within [0, 40]");
         assert_eq!(refused(|d| d.body_width = 0.0), "detections[0].body_width: 0 with a length of 3.5");
         assert!(refused(|d| d.body_yaw = f64::INFINITY).starts_with("detections[0].body[2]: "));
         let mut m = detections_to_message(&set);

@@ -102,9 +102,15 @@ pub struct BodiesConfig {
     /// Weight of a new one against what was believed.
     #[garde(custom(within(0.01, 1.0)))]
     pub gain: f64,
-    /// The rectangle of what is no faster than this is part of the grids, in m/s.
+    /// When none has been told for so long it is forgotten, in s.
+    #[garde(custom(within(0.1, 60.0)))]
+    pub forget_after_s: f64,
+    /// The rectangle of what is no faster than this is part of the grids, in m/s,
     #[garde(custom(within(0.0, 5.0)))]
     pub marked_below_mps: f64,
+    /// until it is faster than this.
+    #[garde(custom(within(0.0, 5.0)))]
+    pub moves_mps: f64,
 }
 
 /// How objects move.
@@ -251,6 +257,8 @@ impl TracksConfig {
         let (moves_mps, least_mps) = (standing.moves_mps, standing.speed_max_mps);
         let least = "tracks.left_standing.speed_max_mps";
         at_least("tracks.left_standing.moves_mps", moves_mps, least_mps, least)?;
+        let (moves_mps, least_mps) = (self.bodies.moves_mps, self.bodies.marked_below_mps);
+        at_least("tracks.bodies.moves_mps", moves_mps, least_mps, "tracks.bodies.marked_below_mps")?;
         let birth = &self.cluster_birth;
         let (window_s, time_s) = (birth.window_s, birth.time_min_s);
         at_least("tracks.cluster_birth.window_s", window_s, time_s, "tracks.cluster_birth.time_min_s")?;

@@ -38,7 +38,7 @@ pub use past::LATE_SETS_LIMIT;
 
 use crate::beams::Beam;
 use associate::Associator;
-use body::Body;
+use body::Shape;
 use clusters::{Cluster, Clusters};
 pub use imm::WayBelief;
 use imm::{Ahead, Measurement};
@@ -57,6 +57,8 @@ use std::sync::Arc;
 
 /// Detections less certain than this, in m, say nothing about this robot's surroundings.
 const DETECTION_SIGMA_MAX_M: f64 = 10.0;
+/// A rectangle that is farther from its detection's position than this is not of it, m.
+const BODY_NEAR_M: f64 = 0.5;
 /// A detection that is a track's with less than this probability begins one of its own.
 const CLAIMED: f64 = 0.5;
 /// Innovations count towards the statistics where a detection is a track's with at least this probability.
@@ -83,6 +85,8 @@ pub struct TrackCounters {
     pub detections_beyond_limit: u64,
     /// Detections that could not be used: not finite, or too uncertain.
     pub detections_unusable: u64,
+    /// Rectangles of detections that were left out: none, or not where the detection is.
+    pub bodies_unusable: u64,
     /// Sets that came after newer ones and were taken in at their own time,
     pub sets_late: u64,
     /// those that came too late for that,
@@ -170,6 +174,7 @@ impl Tracker {
             ("tracks_unsound", c.unsound),
             ("detections_beyond_limit", c.detections_beyond_limit),
             ("detections_unusable", c.detections_unusable),
+            ("bodies_unusable", c.bodies_unusable),
             ("detection_sets_late", c.sets_late),
             ("detection_sets_too_late", c.sets_too_late),
             ("detection_sets_repeated", c.sets_repeated),
@@ -379,11 +384,15 @@ impl Tracker {
             };
             let covariance = floored(turn * own * turn.transpose(), self.config.detection_sigma_floor_m);
             into.born.push(0);
+            let is_usable =
+                |body: &BodyBox| body.is_sound() && body.distance_m(detection.position) <= BODY_NEAR_M;
+            let body = detection.body.filter(is_usable);
+            self.counters.bodies_unusable += u64::from(body != detection.body);
             let position = odom_from_set.apply(detection.position);
             into.seen.push(Seen {
                 measurement: Measurement { position, covariance },
                 radius_m: detection.radius_m,
-                body: detection.body.map(|body| Body::told(&body.seen_from(odom_from_set), position)),
+                body: body.map(|body| Shape::told(&body.seen_from(odom_from_set), position)),
                 existence: self.models.existence(detection),
                 classes: self.models.classes(set, detection),
             });
@@ -559,7 +568,6 @@ fn spread_of(detection: &Detection) -> Option<Matrix2<f64>> {
     let definite = own.determinant() >= -1e-12;
     let stated = (0.0..=1.0).contains(&detection.existence);
     let sized = detection.radius_m >= 0.0 && detection.radius_m.is_finite();
-    let sized = sized && detection.body.is_none_or(|body| body.is_sound());
     (certain && definite && stated && sized && detection.position.is_finite()).then_some(own)
 }
 

@@ -1,6 +1,6 @@
 //! One object: what is believed of it, and how that is told.
 
-use super::body::Body;
+use super::body::{Body, Shape};
 use super::config::{LeftStandingConfig, TracksConfig};
 use super::imm::{Ahead, Imm, Measurement, worst_sigma_m};
 use super::mixture::Ways;
@@ -33,6 +33,8 @@ pub(crate) struct Object {
     pub existence: f64,
     pub radius_m: f64,
     body: Option<Body>,
+    /// As good as standing.
+    stands: bool,
     pub model: Arc<Model>,
     pub classes: Classes,
     /// Stated existence of its first detection, until it is known what came of it.
@@ -50,7 +52,7 @@ pub(crate) struct Object {
 pub(crate) struct Seen {
     pub measurement: Measurement,
     pub radius_m: f64,
-    pub body: Option<Body>,
+    pub body: Option<Shape>,
     /// Calibrated.
     pub existence: f64,
     pub classes: Option<Classes>,
@@ -71,7 +73,8 @@ impl Object {
             hits: 1,
             existence: seen.existence.clamp(EXISTENCE_MIN, EXISTENCE_MAX),
             radius_m: seen.radius_m,
-            body: seen.body,
+            body: Body::first(seen.body, at),
+            stands: true,
             model: Arc::clone(model),
             classes,
             born: Some(seen.existence),
@@ -132,7 +135,10 @@ impl Object {
         self.hits = self.hits.saturating_add(1);
         // A larger object is believed at once, a smaller one by and by.
         self.radius_m = seen.radius_m.max(0.9 * self.radius_m + 0.1 * seen.radius_m);
-        self.body = Body::after(self.body, seen.body, config.bodies.gain);
+        self.body = Body::after(self.body, seen.body, at, &config.bodies);
+        let (mean, _) = self.filter.motion();
+        let least_mps = if self.stands { config.bodies.moves_mps } else { config.bodies.marked_below_mps };
+        self.stands = libm::hypot(mean.z, mean.w) <= least_mps;
         if !Arc::ptr_eq(&self.model, model) {
             // Another model: its classes mean something else.
             self.model = Arc::clone(model);
@@ -227,13 +233,11 @@ impl Object {
         self.filter.position_after(&Ahead::of(at.since(self.time).as_s().max(0.0), &config.motion)).0
     }
 
-    /// The rectangle about it, where it is known to be and so slow that it is as good as standing.
+    /// The rectangle about it, where it is known to be and as good as standing.
     pub fn standing_body(&self, at: Stamp, config: &TracksConfig) -> Option<BodyBox> {
         let is_seen = matches!(self.state, TrackState::Confirmed | TrackState::Coasting);
-        let body = self.body.filter(|_| is_seen)?;
-        let (mean, _) = self.filter.motion();
-        let is_slow = libm::hypot(mean.z, mean.w) <= config.bodies.marked_below_mps;
-        is_slow.then(|| body.at(self.position(at, config)))
+        let body = self.body.filter(|_| is_seen && self.stands)?;
+        Some(body.at(self.position(at, config)))
     }
 
     /// As it is told, in the frame that `frame_from_odom` leads to, with its prediction for every one of the times ahead.

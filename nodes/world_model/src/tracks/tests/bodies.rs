@@ -57,11 +57,15 @@ fn whom_nobody_has_seen_for_long_has_none() {
 }
 
 #[test]
-fn one_that_is_none_makes_the_detection_unusable_and_is_counted() {
+fn one_that_is_none_or_is_elsewhere_is_left_out_and_counted_and_the_detection_counts_on() {
     let mut tracker = tracker();
-    let mut bad = truck(2.0);
+    let (mut bad, mut elsewhere) = (truck(2.0), truck(6.0));
     bad.body.as_mut().unwrap().width_m = f64::NAN;
-    observe(&mut tracker, &set(0, vec![bad, truck(6.0)]));
-    assert_eq!(tracker.counters().detections_unusable, 1);
-    assert_eq!(tracker.tracks(stamp(0), Pose2::IDENTITY).len(), 1);
+    elsewhere.body.as_mut().unwrap().pose = Pose2::IDENTITY;
+    for i in 0..4 {
+        observe(&mut tracker, &set(100 * i, vec![bad.clone(), elsewhere.clone(), truck(-4.0)]));
+    }
+    assert_eq!((tracker.counters().detections_unusable, tracker.counters().bodies_unusable), (0, 8));
+    let tracks = tracker.tracks(stamp(300), Pose2::IDENTITY);
+    assert_eq!(tracks.iter().map(|t| t.body.is_some()).collect::<Vec<_>>(), [false, false, true]);
 }
