@@ -1,6 +1,6 @@
 //! Distance between the robot's outline and another convex one.
 
-use crate::geometry::{Footprint, Point2, sides};
+use crate::geometry::{Footprint, Point2, nearest_on_segment, sides};
 
 /// From the robot's outline to a convex one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,7 +27,7 @@ impl Gap {
         let of_corners = corners.iter().map(|corner| (footprint.signed_distance_m(*corner), *corner));
         let of_sides = outline.iter().flat_map(|corner| {
             sides(corners).map(move |(a, b)| {
-                let on_side = nearest_on(a, b, *corner);
+                let on_side = nearest_on_segment(a, b, *corner);
                 (on_side.distance_m(*corner), on_side)
             })
         });
@@ -48,15 +48,6 @@ fn farthest_before_a_side_m(of: &[Point2], other: &[Point2]) -> f64 {
             .fold(f64::INFINITY, |least, m| if m < least || m.is_nan() { m } else { least })
     };
     sides(of).map(before_m).fold(f64::NEG_INFINITY, |most, m| if m > most || m.is_nan() { m } else { most })
-}
-
-/// The place of the side from `a` to `b` that is nearest to `p`.
-fn nearest_on(a: Point2, b: Point2, p: Point2) -> Point2 {
-    let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
-    let length_sq = dx * dx + dy * dy;
-    let along = ((p.x_m - a.x_m) * dx + (p.y_m - a.y_m) * dy) / length_sq;
-    let along = if length_sq > 0.0 { along.clamp(0.0, 1.0) } else { 0.0 };
-    Point2::new(a.x_m + along * dx, a.y_m + along * dy)
 }
 
 #[cfg(test)]

@@ -333,8 +333,8 @@ fn edge_offset_m(a: Point2, b: Point2, p: Point2) -> f64 {
     if length <= 0.0 { f64::NEG_INFINITY } else { left_of(a, b, p) / length }
 }
 
-/// Squared distance of `p` from the segment `a`–`b`, in m².
-pub fn segment_distance_sq(a: Point2, b: Point2, p: Point2) -> f64 {
+/// The place of the segment `a`–`b` that is nearest to `p`.
+pub fn nearest_on_segment(a: Point2, b: Point2, p: Point2) -> Point2 {
     let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
     let length_sq = dx * dx + dy * dy;
     let along = if length_sq > 0.0 {
@@ -342,7 +342,13 @@ pub fn segment_distance_sq(a: Point2, b: Point2, p: Point2) -> f64 {
     } else {
         0.0
     };
-    let (ex, ey) = (p.x_m - (a.x_m + along * dx), p.y_m - (a.y_m + along * dy));
+    Point2::new(a.x_m + along * dx, a.y_m + along * dy)
+}
+
+/// Squared distance of `p` from the segment `a`–`b`, in m².
+pub fn segment_distance_sq(a: Point2, b: Point2, p: Point2) -> f64 {
+    let nearest = nearest_on_segment(a, b, p);
+    let (ex, ey) = (p.x_m - nearest.x_m, p.y_m - nearest.y_m);
     ex * ex + ey * ey
 }
 

@@ -46,7 +46,6 @@ window.outrider = window.outrider || {};
     return { x: at.x, y: at.y, yaw: between(columns.yaw, i, share, true) || 0 };
   }
 
-  /** Everything that is to be seen at a moment. */
   // A track some time after it was told: id, x, y, vx, vy, radius, and the corners of its rectangle, where it has one.
   function trackAt([id, x, y, vx, vy, radius, ...corners], since) {
     const [dx, dy] = [(vx || 0) * since, (vy || 0) * since];
@@ -55,6 +54,7 @@ window.outrider = window.outrider || {};
     return { id, x: x + dx, y: y + dy, vx, vy, radius: radius || 0.3, body };
   }
 
+  /** Everything that is to be seen at a moment. */
   outrider.momentOf = function (run, t) {
     const times = run.t || [];
     const i = outrider.indexAt(times, t);

@@ -249,10 +249,7 @@ impl Movers {
 
 /// Corners of a rectangle about a pose, counter-clockwise.
 fn rectangle(pose: Pose2, length_m: f64, width_m: f64) -> [Point2; 4] {
-    let (x, y) = (0.5 * length_m, 0.5 * width_m);
-    let (s, c) = libm::sincos(pose.yaw_rad);
-    [(-x, -y), (x, -y), (x, y), (-x, y)]
-        .map(|(u, v)| Point2::new(pose.x_m + c * u - s * v, pose.y_m + s * u + c * v))
+    BodyBox { pose, length_m, width_m }.corners()
 }
 
 fn on_foot_mover(name: &str, radius_m: f64, height_m: f64) -> Mover {
