@@ -1,6 +1,6 @@
 //! Distances between the swept outline and the rectangles about what is no disc: forks and loads, which the scan does not show.
 
-use crate::clearance::{FAR_M, UNCHANGED_M};
+use crate::clearance::FAR_M;
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::MotionPoint;
 use crate::tracks::{Met, TrackRules, predicted, worst_axis_sigma};
@@ -18,7 +18,7 @@ pub(crate) fn judge(
     tracks: &[Track],
     rules: TrackRules<'_>,
 ) -> (Reading, Option<Met>) {
-    let margin_m = rules.config.margin_m;
+    let (margin_m, nearer_m) = (rules.config.margin_m, rules.nearer_m(motion));
     let mut worst = Reading::new(Rule::Tracks, FAR_M - margin_m, FAR_M, margin_m);
     let mut met = None;
     let known = tracks.iter().filter(|t| t.state != TrackState::Tentative);
@@ -40,7 +40,7 @@ pub(crate) fn judge(
             let future_from_base = at.base_from_future.inverse();
             let moving = Gap::between(footprint, &corners.map(|corner| future_from_base.apply(corner)));
             let resting = Gap::between(footprint, &corners);
-            let required_m = (margin_m + doubt_m).min(resting.distance_m - UNCHANGED_M);
+            let required_m = (margin_m + doubt_m).min(resting.distance_m - nearer_m);
             let reading =
                 Reading::new(Rule::Tracks, moving.distance_m - required_m, moving.distance_m, required_m);
             if !reading.robustness.is_finite() {
@@ -98,6 +98,7 @@ mod tests {
             base_from_tracks: Rigid::IDENTITY,
             age_s: 0.0,
             reaction_s: 0.1,
+            creep_m: 0.002,
         };
         let motion: Vec<_> = (0..=20)
             .map(|i| 0.1 * f64::from(i))

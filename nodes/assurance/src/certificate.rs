@@ -346,7 +346,8 @@ mod tests {
             let tracks = [Track { position, radius_m, state: TrackState::Confirmed, ..Track::default() }];
             let config = &crate::tests::config().tracks;
             let base_from_tracks = Rigid::new(Pose2::IDENTITY);
-            let rules = TrackRules { config, bounds: &[], base_from_tracks, age_s: 0.0, reaction_s: 0.2 };
+            let (age_s, reaction_s, creep_m) = (0.0, 0.2, 0.002);
+            let rules = TrackRules { config, bounds: &[], base_from_tracks, age_s, reaction_s, creep_m };
             let met = crate::tracks::judge(&case.motion, &case.footprint, &tracks, rules).1.unwrap();
             let certifier = Certifier::new(&case.footprint).unwrap();
             prop_assert!(certifier.disc_off_m(&met) < 0.5 * TOLERANCE_M);

@@ -166,7 +166,7 @@ pub struct Margins {
     /// Where it is narrower already: never closer than this, m. Also what the robot's own motion must keep.
     #[garde(custom(within(0.002, 0.1)))]
     pub floor_m: f64,
-    /// Where it is narrower already: what one command may lose, m.
+    /// Where it is narrower already, and alongside somebody at a creep: what one command may lose, m.
     #[garde(custom(within(0.0, 0.01)))]
     pub creep_m: f64,
     /// Between the swept outline and an exclusion zone, m.

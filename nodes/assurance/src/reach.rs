@@ -11,14 +11,12 @@ use crate::clearance::{FAR_M, UNCHANGED_M};
 use crate::monitor::{Part, Reading, Rule};
 use crate::motion::{MotionPoint, is_zero};
 use crate::rigid::Rigid;
-use crate::tracks::TrackRules;
+use crate::tracks::{TrackRules, creeps};
 use outrider_foundation::data::{Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// Who comes no faster than this stands, m/s.
 const STANDS_MPS: f64 = 0.3;
-/// No faster than this the robot may leave alongside somebody, m/s.
-const CREEP_MPS: f64 = 0.1;
 
 /// Least distance that a motion keeps, until it has come to rest, from where objects can be at the same time.
 ///
@@ -40,8 +38,7 @@ pub(crate) fn judge(
     // The last pose is taken at rest, but until then the robot moves.
     let moving = || motion.iter().skip(1).filter(|m| m.t_s <= config.horizon_s);
     let last_s = moving().map(|m| m.t_s).fold(0.0, f64::max);
-    let creeps = motion.iter().all(|m| m.twist.v_mps.abs() <= CREEP_MPS);
-    let gain_m = if creeps { -UNCHANGED_M } else { UNCHANGED_M };
+    let gain_m = if creeps(motion) { -rules.nearer_m(motion) } else { UNCHANGED_M };
     for track in tracks.iter().filter(|t| matches!(t.state, TrackState::Confirmed | TrackState::Coasting)) {
         let reach = Reach::new(track, rules);
         // Most are too far away to look closer.
@@ -180,6 +177,7 @@ mod tests {
             base_from_tracks: Rigid::new(Pose2::IDENTITY),
             age_s: 0.05,
             reaction_s: REACTION_S,
+            creep_m: 0.002,
         };
         judge(motion, &robot.footprint, &[track], rules)
     }
@@ -271,6 +269,7 @@ mod tests {
                 base_from_tracks: Rigid::new(Pose2::IDENTITY),
                 age_s: 0.05,
                 reaction_s: REACTION_S,
+            creep_m: 0.002,
             };
             let reach = Reach::new(&track, rules);
             // Seen at (1, 2); every push lasts a tenth of a second.

@@ -23,6 +23,23 @@ pub(crate) struct TrackRules<'a> {
     pub age_s: f64,
     /// Time that the robot takes to respond.
     pub reaction_s: f64,
+    /// So much nearer than at rest a motion at a creep may come, m: what the noise of the measured turn rate makes of one alongside.
+    pub creep_m: f64,
+}
+
+impl TrackRules<'_> {
+    /// So much nearer than at rest this motion may come, m.
+    pub fn nearer_m(&self, motion: &[MotionPoint]) -> f64 {
+        if creeps(motion) { self.creep_m.max(UNCHANGED_M) } else { UNCHANGED_M }
+    }
+}
+
+/// No faster than this the robot may leave alongside somebody, m/s.
+const CREEP_MPS: f64 = 0.1;
+
+/// Whether a motion is no faster than a creep.
+pub(crate) fn creeps(motion: &[MotionPoint]) -> bool {
+    motion.iter().all(|m| m.twist.v_mps.abs() <= CREEP_MPS)
 }
 
 /// The disc that limits a motion, where it does.
@@ -47,7 +64,7 @@ pub(crate) fn judge(
     tracks: &[Track],
     rules: TrackRules<'_>,
 ) -> (Reading, Option<Met>) {
-    let margin_m = rules.config.margin_m;
+    let (margin_m, nearer_m) = (rules.config.margin_m, rules.nearer_m(motion));
     let mut worst = Reading::new(Rule::Tracks, FAR_M - margin_m, FAR_M, margin_m);
     let mut met = None;
     let bounds = rules.bounds.iter().copied().chain(std::iter::repeat(Bound::default()));
@@ -65,7 +82,7 @@ pub(crate) fn judge(
             let there = at.base_from_future.inverse().apply(centre);
             let moving_m = footprint.signed_distance_m(there) - radius_m;
             let resting_m = footprint.signed_distance_m(centre) - radius_m;
-            let required_m = margin_m.min(resting_m - UNCHANGED_M);
+            let required_m = margin_m.min(resting_m - nearer_m);
             let reading = Reading::new(Rule::Tracks, moving_m - required_m, moving_m, required_m);
             if !reading.robustness.is_finite() {
                 return (reading.part(Part::Track(track.id)), None);
@@ -159,6 +176,9 @@ pub(crate) fn worst_axis_sigma(xx: f64, xy: f64, yy: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::motion::{Phase, reckon};
+    use outrider_foundation::Twist2;
+    use outrider_foundation::robot::{Robot, example};
 
     /// What is stated counts no more than what was found.
     #[test]
@@ -204,5 +224,30 @@ mod tests {
         close(0.3, 0.3, 0.15);
         close(0.4, 0.4, 0.2);
         close(1.0, 1.0, 0.2);
+    }
+
+    /// Alongside somebody who stands, the noise of a measured turn rate swings an end of the robot towards him.
+    #[test]
+    fn at_a_creep_a_motion_may_come_nearer_by_next_to_nothing() {
+        let config = crate::tests::config().tracks;
+        let robot = Robot::new(example::amr()).unwrap();
+        let position = Point2::new(-0.2, 0.65);
+        let track = Track { state: TrackState::Confirmed, position, radius_m: 0.25, ..Track::default() };
+        let robustness = |twist: Twist2| {
+            let motion = reckon(twist, &[Phase { target: twist, duration_s: 0.2 }], &robot.limits).unwrap();
+            let rules = TrackRules {
+                config: &config,
+                bounds: &[Bound { half_second_m: 0.4, second_m: 0.9 }],
+                base_from_tracks: Rigid::IDENTITY,
+                age_s: 0.05,
+                reaction_s: 0.2,
+                creep_m: 0.002,
+            };
+            judge(&motion, &robot.footprint, std::slice::from_ref(&track), rules).0.robustness
+        };
+        assert!(robustness(Twist2::new(0.09, -0.01)) > 0.0, "alongside");
+        assert!(robustness(Twist2::new(0.12, -0.01)) < 0.0, "no creep");
+        assert!(robustness(Twist2::new(0.09, -0.1)) < 0.0, "an end swings to him");
+        assert!(robustness(Twist2::new(0.0, -0.1)) < 0.0, "turning on the spot too");
     }
 }

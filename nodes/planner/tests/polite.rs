@@ -133,7 +133,8 @@ fn turning_before_the_same_person_is_no_progress_for_long() {
     l.walkers = vec![standing(Point2::new(5.2, 4.0))];
     held(&mut l, 4.5, None, sway);
     assert!(!says(&l, "face to face"), "{}", l.trace(1.0));
-    held(&mut l, 3.0, None, sway);
+    // Turning counts twice, by 0.3 rad each.
+    held(&mut l, 5.5, None, sway);
     assert!(says(&l, "face to face with somebody"), "{}", l.trace(1.0));
 }
 
@@ -183,4 +184,22 @@ fn with_somebody_close_behind_it_leaves_no_faster_than_beside_him() {
     assert!(close_s > 1.5 && fastest_mps > 0.8, "{close_s} {fastest_mps}\n{}", l.trace(0.5));
     let told = l.decisions.iter().any(|d| d.constraint.contains("person #1 beside at 0."));
     assert!(told, "{}", l.trace(0.2));
+}
+
+/// Somebody stands 0.2 m from the robot's side, and the goal lies behind him: past him and round, not back first.
+#[test]
+fn who_stands_beside_the_robot_is_driven_past() {
+    for (x_m, side) in [(4.15, 1.0), (4.15, -1.0), (4.0, 1.0), (3.9, -1.0)] {
+        let mut l = Loop::new(grid([12.0, 8.0], Point2::default(), &[]), Pose2::new(4.0, 4.0, 0.0));
+        let goal = Pose2::new(5.0, 4.0 + side * 3.0, side * 1.57);
+        l.goal(goal);
+        l.walkers = vec![standing(Point2::new(x_m, 4.0 + side * 0.7))];
+        let arrived = l.run_to_end(25.0);
+        assert!(arrived, "{x_m}, {side}\n{}", l.trace(0.5));
+        l.assert_arrived(goal, 0.05);
+        l.check_commands();
+        assert!(l.least_person_m > 0.19, "{x_m}, {side}: {} m\n{}", l.least_person_m, l.trace(0.5));
+        assert!(says(&l, "past "), "{x_m}, {side}\n{}", l.trace(0.5));
+        assert!(!l.decisions.iter().any(|d| d.active_node == "BackUp"), "{x_m}, {side}\n{}", l.trace(0.5));
+    }
 }

@@ -6,7 +6,7 @@ mod pursuit;
 mod speed_zones;
 mod turning;
 
-pub use outlook::{Outlook, SpeedLimit};
+pub use outlook::{BESIDE_M, Outlook, SpeedLimit};
 pub use profile::{Axis, Profile};
 pub use pursuit::{Follower, Steering};
 pub use speed_zones::SpeedZones;

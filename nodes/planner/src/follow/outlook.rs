@@ -14,6 +14,9 @@ use outrider_foundation::{Footprint, Pose2, Twist2};
 const SPACING_M: f64 = 0.1;
 /// Shares of the wished speed that are tried, the fastest first.
 const SHARES: [f64; 5] = [1.0, 0.75, 0.5, 0.25, 0.0];
+/// Who stands nearer than the comfortable margin already, but no nearer than this, can be passed, at a creep: no way past him keeps the
+/// margin. From who is nearer than this it has to go back first, m.
+pub const BESIDE_M: f64 = 0.1;
 /// Slower than this is standing, m/s.
 const STANDS_MPS: f64 = 0.02;
 /// Who is here within this closes in, s.
@@ -141,7 +144,13 @@ impl Outlook {
         // Someone who stands is planned around; the noise of the velocity must not send him into the way.
         let standing_mps = self.yielding.standing_mps;
         let near = moving.iter().map(|m| Moving { still: m.stands(standing_mps), ..*m });
-        let near: Vec<Moving<'_>> = near.filter(|m| self.may_meet(m, pose, horizon_m)).collect();
+        let base_from_world = pose.inverse();
+        let beside = |m: &Moving<'_>| {
+            let gap_m = m.gap_m(&self.footprint, base_from_world);
+            m.still && (BESIDE_M..self.yielding.comfort_margin_m).contains(&gap_m)
+        };
+        let near: Vec<Moving<'_>> =
+            near.filter(|m| self.may_meet(m, pose, horizon_m) && !beside(m)).collect();
         if near.is_empty() {
             return None;
         }

@@ -1,6 +1,7 @@
 //! What is driven now: the path or a maneuver within the limits in force, as a command.
 
 use super::Navigator;
+use super::beside::{Past, past_somebody};
 use super::sampling::{Sampled, Way};
 use super::shaping::Shaping;
 use crate::config::ExternalMode;
@@ -165,6 +166,9 @@ impl Navigator {
             );
             let most = Twist2::new(drive.v_max_mps, drive.w_max_radps);
             let wish = UnderWay::limited(wish, most);
+            let slower =
+                past_somebody(&mut self.guard, &situation, wish, None, self.config.yielding.standing_mps);
+            let wish = slower.map_or(wish, |past| past.wish);
             let choice = granted(&mut self.guard, &self.shaping, &situation, wish);
             let constraint = choice.blocked_by.clone();
             self.forbidden.clone_from(&constraint);
@@ -196,6 +200,10 @@ impl Navigator {
         } else {
             limited(&steering, drive, &situation, path, from_m, &self.outlook, &self.guard)
         };
+        let turns_by_rad = (steering.rotating && !steering.at_goal).then_some(steering.error_rad);
+        let standing_mps = self.config.yielding.standing_mps;
+        let past = past_somebody(&mut self.guard, &situation, wish, turns_by_rad, standing_mps);
+        let (wish, limit) = past.map_or((wish, limit), |past| (past.wish, past.into()));
         let mut refused = None;
         let ends = path.complete && path.length_m() - from_m < PURSUIT_M;
         match &mut self.sampling {
@@ -247,6 +255,12 @@ struct Binding {
     telling: bool,
     /// What is in the way.
     blocker: Blocker,
+}
+
+impl From<Past> for Binding {
+    fn from(past: Past) -> Self {
+        Self { reason: past.reason, telling: true, blocker: past.blocker }
+    }
 }
 
 /// A turn on the spot where there is room and nobody closes in, else making room for it.

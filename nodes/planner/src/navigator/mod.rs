@@ -2,6 +2,7 @@
 //!
 //! One state, and what is done with it by subject: `goal` (where to), `way` (the path there), `command` (what is driven now), `external` (what others propose).
 
+mod beside;
 mod command;
 mod external;
 mod goal;

@@ -3,6 +3,7 @@
 use super::Navigator;
 use super::progress::Progress;
 use crate::config::YieldConfig;
+use crate::follow::BESIDE_M;
 use crate::mission::codes;
 use crate::path::Path;
 use crate::safety::Moving;
@@ -14,6 +15,10 @@ use outrider_foundation::{Instant, Point2, Pose2, Span};
 
 /// Added to the discs of people in the search: cells are coarse and the follower cuts curves a little, m.
 const DISC_SLACK_M: f64 = 0.05;
+/// Before whom there is no way past the robot makes room after this share of the time.
+const TOO_NEAR_SHARE: f64 = 0.6;
+/// A way over cells comes nearer to somebody than the robot is by up to this, m.
+const HALF_CELL_M: f64 = 0.025;
 /// Somebody no farther from the outline than this is face to face with the robot, m.
 const FACE_TO_FACE_M: f64 = 0.9;
 /// A way that is blocked where somebody is no farther off than this is left to him: he may come out of there, m.
@@ -120,22 +125,30 @@ impl Navigator {
         let &YieldConfig { berth_m, berth_weight, left_standing_weight, .. } = &self.config.yielding;
         let stands = |m: &&Moving<'_>| m.track.state == TrackState::Standing || self.stands_still(m);
         let discs = |m: &Moving<'_>| {
-            let disc = Disc {
-                centre: m.track.position,
-                radius_m: m.track.radius_m + margin_m,
-                berth_m,
-                berth_weight,
-            };
+            let radius_m = m.track.radius_m + margin_m;
+            let disc = Disc { centre: m.track.position, radius_m, berth_m, berth_weight };
             let dear = |berth_m, berth_weight| Some(Disc { radius_m: 0.0, berth_m, berth_weight, ..disc });
             // As steep as about others.
             let all_m = disc.radius_m + berth_m;
             let all_weight = if berth_m > 0.0 { berth_weight * all_m / berth_m } else { 0.0 };
             match m.track.state {
                 TrackState::Standing => [dear(disc.radius_m, left_standing_weight), dear(all_m, all_weight)],
-                _ => [Some(disc), None],
+                _ => [Some(self.no_nearer(m, disc)), None],
             }
         };
         Moving::beside(tracks, self.age_s).iter().filter(stands).flat_map(discs).flatten().collect()
+    }
+
+    /// The disc of one who stands, without the comfort in it as far as the robot is nearer to him already, and beside him: a way that begins
+    /// with a turn away from him is none, for a turn swings an end of the robot towards him. The berth reaches as far as ever.
+    fn no_nearer(&self, one: &Moving<'_>, disc: Disc) -> Disc {
+        if one.gap_m(self.guard.footprint(), self.pose.inverse()) < BESIDE_M {
+            return disc;
+        }
+        let here_m = disc.centre.distance_m(self.pose.position()) + HALF_CELL_M;
+        let least_m = disc.radius_m - self.config.yielding.comfort_margin_m;
+        let radius_m = here_m.clamp(least_m, disc.radius_m);
+        Disc { radius_m, berth_m: disc.berth_m + disc.radius_m - radius_m, ..disc }
     }
 
     /// Whether somebody is planned around as one who stands.
@@ -281,8 +294,9 @@ impl Navigator {
         }
         let (pose, goal) = (self.pose, &self.config.goal);
         let (progress_s, make_room_s) = (goal.progress_timeout_s, goal.make_room_after_s);
+        let has_room = self.ahead(BESIDE_M).is_empty();
         let progress = self.progress.get_or_insert(Progress::new(pose, now));
-        progress.note(pose, now);
+        progress.note(pose, has_room, now);
         let progress = *progress;
         let close = self.ahead(FACE_TO_FACE_M);
         self.faces.note(&close, now);
@@ -290,6 +304,8 @@ impl Navigator {
         if progress.stands_for(now) > Span::from_s(progress_s) {
             return self.follow_fails("no progress along the path".to_string());
         }
+        // Who is so near that there is no way past him waits for nothing else.
+        let make_room_s = if has_room { make_room_s } else { TOO_NEAR_SHARE * make_room_s };
         if waiting > Span::from_s(make_room_s) && close.iter().any(|one| one.stands) {
             return self.follow_fails("face to face with somebody".to_string());
         }

@@ -18,6 +18,11 @@ const CLEARANCE_CAP_M: f64 = 0.5;
 const ESCAPE_GAIN_M: f64 = 1e-4;
 /// So much less than at rest still counts as no nearer, m.
 const UNCHANGED_M: f64 = 1e-6;
+/// The same at a creep: what the noise of the measured turn rate makes of a way alongside somebody, m. Assurance, which measures for
+/// itself, allows `margins.creep_m`, which is twice that.
+const UNCHANGED_CREEPING_M: f64 = 1e-3;
+/// No faster than this is a creep, as for assurance, m/s.
+pub const CREEP_MPS: f64 = 0.1;
 /// Slower than this counts as standing, m/s or rad/s.
 const STANDING: f64 = 1e-3;
 
@@ -122,6 +127,15 @@ pub struct Refusal {
     stop_tail: Vec<TrajectoryPoint>,
 }
 
+/// A glance at a tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// It would be granted.
+    pub clear: bool,
+    /// Whom it brings nearer than the margin: an index into [`Situation::moving`].
+    pub near: Option<usize>,
+}
+
 /// Judges and picks.
 #[derive(Clone, Debug)]
 pub struct Guard {
@@ -212,12 +226,15 @@ impl Guard {
     fn judge(&mut self, s: &Situation<'_>, command: Twist2, braking: bool) -> Option<Judgement> {
         let mut tail = std::mem::take(&mut self.scratch);
         let fits = braking_tail(s.measured, command, braking, &self.model, &mut tail);
-        let judgement = fits.then(|| self.judge_tail(s, &tail));
+        let v_mps = command.v_mps.abs();
+        let creeps = v_mps > STANDING && v_mps.max(s.measured.v_mps.abs()) <= CREEP_MPS;
+        let unchanged_m = if creeps { UNCHANGED_CREEPING_M } else { UNCHANGED_M };
+        let judgement = fits.then(|| self.judge_tail(s, &tail, unchanged_m));
         self.scratch = tail;
         judgement
     }
 
-    fn judge_tail(&self, s: &Situation<'_>, tail: &[TrajectoryPoint]) -> Judgement {
+    fn judge_tail(&self, s: &Situation<'_>, tail: &[TrajectoryPoint], unchanged_m: f64) -> Judgement {
         let mut judgement = Judgement {
             static_m: f64::INFINITY,
             static_pose: s.pose,
@@ -243,7 +260,7 @@ impl Guard {
                 let track_m = moving.clearance_m(&self.footprint, pose, point.t_s, &self.inflation);
                 if track_m < margin_m + judgement.track_surplus_m {
                     let at_rest_m = moving.clearance_m(&self.footprint, s.pose, point.t_s, &self.inflation);
-                    let asked_m = margin_m.min(at_rest_m - UNCHANGED_M);
+                    let asked_m = margin_m.min(at_rest_m - unchanged_m);
                     judgement.track_surplus_m = judgement.track_surplus_m.min(track_m - asked_m);
                 }
                 if track_m < judgement.track_m {
@@ -327,6 +344,18 @@ impl Guard {
         }
         let (blocked_by, blocker) = self.describe(s, first_judgement.as_ref());
         Err(Refusal { blocked_by, blocker, first, brake, stop, stop_tail })
+    }
+
+    /// How the tail of this velocity fares, were it reached at once.
+    pub fn look(&mut self, s: &Situation<'_>, twist: Twist2) -> Look {
+        let Some(judgement) = self.judge(s, twist, false) else { return Look { clear: false, near: None } };
+        let within = judgement.track_m < self.config.track_margin_m;
+        let near = judgement.track.map(|(index, _)| index).filter(|_| within);
+        let clear = self.keeps_margins(&judgement) || {
+            let brake = self.brake(s.last, s.dt_s);
+            self.judge(s, brake, true).is_some_and(|stop| self.allowed(&judgement, &stop))
+        };
+        Look { clear, near }
     }
 
     /// Picks the command for a wish.

@@ -5,7 +5,7 @@ mod cover;
 mod moving;
 mod tail;
 
-pub use choose::{Blocker, Choice, Guard, Judgement, Refusal, Situation, Wish};
+pub use choose::{Blocker, CREEP_MPS, Choice, Guard, Judgement, Look, Refusal, Situation, Wish};
 pub use cover::FootprintCover;
 pub use moving::{Inflation, Moving};
 pub use tail::{BrakeModel, braking_tail};
