@@ -139,6 +139,20 @@ fn turning_before_the_same_person_is_no_progress_for_long() {
 }
 
 #[test]
+fn before_whom_there_is_no_way_past_it_makes_room_sooner() {
+    let after_s = |gap_m: f64| {
+        let mut l = in_the_hall();
+        l.walkers = vec![standing(Point2::new(4.35 + RADIUS_M + gap_m, 4.0))];
+        while l.t_s() < 10.0 && !says(&l, "face to face") {
+            held(&mut l, 0.1, None, |_| 0.0);
+        }
+        l.t_s()
+    };
+    let (near_s, far_s) = (after_s(0.05), after_s(0.5));
+    assert!((2.9..3.5).contains(&near_s) && (4.9..5.5).contains(&far_s), "{near_s} s, {far_s} s");
+}
+
+#[test]
 fn the_robot_does_not_turn_before_the_feet_of_somebody_who_closes_in() {
     let run = |velocity_mps: f64| {
         let mut l = Loop::new(grid([12.0, 8.0], Point2::default(), &[]), Pose2::new(4.0, 4.0, 0.0));
@@ -201,5 +215,20 @@ fn who_stands_beside_the_robot_is_driven_past() {
         assert!(l.least_person_m > 0.19, "{x_m}, {side}: {} m\n{}", l.least_person_m, l.trace(0.5));
         assert!(says(&l, "past "), "{x_m}, {side}\n{}", l.trace(0.5));
         assert!(!l.decisions.iter().any(|d| d.active_node == "BackUp"), "{x_m}, {side}\n{}", l.trace(0.5));
+    }
+}
+
+/// The way past him begins along the robot, not with a turn away from him.
+#[test]
+fn the_way_past_who_stands_beside_the_robot_begins_straight_on() {
+    for side in [1.0, -1.0] {
+        let mut l = Loop::new(grid([12.0, 8.0], Point2::default(), &[]), Pose2::new(4.0, 4.0, 0.0));
+        l.goal(Pose2::new(10.0, 4.0, 0.0));
+        l.walkers = vec![standing(Point2::new(4.0, 4.0 + side * 0.7))];
+        l.run(2.5);
+        let plan = l.plans.iter().rfind(|plan| !plan.is_empty()).unwrap();
+        let ahead = plan.iter().find(|p| p.position().distance_m(l.pose.position()) > 0.3).unwrap();
+        let bearing_rad = libm::atan2(ahead.y_m - l.pose.y_m, ahead.x_m - l.pose.x_m);
+        assert!(bearing_rad.abs() < 0.6, "{side}: {bearing_rad} rad\n{}", l.trace(0.5));
     }
 }
