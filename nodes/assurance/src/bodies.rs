@@ -91,6 +91,10 @@ mod tests {
     }
 
     fn judged(track: &Track, v_mps: f64) -> (Reading, Option<Met>) {
+        judged_at(track, Twist2::new(v_mps, 0.0))
+    }
+
+    fn judged_at(track: &Track, twist: Twist2) -> (Reading, Option<Met>) {
         let config = crate::tests::config().tracks;
         let rules = TrackRules {
             config: &config,
@@ -102,7 +106,7 @@ mod tests {
         };
         let motion: Vec<_> = (0..=20)
             .map(|i| 0.1 * f64::from(i))
-            .map(|t_s| MotionPoint::new(t_s, Pose2::new(v_mps * t_s, 0.0, 0.0), Twist2::new(v_mps, 0.0)))
+            .map(|t_s| MotionPoint::new(t_s, Pose2::IDENTITY.advance(twist, t_s), twist))
             .collect();
         judge(&motion, &footprint(), std::slice::from_ref(track), rules)
     }
@@ -136,6 +140,15 @@ mod tests {
         let over = truck(forks(-1.9, 0.0, 0.0), Point2::default());
         assert!(judged(&over, 0.3).0.robustness >= 0.0, "out of it: {:?}", judged(&over, 0.3));
         assert!(judged(&over, -0.3).0.robustness < 0.0, "farther in");
+    }
+
+    /// As for discs: at a creep alongside, what the noise of the turn rate does counts for nothing.
+    #[test]
+    fn at_a_creep_the_robot_may_leave_alongside() {
+        let beside = truck(forks(0.0, 0.25 + 0.55 + 0.02, 0.0), Point2::default());
+        let at = |v_mps, w_radps| judged_at(&beside, Twist2::new(v_mps, w_radps)).0.robustness;
+        assert!(at(0.09, -0.002) > 0.0, "{}", at(0.09, -0.002));
+        assert!(at(0.12, -0.002) < 0.0 && at(0.09, -0.01) < 0.0);
     }
 
     #[test]

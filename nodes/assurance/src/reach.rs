@@ -201,6 +201,14 @@ mod tests {
         assert!(!judged(Twist2::new(0.4, 0.0), coasting).is_ok(), "unseen for longer, he may be nearer");
     }
 
+    /// At a creep alongside somebody who could touch the robot, what the noise of the turn rate does is no reason to stay.
+    #[test]
+    fn along_somebody_the_noise_of_a_turn_rate_counts_for_nothing() {
+        let at = |v_mps, w_radps| judged(Twist2::new(v_mps, w_radps), standing(-0.2, 0.25 + 0.25 + 0.05));
+        assert!(at(0.09, -0.01).is_ok(), "{:?}", at(0.09, -0.01));
+        assert!(!at(0.12, -0.01).is_ok() && !at(0.09, -0.1).is_ok());
+    }
+
     #[test]
     fn a_class_that_is_faster_reaches_farther() {
         let mut config = crate::tests::config().tracks.reachable;
@@ -269,7 +277,7 @@ mod tests {
                 base_from_tracks: Rigid::new(Pose2::IDENTITY),
                 age_s: 0.05,
                 reaction_s: REACTION_S,
-            creep_m: 0.002,
+                creep_m: 0.002,
             };
             let reach = Reach::new(&track, rules);
             // Seen at (1, 2); every push lasts a tenth of a second.

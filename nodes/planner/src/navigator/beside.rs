@@ -38,7 +38,8 @@ pub(super) fn past_somebody(
         Some(_) => CREEP_MPS,
         None => wish.v_mps.clamp(-CREEP_MPS, CREEP_MPS),
     };
-    if v_mps == 0.0 || s.moving.is_empty() {
+    // Looking at a tail costs about as much as a command does.
+    if v_mps == 0.0 || !s.moving.iter().any(|one| one.stands(standing_mps)) {
         return None;
     }
     let bend = |curvature: f64| Twist2::new(v_mps, v_mps * curvature);

@@ -69,6 +69,8 @@ pub struct Close {
     pub id: u64,
     /// It hardly moves.
     pub stands: bool,
+    /// Distance from the outline, m.
+    pub gap_m: f64,
 }
 
 /// Who has been close before the robot, and since when.
@@ -108,7 +110,7 @@ mod tests {
     }
 
     fn close<const N: usize>(ids: [u64; N]) -> [Close; N] {
-        ids.map(|id| Close { id, stands: true })
+        ids.map(|id| Close { id, stands: true, gap_m: 0.5 })
     }
 
     #[test]

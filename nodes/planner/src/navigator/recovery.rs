@@ -74,14 +74,13 @@ impl Navigator {
         let on_goal = |moving: &Moving<'_>| {
             goal.is_some_and(|goal| moving.track.position.distance_m(goal) <= moving.track.radius_m + reach_m)
         };
-        let is_ahead = |moving: &Moving<'_>| {
+        let close = |moving: &Moving<'_>| {
             let at = base_from_world.apply(moving.track.position);
             let gap_m = moving.gap_m(self.guard.footprint(), base_from_world);
-            moving.is_seen() && !on_goal(moving) && at.x_m > -at.y_m.abs() && gap_m <= within_m
+            let ahead = moving.is_seen() && !on_goal(moving) && at.x_m > -at.y_m.abs() && gap_m <= within_m;
+            ahead.then(|| Close { id: moving.track.id, stands: moving.stands(standing_mps), gap_m })
         };
-        let all = Moving::all(&world.tracks, self.age_s);
-        let close = |m: &Moving<'_>| Close { id: m.track.id, stands: m.stands(standing_mps) };
-        all.iter().filter(|m| is_ahead(m)).map(close).collect()
+        Moving::all(&world.tracks, self.age_s).iter().filter_map(close).collect()
     }
 
     /// What stands at a place, as far as the robot's centre may not be there.

@@ -294,11 +294,11 @@ impl Navigator {
         }
         let (pose, goal) = (self.pose, &self.config.goal);
         let (progress_s, make_room_s) = (goal.progress_timeout_s, goal.make_room_after_s);
-        let has_room = self.ahead(BESIDE_M).is_empty();
+        let close = self.ahead(FACE_TO_FACE_M);
+        let has_room = close.iter().all(|one| one.gap_m > BESIDE_M);
         let progress = self.progress.get_or_insert(Progress::new(pose, now));
         progress.note(pose, has_room, now);
         let progress = *progress;
-        let close = self.ahead(FACE_TO_FACE_M);
         self.faces.note(&close, now);
         let waiting = progress.in_place_for(now).min(self.faces.longest(now));
         if progress.stands_for(now) > Span::from_s(progress_s) {
