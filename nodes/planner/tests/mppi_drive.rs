@@ -4,6 +4,7 @@
 mod common;
 
 use common::{Loop, TREE, Walker, config, hall, robot, two_rooms};
+use outrider_foundation::data::{AssuranceState, Mode};
 use outrider_foundation::{Point2, Pose2};
 use outrider_planner::{Controller, Input, PlannerNode};
 
@@ -87,6 +88,86 @@ fn a_decision_names_what_was_compared_and_what_it_cost() {
     assert_eq!(names, ["best sample", "plan before", "pursuit", "stop"]);
     assert!(decision.alternatives.iter().all(|a| a.cost.is_finite() && !a.rejected_because.is_empty()));
     assert!(l.last().trajectory.len() == 57);
+}
+
+/// A decision is for what is new: of the two commands that a world model gets, the second goes on with the plan of the first.
+#[test]
+fn between_world_models_the_plan_goes_on_once() {
+    let mut l = sampling(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.5, 4.0, 0.0));
+    l.run(6.0);
+    // No more world models: what is decided on is old, but a plan still goes on for no more than one command.
+    l.worlds_on = false;
+    l.run(0.25);
+    let on: Vec<bool> = l.decisions.iter().skip(20).map(|d| d.chosen.contains(", going on: ")).collect();
+    let count = on.iter().filter(|on| **on).count();
+    assert!(
+        on.len() > 200 && 9 * on.len() < 20 * count && 20 * count < 11 * on.len(),
+        "{count} of {}",
+        on.len()
+    );
+    assert!(on.windows(2).all(|pair| pair != [true, true]), "{}", l.trace(0.1));
+}
+
+fn goes_on(l: &Loop) -> bool {
+    l.decisions.last().is_some_and(|d| d.chosen.contains(", going on: "))
+}
+
+/// Up to the next decision.
+fn next_decision(l: &mut Loop) {
+    let before = l.decisions.len();
+    while l.decisions.len() == before {
+        l.tick();
+    }
+}
+
+/// Driving since `seconds`, and samples were drawn just now.
+fn decided(seconds: f64) -> Loop {
+    let mut l = sampling(hall(), Pose2::new(1.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.5, 4.0, 0.0));
+    l.run(seconds);
+    while goes_on(&l) {
+        next_decision(&mut l);
+    }
+    l
+}
+
+#[test]
+fn a_plan_that_goes_on_is_the_same_plan_later() {
+    let mut l = decided(0.5);
+    let speeds = |l: &Loop| l.last().trajectory.iter().map(|p| p.twist.v_mps).collect::<Vec<_>>();
+    let (at_s, plan) = (l.commands.last().unwrap().0, speeds(&l));
+    next_decision(&mut l);
+    let (later_s, later) = (l.commands.last().unwrap().0, speeds(&l));
+    assert!(goes_on(&l) && (later_s - at_s - 0.025).abs() < 1e-9, "{at_s} {later_s}");
+    assert!(plan[30] > plan[1] + 0.1, "{plan:?}");
+    // Half a step of 0.05 s.
+    for (i, v) in later.iter().enumerate().skip(1).take(54) {
+        assert!((v - 0.5 * (plan[i] + plan[i + 1])).abs() < 1e-6, "{i}: {v} of {plan:?}");
+    }
+}
+
+/// Who steps in is seen with the next world model, however soon it comes: it is decided on anew.
+#[test]
+fn a_plan_does_not_go_on_beyond_the_world_it_was_made_for() {
+    let mut l = decided(4.0);
+    let world = l.world();
+    l.send(Input::WorldModel(world));
+    next_decision(&mut l);
+    assert!(!goes_on(&l), "{}", l.trace(0.1));
+}
+
+/// Nor faster than what has been allowed since.
+#[test]
+fn a_plan_that_has_become_too_fast_does_not_go_on() {
+    let mut l = decided(4.0);
+    l.send(Input::Assurance(AssuranceState {
+        mode: Mode::Nominal,
+        speed_limit_mps: 0.3,
+        ..AssuranceState::default()
+    }));
+    next_decision(&mut l);
+    assert!(!goes_on(&l), "{}", l.trace(0.1));
 }
 
 #[test]

@@ -7,7 +7,7 @@ use super::kernel::{Draw, LANES, Motion, STREAM, Surroundings, Tile, Weights};
 use super::reference::Reference;
 use super::risk::{self, Around};
 use super::simd::{Batch, Level, Work, run};
-use super::smooth::{Smoother, shift};
+use super::smooth::{Smoother, at, shift};
 use crate::config::SafetyConfig;
 use crate::path::Path;
 use crate::safety::{Moving, Wish};
@@ -231,6 +231,24 @@ impl Mppi {
         self.warm = false;
     }
 
+    /// What the plan says so much later, s; `None` without one.
+    pub fn later(&self, elapsed_s: f64) -> Option<Twist2> {
+        let by = self.steps(elapsed_s);
+        let [v, w] = &self.plan;
+        let twist = Twist2::new(f64::from(at(v, 0, by)), f64::from(at(w, 0, by)));
+        self.warm.then_some(twist)
+    }
+
+    /// The plan goes on without a look at anything new: it is as much later now.
+    pub fn go_on(&mut self, elapsed_s: f64) {
+        let by = self.steps(elapsed_s);
+        self.plan.iter_mut().for_each(|plan| shift(plan, by));
+    }
+
+    fn steps(&self, elapsed_s: f64) -> f32 {
+        (elapsed_s / self.config.step_s) as f32
+    }
+
     /// The velocities planned, one a step.
     pub fn plan(&self) -> impl Iterator<Item = Twist2> + '_ {
         let [v, w] = &self.plan;
@@ -331,7 +349,7 @@ impl Mppi {
 
     /// The plan before, as much later as it is now; without one the present velocity goes on.
     fn carry_over(&mut self, request: &Request<'_>) {
-        let by = (request.elapsed_s / self.config.step_s) as f32;
+        let by = self.steps(request.elapsed_s);
         for (plan, present) in self.plan.iter_mut().zip([request.last.v_mps, request.last.w_radps]) {
             if self.warm {
                 shift(plan, by);

@@ -1,9 +1,7 @@
 //! One source of the hot loops, compiled for several instruction sets; which one runs changes the time, never a bit.
 
-#![allow(clippy::inline_always, reason = "inlined into functions of every instruction set")]
-
 use super::field::{Field, Nearness};
-use super::kernel::{Draw, LANES, Row, Scene, Tile, roll, vary};
+use super::kernel::{self, Draw, LANES, Row, Scene, Tile};
 use super::reduce::{Summary, reduce};
 use outrider_foundation::Point2;
 use outrider_foundation::grid::CostGrid;
@@ -120,66 +118,80 @@ pub enum Work<'a, 'b> {
     },
 }
 
-/// Does it with the instructions of `level`; those of the baseline when the machine has not got them.
+/// A function for every instruction set, and one that calls that of a level: the baseline's when the machine has not got it.
+/// Small ones, called tile by tile: in one function with everything in it the same loops took almost twice as long.
+macro_rules! for_every_level {
+    ($(fn $name:ident($($argument:ident: $of:ty),*) = $does:expr;)*) => {$(
+        fn $name(level: Level, $($argument: $of),*) {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2")]
+            fn with_avx2($($argument: $of),*) {
+                $does;
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+            fn with_avx512($($argument: $of),*) {
+                $does;
+            }
+            match level {
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx2 if has_avx2() => {
+                    #[allow(unsafe_code, reason = "instructions beyond the baseline have no other door")]
+                    // SAFETY: the guard of this arm has asked the processor for AVX2.
+                    unsafe {
+                        with_avx2($($argument),*);
+                    }
+                }
+                #[cfg(target_arch = "x86_64")]
+                Level::Avx512 if has_avx512() => {
+                    #[allow(unsafe_code, reason = "instructions beyond the baseline have no other door")]
+                    // SAFETY: the guard of this arm has asked the processor for all four features.
+                    unsafe {
+                        with_avx512($($argument),*);
+                    }
+                }
+                _ => {
+                    $does;
+                }
+            }
+        }
+    )*};
+}
+
+for_every_level! {
+    fn vary(draw: &Draw<'_>, first: u32, v: &mut [Row], w: &mut [Row], control: &mut Row) =
+        kernel::vary(draw, first, v, w, control);
+    fn roll(scene: &Scene<'_>, v: &mut [Row], w: &mut [Row], tile: &mut Tile) = kernel::roll(scene, v, w, tile);
+    fn fill(field: &mut Field, grid: &CostGrid, centre: Point2, half_m: f64, radius_m: f64, cost: &Nearness) =
+        field.fill(grid, centre, half_m, radius_m, cost);
+    fn weigh(batch: &mut Batch, per_temperature: f32, plan: [&mut [f32]; 2], summary: &mut Option<Summary>) =
+        *summary = reduce(&batch.tiles, &batch.v, &batch.w, per_temperature, &mut batch.weights, plan);
+}
+
+/// Does it with the instructions of `level`.
 pub fn run(level: Level, work: Work<'_, '_>) {
-    match level {
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx2 if has_avx2() => {
-            #[allow(unsafe_code, reason = "instructions beyond the baseline have no other door")]
-            // SAFETY: the guard of this arm has asked the processor for AVX2.
-            unsafe {
-                with_avx2(work);
-            }
-        }
-        #[cfg(target_arch = "x86_64")]
-        Level::Avx512 if has_avx512() => {
-            #[allow(unsafe_code, reason = "instructions beyond the baseline have no other door")]
-            // SAFETY: the guard of this arm has asked the processor for all four features.
-            unsafe {
-                with_avx512(work);
-            }
-        }
-        _ => done(work),
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-fn with_avx2(work: Work<'_, '_>) {
-    done(work);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn with_avx512(work: Work<'_, '_>) {
-    done(work);
-}
-
-#[inline(always)]
-fn done(work: Work<'_, '_>) {
     match work {
-        Work::Fill { field, grid, centre, half_m, radius_m, cost } => {
-            field.fill(grid, centre, half_m, radius_m, &cost);
+        Work::Fill { field: table, grid, centre, half_m, radius_m, cost } => {
+            fill(level, table, grid, centre, half_m, radius_m, &cost);
         }
-        Work::Vary(draw, batch) => each(batch, Some(draw), None),
-        Work::Roll(scene, batch) => each(batch, None, Some(scene)),
-        Work::Sample(scene, draw, batch) => each(batch, Some(draw), Some(scene)),
+        Work::Vary(draw, batch) => each(level, batch, Some(draw), None),
+        Work::Roll(scene, batch) => each(level, batch, None, Some(scene)),
+        Work::Sample(scene, draw, batch) => each(level, batch, Some(draw), Some(scene)),
         Work::Reduce { batch, per_temperature, plan, summary } => {
-            *summary = reduce(&batch.tiles, &batch.v, &batch.w, per_temperature, &mut batch.weights, plan);
+            weigh(level, batch, per_temperature, plan, summary);
         }
     }
 }
 
-#[inline(always)]
-fn each(batch: &mut Batch, draw: Option<&Draw<'_>>, scene: Option<&Scene<'_>>) {
+fn each(level: Level, batch: &mut Batch, draw: Option<&Draw<'_>>, scene: Option<&Scene<'_>>) {
     let steps = batch.steps.max(1);
     let rows = batch.v.chunks_exact_mut(steps).zip(batch.w.chunks_exact_mut(steps));
     for (i, ((v, w), tile)) in rows.zip(&mut batch.tiles).enumerate() {
         if let Some(draw) = draw {
-            vary(draw, (i * LANES) as u32, v, w, &mut tile.control);
+            vary(level, draw, (i * LANES) as u32, v, w, &mut tile.control);
         }
         if let Some(scene) = scene {
-            roll(scene, v, w, tile);
+            roll(level, scene, v, w, tile);
         }
     }
 }

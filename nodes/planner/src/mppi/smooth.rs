@@ -61,17 +61,23 @@ impl Smoother {
 
 /// Shifts a plan by `by` steps: between them by interpolation, beyond the end the last value.
 pub fn shift(values: &mut [f32], by: f32) {
+    for i in 0..values.len() {
+        let later = at(values, i, by);
+        if let Some(value) = values.get_mut(i) {
+            *value = later;
+        }
+    }
+}
+
+/// What [`shift`] leaves at `i`.
+pub fn at(values: &[f32], i: usize, by: f32) -> f32 {
     let count = values.len();
     let by = if by > 0.0 { by.min(count as f32) } else { 0.0 };
     let whole = by as usize;
     let share = by - whole as f32;
-    for i in 0..count {
-        let at = |i: usize| values.get(i.min(count.saturating_sub(1))).copied().unwrap_or(0.0);
-        let (a, b) = (at(i + whole), at(i + whole + 1));
-        if let Some(value) = values.get_mut(i) {
-            *value = a + share * (b - a);
-        }
-    }
+    let known = |i: usize| values.get(i.min(count.saturating_sub(1))).copied().unwrap_or(0.0);
+    let (a, b) = (known(i + whole), known(i + whole + 1));
+    a + share * (b - a)
 }
 
 #[cfg(test)]

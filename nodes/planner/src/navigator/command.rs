@@ -208,7 +208,7 @@ impl Navigator {
         let ends = path.complete && path.length_m() - from_m < PURSUIT_M;
         match &mut self.sampling {
             Some(sampling) if !steering.rotating && !ends => {
-                let way = Way { path, from_m, pursuit: wish };
+                let way = Way { path, from_m, pursuit: wish, world: (world.boot_id, world.sequence) };
                 match sampling.decide(drive, &situation, way, &self.outlook, &self.shaping, &mut self.guard) {
                     Sampled::Granted(proposal) => return proposal,
                     Sampled::Refused(why, alternatives) => refused = Some((why, alternatives)),

@@ -7,9 +7,9 @@ use crate::config::{Config, Controller};
 use crate::follow::Outlook;
 use crate::mppi::{Answer, Candidate, Mppi, Outcome, Request};
 use crate::path::Path;
-use crate::safety::{Blocker, Guard, Situation, Wish};
-use outrider_foundation::Robot;
+use crate::safety::{Blocker, Choice, Guard, Situation, Wish};
 use outrider_foundation::data::Alternative;
+use outrider_foundation::{Robot, Twist2};
 
 /// A plan that leads no farther than this, m, stands still;
 const STALLED_M: f64 = 0.1;
@@ -25,6 +25,8 @@ pub struct Sampling {
     cruise_mps: f64,
     standing_mps: f64,
     step_s: f64,
+    /// What drives, until there is something new to decide on.
+    driven: Option<Driven>,
 }
 
 /// The way that is followed, and what the pursuit would do.
@@ -36,6 +38,18 @@ pub struct Way<'a> {
     pub from_m: f64,
     /// The pursuit's wish.
     pub pursuit: Wish,
+    /// Which world model this is.
+    pub world: WorldId,
+}
+
+/// Boot and number of a world model.
+pub type WorldId = (u64, u64);
+
+/// A decision that was granted.
+struct Driven {
+    world: WorldId,
+    answer: Answer,
+    binding: String,
 }
 
 /// What came of a decision.
@@ -47,6 +61,12 @@ pub enum Sampled {
     Refused(String, Vec<Alternative>),
 }
 
+/// How fast it may be at most, and why no faster; empty for the cruising speed.
+struct Cap {
+    v_mps: f64,
+    why: String,
+}
+
 impl Sampling {
     /// When it is what follows paths.
     pub fn new(config: &Config, robot: &Robot) -> Option<Self> {
@@ -56,15 +76,18 @@ impl Sampling {
             cruise_mps: config.follow.cruise_mps,
             standing_mps: config.yielding.standing_mps,
             step_s: config.mppi.step_s,
+            driven: None,
         })
     }
 
     /// Something else drives: the plan is of no use any more.
     pub fn reset(&mut self) {
         self.mppi.reset();
+        self.driven = None;
     }
 
-    /// One decision.
+    /// One decision. Commands come more often than world models: in between, with nothing new to decide on, the plan goes
+    /// on, with a verified tail like any other command.
     pub fn decide(
         &mut self,
         drive: &Drive,
@@ -74,19 +97,11 @@ impl Sampling {
         shaping: &Shaping,
         guard: &mut Guard,
     ) -> Sampled {
-        let mut v_max_mps = drive.v_max_mps.min(self.cruise_mps);
-        let mut capped = if drive.v_max_mps < self.cruise_mps { drive.why.clone() } else { String::new() };
-        let present_mps = s.measured.v_mps.max(s.last.v_mps);
-        if let Some(limit) = outlook.zones().ahead(way.path, way.from_m, v_max_mps.max(present_mps))
-            && limit.v_mps < v_max_mps
+        let cap = self.cap(drive, s, way, outlook);
+        if let Some(driven) = self.driven.take_if(|driven| driven.world == way.world)
+            && let Some(choice) = self.go_on(s, &cap, shaping, guard)
         {
-            (v_max_mps, capped) = (limit.v_mps, limit.reason);
-        }
-        // Courtesy is the same whichever controller drives: it decides how fast, the samples decide where.
-        if let Some(limit) = outlook.give_way(way.path, way.from_m, s.pose, present_mps, v_max_mps, s.moving)
-            && limit.v_mps < v_max_mps
-        {
-            (v_max_mps, capped) = (limit.v_mps, limit.reason);
+            return Sampled::Granted(self.proposal(s, &driven, choice, cap, ", going on"));
         }
         let answer = self.mppi.decide(&Request {
             pose: s.pose,
@@ -96,7 +111,7 @@ impl Sampling {
             moving: s.moving,
             path: way.path,
             from_m: way.from_m,
-            v_max_mps,
+            v_max_mps: cap.v_mps,
             w_max_radps: drive.w_max_radps,
             pursuit: way.pursuit,
             standing_mps: self.standing_mps,
@@ -111,17 +126,65 @@ impl Sampling {
             let why = "the samples make no headway";
             return Sampled::Refused(why.to_string(), alternatives(&answer, Some(why)));
         }
-        let wish = Wish { v_mps: answer.twist.v_mps, turn: answer.twist.w_radps, curve: false };
-        let mut choice = match guard.grant(s, shaping.towards(wish, s.last, s.dt_s)) {
+        let choice = match guard.grant(s, shaping.towards(turned(answer.twist), s.last, s.dt_s)) {
             Ok(choice) => choice,
             Err(refusal) => {
                 let why = format!("braking tail: {}", refusal.blocked_by);
                 return Sampled::Refused(why.clone(), alternatives(&answer, Some(&why)));
             }
         };
+        let driven = Driven { world: way.world, answer, binding };
+        let proposal = self.proposal(s, &driven, choice, cap, "");
+        self.driven = Some(driven);
+        Sampled::Granted(proposal)
+    }
+
+    /// Courtesy is the same whichever controller drives: it decides how fast, the samples decide where.
+    fn cap(&self, drive: &Drive, s: &Situation<'_>, way: Way<'_>, outlook: &Outlook) -> Cap {
+        let mut cap = Cap { v_mps: drive.v_max_mps.min(self.cruise_mps), why: String::new() };
+        if drive.v_max_mps < self.cruise_mps {
+            cap.why.clone_from(&drive.why);
+        }
+        let present_mps = s.measured.v_mps.max(s.last.v_mps);
+        if let Some(limit) = outlook.zones().ahead(way.path, way.from_m, cap.v_mps.max(present_mps))
+            && limit.v_mps < cap.v_mps
+        {
+            cap = Cap { v_mps: limit.v_mps, why: limit.reason };
+        }
+        if let Some(limit) = outlook.give_way(way.path, way.from_m, s.pose, present_mps, cap.v_mps, s.moving)
+            && limit.v_mps < cap.v_mps
+        {
+            cap = Cap { v_mps: limit.v_mps, why: limit.reason };
+        }
+        cap
+    }
+
+    /// The plan as it is, later; `None` when it is too fast by now, or the guard finds something against it.
+    fn go_on(
+        &mut self,
+        s: &Situation<'_>,
+        cap: &Cap,
+        shaping: &Shaping,
+        guard: &mut Guard,
+    ) -> Option<Choice> {
+        let twist = self.mppi.later(s.dt_s).filter(|twist| twist.v_mps <= cap.v_mps)?;
+        let choice = guard.grant(s, shaping.towards(turned(twist), s.last, s.dt_s)).ok()?;
+        self.mppi.go_on(s.dt_s);
+        Some(choice)
+    }
+
+    fn proposal(
+        &self,
+        s: &Situation<'_>,
+        driven: &Driven,
+        mut choice: Choice,
+        cap: Cap,
+        how: &str,
+    ) -> Proposal {
+        let answer = &driven.answer;
         let plan = answer.candidate();
         choice.chosen = format!(
-            "{}: v {:.2} m/s, w {:.2} rad/s, cost {:.2}, contact {:.4}, {:.0} effective samples, {:.0} % feasible",
+            "{}{how}: v {:.2} m/s, w {:.2} rad/s, cost {:.2}, contact {:.4}, {:.0} effective samples, {:.0} % feasible",
             plan.name,
             choice.twist.v_mps,
             choice.twist.w_radps,
@@ -130,21 +193,25 @@ impl Sampling {
             answer.effective_samples,
             100.0 * answer.feasible_share
         );
-        choice.alternatives = alternatives(&answer, None);
-        let constraint = if capped.is_empty() { binding } else { capped };
+        choice.alternatives = alternatives(answer, None);
+        let constraint = if cap.why.is_empty() { driven.binding.clone() } else { cap.why };
         let reason = match constraint.as_str() {
             "" => "following the path".to_string(),
             binding => format!("following the path: {binding}"),
         };
-        Sampled::Granted(Proposal {
+        Proposal {
             trajectory: self.mppi.trajectory(s.last),
             choice,
             reason,
             constraint,
             blocker: Blocker::default(),
             target: self.mppi.plan().nth((HEADING_S / self.step_s) as usize),
-        })
+        }
     }
+}
+
+fn turned(twist: Twist2) -> Wish {
+    Wish { v_mps: twist.v_mps, turn: twist.w_radps, curve: false }
 }
 
 /// What was compared and is not driven. With a reason against it the plan chosen is among them.
