@@ -22,6 +22,9 @@ pub struct Config {
     /// Monitors must be satisfied for this long before the mode goes up one level, s.
     #[garde(custom(within(0.1, 60.0)))]
     pub dwell_s: f64,
+    /// NOMINAL takes longer for what stops the robot again and again.
+    #[garde(dive)]
+    pub relapse: Relapse,
     /// Refusals with a shorter pause between them are one episode, with one record, s.
     #[garde(custom(within(0.05, 10.0)))]
     pub episode_gap_s: f64,
@@ -67,6 +70,18 @@ pub struct Config {
     /// Slowly out of where the robot may not be.
     #[garde(dive)]
     pub way_out: WayOut,
+}
+
+/// A rule stops the robot again and again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
+#[serde(deny_unknown_fields)]
+pub struct Relapse {
+    /// Again is so soon after the last time, s.
+    #[garde(custom(within(0.0, 600.0)))]
+    pub within_s: f64,
+    /// The dwell before NOMINAL is doubled up to this, s; never less than the dwell.
+    #[garde(custom(within(0.0, 600.0)))]
+    pub dwell_max_s: f64,
 }
 
 /// Slowly out of where the robot may not be: when, how fast and how far.

@@ -66,6 +66,10 @@ pub(crate) enum Cause {
 pub(crate) struct ModeMachine {
     mode: Mode,
     dwell: Span,
+    /// Of the way back to NOMINAL: longer after every relapse.
+    nominal_dwell: Span,
+    /// When a rule stopped the robot last.
+    stopped_at: Option<Instant>,
     pressed: bool,
     latch: Option<Latch>,
     /// A disarmed gate seen after this clears the latch.
@@ -83,6 +87,8 @@ impl ModeMachine {
         Self {
             mode: Mode::SafeStop,
             dwell: Span::from_s(config.dwell_s),
+            nominal_dwell: Span::from_s(config.dwell_s),
+            stopped_at: None,
             pressed: false,
             latch: None,
             latched_at: Instant::default(),
@@ -152,10 +158,31 @@ impl ModeMachine {
         keep_since(&mut self.all_well_since, stop.is_none() && degrade.is_none(), now);
         let (after, cause) = self.next(now, stop, degrade)?;
         let before = std::mem::replace(&mut self.mode, after);
+        self.count_relapse(now, after, cause, config);
         // One level at a time: the next has to be earned again.
         self.may_move_since = self.may_move_since.map(|_| now);
         self.all_well_since = self.all_well_since.map(|_| now);
         Some(Change { before, after, cause })
+    }
+
+    /// What stops the robot again and again is not over because it was well for a dwell: NOMINAL takes twice as long every time.
+    fn count_relapse(&mut self, now: Instant, after: Mode, cause: Cause, config: &Config) {
+        match cause {
+            Cause::Rule(_) if after == Mode::SafeStop => {
+                let within = Span::from_s(config.relapse.within_s);
+                let again = self.stopped_at.is_some_and(|at| now.since(at) <= within);
+                let most = Span::from_s(config.relapse.dwell_max_s);
+                let longer = (self.nominal_dwell + self.nominal_dwell).min(most);
+                self.nominal_dwell = if again { longer.max(self.dwell) } else { self.dwell };
+                self.stopped_at = Some(now);
+            }
+            // Somebody has looked.
+            Cause::Released => {
+                self.nominal_dwell = self.dwell;
+                self.stopped_at = None;
+            }
+            _ => {}
+        }
     }
 
     fn next(
@@ -178,13 +205,17 @@ impl ModeMachine {
         }
         // A rule counts as broken when it is; as satisfied only with something to spare.
         let broken = |reading: Option<Reading>| reading.filter(|r| !r.is_ok());
-        let dwelt = |since: Option<Instant>| since.is_some_and(|since| now.since(since) >= self.dwell);
+        let dwelt = |since: Option<Instant>, dwell| since.is_some_and(|since| now.since(since) >= dwell);
         match (self.mode, broken(stop), broken(degrade)) {
             (Mode::EStop, ..) => Some((Mode::SafeStop, Cause::Released)),
             (Mode::Nominal | Mode::Degraded, Some(rule), _) => Some((Mode::SafeStop, Cause::Rule(rule))),
             (Mode::Nominal, None, Some(rule)) => Some((Mode::Degraded, Cause::Rule(rule))),
-            (Mode::SafeStop, ..) if dwelt(self.may_move_since) => Some((Mode::Degraded, Cause::Dwell)),
-            (Mode::Degraded, ..) if dwelt(self.all_well_since) => Some((Mode::Nominal, Cause::Dwell)),
+            (Mode::SafeStop, ..) if dwelt(self.may_move_since, self.dwell) => {
+                Some((Mode::Degraded, Cause::Dwell))
+            }
+            (Mode::Degraded, ..) if dwelt(self.all_well_since, self.nominal_dwell) => {
+                Some((Mode::Nominal, Cause::Dwell))
+            }
             _ => None,
         }
     }

@@ -192,3 +192,74 @@ fn a_pause_begins_the_dwell_anew() {
     assert!((1..10).all(|i| at(2_000 + 100 * i).is_none()));
     assert_eq!(at(3_000), Some(Mode::Degraded));
 }
+
+/// A machine, asked every 50 ms.
+struct Asked {
+    config: Config,
+    machine: ModeMachine,
+    ms: i64,
+}
+
+impl Asked {
+    fn new() -> Self {
+        let config = config();
+        Self { machine: ModeMachine::new(&config), config, ms: 0 }
+    }
+
+    fn update(&mut self, stop: f64) -> Mode {
+        self.ms += 50;
+        let now = Now { mono: Instant::from_nanos(self.ms * 1_000_000), ros: Stamp::from_nanos(0) };
+        let reading = [Reading::new(Rule::StoppingDistance, stop, 0.0, 1.0)];
+        self.machine.update(now, &reading, false, &self.config);
+        self.machine.mode()
+    }
+
+    fn well(&mut self, seconds: i64) {
+        (0..20 * seconds).for_each(|_| _ = self.update(1.0));
+    }
+
+    /// From now on all is well: how long it is in DEGRADED before NOMINAL, s.
+    fn degraded_s(&mut self) -> f64 {
+        let mut updates = 0;
+        while self.machine.mode() != Mode::Nominal {
+            updates += i32::from(self.update(1.0) == Mode::Degraded);
+            assert!(updates < 1_000);
+        }
+        0.05 * f64::from(updates)
+    }
+
+    /// Stopped by a rule; how long NOMINAL takes from DEGRADED then, s.
+    fn stopped(&mut self) -> f64 {
+        assert_eq!(self.update(-1.0), Mode::SafeStop);
+        self.degraded_s()
+    }
+}
+
+#[test]
+fn what_stops_the_robot_again_and_again_is_earned_back_more_slowly() {
+    let mut asked = Asked::new();
+    let close = |found_s: f64, expected_s: f64| {
+        assert!((found_s - expected_s).abs() < 0.06, "{found_s} {expected_s}")
+    };
+    close(asked.degraded_s(), 1.0);
+    for expected_s in [1.0, 2.0, 4.0, 8.0, 8.0] {
+        close(asked.stopped(), expected_s);
+        asked.well(1);
+    }
+    // Still in DEGRADED counts as well: it is not the way to NOMINAL that is counted.
+    asked.update(-1.0);
+    asked.well(2);
+    assert_eq!(asked.machine.mode(), Mode::Degraded);
+    close(asked.stopped(), 8.0);
+    // Well for long enough.
+    asked.well(20);
+    close(asked.stopped(), 1.0);
+    close(asked.stopped(), 2.0);
+    // Somebody has looked.
+    asked.machine.latch(Latch::Contact, Instant::from_nanos(asked.ms * 1_000_000));
+    asked.update(1.0);
+    asked.ms += 50;
+    asked.machine.gate(GateMode::Disarmed, Instant::from_nanos(asked.ms * 1_000_000));
+    close(asked.degraded_s(), 1.0);
+    close(asked.stopped(), 1.0);
+}
