@@ -76,11 +76,11 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Relapse {
-    /// Again is so soon after the last time, s.
-    #[garde(custom(within(0.0, 600.0)))]
+    /// Again is so soon after the last stop was over, s.
+    #[garde(custom(within(0.1, 600.0)))]
     pub within_s: f64,
-    /// The dwell before NOMINAL is doubled up to this, s; never less than the dwell.
-    #[garde(custom(within(0.0, 600.0)))]
+    /// The dwell before NOMINAL is doubled up to this, s; it is never less than `dwell_s`.
+    #[garde(custom(within(0.1, 600.0)))]
     pub dwell_max_s: f64,
 }
 
@@ -372,6 +372,8 @@ impl Config {
             ),
             ("degraded.v_max_mps", degraded.v_max_mps, nominal.v_max_mps, "nominal.v_max_mps"),
             ("degraded.w_max_radps", degraded.w_max_radps, nominal.w_max_radps, "nominal.w_max_radps"),
+            // A longer one would outlast what it is for.
+            ("relapse.dwell_max_s", self.relapse.dwell_max_s, self.relapse.within_s, "relapse.within_s"),
             ("margins.floor_m", margins.floor_m, margins.scan_m, "margins.scan_m"),
             (
                 "uncertainty.nis.samples_min",

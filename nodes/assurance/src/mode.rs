@@ -68,7 +68,7 @@ pub(crate) struct ModeMachine {
     dwell: Span,
     /// Of the way back to NOMINAL: longer after every relapse.
     nominal_dwell: Span,
-    /// When a rule stopped the robot last.
+    /// Until when a rule has kept the robot stopped, while the next time is again.
     stopped_at: Option<Instant>,
     pressed: bool,
     latch: Option<Latch>,
@@ -103,6 +103,11 @@ impl ModeMachine {
         self.mode
     }
 
+    /// How long all has to be well before NOMINAL.
+    pub fn nominal_dwell(&self) -> Span {
+        self.nominal_dwell
+    }
+
     pub fn latch(&mut self, latch: Latch, now: Instant) {
         self.latch.get_or_insert(latch);
         self.latched_at = now;
@@ -122,6 +127,10 @@ impl ModeMachine {
         self.gate = Some((mode, received));
         if mode == GateMode::EStop {
             self.latch(Latch::Gate, received);
+        }
+        if mode == GateMode::Disarmed {
+            // Somebody has looked, or will before it is armed.
+            self.forgive();
         }
     }
 
@@ -156,9 +165,10 @@ impl ModeMachine {
         let (stop, degrade) = (bad(Concern::Stop), bad(Concern::Degrade));
         keep_since(&mut self.may_move_since, stop.is_none(), now);
         keep_since(&mut self.all_well_since, stop.is_none() && degrade.is_none(), now);
-        let (after, cause) = self.next(now, stop, degrade)?;
+        let change = self.next(now, stop, degrade);
+        self.count_relapse(now, change, config);
+        let (after, cause) = change?;
         let before = std::mem::replace(&mut self.mode, after);
-        self.count_relapse(now, after, cause, config);
         // One level at a time: the next has to be earned again.
         self.may_move_since = self.may_move_since.map(|_| now);
         self.all_well_since = self.all_well_since.map(|_| now);
@@ -166,23 +176,25 @@ impl ModeMachine {
     }
 
     /// What stops the robot again and again is not over because it was well for a dwell: NOMINAL takes twice as long every time.
-    fn count_relapse(&mut self, now: Instant, after: Mode, cause: Cause, config: &Config) {
-        match cause {
-            Cause::Rule(_) if after == Mode::SafeStop => {
-                let within = Span::from_s(config.relapse.within_s);
-                let again = self.stopped_at.is_some_and(|at| now.since(at) <= within);
-                let most = Span::from_s(config.relapse.dwell_max_s);
-                let longer = (self.nominal_dwell + self.nominal_dwell).min(most);
-                self.nominal_dwell = if again { longer.max(self.dwell) } else { self.dwell };
-                self.stopped_at = Some(now);
-            }
-            // Somebody has looked.
-            Cause::Released => {
-                self.nominal_dwell = self.dwell;
-                self.stopped_at = None;
-            }
+    fn count_relapse(&mut self, now: Instant, change: Option<(Mode, Cause)>, config: &Config) {
+        let within = Span::from_s(config.relapse.within_s);
+        match self.stopped_at {
+            Some(_) if self.mode == Mode::SafeStop => self.stopped_at = Some(now),
+            Some(at) if now.since(at) > within => self.forgive(),
             _ => {}
         }
+        if let Some((Mode::SafeStop, Cause::Rule(_))) = change {
+            if self.stopped_at.is_some() {
+                let most = Span::from_s(config.relapse.dwell_max_s);
+                self.nominal_dwell = (self.nominal_dwell + self.nominal_dwell).min(most).max(self.dwell);
+            }
+            self.stopped_at = Some(now);
+        }
+    }
+
+    fn forgive(&mut self) {
+        self.nominal_dwell = self.dwell;
+        self.stopped_at = None;
     }
 
     fn next(

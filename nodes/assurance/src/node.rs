@@ -127,6 +127,7 @@ impl AssuranceNode {
             ("interventions", self.interventions.to_string()),
             ("commands passed over", self.passed_over.to_string()),
             ("messages rejected", self.rejected.to_string()),
+            ("dwell before NOMINAL, s", self.mode.nominal_dwell().as_s().to_string()),
             ("memory of the properties, bytes", self.properties.byte_size().to_string()),
         ];
         list.extend(self.known.detections.diagnostics());

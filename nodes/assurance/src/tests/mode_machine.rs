@@ -207,10 +207,17 @@ impl Asked {
     }
 
     fn update(&mut self, stop: f64) -> Mode {
+        self.update_with(stop, 1.0)
+    }
+
+    fn update_with(&mut self, stop: f64, slow: f64) -> Mode {
         self.ms += 50;
         let now = Now { mono: Instant::from_nanos(self.ms * 1_000_000), ros: Stamp::from_nanos(0) };
-        let reading = [Reading::new(Rule::StoppingDistance, stop, 0.0, 1.0)];
-        self.machine.update(now, &reading, false, &self.config);
+        let readings = [
+            Reading::new(Rule::StoppingDistance, stop, 0.0, 1.0),
+            Reading::new(Rule::DetectionsAge, slow, 0.0, 1.0),
+        ];
+        self.machine.update(now, &readings, false, &self.config);
         self.machine.mode()
     }
 
@@ -246,13 +253,11 @@ fn what_stops_the_robot_again_and_again_is_earned_back_more_slowly() {
         close(asked.stopped(), expected_s);
         asked.well(1);
     }
-    // Still in DEGRADED counts as well: it is not the way to NOMINAL that is counted.
-    asked.update(-1.0);
-    asked.well(2);
-    assert_eq!(asked.machine.mode(), Mode::Degraded);
-    close(asked.stopped(), 8.0);
-    // Well for long enough.
+    // Well for long enough: also without another stop.
     asked.well(20);
+    asked.update_with(1.0, -1.0);
+    assert_eq!(asked.machine.mode(), Mode::Degraded);
+    close(asked.degraded_s(), 1.0);
     close(asked.stopped(), 1.0);
     close(asked.stopped(), 2.0);
     // Somebody has looked.
@@ -262,4 +267,27 @@ fn what_stops_the_robot_again_and_again_is_earned_back_more_slowly() {
     asked.machine.gate(GateMode::Disarmed, Instant::from_nanos(asked.ms * 1_000_000));
     close(asked.degraded_s(), 1.0);
     close(asked.stopped(), 1.0);
+}
+
+#[test]
+fn a_stop_from_degraded_counts_and_so_does_one_after_a_long_stop() {
+    let mut asked = Asked::new();
+    asked.degraded_s();
+    asked.stopped();
+    // Stopped again before NOMINAL, and kept there for longer than what counts as again.
+    assert_eq!(asked.update(-1.0), Mode::SafeStop);
+    while asked.update(1.0) != Mode::Degraded {}
+    (0..20 * 30).for_each(|_| assert_eq!(asked.update(-1.0), Mode::SafeStop));
+    assert!((asked.degraded_s() - 4.0).abs() < 0.06);
+    assert!((asked.stopped() - 8.0).abs() < 0.06);
+}
+
+#[test]
+fn a_greatest_dwell_below_the_dwell_shortens_nothing() {
+    let mut asked = Asked::new();
+    asked.config.relapse.dwell_max_s = 0.1;
+    asked.degraded_s();
+    for _ in 0..3 {
+        assert!((asked.stopped() - 1.0).abs() < 0.06);
+    }
 }

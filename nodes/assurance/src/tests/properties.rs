@@ -206,7 +206,7 @@ fn braking_achieved() {
     broken(&rig, "braking_achieved", Verdict::Violated, Mode::SafeStop);
 }
 
-/// Odometry is noisy: readings that are too fast are believed when there is no other within 40 ms.
+/// Odometry is noisy: samples that are too fast are believed when there are three in a row.
 #[test]
 fn a_single_reading_is_no_failure_of_the_brakes() {
     let mut rig = cruising();

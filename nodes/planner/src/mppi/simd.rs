@@ -119,7 +119,7 @@ pub enum Work<'a, 'b> {
 }
 
 /// A function for every instruction set, and one that calls that of a level: the baseline's when the machine has not got it.
-/// Small ones, called tile by tile: in one function with everything in it the same loops took almost twice as long.
+/// Small ones, called tile by tile: in one function with everything in it the same loops took a quarter longer.
 macro_rules! for_every_level {
     ($(fn $name:ident($($argument:ident: $of:ty),*) = $does:expr;)*) => {$(
         fn $name(level: Level, $($argument: $of),*) {

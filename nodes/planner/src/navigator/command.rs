@@ -2,7 +2,7 @@
 
 use super::Navigator;
 use super::beside::{Past, past_somebody};
-use super::sampling::{Sampled, Way};
+use super::sampling::{Occasion, Sampled, Way};
 use super::shaping::Shaping;
 use crate::config::ExternalMode;
 use crate::follow::{Outlook, SpeedLimit, Steering, Turning, turning};
@@ -208,7 +208,8 @@ impl Navigator {
         let ends = path.complete && path.length_m() - from_m < PURSUIT_M;
         match &mut self.sampling {
             Some(sampling) if !steering.rotating && !ends => {
-                let way = Way { path, from_m, pursuit: wish, world: (world.boot_id, world.sequence) };
+                let occasion = Occasion { world: (world.boot_id, world.sequence), plan: self.plans };
+                let way = Way { path, from_m, pursuit: wish, occasion, now };
                 match sampling.decide(drive, &situation, way, &self.outlook, &self.shaping, &mut self.guard) {
                     Sampled::Granted(proposal) => return proposal,
                     Sampled::Refused(why, alternatives) => refused = Some((why, alternatives)),

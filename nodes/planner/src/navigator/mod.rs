@@ -88,7 +88,10 @@ pub struct Navigator {
     attempts: Attempts,
     /// What forbade the wish of the last command; empty for nothing.
     forbidden: String,
-    plan_changed: bool,
+    /// Counts the changes of the path,
+    plans: u64,
+    /// and those that were told.
+    plans_told: u64,
     /// Asked for since the last command: of the local grid, of the global one, where.
     clears: Vec<(bool, bool, ClearRegion)>,
     /// Where and when the robot last got on.
@@ -141,7 +144,8 @@ impl Navigator {
             trouble_code: codes::NONE,
             attempts: Attempts::default(),
             forbidden: String::new(),
-            plan_changed: false,
+            plans: 0,
+            plans_told: 0,
             clears: Vec::new(),
             progress: None,
             faces: Faces::default(),

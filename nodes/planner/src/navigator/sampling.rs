@@ -9,7 +9,7 @@ use crate::mppi::{Answer, Candidate, Mppi, Outcome, Request};
 use crate::path::Path;
 use crate::safety::{Blocker, Choice, Guard, Situation, Wish};
 use outrider_foundation::data::Alternative;
-use outrider_foundation::{Robot, Twist2};
+use outrider_foundation::{Instant, Robot, Twist2};
 
 /// A plan that leads no farther than this, m, stands still;
 const STALLED_M: f64 = 0.1;
@@ -18,6 +18,11 @@ const STALLED_MPS: f64 = 0.1;
 
 /// Where the plan is heading is what it drives after so long, s.
 const HEADING_S: f64 = 0.5;
+
+/// Times of the same moment differ by less, s.
+const SAME_S: f64 = 1e-6;
+/// Plans are in single precision: so much faster than what is allowed is not faster, m/s and rad/s.
+const ROUNDING: f64 = 1e-6;
 
 /// The controller.
 pub struct Sampling {
@@ -38,16 +43,25 @@ pub struct Way<'a> {
     pub from_m: f64,
     /// The pursuit's wish.
     pub pursuit: Wish,
-    /// Which world model this is.
-    pub world: WorldId,
+    /// What there is to decide on.
+    pub occasion: Occasion,
+    /// When.
+    pub now: Instant,
 }
 
-/// Boot and number of a world model.
-pub type WorldId = (u64, u64);
+/// What a decision rests on that is told apart by numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occasion {
+    /// Boot and number of the world model.
+    pub world: (u64, u64),
+    /// Number of the path.
+    pub plan: u64,
+}
 
 /// A decision that was granted.
 struct Driven {
-    world: WorldId,
+    occasion: Occasion,
+    at: Instant,
     answer: Answer,
     binding: String,
 }
@@ -98,8 +112,10 @@ impl Sampling {
         guard: &mut Guard,
     ) -> Sampled {
         let cap = self.cap(drive, s, way, outlook);
-        if let Some(driven) = self.driven.take_if(|driven| driven.world == way.world)
-            && let Some(choice) = self.go_on(s, &cap, shaping, guard)
+        // Nothing else has driven since.
+        let was_last = |driven: &Driven| way.now.since(driven.at).as_s() <= s.dt_s + SAME_S;
+        if let Some(driven) = self.driven.take().filter(|d| d.occasion == way.occasion && was_last(d))
+            && let Some(choice) = self.go_on(s, [cap.v_mps, drive.w_max_radps], shaping, guard)
         {
             return Sampled::Granted(self.proposal(s, &driven, choice, cap, ", going on"));
         }
@@ -133,7 +149,7 @@ impl Sampling {
                 return Sampled::Refused(why.clone(), alternatives(&answer, Some(&why)));
             }
         };
-        let driven = Driven { world: way.world, answer, binding };
+        let driven = Driven { occasion: way.occasion, at: way.now, answer, binding };
         let proposal = self.proposal(s, &driven, choice, cap, "");
         self.driven = Some(driven);
         Sampled::Granted(proposal)
@@ -159,15 +175,19 @@ impl Sampling {
         cap
     }
 
-    /// The plan as it is, later; `None` when it is too fast by now, or the guard finds something against it.
+    /// The plan as it is, later; `None` when it is faster than `most` (m/s, rad/s) by now, or the guard finds something against it.
     fn go_on(
         &mut self,
         s: &Situation<'_>,
-        cap: &Cap,
+        most: [f64; 2],
         shaping: &Shaping,
         guard: &mut Guard,
     ) -> Option<Choice> {
-        let twist = self.mppi.later(s.dt_s).filter(|twist| twist.v_mps <= cap.v_mps)?;
+        let twist = self.mppi.later(s.dt_s)?;
+        let [v_max_mps, w_max_radps] = most.map(|most| most + ROUNDING);
+        if !(twist.v_mps.abs() <= v_max_mps && twist.w_radps.abs() <= w_max_radps) {
+            return None;
+        }
         let choice = guard.grant(s, shaping.towards(turned(twist), s.last, s.dt_s)).ok()?;
         self.mppi.go_on(s.dt_s);
         Some(choice)

@@ -72,7 +72,7 @@ impl Navigator {
     }
 
     pub(super) fn drop_path(&mut self) {
-        self.plan_changed |= self.path.take().is_some();
+        self.plans += u64::from(self.path.take().is_some());
         self.planning = None;
         self.weighed = None;
         self.follower.restart(true);
@@ -85,7 +85,7 @@ impl Navigator {
 
     /// The path, when it changed since the last call; without a path an empty list.
     pub fn take_plan(&mut self) -> Option<(FrameId, Vec<Pose2>)> {
-        if !std::mem::take(&mut self.plan_changed) {
+        if std::mem::replace(&mut self.plans_told, self.plans) == self.plans {
             return None;
         }
         let frame = self.world.as_ref().map_or(FrameId::default(), |w| w.ego.frame);
@@ -243,7 +243,7 @@ impl Navigator {
             self.path = Some(route.path);
             self.cut_m = 0.0;
             self.blocked_at = route.blocked_at;
-            self.plan_changed = true;
+            self.plans += 1;
             self.follower.restart(true);
             if let Some(path) = &self.path {
                 self.follower.locate(path, self.pose);
@@ -270,7 +270,7 @@ impl Navigator {
         if distance_m > self.cut_m {
             path.shorten(distance_m - self.cut_m);
             self.cut_m = distance_m;
-            self.plan_changed = true;
+            self.plans += 1;
         }
         true
     }
