@@ -28,6 +28,7 @@ fn bad_numbers_are_named_with_value_and_range() {
     assert!(refusal(|c, _| c.nominal.v_max_mps = 1.1).contains("nominal.v_max_mps: 1.1"));
     assert!(refusal(|c, _| c.degraded.v_max_mps = 1.05).contains("degraded.v_max_mps"));
     assert!(refusal(|c, _| c.margins.floor_m = 0.09).contains("margins.floor_m"));
+    assert!(refusal(|c, _| c.relapse.dwell_max_s = 20.1).contains("relapse.dwell_max_s"));
     assert!(refusal(|c, _| c.scan.contact_beams = 0).contains("contact_beams"));
 }
 

@@ -349,13 +349,11 @@ impl Mppi {
 
     /// The plan before, as much later as it is now; without one the present velocity goes on.
     fn carry_over(&mut self, request: &Request<'_>) {
-        let by = self.steps(request.elapsed_s);
-        for (plan, present) in self.plan.iter_mut().zip([request.last.v_mps, request.last.w_radps]) {
-            if self.warm {
-                shift(plan, by);
-            } else {
-                plan.fill(present as f32);
-            }
+        if self.warm {
+            self.go_on(request.elapsed_s);
+        } else {
+            let present = [request.last.v_mps, request.last.w_radps];
+            self.plan.iter_mut().zip(present).for_each(|(plan, present)| plan.fill(present as f32));
         }
         let [v, w] = &mut self.before;
         v.copy_from_slice(&self.plan[0]);

@@ -69,7 +69,7 @@ pub struct Drive {
 
 impl Drive {
     /// The same within a lower limit; `None` when it is not lower.
-    fn below(&self, limit: SpeedLimit) -> Option<Self> {
+    pub fn below(&self, limit: SpeedLimit) -> Option<Self> {
         let lower = limit.v_mps < self.v_max_mps;
         lower.then(|| Self { v_max_mps: limit.v_mps, why: limit.reason, ..self.clone() })
     }

@@ -75,12 +75,6 @@ pub enum Sampled {
     Refused(String, Vec<Alternative>),
 }
 
-/// How fast it may be at most, and why no faster; empty for the cruising speed.
-struct Cap {
-    v_mps: f64,
-    why: String,
-}
-
 impl Sampling {
     /// When it is what follows paths.
     pub fn new(config: &Config, robot: &Robot) -> Option<Self> {
@@ -111,13 +105,13 @@ impl Sampling {
         shaping: &Shaping,
         guard: &mut Guard,
     ) -> Sampled {
-        let cap = self.cap(drive, s, way, outlook);
+        let drive = self.capped(drive, s, way, outlook);
         // Nothing else has driven since.
         let was_last = |driven: &Driven| way.now.since(driven.at).as_s() <= s.dt_s + SAME_S;
         if let Some(driven) = self.driven.take().filter(|d| d.occasion == way.occasion && was_last(d))
-            && let Some(choice) = self.go_on(s, [cap.v_mps, drive.w_max_radps], shaping, guard)
+            && let Some(choice) = self.go_on(s, &drive, shaping, guard)
         {
-            return Sampled::Granted(self.proposal(s, &driven, choice, cap, ", going on"));
+            return Sampled::Granted(self.proposal(s, &driven, choice, drive.why, ", going on"));
         }
         let answer = self.mppi.decide(&Request {
             pose: s.pose,
@@ -127,7 +121,7 @@ impl Sampling {
             moving: s.moving,
             path: way.path,
             from_m: way.from_m,
-            v_max_mps: cap.v_mps,
+            v_max_mps: drive.v_max_mps,
             w_max_radps: drive.w_max_radps,
             pursuit: way.pursuit,
             standing_mps: self.standing_mps,
@@ -150,41 +144,36 @@ impl Sampling {
             }
         };
         let driven = Driven { occasion: way.occasion, at: way.now, answer, binding };
-        let proposal = self.proposal(s, &driven, choice, cap, "");
+        let proposal = self.proposal(s, &driven, choice, drive.why, "");
         self.driven = Some(driven);
         Sampled::Granted(proposal)
     }
 
-    /// Courtesy is the same whichever controller drives: it decides how fast, the samples decide where.
-    fn cap(&self, drive: &Drive, s: &Situation<'_>, way: Way<'_>, outlook: &Outlook) -> Cap {
-        let mut cap = Cap { v_mps: drive.v_max_mps.min(self.cruise_mps), why: String::new() };
-        if drive.v_max_mps < self.cruise_mps {
-            cap.why.clone_from(&drive.why);
+    /// With the limits of the way ahead as well; no word of why at the cruising speed. Courtesy is the same whichever controller drives:
+    /// it decides how fast, the samples decide where.
+    fn capped(&self, drive: &Drive, s: &Situation<'_>, way: Way<'_>, outlook: &Outlook) -> Drive {
+        let mut capped = drive.clone();
+        if self.cruise_mps <= drive.v_max_mps {
+            capped.v_max_mps = self.cruise_mps;
+            capped.why.clear();
         }
         let present_mps = s.measured.v_mps.max(s.last.v_mps);
-        if let Some(limit) = outlook.zones().ahead(way.path, way.from_m, cap.v_mps.max(present_mps))
-            && limit.v_mps < cap.v_mps
-        {
-            cap = Cap { v_mps: limit.v_mps, why: limit.reason };
-        }
-        if let Some(limit) = outlook.give_way(way.path, way.from_m, s.pose, present_mps, cap.v_mps, s.moving)
-            && limit.v_mps < cap.v_mps
-        {
-            cap = Cap { v_mps: limit.v_mps, why: limit.reason };
-        }
-        cap
+        let zone = outlook.zones().ahead(way.path, way.from_m, capped.v_max_mps.max(present_mps));
+        capped = zone.and_then(|limit| capped.below(limit)).unwrap_or(capped);
+        let polite = outlook.give_way(way.path, way.from_m, s.pose, present_mps, capped.v_max_mps, s.moving);
+        polite.and_then(|limit| capped.below(limit)).unwrap_or(capped)
     }
 
-    /// The plan as it is, later; `None` when it is faster than `most` (m/s, rad/s) by now, or the guard finds something against it.
+    /// The plan as it is, later; `None` when it is too fast by now, or the guard finds something against it.
     fn go_on(
         &mut self,
         s: &Situation<'_>,
-        most: [f64; 2],
+        drive: &Drive,
         shaping: &Shaping,
         guard: &mut Guard,
     ) -> Option<Choice> {
         let twist = self.mppi.later(s.dt_s)?;
-        let [v_max_mps, w_max_radps] = most.map(|most| most + ROUNDING);
+        let [v_max_mps, w_max_radps] = [drive.v_max_mps, drive.w_max_radps].map(|most| most + ROUNDING);
         if !(twist.v_mps.abs() <= v_max_mps && twist.w_radps.abs() <= w_max_radps) {
             return None;
         }
@@ -198,7 +187,7 @@ impl Sampling {
         s: &Situation<'_>,
         driven: &Driven,
         mut choice: Choice,
-        cap: Cap,
+        capped: String,
         how: &str,
     ) -> Proposal {
         let answer = &driven.answer;
@@ -214,7 +203,7 @@ impl Sampling {
             100.0 * answer.feasible_share
         );
         choice.alternatives = alternatives(answer, None);
-        let constraint = if cap.why.is_empty() { driven.binding.clone() } else { cap.why };
+        let constraint = if capped.is_empty() { driven.binding.clone() } else { capped };
         let reason = match constraint.as_str() {
             "" => "following the path".to_string(),
             binding => format!("following the path: {binding}"),
