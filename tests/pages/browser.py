@@ -68,10 +68,14 @@ class Browser:
         except urllib.error.HTTPError as error:
             raise RuntimeError(f"{method} {path}: {error.read().decode(errors='replace')}") from error
 
+    def _devtools(self, command, parameters=None):
+        """What a command of the Chrome DevTools Protocol answers (https://chromedevtools.github.io/devtools-protocol/)."""
+        return self._ask("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters or {}})
+
     def size(self, width, height):
         """Sets the size of what the page has to itself; narrower than a window can be, as on a phone."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-        self._ask("POST", "/goog/cdp/execute", {"cmd": "Emulation.setDeviceMetricsOverride", "params": metrics})
+        self._devtools("Emulation.setDeviceMetricsOverride", metrics)
 
     def open(self, path, fragment=""):
         """Opens a file, as a double click on it does."""
@@ -98,7 +102,11 @@ class Browser:
         return [entry["message"] for entry in entries if entry["level"] in ("WARNING", "SEVERE")]
 
     def picture(self, path):
-        """The whole page as a PNG."""
-        shot = {"captureBeyondViewport": True, "format": "png"}
-        answer = self._ask("POST", "/goog/cdp/execute", {"cmd": "Page.captureScreenshot", "params": shot})
-        Path(path).write_bytes(base64.b64decode(answer["data"]))
+        """The whole page as a PNG, once it is laid out: a page that is loaded need not be."""
+        limit = time.monotonic() + LIMIT_S
+        while not all((size := self._devtools("Page.getLayoutMetrics")["cssContentSize"])[side] for side in ("width", "height")):
+            if time.monotonic() > limit:
+                raise TimeoutError(f"the page is never laid out: {size}")
+            time.sleep(0.02)
+        shot = {"captureBeyondViewport": True, "format": "png", "clip": size | {"scale": 1}}
+        Path(path).write_bytes(base64.b64decode(self._devtools("Page.captureScreenshot", shot)["data"]))
