@@ -3,7 +3,7 @@
 use crate::assemble::Files;
 use crate::bindings::topics;
 use crate::convert;
-use crate::faults::{FaultyWire, Hand};
+use crate::faults::{FaultyWire, Hand, World, check_ends};
 use crate::lockstep::{Lockstep, LockstepError, Observed, Observer, Wrap};
 use crate::scenario::expect::Outcome;
 use crate::scenario::{Arming, MissionAsk, MissionStep, Scenario};
@@ -162,6 +162,7 @@ pub fn drive_wrapped(
 ) -> Result<DriveResult, LockstepError> {
     let scenario = files.scenario()?;
     let mut suite = Lockstep::wrapped(files, wrap)?;
+    check_ends(&scenario.faults, &suite.links())?;
     let mut watch = Watch::new();
     let mut operator = Operator::default();
     let mut hand = Hand::new(&scenario.faults);
@@ -175,9 +176,14 @@ pub fn drive_wrapped(
             watch.see(observed, at_s);
         })?;
         let now_s = suite.elapsed_s();
-        hand.act(files, &mut suite, wrap, &mut |observed: &Observed| {
-            see(observed);
-            watch.see(observed, now_s);
+        hand.act(&mut World {
+            files,
+            suite: &mut suite,
+            wrap,
+            see: &mut |observed: &Observed| {
+                see(observed);
+                watch.see(observed, now_s);
+            },
         })?;
         operator.act(&scenario, &mut suite, &mut watch, see)?;
         if now_s >= next_show_s {

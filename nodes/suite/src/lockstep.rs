@@ -29,6 +29,14 @@ pub enum LockstepError {
     /// A message could not be encoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
+    /// A fault of a scenario has nothing that it could strike.
+    #[error("fault {index}, {what}: no node sends such messages to such a node, so that nothing would happen")]
+    Fault {
+        /// Among the scenario's faults, from 0.
+        index: usize,
+        /// The fault.
+        what: String,
+    },
     /// A bound was hit: a fault of the suite, named.
     #[error("at {at_s:.3} s: more than {limit} {what}")]
     Bound {
@@ -285,6 +293,19 @@ impl Lockstep {
             self.lanes.push(Lane::default());
         }
         lane
+    }
+
+    /// Who sends what to whom: node, topic in full, node.
+    pub(crate) fn links(&self) -> Vec<(&str, &str, &str)> {
+        let mut links = Vec::new();
+        for from in &self.members {
+            for output in &*from.outputs {
+                let listeners = self.lanes.get(output.lane).map(|lane| lane.listeners.iter());
+                let to = listeners.into_iter().flatten().filter_map(|(to, _)| self.members.get(*to));
+                links.extend(to.map(|to| (from.name(), output.name.as_str(), to.name())));
+            }
+        }
+        links
     }
 
     /// Virtual time.

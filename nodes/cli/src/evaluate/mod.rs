@@ -11,6 +11,7 @@ use anyhow::{Context as _, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use outrider_suite::scenario::settings::Setting;
 use outrider_suite::scenario::{CriticalityClass, Family, schema};
+use std::collections::BTreeSet;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -87,6 +88,16 @@ pub enum ReplayWhich {
     First,
     /// All.
     All,
+}
+
+impl ReplayWhich {
+    fn takes(self, run: &Planned) -> bool {
+        match self {
+            Self::None => false,
+            Self::First => run.first,
+            Self::All => true,
+        }
+    }
 }
 
 /// A part of the runs.
@@ -190,14 +201,23 @@ fn evaluate(
         .enumerate()
         .filter(mine)
         .map(|(_, run)| run)
-        .filter(|run| !store.has(&run.key))
+        .filter(|run| !store.has(&run.key, args.replay.takes(run)))
         .collect();
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(processors, |n| n as usize);
     let store = Mutex::new(store);
     work(args, setup, plan, &todo, jobs, &store, stop)?;
     let store = store.into_inner().map_err(|_| anyhow::anyhow!("a worker ended in the middle of writing"))?;
-    store.finish()
+    let (results, timings) = store.finish()?;
+    let there: BTreeSet<&str> = results.iter().map(|r| r.key.as_str()).collect();
+    let lost = todo.iter().filter(|run| !there.contains(run.key.as_str())).count();
+    ensure!(
+        lost == 0 || stop.load(Ordering::Relaxed),
+        "{}: {lost} results of {} runs that were made are not in it: something else has written there",
+        out.display(),
+        todo.len()
+    );
+    Ok((results, timings))
 }
 
 /// Makes the runs, several at a time; after `stop` begins no other.
@@ -215,12 +235,7 @@ fn work(
     let next = AtomicUsize::new(0);
     let failure: Mutex<Option<anyhow::Error>> = Mutex::new(None);
     let one = |planned: &Planned| -> anyhow::Result<()> {
-        let replay = match args.replay {
-            ReplayWhich::None => false,
-            ReplayWhich::First => planned.first,
-            ReplayWhich::All => true,
-        };
-        let finished = run::run(setup, plan.member(planned)?, planned, replay);
+        let finished = run::run(setup, plan.member(planned)?, planned, args.replay.takes(planned));
         let Ok(mut store) = store.lock() else { bail!("another worker ended in the middle of writing") };
         store.add(&finished)?;
         progress.done(&finished.result);
@@ -303,7 +318,7 @@ impl Progress {
 /// # Errors
 /// Names the first that has none.
 pub fn complete(manifest: &Manifest, results: &[RunResult]) -> anyhow::Result<()> {
-    let there: std::collections::BTreeSet<&str> = results.iter().map(|r| r.key.as_str()).collect();
+    let there: BTreeSet<&str> = results.iter().map(|r| r.key.as_str()).collect();
     let missing: Vec<_> = manifest.planned.iter().filter(|p| !there.contains(p.key.as_str())).collect();
     let first = missing.first().map(|p| format!("{} seed {}", p.scenario, p.seed)).unwrap_or_default();
     ensure!(

@@ -3,18 +3,21 @@
 
 use super::suite::{Plan, ScenarioEntry, Setup, build};
 use anyhow::{Context as _, bail, ensure};
+use outrider_runtime::payload_digest;
 use outrider_suite::evaluation::{Failure, Measures, Violation};
 use outrider_suite::scenario::expect::Outcome;
 use outrider_suite::scenario::{CriticalityClass, Family, Values};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Version of the layout.
 pub const FORMAT: u32 = 1;
+/// The verdict of `outrider gate` on a folder: a page, for programs, for build servers.
+pub const VERDICT_FILES: [&str; 3] = ["gate.md", "gate.json", "gate.junit.xml"];
 /// A line of results is no longer than this, bytes.
 const LINE_LIMIT: usize = 4 << 20;
 
@@ -128,6 +131,9 @@ pub struct Manifest {
     pub config_hash: String,
     /// Settings of the command line.
     pub settings: Vec<String>,
+    /// What was chosen of the suite, as on the command line; nothing for all of it.
+    #[serde(default)]
+    pub chosen: Vec<String>,
     /// Scenarios.
     pub scenarios: Vec<ScenarioEntry>,
     /// Runs.
@@ -154,6 +160,7 @@ impl Manifest {
             build: build().to_owned(),
             config_hash: plan.config_hash.clone(),
             settings: setup.settings.iter().map(|s| format!("{}={}", s.path, s.value)).collect(),
+            chosen: plan.chosen.clone(),
             scenarios: plan.members.iter().map(ScenarioEntry::of).collect::<anyhow::Result<_>>()?,
             planned: planned.collect::<anyhow::Result<_>>()?,
         })
@@ -179,7 +186,10 @@ pub struct Store {
     folder: PathBuf,
     results: File,
     timings: File,
-    done: BTreeSet<String>,
+    /// By key, whether it need not be run again to be replayed.
+    done: BTreeMap<String, bool>,
+    /// Nobody else writes to the folder while this is held.
+    _lock: File,
 }
 
 /// What was found in it.
@@ -197,10 +207,12 @@ impl Store {
     /// Opens a folder for a plan, makes it where there is none.
     ///
     /// # Errors
-    /// When it holds results of other runs and `prune` is not set, or a file that is not what it should be.
+    /// When somebody else has it open, when it holds results of other runs and `prune` is not set, or a file that is not what it
+    /// should be.
     pub fn open(folder: &Path, manifest: &Manifest, prune: bool) -> anyhow::Result<(Self, Found)> {
         fs::create_dir_all(folder.join("runs")).with_context(|| folder.display().to_string())?;
         fs::create_dir_all(folder.join("worlds"))?;
+        let lock = lock(folder)?;
         let planned: BTreeSet<&str> = manifest.planned.iter().map(|p| p.key.as_str()).collect();
         let mut found = Found::default();
         let (mut results, torn) = read_lines::<RunResult>(&folder.join("results.jsonl"))?;
@@ -221,22 +233,26 @@ impl Store {
         results.retain(|r| planned.contains(r.key.as_str()));
         // A result without its record or its times is none.
         let timed: BTreeSet<String> = timings.iter().map(|t| t.key.clone()).collect();
-        results.retain(|r| {
-            timed.contains(&r.key) && (r.status != Status::Done || series(folder, &r.key).is_file())
-        });
-        let done: BTreeSet<String> = results.iter().map(|r| r.key.clone()).collect();
-        timings.retain(|t| done.contains(&t.key));
+        results.retain(|r| timed.contains(&r.key) && (r.status != Status::Done || is_recorded(folder, &r.key)));
+        let done: BTreeMap<String, bool> = results.iter().map(|r| (r.key.clone(), is_replayed(r))).collect();
+        timings.retain(|t| done.contains_key(&t.key));
+        if prune {
+            prune_records(folder, &planned)?;
+        }
+        if others > 0 {
+            forget_verdict(folder)?;
+        }
         (found.kept, found.pruned) = (done.len(), others);
         write_whole(&folder.join("suite.json"), &format!("{}\n", serde_json::to_string_pretty(manifest)?))?;
         write_sorted(folder, results, timings)?;
         let append = |name: &str| OpenOptions::new().append(true).create(true).open(folder.join(name));
         let (results, timings) = (append("results.jsonl")?, append("timings.jsonl")?);
-        Ok((Self { folder: folder.to_owned(), results, timings, done }, found))
+        Ok((Self { folder: folder.to_owned(), results, timings, done, _lock: lock }, found))
     }
 
-    /// Whether a run is there.
-    pub fn has(&self, key: &str) -> bool {
-        self.done.contains(key)
+    /// Whether a run is there, and has been replayed if that is wanted.
+    pub fn has(&self, key: &str, replayed: bool) -> bool {
+        self.done.get(key).is_some_and(|was| *was || !replayed)
     }
 
     /// Adds a run: its record first, its result last.
@@ -244,6 +260,7 @@ impl Store {
     /// # Errors
     /// When it cannot be written.
     pub fn add(&mut self, run: &Finished) -> anyhow::Result<()> {
+        forget_verdict(&self.folder)?;
         if let Some((hash, world)) = &run.world {
             let path = self.folder.join("worlds").join(format!("{hash}.json"));
             if !path.is_file() {
@@ -255,7 +272,7 @@ impl Store {
         }
         append(&mut self.timings, &serde_json::to_string(&run.timing)?)?;
         append(&mut self.results, &serde_json::to_string(&run.result)?)?;
-        self.done.insert(run.result.key.clone());
+        self.done.insert(run.result.key.clone(), is_replayed(&run.result));
         Ok(())
     }
 
@@ -277,16 +294,20 @@ impl Store {
         }
         let mut taken = 0;
         for result in results.iter().filter(|r| planned.contains(r.key.as_str())) {
-            let Some(timing) = timings.get(&result.key).filter(|_| !self.has(&result.key)) else { continue };
+            let is_new = !self.has(&result.key, is_replayed(result));
+            let Some(timing) = timings.get(&result.key).filter(|_| is_new) else { continue };
             let record = series(other, &result.key);
-            if record.is_file() {
+            if taken == 0 {
+                forget_verdict(&self.folder)?;
+            }
+            if is_recorded(other, &result.key) {
                 fs::copy(&record, series(&self.folder, &result.key))?;
             } else if result.status == Status::Done {
                 continue;
             }
             append(&mut self.timings, &serde_json::to_string(timing)?)?;
             append(&mut self.results, &serde_json::to_string(result)?)?;
-            self.done.insert(result.key.clone());
+            self.done.insert(result.key.clone(), is_replayed(result));
             taken += 1;
         }
         Ok(taken)
@@ -320,18 +341,83 @@ fn series(folder: &Path, key: &str) -> PathBuf {
     folder.join("runs").join(format!("{key}.json"))
 }
 
+/// What did not come to its end leaves nothing to replay.
+fn is_replayed(result: &RunResult) -> bool {
+    result.reproduced.is_some() || result.status != Status::Done
+}
+
+/// Whether the record of a run is there, and the world that it was in.
+fn is_recorded(folder: &Path, key: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Record {
+        world: String,
+    }
+    let record = fs::read(series(folder, key)).ok().and_then(|text| serde_json::from_slice::<Record>(&text).ok());
+    record.is_some_and(|r| folder.join("worlds").join(format!("{}.json", r.world)).is_file())
+}
+
+/// Records of runs that are not planned go with their results.
+fn prune_records(folder: &Path, planned: &BTreeSet<&str>) -> anyhow::Result<()> {
+    for record in fs::read_dir(folder.join("runs"))? {
+        let path = record?.path();
+        let key = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if path.extension().is_some_and(|e| e == "json") && !planned.contains(key.as_str()) {
+            fs::remove_file(&path).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
+}
+
+/// A verdict on other results than those that are there is none.
+fn forget_verdict(folder: &Path) -> anyhow::Result<()> {
+    for name in VERDICT_FILES {
+        let path = folder.join(name);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                return Err(e).with_context(|| path.display().to_string());
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The folder for oneself: two evaluations into one would lose each other's results.
+fn lock(folder: &Path) -> anyhow::Result<File> {
+    let name = || folder.display().to_string();
+    let file = File::open(folder).with_context(name)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            bail!("{}: another `outrider evaluate` writes to it; another --out, or wait", folder.display())
+        }
+        Err(TryLockError::Error(e)) => Err(e).with_context(name),
+    }
+}
+
+/// Of the files that a verdict rests on: results and times.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn digest(folder: &Path) -> anyhow::Result<String> {
+    let of = |name: &str| {
+        let path = folder.join(name);
+        fs::read(&path).map(|bytes| payload_digest(&bytes)).with_context(|| path.display().to_string())
+    };
+    Ok(format!("{:016x}{:016x}", of("results.jsonl")?, of("timings.jsonl")?))
+}
+
 /// Reads the results of a folder, and what a clock measured.
 ///
 /// # Errors
 /// When one cannot be read.
 pub fn read(folder: &Path) -> anyhow::Result<(Vec<RunResult>, Vec<RunTiming>)> {
     let (results, torn) = read_lines(&folder.join("results.jsonl"))?;
-    let (timings, _) = read_lines(&folder.join("timings.jsonl"))?;
-    ensure!(
-        torn == 0,
-        "{}: the last line of results.jsonl is torn: run the evaluation to its end",
-        folder.display()
-    );
+    let (timings, torn_times) = read_lines(&folder.join("timings.jsonl"))?;
+    for (torn, name) in [(torn, "results.jsonl"), (torn_times, "timings.jsonl")] {
+        let folder = folder.display();
+        ensure!(torn == 0, "{folder}: the last line of {name} is torn: run the evaluation to its end");
+    }
     Ok((results, timings))
 }
 
@@ -378,7 +464,14 @@ fn write_sorted(
     mut timings: Vec<RunTiming>,
 ) -> anyhow::Result<(Vec<RunResult>, Vec<RunTiming>)> {
     results.sort_by_cached_key(RunResult::place);
-    results.dedup_by(|a, b| a.key == b.key);
+    results.dedup_by(|later, kept| {
+        let same = later.key == kept.key;
+        // Run once more to be replayed.
+        if same && !is_replayed(kept) && is_replayed(later) {
+            std::mem::swap(later, kept);
+        }
+        same
+    });
     let places: BTreeMap<&str, usize> =
         results.iter().enumerate().map(|(i, r)| (r.key.as_str(), i)).collect();
     timings.sort_by_key(|t| places.get(t.key.as_str()).copied().unwrap_or(usize::MAX));

@@ -77,6 +77,8 @@ pub struct Plan {
     pub runs: Vec<Planned>,
     /// Of the configuration folder with the settings, without those of scenarios.
     pub config_hash: String,
+    /// What was chosen of the suite, as on the command line; nothing for all of it.
+    pub chosen: Vec<String>,
     /// What the scenarios' worlds have in their files and lack in the simulation, a line each.
     pub left_out: Vec<String>,
 }
@@ -149,7 +151,8 @@ impl Plan {
         }
         let config_hash = short_hash(&[&config_text(setup)?]);
         let left_out = hashes.left_out.into_iter().collect();
-        Ok(Self { name: suite.display().to_string(), members, runs, config_hash, left_out })
+        let (name, chosen) = (suite.display().to_string(), choice.words());
+        Ok(Self { name, members, runs, config_hash, chosen, left_out })
     }
 
     /// The scenario of a run.
@@ -162,6 +165,22 @@ impl Plan {
 }
 
 impl Choice {
+    /// As arguments.
+    fn words(&self) -> Vec<String> {
+        let word = |option: &str, value: String| format!("--{option} {value}");
+        let named = |v: serde_json::Result<serde_json::Value>| {
+            v.ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+        };
+        let classes = self.classes.iter().map(|c| word("class", named(serde_json::to_value(c))));
+        let families = self.families.iter().map(|f| word("family", named(serde_json::to_value(f))));
+        let ids = self.ids.iter().map(|id| word("only", id.clone()));
+        let seeds = self.seeds.iter().map(|n| word("seeds", n.to_string()));
+        let mut all: Vec<String> = classes.chain(families).chain(ids).chain(seeds).collect();
+        all.sort();
+        all.dedup();
+        all
+    }
+
     fn takes(&self, scenario: &Scenario) -> bool {
         let class = scenario.criticality.as_ref().map(|c| c.class);
         (self.ids.is_empty() || self.ids.contains(&scenario.id))

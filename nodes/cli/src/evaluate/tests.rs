@@ -96,7 +96,7 @@ fn keys_tell_everything_apart_that_goes_into_a_run() {
     };
     let plain = keys(SHORT, &[]);
     assert_eq!(plain.len(), 4);
-    assert_eq!(plain.iter().collect::<std::collections::BTreeSet<_>>().len(), 4, "parameters and seeds");
+    assert_eq!(plain.iter().collect::<BTreeSet<_>>().len(), 4, "parameters and seeds");
     assert_eq!(plain, keys(SHORT, &[]));
     let none = |other: Vec<String>| other.iter().all(|k| !plain.contains(k));
     assert!(none(keys(&SHORT.replace("A metre", "One metre"), &[])), "the scenario's text");
@@ -147,7 +147,8 @@ fn result(planned: &Planned, member: &suite::Member) -> Finished {
         steps: std::collections::BTreeMap::new(),
         decision: StepTimes::default(),
     };
-    Finished { result, timing, series: Some(serde_json::json!({"key": planned.key})), world: None }
+    let series = Some(serde_json::json!({"key": planned.key, "world": "w"}));
+    Finished { result, timing, series, world: Some(("w".to_owned(), serde_json::json!({}))) }
 }
 
 /// Every file but those that a clock measured.
@@ -191,7 +192,7 @@ fn an_interruption_loses_nothing_and_leaves_no_trace() {
     assert!(read(&torn).unwrap_err().to_string().contains("torn"));
     let (mut store, found) = Store::open(&torn, &manifest, false).unwrap();
     assert_eq!((found.kept, found.torn, found.pruned), (2, 1, 0));
-    let missing: Vec<&Planned> = plan.runs.iter().filter(|r| !store.has(&r.key)).collect();
+    let missing: Vec<&Planned> = plan.runs.iter().filter(|r| !store.has(&r.key, false)).collect();
     assert_eq!(missing.len(), 2);
     for run in missing {
         store.add(&result(run, plan.member(run).unwrap())).unwrap();
@@ -216,9 +217,60 @@ fn a_result_without_its_record_is_made_again() {
     let run = &plan.runs[0];
     store.add(&result(run, plan.member(run).unwrap())).unwrap();
     drop(store);
-    fs::remove_file(out.path().join("runs").join(format!("{}.json", run.key))).unwrap();
-    let (store, found) = Store::open(out.path(), &manifest, false).unwrap();
-    assert!(found.kept == 0 && !store.has(&run.key));
+    let record = out.path().join("runs").join(format!("{}.json", run.key));
+    let world = out.path().join("worlds/w.json");
+    let spoilt: [&dyn Fn(); 3] = [
+        &|| fs::remove_file(&record).unwrap(),
+        &|| fs::write(&record, "").unwrap(),
+        &|| fs::remove_file(&world).unwrap(),
+    ];
+    for spoil in spoilt {
+        spoil();
+        let (mut store, found) = Store::open(out.path(), &manifest, false).unwrap();
+        assert!(found.kept == 0 && !store.has(&run.key, false));
+        store.add(&result(run, plan.member(run).unwrap())).unwrap();
+    }
+    assert_eq!(Store::open(out.path(), &manifest, false).unwrap().1.kept, 1);
+}
+
+#[test]
+fn nobody_else_writes_to_an_open_folder() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let plan = plan(folder.path(), &Choice::default()).unwrap();
+    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let (store, _) = Store::open(out.path(), &manifest, false).unwrap();
+    let error = Store::open(out.path(), &manifest, true).err().unwrap().to_string();
+    assert!(error.contains("another `outrider evaluate` writes to it"), "{error}");
+    drop(store);
+    Store::open(out.path(), &manifest, false).unwrap();
+}
+
+/// A result is not let go for its replay: the better one is kept at the end, wherever it came from.
+#[test]
+fn what_was_not_replayed_is_run_once_more_for_it() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let plan = plan(folder.path(), &Choice::default()).unwrap();
+    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let [own, other] = ["own", "other"].map(|n| out.path().join(n));
+    let run = &plan.runs[0];
+    let plain = result(run, plan.member(run).unwrap());
+    let mut replayed = plain.clone();
+    let how = "replay".to_owned();
+    replayed.result.reproduced = Some(store::Reproduced { how, identical: true, steps: 9, difference: None });
+    let (mut store, _) = Store::open(&own, &manifest, false).unwrap();
+    store.add(&plain).unwrap();
+    assert!(store.has(&run.key, false) && !store.has(&run.key, true));
+    let (mut there, _) = Store::open(&other, &manifest, false).unwrap();
+    there.add(&replayed).unwrap();
+    assert_eq!(store.take_from(&other, &manifest).unwrap(), 1);
+    assert!(store.has(&run.key, true));
+    let (results, timings) = store.finish().unwrap();
+    assert_eq!((results.len(), timings.len()), (1, 1));
+    assert_eq!(results[0], replayed.result);
+    // The other way round nothing is to be had.
+    assert_eq!(there.take_from(&own, &manifest).unwrap(), 0);
 }
 
 #[test]
@@ -234,10 +286,13 @@ fn results_of_other_runs_are_refused_and_pruned_on_demand() {
     let manifest = Manifest::of(&new, &setup(&[])).unwrap();
     let error = Store::open(out.path(), &manifest, false).err().unwrap().to_string();
     assert!(error.contains("1 results are of other runs (short of build"), "{error}");
+    fs::write(out.path().join("gate.json"), "{}").unwrap();
     let (store, found) = Store::open(out.path(), &manifest, true).unwrap();
     assert_eq!((found.kept, found.pruned), (0, 1));
     drop(store);
     assert_eq!(fs::read(out.path().join("results.jsonl")).unwrap(), b"");
+    assert_eq!(fs::read_dir(out.path().join("runs")).unwrap().count(), 0, "with its record");
+    assert!(!out.path().join("gate.json").exists(), "and the verdict on it");
 }
 
 fn args(suite: &Path, out: &Path, more: &[&str]) -> Args {

@@ -1,17 +1,15 @@
 //! The verdict on a candidate: one check after another, each with its reason. What cannot be judged is never released.
 
+use super::evidence::{Evidence, left_out, place};
 use super::policy::{Compared, Policy, Worse, value};
-use crate::evaluate::store::{Manifest, RunResult, RunTiming, Status, read};
+use crate::evaluate::store::{RunResult, Status};
 use crate::evaluate::suite::build;
 use crate::evaluate::text::why;
-use outrider_suite::evaluation::statistics::{
-    Share, bootstrap_mean, holm, mcnemar_worse, median, wilcoxon_greater,
-};
+use outrider_suite::evaluation::statistics::{Share, bootstrap_mean, holm, mcnemar_worse, wilcoxon_greater};
 use outrider_suite::scenario::CriticalityClass;
 use outrider_suite::scenario::expect::Outcome;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 /// Rounds of the bootstrap, and its seed.
 const BOOTSTRAP: (u32, u64) = (2000, 1);
@@ -41,87 +39,8 @@ pub struct Check {
     pub reason: String,
 }
 
-/// Results of one folder.
-#[derive(Debug)]
-pub struct Evidence {
-    /// As it was given.
-    pub folder: String,
-    /// What was to be run.
-    pub manifest: Manifest,
-    /// What was.
-    pub results: Vec<RunResult>,
-    /// What a clock measured.
-    pub timings: Vec<RunTiming>,
-}
-
-impl Evidence {
-    /// Reads a folder.
-    ///
-    /// # Errors
-    /// When it holds no results, or they cannot be read.
-    pub fn read(folder: &Path) -> anyhow::Result<Self> {
-        let manifest = Manifest::read(folder)?;
-        let (results, timings) = read(folder)?;
-        Ok(Self { folder: folder.display().to_string(), manifest, results, timings })
-    }
-
-    /// What keeps these results from being evidence: missing, mixed, stale or failed runs.
-    fn problem(&self) -> Option<String> {
-        let planned: BTreeMap<&str, _> = self.manifest.planned.iter().map(|p| (p.key.as_str(), p)).collect();
-        let there: BTreeSet<&str> = self.results.iter().map(|r| r.key.as_str()).collect();
-        if planned.is_empty() {
-            return Some("nothing was planned".to_owned());
-        }
-        let missing: Vec<String> = self
-            .manifest
-            .planned
-            .iter()
-            .filter(|p| !there.contains(p.key.as_str()))
-            .map(|p| format!("{} seed {}", p.scenario, p.seed))
-            .collect();
-        if !missing.is_empty() {
-            return Some(format!(
-                "missing: {} of {} runs have no result: {}",
-                missing.len(),
-                planned.len(),
-                some(&missing)
-            ));
-        }
-        let builds: BTreeSet<&str> = self.results.iter().map(|r| r.build.as_str()).collect();
-        if builds.len() > 1 || !builds.contains(self.manifest.build.as_str()) {
-            let all: Vec<String> = builds.iter().map(|b| (*b).to_owned()).collect();
-            return Some(format!(
-                "mixed: results of several builds: {}; suite.json says {}",
-                some(&all),
-                self.manifest.build
-            ));
-        }
-        let strangers: Vec<String> = self
-            .results
-            .iter()
-            .filter(|r| !planned.contains_key(r.key.as_str()))
-            .map(|r| format!("{} seed {}", r.scenario, r.seed))
-            .collect();
-        if !strangers.is_empty() {
-            return Some(format!(
-                "stale: {} results are of no planned run: {}",
-                strangers.len(),
-                some(&strangers)
-            ));
-        }
-        let hashes: BTreeMap<&str, &str> =
-            self.manifest.scenarios.iter().map(|s| (s.id.as_str(), s.hash.as_str())).collect();
-        let changed: Vec<String> = self
-            .results
-            .iter()
-            .filter(|r| hashes.get(r.scenario.as_str()) != Some(&r.scenario_hash.as_str()))
-            .map(|r| r.scenario.clone())
-            .collect();
-        (!changed.is_empty()).then(|| format!("stale: the scenario has changed since: {}", some(&changed)))
-    }
-}
-
-fn some(names: &[String]) -> String {
+/// The first few names.
+pub(super) fn some(names: &[String]) -> String {
     let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     if names.len() > NAMED { format!("{shown}, …") } else { shown }
 }
@@ -131,6 +50,8 @@ fn some(names: &[String]) -> String {
 pub struct Verdict {
     /// Of which build and configuration.
     pub candidate: String,
+    /// Digest of the candidate's files of results: the verdict is of these alone.
+    pub evidence: String,
     /// What it was held against; none for absolute limits alone.
     pub baseline: Option<String>,
     /// Runs of the candidate.
@@ -142,7 +63,8 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The worst of all findings: something that is known to be bad before something that is not known.
+    /// The worst of all findings. Something that is not known comes before something that is known to be bad: with results that are
+    /// missing, mixed or stale that may be wrong as well.
     pub fn finding(&self) -> Finding {
         let any = |finding| self.checks.iter().any(|c| c.finding == finding);
         match (any(Finding::Unknown), any(Finding::Bad)) {
@@ -169,9 +91,11 @@ pub fn judge(policy: &Policy, baseline: Option<&Evidence>, candidate: &Evidence)
     checks.push(reproducibility(policy, candidate));
     checks.push(completeness(policy, candidate));
     checks.extend(latency(policy, candidate));
+    checks.extend(whole(candidate));
     let mut compared = 0;
     if let Some(baseline) = baseline {
         checks.push(evidence("evidence.baseline", baseline));
+        checks.push(nothing_left_out(baseline, candidate));
         let pairs = pairs(baseline, candidate);
         compared = pairs.len();
         let share = compared as f64 / candidate.results.len().max(1) as f64;
@@ -188,8 +112,9 @@ pub fn judge(policy: &Policy, baseline: Option<&Evidence>, candidate: &Evidence)
         checks.extend(regressions(policy, &pairs));
     }
     Verdict {
-        candidate: format!("{} ({})", candidate.folder, candidate.manifest.build),
-        baseline: baseline.map(|b| format!("{} ({})", b.folder, b.manifest.build)),
+        candidate: candidate.of(),
+        evidence: candidate.digest.clone(),
+        baseline: baseline.map(Evidence::of),
         runs: candidate.results.len(),
         pairs: compared,
         checks,
@@ -210,6 +135,36 @@ fn evidence(name: &str, of: &Evidence) -> Check {
     let finding = good_or_unknown(problem.is_none());
     let reason = problem.unwrap_or_else(|| format!("all {count} planned runs have results of one build"));
     Check { name: name.to_owned(), finding, reason: format!("{}: {reason}", of.folder) }
+}
+
+/// What was chosen of a suite may be what passes.
+fn whole(candidate: &Evidence) -> Option<Check> {
+    let part: Vec<&str> =
+        candidate.manifest.chosen.iter().map(String::as_str).filter(|c| !c.starts_with("--seeds")).collect();
+    (!part.is_empty()).then(|| Check {
+        name: "evidence.suite".to_owned(),
+        finding: Finding::Unknown,
+        reason: format!(
+            "missing: only a part of {} was run, {}; what a release needs stands in a suite file",
+            candidate.manifest.suite,
+            part.join(" ")
+        ),
+    })
+}
+
+fn nothing_left_out(baseline: &Evidence, candidate: &Evidence) -> Check {
+    let left = left_out(baseline, candidate);
+    let reason = if left.is_empty() {
+        "every run of the baseline whose scenario has not changed was made again".to_owned()
+    } else {
+        format!(
+            "missing: {} of the baseline's {} runs were not made again: {}; who takes a scenario out makes the baseline anew",
+            left.len(),
+            baseline.results.len(),
+            some(&left)
+        )
+    };
+    Check { name: "evidence.left_out".to_owned(), finding: good_or_unknown(left.is_empty()), reason }
 }
 
 fn ran(candidate: &Evidence) -> Check {
@@ -292,13 +247,16 @@ fn coverage(policy: &Policy, candidate: &Evidence) -> Check {
     let missing: Vec<String> =
         list.iter().filter(|s| !tried.contains(s.id.as_str())).map(|s| s.id.clone()).collect();
     let share = 1.0 - missing.len() as f64 / list.len().max(1) as f64;
+    let unlisted: Vec<String> =
+        tried.iter().filter(|t| !list.iter().any(|s| s.id == **t)).map(|t| (*t).to_owned()).collect();
     let reason = format!(
-        "{} of {} critical situations were tried, {:.1} %, the least is {:.1} %{}",
+        "{} of {} critical situations were tried, {:.1} %, the least is {:.1} %{}{}",
         list.len() - missing.len(),
         list.len(),
         100.0 * share,
         100.0 * policy.coverage.share_min,
-        if missing.is_empty() { String::new() } else { format!("; not tried: {}", some(&missing)) }
+        if missing.is_empty() { String::new() } else { format!("; not tried: {}", some(&missing)) },
+        if unlisted.is_empty() { String::new() } else { format!("; not in the list: {}", some(&unlisted)) }
     );
     Check { name: "coverage".to_owned(), finding: good_or_bad(share >= policy.coverage.share_min), reason }
 }
@@ -377,34 +335,36 @@ fn latency(policy: &Policy, candidate: &Evidence) -> Vec<Check> {
             reason: format!("{what}: {value:.3} {unit}, the most is {most} {unit}"),
         },
     };
-    let mean = (!ages.is_empty()).then(|| ages.iter().sum::<f64>() / ages.len() as f64);
     let budget = &policy.latency;
     vec![
         check(
             "latency.data_age",
-            mean,
+            almost_all(ages),
             budget.data_age_p95_max_s,
-            "age of the data that forwarded commands rest on (95 of 100, mean of all runs)",
+            "age of the data that forwarded commands rest on (95 of 100, in 95 of 100 runs)",
             "s",
         ),
         check(
             "latency.decision",
-            median(&decisions),
+            almost_all(decisions),
             budget.decision_p99_max_ms,
-            "the planner's time for a decision by the clock (99 of 100, median of all runs)",
+            "the planner's time for a decision by the clock (99 of 100, in 95 of 100 runs)",
             "ms",
         ),
     ]
+}
+
+/// What 95 of 100 do not exceed, by nearest rank: neither one slow run nor most of them decide.
+fn almost_all(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let rank = (values.len() * 95).div_ceil(100);
+    values.get(rank.checked_sub(1)?).copied()
 }
 
 /// The same run of both: baseline, candidate.
 type Pair<'a> = (&'a RunResult, &'a RunResult);
 
 fn pairs<'a>(baseline: &'a Evidence, candidate: &'a Evidence) -> Vec<Pair<'a>> {
-    let place = |r: &RunResult| {
-        let parameters = serde_json::to_string(&r.parameters).unwrap_or_default();
-        (r.scenario.clone(), r.scenario_hash.clone(), parameters, r.seed)
-    };
     let before: BTreeMap<_, &RunResult> = baseline.results.iter().map(|r| (place(r), r)).collect();
     candidate.results.iter().filter_map(|r| before.get(&place(r)).map(|b| (*b, r))).collect()
 }
@@ -444,6 +404,13 @@ fn compared(policy: &Policy, measure: &Compared, worsening: &[f64], p: f64) -> C
     let worse = p < policy.regression.alpha && mean >= measure.effect_min;
     let sign = if measure.worse == Worse::Higher { 1.0 } else { -1.0 };
     let (from, to) = if sign > 0.0 { (low, high) } else { (-high, -low) };
+    if worsening.is_empty() {
+        return Check {
+            name: format!("regression.{}", measure.measure),
+            finding: Finding::Unknown,
+            reason: "missing: no pair has this measure".to_owned(),
+        };
+    }
     Check {
         name: format!("regression.{}", measure.measure),
         finding: good_or_bad(!worse),

@@ -1,13 +1,16 @@
 //! `outrider gate`: whether a candidate may be released, by its results and those of a baseline.
 
+pub mod evidence;
 pub mod judge;
 pub mod policy;
 #[cfg(test)]
 mod tests;
 mod text;
 
+use crate::evaluate::store::{RunResult, VERDICT_FILES};
 use anyhow::Context as _;
-use judge::{Evidence, Finding, Verdict, judge};
+use evidence::Evidence;
+use judge::{Check, Finding, Verdict, judge};
 use policy::Policy;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -43,7 +46,12 @@ pub struct Args {
 /// # Errors
 /// Never: what goes wrong is printed and gives exit code 2.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let code = match gate(&args) {
+    let judged = gate(&args).and_then(|verdict| {
+        let printed = if args.json { json(&verdict)? } else { text::text(&verdict) };
+        print!("{printed}");
+        Ok(verdict)
+    });
+    let code = match judged {
         Ok(verdict) => match verdict.finding() {
             Finding::Good => 0,
             Finding::Bad => STOPPED,
@@ -51,6 +59,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         },
         Err(error) => {
             eprintln!("STOPPED, cannot be judged: {error:#}");
+            tell_in_files(&args, &error);
             NOT_JUDGED
         }
     };
@@ -65,19 +74,49 @@ fn gate(args: &Args) -> anyhow::Result<Verdict> {
     };
     let candidate = Evidence::read(&args.candidate).context("candidate")?;
     let verdict = judge(&policy, baseline.as_ref(), &candidate);
-    let out = args.out.as_deref().unwrap_or(&args.candidate);
-    std::fs::create_dir_all(out).with_context(|| out.display().to_string())?;
-    let write = |name: &str, text: String| {
-        let path = out.join(name);
-        std::fs::write(&path, text).with_context(|| path.display().to_string())
-    };
-    write("gate.md", text::markdown(&verdict, &args.policy.display().to_string()))?;
-    write("gate.json", serde_json::to_string_pretty(&verdict)? + "\n")?;
-    write("gate.junit.xml", text::junit(&verdict, &candidate.results))?;
-    if args.json {
-        println!("{}", serde_json::to_string_pretty(&verdict)?);
-    } else {
-        print!("{}", text::text(&verdict));
-    }
+    std::fs::create_dir_all(out(args)).with_context(|| out(args).display().to_string())?;
+    write(args, &verdict, &candidate.results)?;
     Ok(verdict)
+}
+
+fn out(args: &Args) -> &Path {
+    args.out.as_deref().unwrap_or(&args.candidate)
+}
+
+fn json(verdict: &Verdict) -> anyhow::Result<String> {
+    Ok(serde_json::to_string_pretty(verdict)? + "\n")
+}
+
+fn write(args: &Args, verdict: &Verdict, results: &[RunResult]) -> anyhow::Result<()> {
+    let texts = [
+        text::markdown(verdict, &args.policy.display().to_string()),
+        json(verdict)?,
+        text::junit(verdict, results),
+    ];
+    for (name, text) in VERDICT_FILES.iter().zip(texts) {
+        let path = out(args).join(name);
+        std::fs::write(&path, text).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+/// Whoever reads the files alone must not find an older verdict there. Without a folder there is none.
+fn tell_in_files(args: &Args, error: &anyhow::Error) {
+    let verdict = Verdict {
+        candidate: args.candidate.display().to_string(),
+        evidence: String::new(),
+        baseline: None,
+        runs: 0,
+        pairs: 0,
+        checks: vec![Check {
+            name: "evidence.readable".to_owned(),
+            finding: Finding::Unknown,
+            reason: format!("{error:#}"),
+        }],
+    };
+    if out(args).is_dir()
+        && let Err(error) = write(args, &verdict, &[])
+    {
+        eprintln!("the verdict is in no file: {error:#}");
+    }
 }

@@ -3,8 +3,9 @@
 use garde::Validate;
 use outrider_foundation::validate::within;
 use outrider_runtime::config;
-use outrider_suite::evaluation::Measures;
+use outrider_suite::evaluation::{Measures, mode_names};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The policy file.
@@ -118,10 +119,10 @@ pub enum Worse {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct Latency {
-    /// Age of the sensor data that forwarded commands rest on, by virtual time: 95 of 100, the mean over all runs, s.
+    /// Age of the sensor data that forwarded commands rest on, by virtual time: 95 of 100, in 95 of 100 runs, s.
     #[garde(custom(within(0.0, 10.0)))]
     pub data_age_p95_max_s: f64,
-    /// Time of the planner's steps that gave a command, by the clock: 99 of 100, the median over all runs, ms.
+    /// Time of the planner's steps that gave a command, by the clock: 99 of 100, in 95 of 100 runs, ms.
     #[garde(custom(within(0.0, 10_000.0)))]
     pub decision_p99_max_ms: f64,
 }
@@ -134,7 +135,7 @@ pub struct Coverage {
     #[garde(custom(within(0.0, 1.0)))]
     pub share_min: f64,
     /// Critical situations: scenarios of the class `critical` say which of them they cover.
-    #[garde(dive, length(min = 1, max = 500))]
+    #[garde(dive, length(min = 1, max = 500), custom(all_differ))]
     pub list: Vec<Situation>,
 }
 
@@ -174,20 +175,35 @@ impl Policy {
 
 #[allow(clippy::ptr_arg, reason = "garde wants it so")]
 fn known(measures: &Vec<Compared>, _: &()) -> garde::Result {
-    for compared in measures {
-        if !is_measure(&compared.measure) {
-            return Err(garde::Error::new(format!("there is no measure `{}`", compared.measure)));
+    if let Some(unknown) = measures.iter().find(|m| !is_measure(&m.measure)) {
+        return Err(garde::Error::new(format!("there is no measure `{}`", unknown.measure)));
+    }
+    once(measures.iter().map(|m| &m.measure))
+}
+
+#[allow(clippy::ptr_arg, reason = "garde wants it so")]
+fn all_differ(list: &Vec<Situation>, _: &()) -> garde::Result {
+    once(list.iter().map(|s| &s.id))
+}
+
+fn once<'a>(names: impl Iterator<Item = &'a String>) -> garde::Result {
+    let mut seen = BTreeSet::new();
+    for name in names {
+        if !seen.insert(name) {
+            return Err(garde::Error::new(format!("`{name}` is there twice")));
         }
     }
     Ok(())
 }
 
 fn is_measure(path: &str) -> bool {
+    // Of time in modes a default run has none.
+    if let Some((of, mode)) = path.split_once('.').filter(|(of, _)| matches!(*of, "mode_s" | "gate_s")) {
+        return mode_names(of == "gate_s").any(|name| name == mode);
+    }
     let all = serde_json::to_value(Measures::default()).unwrap_or_default();
     let at = all.pointer(&format!("/{}", path.replace('.', "/")));
-    // Of time in modes the names are those of messages; a default run has none.
-    let of_time = path.starts_with("mode_s.") || path.starts_with("gate_s.");
-    of_time || at.is_some_and(|v| v.is_number() || v.is_null())
+    at.is_some_and(|v| v.is_number() || v.is_null())
 }
 
 /// The value of a measure; none where it has none.

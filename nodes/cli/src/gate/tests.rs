@@ -1,6 +1,7 @@
 //! Verdicts on made-up results: each fault of a candidate is stopped, and for its own reason.
 
-use super::judge::{Evidence, Finding, Verdict, judge};
+use super::evidence::Evidence;
+use super::judge::{Finding, Verdict, judge};
 use super::policy::Policy;
 use super::text;
 use crate::evaluate::store::{
@@ -108,12 +109,14 @@ fn evidence(wobble: f64) -> Evidence {
     };
     Evidence {
         folder: "candidate".to_owned(),
+        digest: "e".to_owned(),
         manifest: Manifest {
             format: FORMAT,
             suite: "suite".to_owned(),
             build: build().to_owned(),
             config_hash: "c".to_owned(),
             settings: vec![],
+            chosen: vec![],
             scenarios: (0..SCENARIOS).map(entry).collect(),
             planned: results.iter().map(planned).collect(),
         },
@@ -124,6 +127,15 @@ fn evidence(wobble: f64) -> Evidence {
 
 fn metrics(result: &mut RunResult) -> &mut Measures {
     result.metrics.as_mut().unwrap()
+}
+
+/// As if some runs had not been asked for.
+fn leave_out(evidence: &mut Evidence, which: fn(&RunResult) -> bool) {
+    let gone: Vec<String> = evidence.results.iter().filter(|r| which(r)).map(|r| r.key.clone()).collect();
+    evidence.results.retain(|r| !gone.contains(&r.key));
+    evidence.manifest.planned.retain(|p| !gone.contains(&p.key));
+    let left: Vec<String> = evidence.results.iter().map(|r| r.scenario.clone()).collect();
+    evidence.manifest.scenarios.retain(|s| left.contains(&s.id));
 }
 
 /// The verdict on a sound candidate that was changed, and the names of the checks that stop it.
@@ -160,7 +172,7 @@ fn a_sound_candidate_is_released_and_so_is_a_better_one() {
 #[test]
 fn each_fault_is_stopped_for_its_own_reason() {
     type Change = fn(&mut Evidence);
-    let cases: [(Change, &[&str], &str); 9] = [
+    let cases: [(Change, &[&str], &str); 11] = [
         (
             |e| e.results.iter_mut().take(2).for_each(|r| r.passed = false),
             &["pass_rate.critical"],
@@ -183,6 +195,16 @@ fn each_fault_is_stopped_for_its_own_reason() {
             |e| e.timings.iter_mut().for_each(|t| t.decision.p99_us = 25_000.0),
             &["latency.decision"],
             "25.000 ms, the most is 20 ms",
+        ),
+        (
+            |e| e.timings.iter_mut().take(4).for_each(|t| t.decision.p99_us = 25_000.0),
+            &["latency.decision"],
+            "25.000 ms, the most is 20 ms",
+        ),
+        (
+            |e| e.results.iter_mut().take(4).for_each(|r| metrics(r).data_age_s.p95 = Some(0.13)),
+            &["latency.data_age"],
+            "0.130 s, the most is 0.05 s",
         ),
         (
             |e| e.results.iter_mut().for_each(|r| metrics(r).least_person_gap_m = Some(0.4)),
@@ -247,10 +269,10 @@ fn what_matters_and_is_not_sure_does_not_stop() {
 #[test]
 fn missing_stale_and_mixed_results_are_never_released() {
     type Change = fn(&mut Evidence);
-    let cases: [(Change, &[&str], &str); 8] = [
+    let cases: [(Change, &[&str], &str); 16] = [
         (
             |e| e.results.retain(|r| r.key != "4-2"),
-            &["evidence.candidate"],
+            &["evidence.candidate", "evidence.left_out"],
             "missing: 1 of 75 runs have no result: s04 seed 2",
         ),
         (
@@ -273,6 +295,41 @@ fn missing_stale_and_mixed_results_are_never_released() {
         ),
         (|e| e.results[0].key = "other".to_owned(), &["evidence.candidate"], "missing: 1 of 75"),
         (
+            |e| e.results.push(result(4, 2, 0.0)),
+            &["evidence.candidate"],
+            "doubled: 1 results are of runs that have one already: s04 seed 2",
+        ),
+        (
+            |e| {
+                let failure = Failure { check: "criteria.x".into(), text: "0.1".into() };
+                e.results[1].failures.push(failure);
+            },
+            &["evidence.candidate"],
+            "impossible: the result contradicts itself: s00 seed 2",
+        ),
+        (|e| e.results[1].metrics = None, &["evidence.candidate"], "contradicts itself: s00 seed 2"),
+        (
+            |e| e.timings.truncate(74),
+            &["evidence.candidate"],
+            "missing: 1 runs have no line in timings.jsonl: s24 seed 3",
+        ),
+        (
+            |e| leave_out(e, |r| r.scenario == "s03"),
+            &["evidence.left_out"],
+            "missing: 3 of the baseline's 75 runs were not made again: s03 seed 1, s03 seed 2, s03 seed 3; who",
+        ),
+        (|e| leave_out(e, |r| r.seed == 3), &["evidence.left_out"], "missing: 25 of the baseline's 75 runs"),
+        (
+            |e| e.manifest.chosen = vec!["--only s00".to_owned(), "--seeds 3".to_owned()],
+            &["evidence.suite"],
+            "missing: only a part of suite was run, --only s00; what",
+        ),
+        (
+            |e| e.results.iter_mut().for_each(|r| metrics(r).path_efficiency = None),
+            &["regression.path_efficiency"],
+            "missing: no pair has this measure",
+        ),
+        (
             |e| e.results.iter_mut().for_each(|r| r.scenario_hash = format!("new {}", r.scenario_hash)),
             &["evidence.candidate", "evidence.pairs"],
             "stale: the scenario has changed since",
@@ -294,6 +351,42 @@ fn missing_stale_and_mixed_results_are_never_released() {
         assert_eq!(verdict.finding(), Finding::Unknown);
         assert!(reason(&verdict, expected[0]).contains(words), "{}", reason(&verdict, expected[0]));
     }
+}
+
+#[test]
+fn a_few_slow_runs_do_not_stop() {
+    let (_, names) = stopped_by(|e| {
+        e.timings.iter_mut().take(3).for_each(|t| t.decision.p99_us = 5e6);
+        e.results.iter_mut().take(3).for_each(|r| metrics(r).data_age_s.p95 = Some(0.5));
+    });
+    assert!(names.is_empty(), "{names:?}");
+}
+
+/// Its pairs are lost, and the rest is judged.
+#[test]
+fn a_scenario_that_has_changed_is_not_left_out() {
+    let (verdict, names) = stopped_by(|e| {
+        e.results.retain(|r| r.key != "3-3");
+        e.manifest.planned.retain(|p| p.key != "3-3");
+        e.manifest.scenarios[3].hash = "new".to_owned();
+        e.results.iter_mut().filter(|r| r.scenario == "s03").for_each(|r| r.scenario_hash = "new".to_owned());
+    });
+    assert!(names.is_empty(), "{names:?}");
+    assert_eq!(verdict.pairs, 72);
+}
+
+#[test]
+fn the_verdict_says_of_which_configuration_and_what_the_list_lacks() {
+    let (verdict, names) = stopped_by(|e| {
+        e.manifest.settings = vec!["assurance.detections_required=false".to_owned()];
+        e.manifest.chosen = vec!["--seeds 3".to_owned()];
+        e.results[0].covers.push("person_croses".to_owned());
+    });
+    assert!(names.is_empty(), "{names:?}");
+    assert!(reason(&verdict, "coverage").ends_with("; not in the list: person_croses"));
+    let told = "configuration c, with assurance.detections_required=false, chosen by --seeds 3)";
+    let pages = [text::text(&verdict), text::markdown(&verdict, "p"), text::junit(&verdict, &[])];
+    assert!(pages.iter().all(|page| page.contains(told)), "{}", pages[0]);
 }
 
 #[test]
@@ -323,7 +416,7 @@ fn the_verdict_is_a_page_and_junit() {
     assert!(page.contains("a \\| b") && page.lines().count() < 60);
     let mut failing = result(0, 1, 0.0);
     failing.passed = false;
-    failing.failures.push(Failure { check: "criteria.x".into(), text: "0.1 < 0.2 & \"so\"".into() });
+    failing.failures.push(Failure { check: "criteria.x".into(), text: "0.1 < 0.2\u{ffff} & \"so\"".into() });
     let xml = text::junit(&verdict, &[failing, result(1, 1, 0.0)]);
     let tree = roxmltree::Document::parse(&xml).unwrap();
     let suites: Vec<_> = tree.descendants().filter(|n| n.has_tag_name("testsuite")).collect();
@@ -341,8 +434,34 @@ fn a_policy_that_cannot_be_is_refused() {
         config::parse::<Policy>("p.yaml", &POLICY.replace(from, to)).unwrap_err().to_string()
     };
     assert!(refused("measure: tet_s", "measure: tets").contains("there is no measure `tets`"));
+    assert!(refused("measure: tet_s", "measure: mode_s.nominl").contains("there is no measure `mode_s.nominl`"));
+    assert!(refused("measure: tet_s", "measure: near_misses").contains("`near_misses` is there twice"));
+    assert!(refused("id: crowd", "id: person_crosses").contains("`person_crosses` is there twice"));
+    let of_mode = POLICY.replace("measure: tet_s", "measure: mode_s.degraded");
+    assert!(config::parse::<Policy>("p.yaml", &of_mode).is_ok());
     assert!(refused("critical_min: 0.98", "critical_min: 1.5").contains("1.5 is not within [0, 1]"));
     assert!(refused("critical_runs_min: 20", "critical_runs_min: 0").contains("critical_runs_min"));
     assert!(refused("version: 1", "version: 2").contains("version"));
     assert!(refused("completeness_min: 0.99", "completness_min: 0.99").contains("completness_min"));
+}
+
+/// Whoever reads the files alone, a build server say, finds no older verdict.
+#[test]
+fn what_cannot_be_read_has_a_verdict_as_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let out = dir.path().join("out");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("gate.md"), "# RELEASED").unwrap();
+    let code = super::run(super::Args {
+        baseline: "-".into(),
+        candidate: dir.path().join("none"),
+        policy: concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/release_gate.yaml").into(),
+        out: Some(out.clone()),
+        json: false,
+    });
+    assert_eq!(code.unwrap(), std::process::ExitCode::from(super::NOT_JUDGED));
+    let read = |name: &str| std::fs::read_to_string(out.join(name)).unwrap();
+    assert!(read("gate.md").starts_with("# STOPPED, cannot be judged: evidence.readable\n"));
+    assert!(read("gate.json").contains("no results of `outrider evaluate`"));
+    assert!(read("gate.junit.xml").contains("failures=\"1\""));
 }

@@ -67,11 +67,17 @@ pub fn markdown(verdict: &Verdict, policy: &str) -> String {
 /// For whoever collects test results: the checks, and every run of the candidate.
 pub fn junit(verdict: &Verdict, results: &[RunResult]) -> String {
     let bad = verdict.checks.iter().filter(|c| c.finding != Finding::Good).count();
+    let baseline = verdict.baseline.as_deref().unwrap_or("none");
     let failed = results.iter().filter(|r| !r.passed).count();
     let mut out =
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"outrider\">\n");
     let _ =
         writeln!(out, "  <testsuite name=\"gate\" tests=\"{}\" failures=\"{bad}\">", verdict.checks.len());
+    out.push_str("    <properties>\n");
+    for (name, value) in [("candidate", verdict.candidate.as_str()), ("baseline", baseline)] {
+        let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", escaped(value));
+    }
+    out.push_str("    </properties>\n");
     for check in &verdict.checks {
         case(&mut out, "gate", &check.name, (check.finding != Finding::Good).then_some(&check.reason));
     }
@@ -107,7 +113,8 @@ fn escaped(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
             '\n' | '\t' => out.push(' '),
-            c if c.is_control() => {}
+            // U+FFFE and U+FFFF: no characters of XML 1.0 (2.2).
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => {}
             c => out.push(c),
         }
     }

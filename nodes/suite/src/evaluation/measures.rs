@@ -141,6 +141,12 @@ const GATE_MODES: [(u8, &str); 5] = [
     (GateState::E_STOP, "e_stop"),
 ];
 
+/// The modes that `mode_s` has times of, or the gate's, that `gate_s` has.
+pub fn mode_names(of_gate: bool) -> impl Iterator<Item = &'static str> {
+    let names: &[(u8, &'static str)] = if of_gate { &GATE_MODES } else { &MODES };
+    names.iter().map(|(_, name)| *name)
+}
+
 fn named(sums: &BTreeMap<u8, f64>, names: &[(u8, &str)]) -> BTreeMap<String, f64> {
     let of =
         |(code, name): &(u8, &str)| ((*name).to_owned(), rounded(sums.get(code).copied().unwrap_or(0.0)));

@@ -10,11 +10,12 @@ mod sensors;
 mod tests;
 mod wire;
 
-pub(crate) use hand::Hand;
+pub(crate) use hand::{Hand, World};
 pub(crate) use sensors::FaultySensors;
 pub use wire::FaultyWire;
 
 use crate::bindings::topics;
+use crate::lockstep::LockstepError;
 use garde::Validate;
 use outrider_foundation::validate::within;
 use outrider_runtime::Topic;
@@ -219,6 +220,28 @@ impl Party {
     }
 }
 
+/// Checks that every fault of wires has a wire: who sends the topic, and who takes it, only the nodes tell.
+///
+/// # Errors
+/// Names the fault and its ends.
+pub(crate) fn check_ends(faults: &[Fault], links: &[(&str, &str, &str)]) -> Result<(), LockstepError> {
+    for (index, fault) in faults.iter().enumerate() {
+        if !wire::strikes_any(&fault.what, links.iter().copied()) {
+            let what = serde_json::to_string(&fault.what).unwrap_or_default();
+            return Err(LockstepError::Fault { index, what });
+        }
+    }
+    Ok(())
+}
+
+/// A fault that begins when the run is over is none.
+pub(crate) fn problem_with_time(faults: &[Fault], time_limit_s: f64) -> Option<String> {
+    let late = |fault: &Fault| fault.at_s >= time_limit_s;
+    let (index, fault) = faults.iter().enumerate().find(|(_, fault)| late(fault))?;
+    let at_s = fault.at_s;
+    Some(format!("faults[{index}].at_s: {at_s} s is not before the end, time_limit_s: {time_limit_s} s"))
+}
+
 /// Checks what the numbers alone do not tell.
 #[allow(clippy::ptr_arg, reason = "garde wants it so")]
 pub(crate) fn check(faults: &[Fault], _context: &()) -> garde::Result {
@@ -229,7 +252,7 @@ pub(crate) fn check(faults: &[Fault], _context: &()) -> garde::Result {
     for (index, fault) in faults.iter().enumerate() {
         match &fault.what {
             FaultKind::Frozen(sensor) | FaultKind::NotANumber(sensor) if !sensor.has_values() => {
-                return refuse(format!("`{}` can be silent only", sensor.name()));
+                return refuse(format!("fault {index}: `{}` can be silent only", sensor.name()));
             }
             FaultKind::Teleop { .. } if !fault.for_s.is_some_and(|for_s| for_s <= BY_HAND_LIMIT_S) => {
                 return refuse(format!("fault {index}: `teleop` needs `for_s`, at most {BY_HAND_LIMIT_S}"));

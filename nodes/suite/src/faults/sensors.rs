@@ -61,27 +61,28 @@ impl HostedNode for FaultySensors {
         let Self { inner, faults, sensors, sound, .. } = self;
         inner.step(now, &mut |output, bytes, digest| {
             let Some(sensor) = sensors.get(&output).copied() else { return outputs(output, bytes, digest) };
-            let mut instead = |changed: Option<Vec<u8>>, bytes| match changed {
+            let strikes = |kind: fn(Sensor) -> FaultKind| {
+                faults.iter().any(|fault| fault.strikes_at(at_s) && fault.what == kind(sensor))
+            };
+            if strikes(FaultKind::Silent) {
+                return;
+            }
+            let frozen = strikes(FaultKind::Frozen);
+            // Without a sound one before, the first that is frozen is what it repeats.
+            if !frozen || !sound.contains_key(&output) {
+                sound.insert(output, bytes.clone());
+            }
+            let kept = sound.get(&output).filter(|_| frozen);
+            let mut changed = kept.and_then(|kept| restamped(sensor, kept, &bytes));
+            if strikes(FaultKind::NotANumber) {
+                changed = spoilt(sensor, changed.as_ref().unwrap_or(&bytes));
+            }
+            match changed {
                 Some(changed) => {
                     let digest = payload_digest(&changed);
                     outputs(output, changed, digest);
                 }
                 None => outputs(output, bytes, digest),
-            };
-            let strikes = |fault: &&Fault| fault.strikes_at(at_s) && sensor_of(&fault.what) == Some(sensor);
-            match faults.iter().find(strikes).map(|fault| &fault.what) {
-                Some(FaultKind::Silent(_)) => {}
-                Some(FaultKind::Frozen(_)) => {
-                    let kept = sound.get(&output).and_then(|kept| restamped(sensor, kept, &bytes));
-                    instead(kept, bytes);
-                }
-                Some(FaultKind::NotANumber(_)) => {
-                    instead(spoilt(sensor, &bytes), bytes);
-                }
-                _ => {
-                    sound.insert(output, bytes.clone());
-                    instead(None, bytes);
-                }
             }
         })
     }

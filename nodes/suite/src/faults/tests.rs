@@ -132,3 +132,38 @@ fn each_kind_does_what_it_says() {
     let copies = struck("{at_s: 1.0, what: {duplicate: {topic: odom, copies: 2, every_s: 0.01}}}");
     assert_eq!(by(&copies), [0.0, 0.01, 0.02]);
 }
+
+fn wire(faults: &[&str]) -> FaultyWire {
+    let lines: String = faults.iter().map(|fault| format!("  - {fault}\n")).collect();
+    FaultyWire::new(&parsed(&lines).unwrap().faults, 1)
+}
+
+#[test]
+fn what_is_frozen_from_the_beginning_repeats_the_first_message() {
+    let mut frozen = wire(&["{at_s: 0.0, what: {freeze: {topic: odom}}}"]);
+    assert_eq!(carry(&mut frozen, 0.0, ENDS, &odometry(0.1)), Delivery::Pass);
+    for v in [0.2, 0.3] {
+        let again = Delivery::Instead(vec![(Span::ZERO, odometry(0.1))]);
+        assert_eq!(carry(&mut frozen, 0.5, ENDS, &odometry(v)), again);
+    }
+}
+
+#[test]
+fn faults_of_one_wire_strike_one_after_the_other() {
+    let late = "{at_s: 0.0, what: {delay: {topic: odom, by_s: 0.2}}}";
+    let lost = "{at_s: 1.0, for_s: 1.0, what: {drop: {topic: odom}}}";
+    let cut = "{at_s: 1.0, for_s: 1.0, what: {partition: [sim]}}";
+    let biased = "{at_s: 0.0, what: {bias: {topic: odom, field: twist.twist.linear.x, add: 0.1}}}";
+    let twice = "{at_s: 0.0, what: {duplicate: {topic: odom, copies: 1, every_s: 0.05}}}";
+    for (first, second) in [(late, lost), (lost, late), (biased, cut), (cut, biased), (lost, twice)] {
+        let mut both = wire(&[first, second]);
+        assert_eq!(carry(&mut both, 1.5, ENDS, &odometry(0.5)), Delivery::DROP, "{first} {second}");
+        assert_ne!(carry(&mut both, 2.5, ENDS, &odometry(0.5)), Delivery::DROP, "{first} {second}");
+    }
+    let Delivery::Instead(copies) = carry(&mut wire(&[late, biased, twice, late]), 0.0, ENDS, &odometry(0.5))
+    else {
+        panic!("none of four struck")
+    };
+    let told: Vec<(f64, f64)> = copies.iter().map(|(by, bytes)| (by.as_s(), speed(bytes))).collect();
+    assert_eq!(told, [(0.4, 0.6), (0.45, 0.6)]);
+}

@@ -168,6 +168,13 @@ pub(super) fn problem(what: &FaultKind) -> Option<String> {
     (!has).then(|| format!("field: {name} has no floating-point numbers at `{field}`"))
 }
 
+/// Whether there is anything that the fault could strike, among all that nodes send each other: sender, topic, receiver.
+pub(super) fn strikes_any<'a>(what: &FaultKind, mut links: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> bool {
+    let Some(link) = Link::of(what) else { return true };
+    let now = START;
+    links.any(|(from, topic, to)| link.takes(&Passage { now, topic, from, to, bytes: &[] }))
+}
+
 /// The type of a topic's messages; the stamped one of `cmd_vel`.
 fn topic_type(name: &str) -> Option<&'static str> {
     let plain = |name: &str| name.trim_start_matches('/').to_owned();
@@ -190,7 +197,10 @@ struct Struck {
     kept: BTreeMap<(String, String), Vec<u8>>,
 }
 
-/// The wires of a scenario with faults. Of several faults that strike a message the first in the file does.
+/// A message under way, as often as it arrives: how much later, and its bytes.
+type Copies = Vec<(Span, Vec<u8>)>;
+
+/// The wires of a scenario with faults. Several that strike a message do so one after the other, as the file has them.
 pub struct FaultyWire {
     faults: Vec<Struck>,
 }
@@ -215,64 +225,72 @@ impl FaultyWire {
 impl Wire for FaultyWire {
     fn carry(&mut self, passage: &Passage) -> Delivery {
         let at_s = passage.now.mono.since(START.mono).as_s();
-        let mut delivery = None;
+        let mut copies = None;
+        // All are asked, so that what one draws does not depend on what another strikes.
         for struck in &mut self.faults {
-            // All are asked, so that what one draws does not depend on what another strikes.
-            let done = struck.carry(at_s, passage);
-            delivery = delivery.or(done);
+            if struck.strikes(at_s, passage) {
+                let copies =
+                    copies.get_or_insert_with(|| Copies::from([(Span::ZERO, passage.bytes.to_vec())]));
+                struck.strike(passage, copies);
+            }
         }
-        delivery.unwrap_or(Delivery::Pass)
+        copies.map_or(Delivery::Pass, Delivery::Instead)
     }
 }
 
 impl Struck {
-    fn carry(&mut self, at_s: f64, passage: &Passage) -> Option<Delivery> {
-        let link = Link::of(&self.fault.what)?;
-        if !link.takes(passage) {
-            return None;
-        }
-        if !self.fault.strikes_at(at_s) {
-            if matches!(self.fault.what, FaultKind::Freeze(_)) {
-                let place = (passage.topic.to_owned(), passage.to.to_owned());
+    fn strikes(&mut self, at_s: f64, passage: &Passage) -> bool {
+        let Some(link) = Link::of(&self.fault.what).filter(|link| link.takes(passage)) else { return false };
+        let is_time = self.fault.strikes_at(at_s);
+        if matches!(self.fault.what, FaultKind::Freeze(_)) {
+            // Without one before, the first within its time is what it freezes.
+            let place = (passage.topic.to_owned(), passage.to.to_owned());
+            if !is_time || !self.kept.contains_key(&place) {
                 self.kept.insert(place, passage.bytes.to_vec());
+                return false;
             }
-            return None;
         }
-        if link.probability < 1.0 && self.rng.uniform() >= link.probability {
-            return None;
+        if let FaultKind::Partition(side) = &self.fault.what {
+            let within = |name: &str| side.iter().any(|node| node.name() == name);
+            return is_time && within(passage.from) != within(passage.to);
         }
+        is_time && (link.probability >= 1.0 || self.rng.uniform() < link.probability)
+    }
+
+    fn strike(&mut self, passage: &Passage, copies: &mut Copies) {
+        let late = |copies: &mut Copies, by_s: f64| {
+            copies.iter_mut().for_each(|(late, _)| *late = *late + Span::from_s(by_s));
+        };
         match &self.fault.what {
-            FaultKind::Drop(_) => Some(Delivery::DROP),
+            FaultKind::Drop(_) | FaultKind::Partition(_) => copies.clear(),
             FaultKind::Delay(delay) => {
                 let more_s = if delay.jitter_s > 0.0 { delay.jitter_s * self.rng.uniform() } else { 0.0 };
-                Some(Delivery::delayed(passage, Span::from_s(delay.by_s + more_s)))
+                late(copies, delay.by_s + more_s);
             }
-            FaultKind::Reorder(reorder) => {
-                let late_s = reorder.within_s * self.rng.uniform();
-                Some(Delivery::delayed(passage, Span::from_s(late_s)))
-            }
+            FaultKind::Reorder(reorder) => late(copies, reorder.within_s * self.rng.uniform()),
             FaultKind::Freeze(_) => {
-                let place = (passage.topic.to_owned(), passage.to.to_owned());
-                self.kept.get(&place).map(|kept| Delivery::replaced(kept.clone()))
+                if let Some(kept) = self.kept.get(&(passage.topic.to_owned(), passage.to.to_owned())) {
+                    copies.iter_mut().for_each(|(_, bytes)| bytes.clone_from(kept));
+                }
             }
-            FaultKind::Bias(bias) => self.edited(passage, &bias.field, &mut |v| v * bias.scale + bias.add),
-            FaultKind::Spoil(spoil) => self.edited(passage, &spoil.field, &mut |_| f64::NAN),
+            FaultKind::Bias(bias) => self.edit(copies, &bias.field, &mut |v| v * bias.scale + bias.add),
+            FaultKind::Spoil(spoil) => self.edit(copies, &spoil.field, &mut |_| f64::NAN),
             FaultKind::Duplicate(duplicate) => {
-                let copies = (1..=duplicate.copies)
-                    .map(|i| (Span::from_s(duplicate.every_s * i as f64), passage.bytes.to_vec()));
-                Some(Delivery::with(passage, copies))
+                let again = |i: usize| Span::from_s(duplicate.every_s * i as f64);
+                let each = |(late, bytes): (Span, Vec<u8>)| {
+                    (0..=duplicate.copies).map(move |i| (late + again(i), bytes.clone()))
+                };
+                *copies = std::mem::take(copies).into_iter().flat_map(each).collect();
             }
-            FaultKind::Partition(side) => {
-                let within = |name: &str| side.iter().any(|node| node.name() == name);
-                (within(passage.from) != within(passage.to)).then_some(Delivery::DROP)
-            }
-            _ => None,
+            _ => {}
         }
     }
 
-    fn edited(&self, passage: &Passage, field: &str, change: &mut dyn FnMut(f64) -> f64) -> Option<Delivery> {
-        let mut bytes = passage.bytes.to_vec();
-        self.schema.as_ref()?.edit_floats(&mut bytes, field, change).ok()?;
-        Some(Delivery::replaced(bytes))
+    fn edit(&self, copies: &mut Copies, field: &str, change: &mut dyn FnMut(f64) -> f64) {
+        let Some(schema) = &self.schema else { return };
+        for (_, bytes) in copies {
+            // What is no such message stays as it is: it is refused where it arrives.
+            let _ = schema.edit_floats(bytes, field, change);
+        }
     }
 }

@@ -8,7 +8,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-use crate::faults::Fault;
+use crate::faults::{self, Fault};
 use expect::{Criteria, Expect};
 use garde::Validate;
 use outrider_foundation::Pose2;
@@ -131,7 +131,7 @@ pub struct Scenario {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mission: Vec<MissionStep>,
     /// What goes wrong.
-    #[garde(dive, custom(crate::faults::check))]
+    #[garde(dive, custom(faults::check))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
     /// Whether an operator arms the gate again whenever somebody has to: by default always.
@@ -341,6 +341,9 @@ impl Scenario {
                     return Err((vec!["expect", list, "after_event"], why));
                 }
             }
+        }
+        if let Some(why) = faults::problem_with_time(&self.faults, self.time_limit_s) {
+            return Err((vec!["faults"], why));
         }
         self.criteria.formulas().map(drop).map_err(|why| (vec!["criteria", "stl"], why))
     }

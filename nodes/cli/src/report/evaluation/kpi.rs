@@ -167,6 +167,9 @@ fn critical(folder: &Folder, policy: &Policy) -> Kpi {
     let missing = folder.missing().iter().filter(|p| is_critical.contains(p.scenario.as_str())).count();
     let passed = runs.iter().filter(|r| r.passed).count();
     let mut whole: BTreeMap<&str, bool> = is_critical.iter().map(|id| (*id, true)).collect();
+    for planned in folder.missing() {
+        whole.entry(planned.scenario.as_str()).and_modify(|all| *all = false);
+    }
     for run in &runs {
         if let Some(all) = whole.get_mut(run.scenario.as_str()) {
             *all &= run.passed;
@@ -212,19 +215,18 @@ fn coverage(folder: &Folder, policy: &Policy) -> Kpi {
     .with_target(Target::AtLeast(100.0 * policy.coverage_min))
 }
 
-/// Of the runs that are to end at the goal, those that did.
+/// Of the runs that are to end at the goal, those that did; one that was planned and not made has not.
 fn success(folder: &Folder, policy: &Policy) -> Kpi {
     let to_goal: BTreeSet<&str> =
         folder.suite.scenarios.iter().filter(|s| s.wanted() == "reached").map(|s| s.id.as_str()).collect();
     let runs: Vec<&Run> = folder.runs.iter().filter(|r| to_goal.contains(r.scenario.as_str())).collect();
     let hits = runs.iter().filter(|r| r.outcome == "reached").count();
     let all = folder.runs.iter().filter(|r| r.passed).count();
-    let note = format!(
-        "{hits} of {} runs that were to reach the goal; {all} of {} runs passed",
-        runs.len(),
-        folder.runs.len()
-    );
-    percent("success", "Success", hits, runs.len(), note)
+    let missing = folder.missing();
+    let of = runs.len() + missing.iter().filter(|p| to_goal.contains(p.scenario.as_str())).count();
+    let planned = folder.runs.len() + missing.len();
+    let note = format!("{hits} of {of} runs that were to reach the goal; {all} of {planned} runs passed");
+    percent("success", "Success", hits, of, note)
         .with_target(Target::AtLeast(100.0 * policy.pass_rate_min))
 }
 
@@ -296,7 +298,10 @@ fn latency(folder: &Folder, policy: &Policy) -> Kpi {
         Some(median) => format!("of the slowest run, of the median run {median:.2} ms{age}"),
         None => format!("no times of decisions{age}"),
     };
-    plain("decision_latency_p95", "Decision latency p95", p95.last().copied(), "ms", note)
+    let worst = p95.last().copied();
+    // Two digits that say something, however fast it is.
+    let digits = worst.filter(|ms| *ms > 0.0).map_or(1, |ms| (1.0 - ms.log10().floor()).clamp(1.0, 4.0) as usize);
+    Kpi { digits, ..plain("decision_latency_p95", "Decision latency p95", worst, "ms", note) }
         .with_target(Target::Below(policy.decision_latency_p95_ms))
 }
 

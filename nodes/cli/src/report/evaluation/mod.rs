@@ -76,9 +76,12 @@ pub fn make(results: &Path, wish: &Wish) -> anyhow::Result<Summary> {
     };
     let out = wish.out.clone().unwrap_or_else(|| results.join("report"));
     let site = Site::new(&folder, baseline.as_ref(), policy);
-    for part in ["scenarios", "runs", "worlds"] {
+    for (part, kind) in [("scenarios", "html"), ("runs", "js"), ("worlds", "js")] {
         let path = out.join(part);
         fs::create_dir_all(&path).with_context(|| path.display().to_string())?;
+        if out.join("player.js").is_file() {
+            clear(&path, kind)?;
+        }
     }
     for (name, text) in ASSETS {
         write(&out.join(name), text)?;
@@ -93,6 +96,17 @@ pub fn make(results: &Path, wish: &Wish) -> anyhow::Result<Summary> {
     write(&out.join("summary.json"), &(serde_json::to_string_pretty(&summary)? + "\n"))?;
     write(&out.join("summary.md"), &summary.to_markdown())?;
     Ok(summary)
+}
+
+/// What an earlier report left: its pages are of other results.
+fn clear(folder: &Path, kind: &str) -> anyhow::Result<()> {
+    for entry in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
+        let path = entry?.path();
+        if path.is_file() && path.extension().is_some_and(|e| e == kind) {
+            fs::remove_file(&path).with_context(|| path.display().to_string())?;
+        }
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> anyhow::Result<()> {

@@ -1,6 +1,7 @@
 //! A folder of results as it is on the disk, read leniently: what is missing is told on the page, and the rest is shown. It may be
 //! of an older program, or of an evaluation that has not come to its end.
 
+use crate::evaluate::store::{VERDICT_FILES, digest};
 use anyhow::{Context as _, ensure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -13,8 +14,8 @@ use std::path::{Path, PathBuf};
 const FILE_LIMIT: u64 = 512 << 20;
 /// The most faults of the data that are told one by one.
 const NOTES_TOLD: usize = 20;
-/// The verdict of `outrider gate`.
-const VERDICT: &str = "gate.json";
+/// The verdict of `outrider gate`, for programs.
+const VERDICT: &str = VERDICT_FILES[1];
 
 /// `suite.json`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -172,6 +173,7 @@ pub struct Timing {
 #[allow(missing_docs, reason = "docs/evaluation.md describes the files")]
 pub struct Verdict {
     pub candidate: String,
+    pub evidence: String,
     pub baseline: String,
     pub checks: Vec<Check>,
 }
@@ -318,9 +320,11 @@ impl Folder {
             let names = builds.into_iter().collect::<Vec<_>>().join(", ");
             self.notes.push(format!("the runs are of several builds: {names}"));
         }
-        let stale = self.verdict.as_ref().is_some_and(|v| !v.candidate.contains(&self.suite.build));
-        if stale {
-            self.notes.push(format!("{VERDICT} is of other results than these, of {}", self.suite.build));
+        let digest = digest(&self.path).unwrap_or_default();
+        // Results that could not be read have a verdict that names none; a release names those that it is of.
+        let is_other = |v: &mut Verdict| v.evidence != digest && (v.is_released() || !v.evidence.is_empty());
+        if self.verdict.take_if(is_other).is_some() {
+            self.notes.push(format!("{VERDICT} is of other results than these, and is not shown: gate again"));
         }
         let missing = self.missing();
         if let Some(first) = missing.first() {

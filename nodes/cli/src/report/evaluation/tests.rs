@@ -75,8 +75,8 @@ fn the_key_figures_are_right() {
         "{}",
         kpi("coverage").note
     );
-    // All of 14 runs are to reach the goal; two broke, and one stopped.
-    near(kpi("success").value, 100.0 * 11.0 / 14.0);
+    // All of 15 runs are to reach the goal; one was not made, two broke, and one stopped.
+    near(kpi("success").value, 100.0 * 11.0 / 15.0);
     assert_eq!((kpi("success").met, kpi("success").sure), (Some(false), Some(true)), "95 % are asked for");
     near(kpi("disengagements").value, 0.0);
     assert_eq!(kpi("disengagements").met, None, "who knows which scenarios have faults");
@@ -191,6 +191,43 @@ fn the_verdict_of_the_gate_is_on_top() {
     let index = page(dir.path(), "index.html");
     assert!(index.contains("<span class=\"verdict \">Stopped</span>"));
     assert!(index.find("1, the most is 0").unwrap() < index.find("3 of 3").unwrap());
+}
+
+/// Released is what the verdict was of, and nothing else.
+#[test]
+fn a_verdict_on_other_results_is_told_and_not_shown() {
+    let dir = made(true);
+    let release = |evidence: &str| {
+        let checks = json!([{"name": "coverage", "finding": "good", "reason": "3 of 3"}]);
+        let gate = json!({"candidate": "made (0.8.0 (made))", "evidence": evidence, "checks": checks});
+        fs::write(dir.path().join("gate.json"), gate.to_string()).unwrap();
+        make(dir.path(), &wish()).unwrap()
+    };
+    let own = crate::evaluate::store::digest(dir.path()).unwrap();
+    assert!(release(&own).gate.is_some_and(|g| g.released));
+    for other in ["", "0123"] {
+        let summary = release(other);
+        assert!(summary.gate.is_none(), "{other}");
+        assert!(summary.notes.iter().any(|n| n.contains("of other results than these")), "{:?}", summary.notes);
+    }
+    let mut times = fs::read_to_string(dir.path().join("timings.jsonl")).unwrap();
+    times.push(' ');
+    fs::write(dir.path().join("timings.jsonl"), times).unwrap();
+    assert!(release(&own).gate.is_none());
+}
+
+#[test]
+fn pages_of_an_earlier_report_go() {
+    let dir = made(false);
+    let out = dir.path().join("site");
+    let all = Wish { out: Some(out.clone()), ..wish() };
+    make(dir.path(), &all).unwrap();
+    let old = out.join("scenarios/old.html");
+    fs::write(&old, "").unwrap();
+    fs::write(out.join("scenarios/notes.txt"), "").unwrap();
+    make(dir.path(), &all).unwrap();
+    assert!(!old.exists() && out.join("scenarios/notes.txt").exists());
+    assert!(out.join("scenarios/steps_out.html").exists());
 }
 
 #[test]
