@@ -39,8 +39,8 @@ pub struct FloorPatch {
     /// Its corner with the smaller coordinates.
     #[garde(custom(place))]
     pub low: [f64; 2],
-    /// The opposite one.
-    #[garde(custom(place))]
+    /// The opposite one, greater in both.
+    #[garde(custom(place), custom(beyond(&self.low)))]
     pub high: [f64; 2],
     /// What part of the left wheel's way is lost.
     #[garde(custom(within(-1.0, 1.0)))]
@@ -54,6 +54,18 @@ pub struct FloorPatch {
     #[garde(custom(within(0.01, 1.0)))]
     #[serde(default = "full")]
     pub grip: f64,
+}
+
+/// That a corner is greater than the other one in both coordinates: a patch the other way round would be nowhere.
+fn beyond(low: &[f64; 2]) -> impl FnOnce(&[f64; 2], &()) -> garde::Result {
+    let low = *low;
+    move |high, (): &()| match ["x", "y"].iter().zip(low.iter().zip(high)).find(|(_, (l, h))| l >= h) {
+        Some((axis, (l, h))) => {
+            let reason = format!("{axis} is {h}, not greater than the {l} of `low` ({low:?}, {high:?})");
+            Err(garde::Error::new(reason))
+        }
+        None => Ok(()),
+    }
 }
 
 fn full() -> f64 {
@@ -74,6 +86,24 @@ impl Surface {
         match self.model.strip_suffix('*') {
             Some(begin) => name.starts_with(begin),
             None => name == self.model,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_patch_the_wrong_way_round_is_refused_with_its_values() {
+        let refusal =
+            |yaml: &str| serde_saphyr::from_str_valid::<FloorPatch>(yaml).map_err(|e| e.to_string());
+        assert!(refusal("{low: [1, -1], high: [2, 1]}").is_ok());
+        let text = refusal("{low: [3, -2], high: [1, 2]}").unwrap_err();
+        assert!(text.contains("x is 1, not greater than the 3 of `low` ([3.0, -2.0], [1.0, 2.0])"), "{text}");
+        for none in ["{low: [0, 2], high: [1, -2]}", "{low: [0, 0], high: [1, 0]}"] {
+            let text = refusal(none).unwrap_err();
+            assert!(text.contains("y is"), "{text}");
         }
     }
 }
