@@ -141,7 +141,7 @@ fn too_much_is_refused() {
     let many = ball.repeat(World::SHAPE_LIMIT + 1);
     assert_eq!(limit(&model(&format!("<link name='l'>{many}</link>"))), "collision shapes");
     let deep = "<model name='d'>".repeat(2000) + &"</model>".repeat(2000);
-    assert_eq!(limit(&model(&deep)), "nested models");
+    assert_eq!(fault(&model(&deep)).3, "models nested at most 8 deep");
     let odd = World::load(&model(&"<odd/>".repeat(300))).unwrap();
     assert_eq!((odd.unsupported().len(), odd.unsupported_dropped()), (World::UNSUPPORTED_LIMIT, 44));
 }

@@ -1,6 +1,7 @@
 //! The world: what stands still, who walks, and how both look to a plane at some height.
 
 mod actor;
+mod frames;
 mod geometry;
 mod near;
 mod outline;

@@ -1,13 +1,17 @@
 //! SDF text to a [`World`].
 
+use super::frames::{MODEL, flatten, placement_frame, pose_in_link, pose_in_scope};
 use super::values::{child, fault, flag, name_of, numbers, pose, required, text};
 use super::{Actor, Pose3, Shape, Solid, Unsupported, Waypoint, World};
 use crate::error::SimError;
-use outrider_foundation::Pose2;
 use roxmltree::{Document, Node, ParsingOptions};
+use std::collections::BTreeSet;
 
 /// The most XML nodes of a file, far beyond what the other limits let through.
 const XML_NODE_LIMIT: u32 = 1 << 20;
+
+/// A plane this close to z = 0 is the floor, in m.
+const FLOOR_M: f64 = 1e-3;
 
 /// Elements without influence on what stands where, by the element they are in.
 const HARMLESS_IN_WORLD: &[&str] = &[
@@ -46,6 +50,27 @@ const HARMLESS_IN_LINK: &[&str] = &[
 const HARMLESS_IN_COLLISION: &[&str] =
     &["pose", "geometry", "surface", "max_contacts", "laser_retro", "density", "auto_inertia_params"];
 const HARMLESS_IN_ACTOR: &[&str] = &["pose", "skin", "animation", "script", "static"];
+const HARMLESS_IN_INCLUDE: &[&str] = &["uri", "name", "pose", "static", "placement_frame", "plugin"];
+const HARMLESS_IN_SCRIPT: &[&str] = &["loop", "delay_start", "auto_start", "trajectory"];
+/// What may stand once in its parent: only the first one is read.
+const ONCE: &[&str] = &[
+    "pose",
+    "static",
+    "geometry",
+    "script",
+    "uri",
+    "name",
+    "placement_frame",
+    "loop",
+    "delay_start",
+    "auto_start",
+    "time",
+    "size",
+    "radius",
+    "length",
+    "height",
+    "normal",
+];
 /// Ends of the addresses of Gazebo's own sun and floor.
 const HARMLESS_INCLUDES: &[&str] = &["/sun", "/ground plane", "/ground_plane"];
 
@@ -76,20 +101,22 @@ pub(crate) fn parse(sdf: &str) -> Result<Document<'_>, SimError> {
 pub(super) fn includes(sdf: &str) -> Result<Vec<String>, SimError> {
     let document = parse(sdf)?;
     let uris = document.descendants().filter(|n| n.has_tag_name("include")).filter_map(|n| child(n, "uri"));
-    let mut names: Vec<String> = uris.filter_map(|uri| model_name(&text(uri))).collect();
+    let uris = uris.map(text).filter(|uri| !is_harmless(uri));
+    let mut names: Vec<String> = uris.filter_map(|uri| model_name(&uri)).collect();
     names.sort();
     names.dedup();
     Ok(names)
 }
 
-/// The last part of an include's address; `None` for those of the sun and the floor, and for what is no name.
+/// Whether an address is that of the sun or the floor.
+fn is_harmless(uri: &str) -> bool {
+    let lower = uri.trim().trim_end_matches('/').to_ascii_lowercase();
+    HARMLESS_INCLUDES.iter().any(|end| lower.ends_with(end))
+}
+
+/// The last part of an include's address; `None` for what is no name.
 fn model_name(uri: &str) -> Option<String> {
-    let uri = uri.trim().trim_end_matches('/');
-    let lower = uri.to_ascii_lowercase();
-    if HARMLESS_INCLUDES.iter().any(|end| lower.ends_with(end)) {
-        return None;
-    }
-    let name = uri.rsplit('/').next().unwrap_or_default();
+    let name = uri.trim().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     (!name.is_empty() && !name.starts_with('.') && !name.contains(':')).then(|| name.to_owned())
 }
 
@@ -101,7 +128,7 @@ pub(super) fn load(sdf: &str, models: &Models<'_>) -> Result<World, SimError> {
     if let Some(second) = worlds.next() {
         return Err(fault(second, "one <world> in a file", "a second one"));
     }
-    let mut loader = Loader { world: World::default(), models, file: None };
+    let mut loader = Loader { world: World::default(), models, file: None, names: BTreeSet::new() };
     for stray in root.children().filter(|c| c.is_element() && !c.has_tag_name("world")) {
         loader.leave_out(stray, "outside of the world");
     }
@@ -114,14 +141,15 @@ struct Loader<'m, 'a> {
     models: &'m Models<'a>,
     /// The included model that is being read.
     file: Option<String>,
+    /// Of models and actors, in full.
+    names: BTreeSet<String>,
 }
 
 /// What an include says of its model in place of what the model's file says.
-#[derive(Default)]
-struct Included<'a, 'i> {
-    name: Option<String>,
-    /// The including element, when it has a pose.
-    placed: Option<Node<'a, 'i>>,
+struct Included {
+    /// In full.
+    name: String,
+    outer_from_model: Option<Pose3>,
     is_static: bool,
 }
 
@@ -142,32 +170,61 @@ impl Loader<'_, '_> {
         });
     }
 
-    /// Skips an element that has no influence here or is another tool's (its tag has a prefix); lists any other.
-    fn skip(&mut self, node: Node<'_, '_>, harmless: &[&str]) {
-        let tag = node.tag_name();
-        if tag.namespace().is_none() && !harmless.contains(&tag.name()) {
+    /// Skips an element that has no influence here or is another tool's (its tag has a prefix); lists any other, and one
+    /// that stands there once more than it is read.
+    fn skip<'n>(&mut self, node: Node<'n, '_>, harmless: &[&str], seen: &mut Vec<&'n str>) {
+        let tag = node.tag_name().name();
+        if node.tag_name().namespace().is_some() {
+            return;
+        }
+        if !harmless.contains(&tag) {
             self.leave_out(node, "not simulated");
+        } else if seen.contains(&tag) {
+            self.leave_out(node, "left out: the first one here is taken");
+        } else if ONCE.contains(&tag) {
+            seen.push(tag);
         }
     }
 
-    /// The pose of an element in its parent; `None`, and listed, when it is relative to a frame that is not there.
-    fn pose_in_parent(&mut self, node: Node<'_, '_>, parent: &str) -> Result<Option<Pose3>, SimError> {
-        let found = pose_in_scope(node, parent, 0)?;
+    /// As [`Self::skip`], with all children.
+    fn skip_all(&mut self, node: Node<'_, '_>, harmless: &[&str]) {
+        let mut seen = Vec::new();
+        for element in node.children().filter(Node::is_element) {
+            self.skip(element, harmless, &mut seen);
+        }
+    }
+
+    /// Lists an element whose pose is relative to a frame that is not there.
+    fn placed(&mut self, node: Node<'_, '_>, found: Option<Pose3>) -> Option<Pose3> {
+        if let Some(frame) = placement_frame(node) {
+            self.leave_out(node, &format!("left out: a placement_frame ({frame}) is not supported"));
+            return None;
+        }
         if found.is_none() {
             self.leave_out(node, "left out: its pose is relative to a frame that is not known");
         }
-        Ok(found)
+        found
+    }
+
+    /// The full name of a model or actor; listed when another one has it.
+    fn full_name(&mut self, node: Node<'_, '_>, outer: &str, own: &str) -> String {
+        let name = if outer.is_empty() { own.to_owned() } else { format!("{outer}::{own}") };
+        if !self.names.insert(name.clone()) {
+            self.leave_out(node, &format!("the name {name} is taken already: both stand, under one name"));
+        }
+        name
     }
 
     fn world(&mut self, world: Node<'_, '_>) -> Result<(), SimError> {
         self.world.name = name_of(world)?.to_owned();
+        let mut seen = Vec::new();
         for element in world.children().filter(Node::is_element) {
             match element.tag_name().name() {
-                "model" => self.model(element, "", &Pose3::identity(), 0, &Included::default())?,
+                "model" => self.model(element, "", &Pose3::identity(), 0, None)?,
                 "actor" => self.actor(element)?,
                 "include" => self.include(element, "", &Pose3::identity(), 0)?,
-                "frame" => {}
-                _ => self.skip(element, HARMLESS_IN_WORLD),
+                "frame" => self.skip_all(element, &["pose"]),
+                _ => self.skip(element, HARMLESS_IN_WORLD, &mut seen),
             }
         }
         Ok(())
@@ -182,26 +239,41 @@ impl Loader<'_, '_> {
         depth: usize,
     ) -> Result<(), SimError> {
         let uri = text(required(node, "uri", "a <uri>")?);
-        let Some(model) = model_name(&uri) else { return Ok(()) };
-        let Some(sdf) = (self.models)(&model) else {
-            self.leave_out(
-                node,
-                &format!("left out: there is no models/{model}/model.sdf for {}", uri.trim()),
-            );
+        if is_harmless(&uri) {
+            return Ok(());
+        }
+        self.skip_all(node, HARMLESS_IN_INCLUDE);
+        let named = model_name(&uri);
+        let Some((model, sdf)) = named.as_ref().and_then(|model| Some((model, (self.models)(model)?))) else {
+            let reason = match &named {
+                Some(model) => format!("there is no models/{model}/model.sdf for {}", uri.trim()),
+                None => format!("the address {} does not end in the name of a model", uri.trim()),
+            };
+            self.leave_out(node, &format!("left out: {reason}"));
             return Ok(());
         };
-        let document = parse(sdf)?;
         let of_file = |e: SimError| SimError::Included { model: model.clone(), reason: e.to_string() };
-        let element = document.root_element().children().find(|c| c.has_tag_name("model"));
-        let element =
-            element.ok_or_else(|| of_file(fault(document.root_element(), "a <model> in <sdf>", "none")))?;
-        let included = Included {
-            name: child(node, "name").map(|n| text(n).trim().to_owned()).filter(|n| !n.is_empty()),
-            placed: child(node, "pose").map(|_| node),
+        let document = parse(sdf).map_err(of_file)?;
+        let root = document.root_element();
+        let element = child(root, "model");
+        let element = element.ok_or_else(|| of_file(fault(root, "a <model> in <sdf>", "none")))?;
+        let given = child(node, "name").map(|n| text(n).trim().to_owned()).filter(|n| !n.is_empty());
+        let own = given.map_or_else(|| name_of(element).map(str::to_owned).map_err(of_file), Ok)?;
+        let mut included = Included {
+            name: self.full_name(node, outer, &own),
+            outer_from_model: None,
             is_static: flag(node, "static", false)?,
         };
+        if child(node, "pose").is_some() || placement_frame(node).is_some() {
+            let found = pose_in_scope(node, scope_name(depth))?;
+            let Some(placed) = self.placed(node, found) else { return Ok(()) };
+            included.outer_from_model = Some(placed);
+        }
         let before = self.file.replace(model.clone());
-        let read = self.model(element, outer, world_from_outer, depth, &included);
+        let read = self.model(element, outer, world_from_outer, depth, Some(&included));
+        for other in root.children().filter(|c| c.is_element() && *c != element) {
+            self.leave_out(other, "left out: the first model of a file is included");
+        }
         self.file = before;
         read.map_err(of_file)
     }
@@ -212,33 +284,38 @@ impl Loader<'_, '_> {
         outer: &str,
         world_from_outer: &Pose3,
         depth: usize,
-        included: &Included<'_, '_>,
+        included: Option<&Included>,
     ) -> Result<(), SimError> {
         if depth >= World::NESTING_LIMIT {
-            return Err(SimError::Limit { what: "nested models", limit: World::NESTING_LIMIT });
+            let name = node.attribute("name").unwrap_or_default();
+            return Err(fault(
+                node,
+                "models nested at most 8 deep",
+                &format!("{name} at a depth of {depth}"),
+            ));
         }
-        let own = included.name.as_deref().map_or_else(|| name_of(node), Ok)?;
-        let name = if outer.is_empty() { own.to_owned() } else { format!("{outer}::{own}") };
-        let parent = if depth == 0 { "world" } else { "__model__" };
-        let placed = match included.placed {
-            Some(include) => self.pose_in_parent(include, parent)?,
-            None => self.pose_in_parent(node, parent)?,
+        let name = match included {
+            Some(included) => included.name.clone(),
+            None => self.full_name(node, outer, name_of(node)?),
         };
-        let Some(outer_from_model) = placed else { return Ok(()) };
+        let placed = match included.and_then(|i| i.outer_from_model) {
+            Some(placed) => Some(placed).filter(|_| placement_frame(node).is_none()),
+            None => pose_in_scope(node, scope_name(depth))?,
+        };
+        let Some(outer_from_model) = self.placed(node, placed) else { return Ok(()) };
         let world_from_model = world_from_outer * outer_from_model;
         // Within a static model everything is static.
-        if depth == 0 && !included.is_static && !flag(node, "static", false)? {
+        if depth == 0 && !included.is_some_and(|i| i.is_static) && !flag(node, "static", false)? {
             self.leave_out(node, "not static: it stands still here");
         }
+        let mut seen = Vec::new();
         for element in node.children().filter(Node::is_element) {
             match element.tag_name().name() {
                 "link" => self.link(element, &name, &world_from_model)?,
-                "model" => {
-                    self.model(element, &name, &world_from_model, depth + 1, &Included::default())?;
-                }
+                "model" => self.model(element, &name, &world_from_model, depth + 1, None)?,
                 "include" => self.include(element, &name, &world_from_model, depth + 1)?,
-                "frame" => {}
-                _ => self.skip(element, HARMLESS_IN_MODEL),
+                "frame" => self.skip_all(element, &["pose"]),
+                _ => self.skip(element, HARMLESS_IN_MODEL, &mut seen),
             }
         }
         Ok(())
@@ -246,12 +323,14 @@ impl Loader<'_, '_> {
 
     fn link(&mut self, node: Node<'_, '_>, model: &str, world_from_model: &Pose3) -> Result<(), SimError> {
         name_of(node)?;
-        let Some(model_from_link) = self.pose_in_parent(node, "__model__")? else { return Ok(()) };
+        let found = pose_in_scope(node, MODEL)?;
+        let Some(model_from_link) = self.placed(node, found) else { return Ok(()) };
         let world_from_link = world_from_model * model_from_link;
+        let mut seen = Vec::new();
         for element in node.children().filter(Node::is_element) {
             match element.tag_name().name() {
-                "collision" => self.collision(element, model, &world_from_link)?,
-                _ => self.skip(element, HARMLESS_IN_LINK),
+                "collision" => self.collision(element, node, model, &world_from_link)?,
+                _ => self.skip(element, HARMLESS_IN_LINK, &mut seen),
             }
         }
         Ok(())
@@ -260,14 +339,14 @@ impl Loader<'_, '_> {
     fn collision(
         &mut self,
         node: Node<'_, '_>,
+        link: Node<'_, '_>,
         model: &str,
         world_from_link: &Pose3,
     ) -> Result<(), SimError> {
         name_of(node)?;
-        for element in node.children().filter(Node::is_element) {
-            self.skip(element, HARMLESS_IN_COLLISION);
-        }
-        let Some(link_from_shape) = self.pose_in_parent(node, "__link__")? else { return Ok(()) };
+        self.skip_all(node, HARMLESS_IN_COLLISION);
+        let found = pose_in_link(node, link)?;
+        let Some(link_from_shape) = self.placed(node, found) else { return Ok(()) };
         let world_from_shape = world_from_link * link_from_shape;
         let geometry = required(node, "geometry", "a <geometry>")?;
         let solids = self.geometry(geometry, &world_from_shape)?;
@@ -293,17 +372,30 @@ impl Loader<'_, '_> {
         node: Node<'_, '_>,
         world_from_shape: &Pose3,
     ) -> Result<Vec<(Pose3, Solid)>, SimError> {
-        let shape = node
-            .children()
-            .find(Node::is_element)
-            .ok_or_else(|| fault(node, "a shape such as <box>", "none"))?;
+        let mut shapes = node.children().filter(|n| n.is_element() && n.tag_name().namespace().is_none());
+        let shape = shapes.next().ok_or_else(|| fault(node, "a shape such as <box>", "none"))?;
+        for other in shapes {
+            self.leave_out(other, "left out: the first shape of a geometry is taken");
+        }
+        let parts: &[&str] = match shape.tag_name().name() {
+            "box" => &["size"],
+            "cylinder" | "capsule" => &["radius", "length"],
+            "sphere" => &["radius"],
+            "polyline" => &["point", "height"],
+            "plane" => &["normal", "size"],
+            "empty" => &[],
+            _ => {
+                let reason = "left out: not a box, cylinder, capsule, sphere, polyline or plane";
+                self.leave_out(shape, reason);
+                return Ok(Vec::new());
+            }
+        };
+        self.skip_all(shape, parts);
         if let Some(solids) = super::geometry::solids(shape)? {
             return Ok(solids);
         }
-        match shape.tag_name().name() {
-            "plane" => self.plane(shape, world_from_shape)?,
-            "empty" => {}
-            _ => self.leave_out(shape, "left out: not a box, cylinder, capsule, sphere, polyline or plane"),
+        if shape.has_tag_name("plane") {
+            self.plane(shape, world_from_shape)?;
         }
         Ok(Vec::new())
     }
@@ -315,18 +407,20 @@ impl Loader<'_, '_> {
             None => [0.0, 0.0, 1.0],
         };
         let up = world_from_shape.rotation * nalgebra::Vector3::from(normal);
+        let z_m = world_from_shape.translation.z;
         if up.z < 0.999 * up.norm() {
             self.leave_out(node, "left out: a plane that is no floor");
+        } else if z_m.abs() > FLOOR_M {
+            self.leave_out(node, &format!("left out: a floor at z = {z_m} m; the floor is at 0"));
         }
         Ok(())
     }
 
     fn actor(&mut self, node: Node<'_, '_>) -> Result<(), SimError> {
-        let name = name_of(node)?.to_owned();
-        for element in node.children().filter(Node::is_element) {
-            self.skip(element, HARMLESS_IN_ACTOR);
-        }
-        let Some(world_from_script) = self.pose_in_parent(node, "world")? else { return Ok(()) };
+        let name = self.full_name(node, "", name_of(node)?);
+        self.skip_all(node, HARMLESS_IN_ACTOR);
+        let found = pose_in_scope(node, scope_name(0))?;
+        let Some(world_from_script) = self.placed(node, found) else { return Ok(()) };
         let mut actor = Actor {
             name,
             world_from_script: flatten(&world_from_script),
@@ -346,9 +440,7 @@ impl Loader<'_, '_> {
     }
 
     fn script(&mut self, node: Node<'_, '_>, actor: &mut Actor) -> Result<(), SimError> {
-        for element in node.children().filter(Node::is_element) {
-            self.skip(element, &["loop", "delay_start", "auto_start", "trajectory"]);
-        }
+        self.skip_all(node, HARMLESS_IN_SCRIPT);
         actor.repeats = flag(node, "loop", true)?;
         actor.auto_start = flag(node, "auto_start", true)?;
         if let Some(delay) = child(node, "delay_start") {
@@ -367,33 +459,24 @@ impl Loader<'_, '_> {
         }
         // They follow one another by id, each with a time of its own.
         trajectories.sort_by_key(|(id, _)| *id);
+        let next = trajectories.iter().skip(1);
+        if let Some((_, (id, twice))) = trajectories.iter().zip(next).find(|((a, _), (b, _))| a == b) {
+            return Err(fault(*twice, "an id that no other trajectory has", &id.to_string()));
+        }
         for (_, element) in trajectories {
+            self.skip_all(element, &["waypoint"]);
+            for waypoint in element.children().filter(|c| c.has_tag_name("waypoint")) {
+                self.skip_all(waypoint, &["time", "pose"]);
+            }
             trajectory(element, &mut actor.waypoints)?;
         }
         Ok(())
     }
 }
 
-/// The pose of an element in its parent, the scope; `parent` is what the scope calls itself. `None` when it is relative
-/// to what the scope does not have, or in a circle.
-fn pose_in_scope(node: Node<'_, '_>, parent: &str, depth: usize) -> Result<Option<Pose3>, SimError> {
-    if depth >= World::NESTING_LIMIT {
-        return Ok(None);
-    }
-    let own = child(node, "pose");
-    let named = own.and_then(|p| p.attribute("relative_to").or(p.attribute("frame")));
-    let named = named.or(node.attribute("attached_to")).unwrap_or_default();
-    let pose_there = own.map_or(Ok(Pose3::identity()), pose)?;
-    if named.is_empty() || named == parent {
-        return Ok(Some(pose_there));
-    }
-    let is_frame =
-        |n: &Node<'_, '_>| n.has_tag_name("frame") || n.has_tag_name("link") || n.has_tag_name("model");
-    let siblings = node.parent().into_iter().flat_map(|scope| scope.children());
-    let other =
-        siblings.into_iter().find(|n| is_frame(n) && n.attribute("name") == Some(named) && *n != node);
-    let Some(other) = other else { return Ok(None) };
-    Ok(pose_in_scope(other, parent, depth + 1)?.map(|scope_from_other| scope_from_other * pose_there))
+/// What the scope of a model calls itself, by how many models it is in.
+fn scope_name(depth: usize) -> &'static str {
+    if depth == 0 { "world" } else { MODEL }
 }
 
 fn trajectory(node: Node<'_, '_>, waypoints: &mut Vec<Waypoint>) -> Result<(), SimError> {
@@ -413,10 +496,4 @@ fn trajectory(node: Node<'_, '_>, waypoints: &mut Vec<Waypoint>) -> Result<(), S
         waypoints.push(Waypoint { time_s: start_s + time_s, pose: flatten(&at) });
     }
     Ok(())
-}
-
-/// Position and heading in the plane; height, roll and pitch are dropped.
-fn flatten(pose: &Pose3) -> Pose2 {
-    let forward = pose.rotation * nalgebra::Vector3::x();
-    Pose2::new(pose.translation.x, pose.translation.y, libm::atan2(forward.y, forward.x))
 }

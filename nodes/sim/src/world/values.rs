@@ -60,9 +60,10 @@ pub(crate) fn numbers<const N: usize>(
     let mut words = text.split_ascii_whitespace();
     for value in &mut values {
         let parsed = words.next().and_then(|w| w.parse::<f64>().ok());
-        *value = parsed
-            .filter(|v| v.abs() <= World::EXTENT_LIMIT_M)
-            .ok_or_else(|| fault(node, expected, &text))?;
+        *value = parsed.filter(|v| v.is_finite()).ok_or_else(|| fault(node, expected, &text))?;
+        if value.abs() > World::EXTENT_LIMIT_M {
+            return Err(fault(node, "no number beyond 10000 (metres)", &text));
+        }
     }
     if words.next().is_some() { Err(fault(node, expected, &text)) } else { Ok(values) }
 }
@@ -79,18 +80,25 @@ pub(super) fn lengths<const N: usize>(
 /// A flag in a child element; `default` when there is none.
 pub(super) fn flag(node: Node<'_, '_>, name: &str, default: bool) -> Result<bool, SimError> {
     let Some(element) = child(node, name) else { return Ok(default) };
-    let text = text(element);
-    match text.trim() {
-        "true" | "True" | "TRUE" | "1" => Ok(true),
-        "false" | "False" | "FALSE" | "0" => Ok(false),
-        other => Err(fault(element, "true or false", other)),
+    boolean(element, "true or false", &text(element))
+}
+
+/// As sdformat reads it: `true`, `false`, `1` or `0`, in capitals too.
+fn boolean(node: Node<'_, '_>, expected: &'static str, text: &str) -> Result<bool, SimError> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(fault(node, expected, text)),
     }
 }
 
 /// What a `<pose>` element says (SDF: fixed-axis roll, pitch, yaw, or a quaternion with x y z w).
 pub(crate) fn pose(element: Node<'_, '_>) -> Result<Pose3, SimError> {
     let format = element.attribute("rotation_format").unwrap_or("euler_rpy");
-    let degrees = matches!(element.attribute("degrees"), Some("true" | "1"));
+    let degrees = match element.attribute("degrees") {
+        Some(told) => boolean(element, "an attribute degrees of true or false", told)?,
+        None => false,
+    };
     if text(element).trim().is_empty() {
         return Ok(Pose3::identity());
     }
