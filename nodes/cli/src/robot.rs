@@ -61,7 +61,12 @@ mod tests {
                     <child link='laser'/><origin xyz='0.3 0 0.25'/></joint></robot>";
         let read = RobotFile::read(urdf, &amr()).unwrap();
         let text = yaml(&read).unwrap();
-        assert!(text.contains("# sim.yaml: lidar.height_m: 0.25"), "{text}");
+        // Without a base_footprint the floor is under the box, 0.15 m below base_link.
+        assert!(text.contains("# sim.yaml: lidar.height_m: 0.4\n"), "{text}");
+        assert!(
+            text.contains("# heights are over the lowest solid or wheel, 0.150 m below base_link"),
+            "{text}"
+        );
         let again: RobotDescription = config::parse_unchecked("robot.yaml", &text).unwrap();
         assert_eq!(again, read.description);
     }

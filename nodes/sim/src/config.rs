@@ -12,6 +12,13 @@ use outrider_foundation::validate::within;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
+/// What is allowed for `body.height_m`.
+pub(crate) const BODY_HEIGHT_M: (f64, f64) = (0.05, 5.0);
+/// And for `lidar.height_m`.
+pub(crate) const LIDAR_HEIGHT_M: (f64, f64) = (0.01, 5.0);
+/// And for `drive.wheel_separation_m`.
+pub(crate) const WHEEL_SEPARATION_M: (f64, f64) = (0.05, 5.0);
+
 /// Everything about the simulator that is a number. SI units, radians.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
@@ -110,7 +117,7 @@ pub struct BodyConfig {
     #[garde(custom(within(0.0, 0.5)))]
     pub ground_clearance_m: f64,
     /// Highest point over the floor, in m; what is higher is driven under.
-    #[garde(custom(within(0.05, 5.0)))]
+    #[garde(custom(within(BODY_HEIGHT_M.0, BODY_HEIGHT_M.1)))]
     pub height_m: f64,
 }
 
@@ -128,7 +135,7 @@ pub struct DriveConfig {
     #[garde(custom(within(0.01, 5.0)))]
     pub command_timeout_s: f64,
     /// Distance between the two wheels' tracks, in m; matters only where the wheels differ.
-    #[garde(custom(within(0.05, 5.0)))]
+    #[garde(custom(within(WHEEL_SEPARATION_M.0, WHEEL_SEPARATION_M.1)))]
     #[serde(default = "wheel_separation")]
     pub wheel_separation_m: f64,
     /// What part of its speed the left wheel reaches.
@@ -197,7 +204,7 @@ pub struct LidarConfig {
     #[garde(dive)]
     pub timing: Timing,
     /// Height of its plane over the floor, in m.
-    #[garde(custom(within(0.01, 5.0)))]
+    #[garde(custom(within(LIDAR_HEIGHT_M.0, LIDAR_HEIGHT_M.1)))]
     pub height_m: f64,
     /// Beams of a sweep.
     #[garde(range(min = 2, max = BEAM_LIMIT))]

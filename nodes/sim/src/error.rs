@@ -3,15 +3,19 @@
 /// A world, configuration or start that cannot be simulated.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum SimError {
-    /// The world file is no XML.
-    #[error("world: {reason}")]
+    /// A file is no XML.
+    #[error("{file}: {reason}")]
     Xml {
+        /// Which one: `world` or `robot`.
+        file: &'static str,
         /// The parser's words, with line and column.
         reason: String,
     },
-    /// An element of the world file is malformed.
-    #[error("world, line {line}, column {column}: <{element}>: expected {expected}, found {found}")]
+    /// An element of a file is malformed.
+    #[error("{file}, line {line}, column {column}: <{element}>: expected {expected}, found {found}")]
     Element {
+        /// Which one: `world` or `robot`.
+        file: &'static str,
         /// Line of the element, from 1.
         line: u32,
         /// Column of the element, from 1.
@@ -86,4 +90,16 @@ pub enum SimError {
         /// Why not.
         reason: String,
     },
+}
+
+impl SimError {
+    /// The same, of an element in the robot's file.
+    pub(crate) fn of_robot(self) -> Self {
+        match self {
+            Self::Element { line, column, element, expected, found, .. } => {
+                Self::Element { file: "robot", line, column, element, expected, found }
+            }
+            other => other,
+        }
+    }
 }

@@ -1,9 +1,14 @@
 //! A robot from its URDF or SDF file: outline, lidar mount, wheel separation and, where the file tells them, limits.
 
+mod links;
+mod urdf;
+
+use crate::config::{BODY_HEIGHT_M, LIDAR_HEIGHT_M, WHEEL_SEPARATION_M};
 use crate::error::SimError;
-use crate::world::xml::{child, fault, numbers, pose, required, solids};
-use crate::world::{Pose3, Shape, Solid, convex_hull};
-use nalgebra::{Translation3, UnitQuaternion, Vector3};
+use crate::world::xml::{child, fault, line, numbers, required, solids};
+use crate::world::{Outline, Pose3, Shape, Solid, convex_hull};
+use links::{Links, base_of, in_base, placed, sdf_links, urdf_links};
+use nalgebra::Vector3;
 use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::{Footprint, Point2, RobotDescription};
 use roxmltree::{Document, Node};
@@ -12,8 +17,10 @@ use std::f64::consts::TAU;
 
 /// The most bytes of a robot file.
 const BYTES_LIMIT: usize = 4 << 20;
-/// The most links between a link and the base.
-const CHAIN_LIMIT: usize = 64;
+/// The most notes.
+const NOTE_LIMIT: usize = 256;
+/// On the floor, by REP-120.
+const ON_FLOOR: &str = "base_footprint";
 /// What names of links and of sensors' types say lidar.
 const LIDAR_LINKS: [&str; 5] = ["laser", "lidar", "base_scan", "rplidar", "hokuyo"];
 const LIDAR_SENSORS: [&str; 4] = ["ray", "gpu_ray", "lidar", "gpu_lidar"];
@@ -29,11 +36,14 @@ pub struct RobotFile {
     pub notes: Vec<String>,
 }
 
-/// A link, and where it is in another.
-struct Link<'a, 'i> {
-    node: Node<'a, 'i>,
-    parent: Option<&'a str>,
-    parent_from_link: Pose3,
+/// A robot file while it is read.
+struct Reader<'a, 'i> {
+    robot: Node<'a, 'i>,
+    links: Links<'a, 'i>,
+    base: &'a str,
+    is_urdf: bool,
+    read: RobotFile,
+    notes_dropped: usize,
 }
 
 impl RobotFile {
@@ -41,131 +51,207 @@ impl RobotFile {
     /// tell: frames, and limits without a differential-drive plug-in.
     ///
     /// # Errors
-    /// XML errors, a robot without solids or without a lidar, with line and column where there is one.
+    /// XML errors, malformed elements, a robot without solids or without a lidar, and heights that `sim.yaml` does not
+    /// allow, with line and column where there is one.
     pub fn read(text: &str, over: &RobotDescription) -> Result<Self, SimError> {
-        if text.len() > BYTES_LIMIT {
-            return Err(SimError::Limit { what: "bytes of the robot file", limit: BYTES_LIMIT });
+        read(text, over).map_err(SimError::of_robot)
+    }
+}
+
+fn read(text: &str, over: &RobotDescription) -> Result<RobotFile, SimError> {
+    if text.len() > BYTES_LIMIT {
+        return Err(SimError::Limit { what: "bytes of the robot file", limit: BYTES_LIMIT });
+    }
+    let document =
+        Document::parse(text).map_err(|e| SimError::Xml { file: "robot", reason: e.to_string() })?;
+    let root = document.root_element();
+    let is_urdf = root.has_tag_name("robot");
+    let robot = if is_urdf { Some(root) } else { root.descendants().find(|n| n.has_tag_name("model")) };
+    let robot = robot.ok_or_else(|| fault(root, "<robot> of URDF or <model> of SDF", "neither"))?;
+    let links = if is_urdf { urdf_links(robot)? } else { sdf_links(robot)? };
+    let base =
+        base_of(&links).ok_or_else(|| fault(robot, "a <link> that no joint hangs on another", "none"))?;
+    if in_base(&links, base, base).is_none() {
+        return Err(fault(robot, "links in no circle, at most 64 from the root", base));
+    }
+    let mut read = RobotFile { description: over.clone(), settings: BTreeMap::new(), notes: Vec::new() };
+    read.description.name = robot.attribute("name").unwrap_or(&over.name).to_owned();
+    base.clone_into(&mut read.description.base_frame);
+    let mut reader = Reader { robot, links, base, is_urdf, read, notes_dropped: 0 };
+    let (low_m, top_m) = reader.body()?;
+    let (lidar, lidar_m) = reader.lidar()?;
+    reader.heights(low_m, top_m, lidar, lidar_m)?;
+    reader.drive()?;
+    if is_urdf {
+        urdf::strangers(robot, &mut |text| reader.note(&text));
+    }
+    if reader.notes_dropped > 0 {
+        reader.read.notes.push(format!("and {} more", reader.notes_dropped));
+    }
+    Ok(reader.read)
+}
+
+impl<'a, 'i> Reader<'a, 'i> {
+    /// A note in one line, whatever the names in it hold.
+    fn note(&mut self, text: &str) {
+        if self.read.notes.len() < NOTE_LIMIT {
+            self.read.notes.push(text.split_whitespace().collect::<Vec<_>>().join(" "));
+        } else {
+            self.notes_dropped += 1;
         }
-        let document = Document::parse(text).map_err(|e| SimError::Xml { reason: e.to_string() })?;
-        let root = document.root_element();
-        let is_urdf = root.has_tag_name("robot");
-        let robot = if is_urdf { Some(root) } else { root.descendants().find(|n| n.has_tag_name("model")) };
-        let robot = robot.ok_or_else(|| fault(root, "<robot> of URDF or <model> of SDF", "neither"))?;
-        let links = if is_urdf { urdf_links(robot)? } else { sdf_links(robot)? };
-        let base = base_of(&links).ok_or_else(|| fault(robot, "a <link>", "none"))?;
-        let mut read = Self { description: over.clone(), settings: BTreeMap::new(), notes: Vec::new() };
-        read.description.name = robot.attribute("name").unwrap_or(&over.name).to_owned();
-        base.clone_into(&mut read.description.base_frame);
-        read.body(robot, &links, base, is_urdf)?;
-        read.lidar(robot, &links, base, is_urdf)?;
-        read.drive(robot, &links, base)?;
-        Ok(read)
     }
 
-    /// Outline and heights: everything solid, seen from above.
-    fn body(
+    /// A key of `sim.yaml`, within what is allowed there.
+    fn set(
         &mut self,
-        robot: Node<'_, '_>,
-        links: &BTreeMap<&str, Link<'_, '_>>,
-        base: &str,
-        is_urdf: bool,
+        node: Node<'_, '_>,
+        key: &'static str,
+        value: f64,
+        (low, high): (f64, f64),
     ) -> Result<(), SimError> {
-        let (mut points, mut top_m) = (Vec::new(), 0.0_f64);
-        for (name, link) in links {
-            let Some(base_from_link) = in_base(links, name, base) else { continue };
-            for collision in link.node.children().filter(|c| c.has_tag_name("collision")) {
-                let at = if is_urdf { origin(collision)? } else { placed(collision)? };
-                let geometry = required(collision, "geometry", "a <geometry>")?;
-                let shape = geometry.children().find(Node::is_element);
-                let Some(shape) = shape else { continue };
-                let found = if is_urdf { urdf_solid(shape)? } else { solids(shape)? };
-                let Some(found) = found else {
-                    let line = shape.document().text_pos_at(shape.range().start).row;
-                    let what = shape.tag_name().name();
-                    self.notes.push(format!("line {line}: <{what}> of {name} left out: only solids count"));
-                    continue;
-                };
-                for (part, solid) in found {
-                    let world_from_shape = base_from_link * at * part;
-                    points.extend(from_above(&world_from_shape, &solid));
-                    let shape = Shape { name: String::new(), world_from_shape, solid };
-                    top_m = top_m.max(shape.z_range_m().1);
-                }
-            }
+        if !(low..=high).contains(&value) {
+            let found = format!("{key}: {value:.3}, not within [{low}, {high}]");
+            return Err(fault(node, "what sim.yaml allows", &found));
         }
-        let mut hull = convex_hull(points);
-        if hull.len() < 3 {
-            return Err(fault(robot, "a <collision> with a solid, for the outline", "none"));
-        }
-        if hull.len() > Footprint::CORNER_LIMIT {
-            let bound = |value: fn(&Point2) -> f64, pick: fn(f64, f64) -> f64, from: f64| {
-                hull.iter().map(value).fold(from, pick)
-            };
-            let x: fn(&Point2) -> f64 = |p| p.x_m;
-            let y: fn(&Point2) -> f64 = |p| p.y_m;
-            let (low, high) = (
-                Point2::new(bound(x, f64::min, f64::INFINITY), bound(y, f64::min, f64::INFINITY)),
-                Point2::new(bound(x, f64::max, f64::NEG_INFINITY), bound(y, f64::max, f64::NEG_INFINITY)),
-            );
-            self.notes
-                .push(format!("{} corners from above: the outline is the rectangle around them", hull.len()));
-            hull = vec![low, Point2::new(high.x_m, low.y_m), high, Point2::new(low.x_m, high.y_m)];
-        }
-        self.description.footprint_m = hull.iter().map(|p| [p.x_m, p.y_m]).collect();
-        self.settings.insert("body.height_m", top_m);
+        // To the micrometre: what is beyond is rounding.
+        self.read.settings.insert(key, (value * 1e6).round() / 1e6);
         Ok(())
     }
 
-    fn lidar(
-        &mut self,
-        robot: Node<'_, '_>,
-        links: &BTreeMap<&str, Link<'_, '_>>,
-        base: &str,
-        is_urdf: bool,
-    ) -> Result<(), SimError> {
-        let sensor = robot.descendants().find(|n| {
-            n.has_tag_name("sensor") && LIDAR_SENSORS.contains(&n.attribute("type").unwrap_or_default())
-        });
-        let carrier =
-            sensor.and_then(|s| s.ancestors().find(|n| n.has_tag_name("link") || n.has_tag_name("gazebo")));
-        let carrier = carrier.and_then(|n| n.attribute("reference").or(n.attribute("name")));
-        let by_name = || links.keys().copied().find(|l| LIDAR_LINKS.iter().any(|known| l.contains(known)));
-        let frame = carrier.filter(|l| links.contains_key(l)).or_else(by_name).ok_or_else(|| {
-            fault(robot, "a lidar: a <sensor> of type ray or lidar, or a link named so", "none")
-        })?;
-        let within = match sensor.filter(|_| !is_urdf) {
+    /// The outline: everything solid, seen from above. Gives its lowest and highest point over the base.
+    fn body(&mut self) -> Result<(f64, f64), SimError> {
+        let (mut points, mut range_m) = (Vec::new(), (f64::INFINITY, f64::NEG_INFINITY));
+        for shape in self.solids()? {
+            points.extend(from_above(&shape.world_from_shape, &shape.solid));
+            let (low_m, high_m) = shape.z_range_m();
+            range_m = (range_m.0.min(low_m), range_m.1.max(high_m));
+        }
+        let hull = convex_hull(points);
+        if hull.len() < 3 {
+            let left_out = self.read.notes.first().map_or("none", String::as_str);
+            return Err(fault(self.robot, "a <collision> with a solid, for the outline", left_out));
+        }
+        let hull = self.outline(hull);
+        self.read.description.footprint_m = hull.iter().map(|p| [p.x_m, p.y_m]).collect();
+        Ok(range_m)
+    }
+
+    /// Everything solid that is joined to the base, in it.
+    fn solids(&mut self) -> Result<Vec<Shape>, SimError> {
+        let (mut found, mut notes) = (Vec::new(), Vec::new());
+        for (name, link) in &self.links {
+            let base_from_link = in_base(&self.links, name, self.base);
+            for collision in link.node.children().filter(|c| c.has_tag_name("collision")) {
+                let at = if self.is_urdf { urdf::origin(collision)? } else { placed(collision)? };
+                let geometry = required(collision, "geometry", "a <geometry>")?;
+                let Some(shape) = geometry.children().find(Node::is_element) else {
+                    return Err(fault(geometry, "a shape such as <box>", "none"));
+                };
+                let solids = if self.is_urdf { urdf::solids(shape)? } else { solids(shape)? };
+                let what = format!("line {}: <{}> of {name} left out", line(shape), shape.tag_name().name());
+                let Some(base_from_link) = base_from_link else {
+                    notes.push(format!("{what}: nothing joins {name} to {}", self.base));
+                    continue;
+                };
+                let Some(solids) = solids else {
+                    notes.push(format!("{what}: only solids count"));
+                    continue;
+                };
+                let placed = |(part, solid)| Shape {
+                    name: String::new(),
+                    world_from_shape: base_from_link * at * part,
+                    solid,
+                };
+                found.extend(solids.into_iter().map(placed));
+            }
+        }
+        notes.iter().for_each(|text| self.note(text));
+        Ok(found)
+    }
+
+    /// A hull, or the rectangle around it when it has too many corners.
+    fn outline(&mut self, hull: Vec<Point2>) -> Vec<Point2> {
+        if hull.len() <= Footprint::CORNER_LIMIT {
+            return hull;
+        }
+        self.note(&format!("{} corners from above: the outline is the rectangle around them", hull.len()));
+        let (low, high) = Outline::Polygon(hull).bounds();
+        vec![low, Point2::new(high.x_m, low.y_m), high, Point2::new(low.x_m, high.y_m)]
+    }
+
+    /// Where the lidar is: its link, and how high over the base.
+    fn lidar(&mut self) -> Result<(Node<'a, 'i>, f64), SimError> {
+        let sensors: Vec<_> = self.robot.descendants().filter(is_lidar).collect();
+        let first = sensors.first().copied();
+        let frame = first.and_then(carrier).filter(|l| self.links.contains_key(l));
+        let named = |l: &&str| LIDAR_LINKS.iter().any(|known| l.contains(known));
+        let frame = frame.or_else(|| self.links.keys().copied().find(named));
+        let Some((frame, link)) = frame.and_then(|f| self.links.get_key_value(f)) else {
+            let expected = "a lidar: a <sensor> of type ray or lidar, or a link named so";
+            return Err(fault(self.robot, expected, "none"));
+        };
+        let (frame, node) = (*frame, link.node);
+        let within = match first.filter(|_| !self.is_urdf) {
             Some(sensor) => placed(sensor)?,
             None => Pose3::identity(),
         };
-        let at = in_base(links, frame, base)
-            .ok_or_else(|| fault(robot, "joints from the base to the lidar", frame))?;
+        let at = in_base(&self.links, frame, self.base)
+            .ok_or_else(|| fault(self.robot, "joints from the base to the lidar", frame))?;
         let at = at * within;
         let forward = at.rotation * Vector3::x();
-        let lidar = &mut self.description.lidar;
+        let lidar = &mut self.read.description.lidar;
         frame.clone_into(&mut lidar.frame);
         (lidar.x_m, lidar.y_m) = (at.translation.x, at.translation.y);
         lidar.yaw_rad = libm::atan2(forward.y, forward.x);
-        self.settings.insert("lidar.height_m", at.translation.z);
-        Ok(())
+        let carriers: Vec<_> = sensors.iter().filter_map(|s| carrier(*s)).collect();
+        let is_other = |name: &&str| named(name) && *name != frame && !carriers.contains(name);
+        let links = self.links.iter().filter(|(name, _)| is_other(name)).map(|(_, link)| link.node);
+        let others: Vec<_> = sensors.iter().copied().skip(1).chain(links).collect();
+        for other in others {
+            let (tag, name) = (other.tag_name().name(), other.attribute("name").unwrap_or_default());
+            let at = line(other);
+            self.note(&format!("line {at}: <{tag}> {name} is no lidar here: there is one, {frame}"));
+        }
+        Ok((node, at.translation.z))
     }
 
-    fn drive(
-        &mut self,
-        robot: Node<'_, '_>,
-        links: &BTreeMap<&str, Link<'_, '_>>,
-        base: &str,
-    ) -> Result<(), SimError> {
-        let plugin =
-            robot.descendants().find(|n| n.has_tag_name("plugin") && child(*n, "wheel_separation").is_some());
-        let told = |name: &str| -> Result<Option<f64>, SimError> {
-            let element = plugin.and_then(|p| child(p, name));
-            element.map(|e| numbers::<1>(e, "one number").map(|[v]| v)).transpose()
+    /// Heights over the floor.
+    fn heights(&mut self, low_m: f64, top_m: f64, lidar: Node<'_, '_>, lidar_m: f64) -> Result<(), SimError> {
+        let radius_m = self.told("wheel_radius")?.unwrap_or_default();
+        let axles = self.wheels().map(|at| at.translation.z - radius_m);
+        let low_m = axles.fold(low_m, f64::min);
+        let base = self.base;
+        let (floor_m, over) = match in_base(&self.links, ON_FLOOR, base) {
+            Some(at) => (at.translation.z, ON_FLOOR.to_owned()),
+            None if low_m < 0.0 => {
+                (low_m, format!("the lowest solid or wheel, {:.3} m below {base}: no {ON_FLOOR}", -low_m))
+            }
+            None => (0.0, format!("{base}: no {ON_FLOOR}, and no solid or wheel below")),
         };
-        let separation_m = match told("wheel_separation")? {
+        self.note(&format!("heights are over {over}"));
+        self.set(self.robot, "body.height_m", top_m - floor_m, BODY_HEIGHT_M)?;
+        self.set(lidar, "lidar.height_m", lidar_m - floor_m, LIDAR_HEIGHT_M)
+    }
+
+    /// Where the driven wheels are in the base.
+    fn wheels(&self) -> impl Iterator<Item = Pose3> {
+        let wheels = self.links.keys().filter(|l| l.contains("wheel") && !l.contains("caster"));
+        wheels.filter_map(|l| in_base(&self.links, l, self.base))
+    }
+
+    /// A number of the differential-drive plug-in.
+    fn told(&self, name: &str) -> Result<Option<f64>, SimError> {
+        let mut all = self.robot.descendants();
+        let plugin = all.find(|n| n.has_tag_name("plugin") && child(*n, "wheel_separation").is_some());
+        let element = plugin.and_then(|p| child(p, name));
+        element.map(|e| numbers::<1>(e, "one number").map(|[v]| v)).transpose()
+    }
+
+    fn drive(&mut self) -> Result<(), SimError> {
+        let separation_m = match self.told("wheel_separation")? {
             Some(given) => Some(given),
             None => {
-                let wheels = links.keys().filter(|l| l.contains("wheel") && !l.contains("caster"));
-                let sides = wheels.filter_map(|l| in_base(links, l, base)).map(|at| at.translation.y);
+                let sides = self.wheels().map(|at| at.translation.y);
                 let (low, high) =
                     sides.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), y| (l.min(y), h.max(y)));
                 (high > low).then_some(high - low)
@@ -173,10 +259,11 @@ impl RobotFile {
         };
         match separation_m {
             Some(apart_m) => {
-                self.settings.insert("drive.wheel_separation_m", apart_m);
+                self.set(self.robot, "drive.wheel_separation_m", apart_m, WHEEL_SEPARATION_M)?;
             }
-            None => self.notes.push("no wheels and no <wheel_separation>: that of sim.yaml stays".to_owned()),
+            None => self.note("no wheels and no <wheel_separation>: that of sim.yaml stays"),
         }
+        let mut limits = self.read.description.limits;
         let DriveLimits {
             v_max_mps,
             v_min_mps,
@@ -186,10 +273,10 @@ impl RobotFile {
             brake_mps2,
             alpha_radps2,
             ..
-        } = &mut self.description.limits;
+        } = &mut limits;
         let mut missing = Vec::new();
         let mut set = |limit: &mut f64, name: &'static str, sign: f64| -> Result<(), SimError> {
-            match told(name)? {
+            match self.told(name)? {
                 Some(value) => *limit = sign * value,
                 None => missing.push(name),
             }
@@ -203,11 +290,22 @@ impl RobotFile {
         set(alpha_radps2, "max_angular_acceleration", 1.0)?;
         *decel_mps2 = decel_mps2.min(*brake_mps2);
         if !missing.is_empty() {
-            self.notes
-                .push(format!("limits that the file does not tell stay as they are: {}", missing.join(", ")));
+            let missing = missing.join(", ");
+            self.note(&format!("limits that the file does not tell stay as they are: {missing}"));
         }
+        self.read.description.limits = limits;
         Ok(())
     }
+}
+
+fn is_lidar(node: &Node<'_, '_>) -> bool {
+    node.has_tag_name("sensor") && LIDAR_SENSORS.contains(&node.attribute("type").unwrap_or_default())
+}
+
+/// The link that carries a sensor.
+fn carrier<'a>(sensor: Node<'a, '_>) -> Option<&'a str> {
+    let link = sensor.ancestors().find(|n| n.has_tag_name("link") || n.has_tag_name("gazebo"))?;
+    link.attribute("reference").or(link.attribute("name"))
 }
 
 /// Corners of a solid's outline from above; round ones as figures of twelve sides around them.
@@ -238,113 +336,6 @@ fn from_above(base_from_solid: &Pose3, solid: &Solid) -> Vec<Point2> {
     };
     let place = |p: &Vector3<f64>| base_from_solid * nalgebra::Point3::from(*p);
     corners.iter().map(place).map(|p| Point2::new(p.x, p.y)).collect()
-}
-
-/// The base: `base_link` or `base_footprint` when there is one, else the first link that hangs on no other.
-fn base_of<'a>(links: &BTreeMap<&'a str, Link<'a, '_>>) -> Option<&'a str> {
-    let known = ["base_link", "base_footprint"].into_iter().find_map(|b| links.get_key_value(b));
-    known.or_else(|| links.iter().find(|(_, l)| l.parent.is_none())).map(|(name, _)| *name)
-}
-
-/// Where a link is in the base: up to their common root, and down again.
-fn in_base(links: &BTreeMap<&str, Link<'_, '_>>, link: &str, base: &str) -> Option<Pose3> {
-    let to_root = |from: &str| {
-        let (mut at, mut name) = (Pose3::identity(), from.to_owned());
-        for _ in 0..CHAIN_LIMIT {
-            let link = links.get(name.as_str())?;
-            at = link.parent_from_link * at;
-            match link.parent {
-                Some(parent) => parent.clone_into(&mut name),
-                None => return Some((at, name)),
-            }
-        }
-        None
-    };
-    let ((root_from_link, a), (root_from_base, b)) = (to_root(link)?, to_root(base)?);
-    (a == b).then(|| root_from_base.inverse() * root_from_link)
-}
-
-fn urdf_links<'a, 'i>(robot: Node<'a, 'i>) -> Result<BTreeMap<&'a str, Link<'a, 'i>>, SimError> {
-    let mut links = BTreeMap::new();
-    for node in robot.children().filter(|c| c.has_tag_name("link")) {
-        let name = node.attribute("name").ok_or_else(|| fault(node, "a name attribute", ""))?;
-        links.insert(name, Link { node, parent: None, parent_from_link: Pose3::identity() });
-    }
-    for joint in robot.children().filter(|c| c.has_tag_name("joint")) {
-        let end = |tag: &'static str| child(joint, tag).and_then(|n| n.attribute("link"));
-        let (Some(parent), Some(of)) = (end("parent"), end("child")) else { continue };
-        let at = origin(joint)?;
-        if let Some(link) = links.get_mut(of) {
-            (link.parent, link.parent_from_link) = (Some(parent), at);
-        }
-    }
-    Ok(links)
-}
-
-/// In SDF links are placed in the model, whatever joins them.
-fn sdf_links<'a, 'i>(model: Node<'a, 'i>) -> Result<BTreeMap<&'a str, Link<'a, 'i>>, SimError> {
-    let mut links = BTreeMap::new();
-    let nodes = model.children().filter(|c| c.has_tag_name("link"));
-    for node in nodes {
-        let name = node.attribute("name").ok_or_else(|| fault(node, "a name attribute", ""))?;
-        let relative =
-            child(node, "pose").and_then(|p| p.attribute("relative_to")).filter(|to| *to != "__model__");
-        let parent = relative.filter(|to| !to.is_empty());
-        // A model is the root that all links without another stand in.
-        let link = Link { node, parent: Some(parent.unwrap_or(MODEL)), parent_from_link: placed(node)? };
-        links.insert(name, link);
-    }
-    links.insert(MODEL, Link { node: model, parent: None, parent_from_link: Pose3::identity() });
-    Ok(links)
-}
-
-const MODEL: &str = "__model__";
-
-fn placed(node: Node<'_, '_>) -> Result<Pose3, SimError> {
-    child(node, "pose").map_or(Ok(Pose3::identity()), pose)
-}
-
-/// URDF: attributes `xyz` and `rpy` of `<origin>`.
-fn origin(node: Node<'_, '_>) -> Result<Pose3, SimError> {
-    let Some(element) = child(node, "origin") else { return Ok(Pose3::identity()) };
-    let three = |name: &'static str| match element.attribute(name) {
-        Some(text) => words::<3>(element, text, "attributes xyz and rpy of 3 finite numbers"),
-        None => Ok([0.0; 3]),
-    };
-    let ([x, y, z], [roll, pitch, yaw]) = (three("xyz")?, three("rpy")?);
-    let rotation = UnitQuaternion::from_euler_angles(roll, pitch, yaw);
-    Ok(Pose3::from_parts(Translation3::new(x, y, z), rotation))
-}
-
-fn words<const N: usize>(
-    node: Node<'_, '_>,
-    text: &str,
-    expected: &'static str,
-) -> Result<[f64; N], SimError> {
-    let all: Option<Vec<f64>> =
-        text.split_ascii_whitespace().map(|w| w.parse().ok().filter(|v: &f64| v.is_finite())).collect();
-    all.and_then(|v| v.try_into().ok()).ok_or_else(|| fault(node, expected, text))
-}
-
-/// URDF: sizes are attributes.
-fn urdf_solid(shape: Node<'_, '_>) -> Result<Option<Vec<(Pose3, Solid)>>, SimError> {
-    let number = |name: &'static str| {
-        let text = shape.attribute(name).unwrap_or_default();
-        words::<1>(shape, text, "attributes with positive numbers: metres").map(|[v]| v)
-    };
-    let solid = match shape.tag_name().name() {
-        "box" => Solid::Box {
-            size_m: words(
-                shape,
-                shape.attribute("size").unwrap_or_default(),
-                "a size attribute of 3 numbers",
-            )?,
-        },
-        "cylinder" => Solid::Cylinder { radius_m: number("radius")?, length_m: number("length")? },
-        "sphere" => Solid::Sphere { radius_m: number("radius")? },
-        _ => return Ok(None),
-    };
-    Ok(Some(vec![(Pose3::identity(), solid)]))
 }
 
 #[cfg(test)]
@@ -381,7 +372,9 @@ mod tests {
             (d.lidar.x_m - 0.3).abs() < 1e-12 && (d.lidar.yaw_rad.abs() - std::f64::consts::PI).abs() < 1e-6
         );
         assert!((read.settings["drive.wheel_separation_m"] - 0.5).abs() < 1e-12);
-        assert!((read.settings["lidar.height_m"] - 0.25).abs() < 1e-12);
+        // Over base_footprint, which is 0.1 m below base_link.
+        assert!((read.settings["lidar.height_m"] - 0.35).abs() < 1e-12);
+        assert!((read.settings["body.height_m"] - 0.45).abs() < 1e-12);
         assert!(read.notes.iter().any(|n| n.contains("<mesh> of base_link left out")), "{:?}", read.notes);
         Robot::new(read.description).unwrap();
     }

@@ -15,7 +15,7 @@ const GOAL: Point2 = Point2::new(8.5, 3.0);
 /// What is wrong with a file: line, column, element, what was expected, what was found.
 fn fault(sdf: &str) -> (u32, u32, String, &'static str, String) {
     match World::load(sdf) {
-        Err(SimError::Element { line, column, element, expected, found }) => {
+        Err(SimError::Element { line, column, element, expected, found, .. }) => {
             (line, column, element, expected, found)
         }
         other => panic!("{other:?}"),

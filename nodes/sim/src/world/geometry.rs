@@ -30,13 +30,18 @@ pub(crate) fn solids(shape: Node<'_, '_>) -> Result<Option<Vec<(Pose3, Solid)>>,
         }
         "capsule" => {
             let ([radius_m], [length_m]) = (radius(shape)?, length(shape)?);
-            let end = |z| (Pose3::translation(0.0, 0.0, z), Solid::Sphere { radius_m });
-            let middle = (Pose3::identity(), Solid::Cylinder { radius_m, length_m });
-            Ok(Some(vec![middle, end(0.5 * length_m), end(-0.5 * length_m)]))
+            Ok(Some(capsule(radius_m, length_m)))
         }
         "polyline" => polyline(shape).map(Some),
         _ => Ok(None),
     }
+}
+
+/// A cylinder with a ball at either end.
+pub(crate) fn capsule(radius_m: f64, length_m: f64) -> Vec<(Pose3, Solid)> {
+    let end = |z| (Pose3::translation(0.0, 0.0, z), Solid::Sphere { radius_m });
+    let middle = (Pose3::identity(), Solid::Cylinder { radius_m, length_m });
+    vec![middle, end(0.5 * length_m), end(-0.5 * length_m)]
 }
 
 /// Extruded from the floor of its frame up; cut into triangles, since solids are convex.

@@ -12,8 +12,8 @@ mod values;
 
 /// Elements of SDF for other readers.
 pub(crate) mod xml {
-    pub(crate) use super::geometry::solids;
-    pub(crate) use super::values::{child, fault, numbers, pose, required};
+    pub(crate) use super::geometry::{capsule, solids};
+    pub(crate) use super::values::{child, fault, line, numbers, pose, required};
 }
 
 pub(crate) use near::overlap;

@@ -1,7 +1,7 @@
 //! SDF text to a [`World`].
 
 use super::frames::{MODEL, flatten, placement_frame, pose_in_link, pose_in_scope};
-use super::values::{child, fault, flag, name_of, numbers, pose, required, text};
+use super::values::{child, fault, flag, line, name_of, numbers, pose, required, text};
 use super::{Actor, Pose3, Shape, Solid, Unsupported, Waypoint, World};
 use crate::error::SimError;
 use roxmltree::{Document, Node, ParsingOptions};
@@ -83,8 +83,8 @@ pub(crate) fn parse(sdf: &str) -> Result<Document<'_>, SimError> {
         return Err(SimError::Limit { what: "bytes of the world file", limit: World::BYTES_LIMIT });
     }
     let options = ParsingOptions { nodes_limit: XML_NODE_LIMIT, ..ParsingOptions::default() };
-    let document =
-        Document::parse_with_options(sdf, options).map_err(|e| SimError::Xml { reason: e.to_string() })?;
+    let document = Document::parse_with_options(sdf, options)
+        .map_err(|e| SimError::Xml { file: "world", reason: e.to_string() })?;
     let root = document.root_element();
     if !root.has_tag_name("sdf") {
         return Err(fault(root, "the root element <sdf>", root.tag_name().name()));
@@ -164,7 +164,7 @@ impl Loader<'_, '_> {
             return;
         }
         self.world.unsupported.push(Unsupported {
-            line: node.document().text_pos_at(node.range().start).row,
+            line: line(node),
             element: node.tag_name().name().to_owned(),
             reason,
         });

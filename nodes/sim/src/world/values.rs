@@ -17,12 +17,18 @@ pub(crate) fn fault(node: Node<'_, '_>, expected: &'static str, found: &str) -> 
         shown.push('…');
     }
     SimError::Element {
+        file: "world",
         line: position.row,
         column: position.col,
         element: node.tag_name().name().to_owned(),
         expected,
         found: if shown.is_empty() { "nothing".into() } else { shown },
     }
+}
+
+/// The line of an element, from 1.
+pub(crate) fn line(node: Node<'_, '_>) -> u32 {
+    node.document().text_pos_at(node.range().start).row
 }
 
 /// The first child element of that name.
