@@ -83,7 +83,7 @@ fn read(text: &str, over: &RobotDescription) -> Result<RobotFile, SimError> {
     reader.heights(low_m, top_m, lidar, lidar_m)?;
     reader.drive()?;
     if is_urdf {
-        urdf::strangers(robot, &mut |text| reader.note(&text));
+        urdf::strangers(robot, &mut |node, text| reader.note_at(node, text));
     }
     if reader.notes_dropped > 0 {
         reader.read.notes.push(format!("and {} more", reader.notes_dropped));
@@ -99,6 +99,13 @@ impl<'a, 'i> Reader<'a, 'i> {
         } else {
             self.notes_dropped += 1;
         }
+    }
+
+    /// A note with the line of an element; lines are counted only for those that are kept.
+    fn note_at(&mut self, node: Node<'_, '_>, text: &str) {
+        let is_kept = self.read.notes.len() < NOTE_LIMIT;
+        let at = if is_kept { line(node) } else { 0 };
+        self.note(&format!("line {at}: {text}"));
     }
 
     /// A key of `sim.yaml`, within what is allowed there.
@@ -148,13 +155,13 @@ impl<'a, 'i> Reader<'a, 'i> {
                     return Err(fault(geometry, "a shape such as <box>", "none"));
                 };
                 let solids = if self.is_urdf { urdf::solids(shape)? } else { solids(shape)? };
-                let what = format!("line {}: <{}> of {name} left out", line(shape), shape.tag_name().name());
+                let what = format!("<{}> of {name} left out", shape.tag_name().name());
                 let Some(base_from_link) = base_from_link else {
-                    notes.push(format!("{what}: nothing joins {name} to {}", self.base));
+                    notes.push((shape, format!("{what}: nothing joins {name} to {}", self.base)));
                     continue;
                 };
                 let Some(solids) = solids else {
-                    notes.push(format!("{what}: only solids count"));
+                    notes.push((shape, format!("{what}: only solids count")));
                     continue;
                 };
                 let placed = |(part, solid)| Shape {
@@ -165,7 +172,7 @@ impl<'a, 'i> Reader<'a, 'i> {
                 found.extend(solids.into_iter().map(placed));
             }
         }
-        notes.iter().for_each(|text| self.note(text));
+        notes.iter().for_each(|(shape, text)| self.note_at(*shape, text));
         Ok(found)
     }
 
@@ -209,8 +216,7 @@ impl<'a, 'i> Reader<'a, 'i> {
         let others: Vec<_> = sensors.iter().copied().skip(1).chain(links).collect();
         for other in others {
             let (tag, name) = (other.tag_name().name(), other.attribute("name").unwrap_or_default());
-            let at = line(other);
-            self.note(&format!("line {at}: <{tag}> {name} is no lidar here: there is one, {frame}"));
+            self.note_at(other, &format!("<{tag}> {name} is no lidar here: there is one, {frame}"));
         }
         Ok((node, at.translation.z))
     }

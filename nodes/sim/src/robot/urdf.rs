@@ -1,7 +1,7 @@
 //! Elements of URDF: joints, origins, solids, and which elements there are.
 
 use crate::error::SimError;
-use crate::world::xml::{capsule, child, fault, line};
+use crate::world::xml::{capsule, child, fault};
 use crate::world::{Pose3, Solid, World};
 use nalgebra::{Translation3, UnitQuaternion};
 use roxmltree::Node;
@@ -117,18 +117,18 @@ fn known_in(tag: &str) -> Option<&'static [&'static str]> {
 }
 
 /// Says of every element that is none of URDF, or stands there once more than it is read, that it is left out.
-pub(super) fn strangers(node: Node<'_, '_>, note: &mut dyn FnMut(String)) {
+pub(super) fn strangers(node: Node<'_, '_>, note: &mut dyn FnMut(Node<'_, '_>, &str)) {
     let parent = node.tag_name().name();
     let Some(known) = known_in(parent) else { return };
     let mut seen = Vec::new();
     for element in node.children().filter(|n| n.is_element() && n.tag_name().namespace().is_none()) {
-        let (tag, at) = (element.tag_name().name(), line(element));
+        let tag = element.tag_name().name();
         // A geometry has one shape, whatever its kind.
         let kind = if parent == "geometry" { parent } else { tag };
         if !known.contains(&tag) {
-            note(format!("line {at}: <{tag}> in <{parent}> left out: no such element in URDF"));
+            note(element, &format!("<{tag}> in <{parent}> left out: no such element in URDF"));
         } else if seen.contains(&kind) {
-            note(format!("line {at}: <{tag}> in <{parent}> left out: the first one is taken"));
+            note(element, &format!("<{tag}> in <{parent}> left out: the first one is taken"));
         } else {
             if ONCE.contains(&kind) {
                 seen.push(kind);
