@@ -5,6 +5,7 @@ use garde::Validate;
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Why a configuration was refused.
@@ -96,11 +97,21 @@ pub fn list(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, ConfigError>
 /// When it cannot be read, is not UTF-8, or is too large.
 pub fn read(path: &Path) -> Result<String, ConfigError> {
     let wrap = |cause| ConfigError::Read { path: path.to_owned(), cause };
-    let bytes = std::fs::metadata(path).map_err(wrap)?.len();
-    if bytes > SIZE_LIMIT {
-        return Err(ConfigError::TooLarge { path: path.to_owned(), bytes });
+    let file = std::fs::File::open(path).map_err(wrap)?;
+    let length = file.metadata().map_err(wrap)?.len();
+    let mut bytes = Vec::new();
+    // A device says that it has none, and may have no end.
+    file.take(SIZE_LIMIT + 1).read_to_end(&mut bytes).map_err(wrap)?;
+    let read = bytes.len() as u64;
+    if read > SIZE_LIMIT {
+        return Err(ConfigError::TooLarge { path: path.to_owned(), bytes: length.max(read) });
     }
-    std::fs::read_to_string(path).map_err(wrap)
+    String::from_utf8(bytes).map_err(|e| {
+        let at = e.utf8_error().valid_up_to();
+        let line = 1 + e.as_bytes().iter().take(at).filter(|b| **b == b'\n').count();
+        let message = format!("line {line}: it is not UTF-8: byte {at} of the file begins no character");
+        ConfigError::Content { name: path.display().to_string(), message }
+    })
 }
 
 /// A validated value from YAML; `name` is for error messages.
@@ -113,8 +124,7 @@ where
     T::Context: Default,
 {
     refuse_non_finite(name, text)?;
-    serde_saphyr::from_str_valid(text)
-        .map_err(|e| ConfigError::Content { name: name.to_owned(), message: e.to_string() })
+    serde_saphyr::from_str_valid(text).map_err(|e| content(name, &e))
 }
 
 /// As [`parse`], for types that check themselves.
@@ -123,8 +133,7 @@ where
 /// As [`parse`].
 pub fn parse_unchecked<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     refuse_non_finite(name, text)?;
-    serde_saphyr::from_str(text)
-        .map_err(|e| ConfigError::Content { name: name.to_owned(), message: e.to_string() })
+    serde_saphyr::from_str(text).map_err(|e| content(name, &e))
 }
 
 /// As [`parse_unchecked`], for values of which the type is not known: `true` and `false` alone are truth values, `off` and `yes`
@@ -135,8 +144,18 @@ pub fn parse_unchecked<T: DeserializeOwned>(name: &str, text: &str) -> Result<T,
 pub fn parse_value<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     refuse_non_finite(name, text)?;
     let options = serde_saphyr::options! { strict_booleans: true };
-    serde_saphyr::from_str_with_options(text, options)
-        .map_err(|e| ConfigError::Content { name: name.to_owned(), message: e.to_string() })
+    serde_saphyr::from_str_with_options(text, options).map_err(|e| content(name, &e))
+}
+
+/// What the reader of YAML advises whoever calls it: nothing that the author of a file can follow.
+const HINTS: [&str; 2] = [
+    ", set DuplicateKeyPolicy in Options if acceptable",
+    "; use from_str_multiple or from_str_multiple_with_options",
+];
+
+fn content(name: &str, error: &serde_saphyr::Error) -> ConfigError {
+    let message = HINTS.iter().fold(error.to_string(), |text, hint| text.replace(hint, ""));
+    ConfigError::Content { name: name.to_owned(), message }
 }
 
 /// `.nan` passes every range check that compares, and `.inf` half of them: neither has a place in a configuration.
@@ -278,6 +297,36 @@ mod tests {
     enum Word {
         Truth(bool),
         Text(String),
+    }
+
+    #[test]
+    fn errors_have_no_hints_for_programmers() {
+        for (text, words) in [
+            ("period_s: 0.1\nperiod_s: 0.2\n", "duplicate mapping key"),
+            ("period_s: 0.1\n---\nperiod_s: 0.2\n", "documents"),
+        ] {
+            let unchecked = parse_unchecked::<Example>("x.yaml", text).unwrap_err().to_string();
+            for error in [parse::<Example>("x.yaml", text).unwrap_err().to_string(), unchecked] {
+                let hints = ["Options", "from_str"].iter().any(|word| error.contains(word));
+                assert!(error.contains(words) && !hints, "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_without_end_is_refused() {
+        let error = read(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(error.starts_with("/dev/zero: ") && error.contains("more than the 16777216"), "{error}");
+    }
+
+    #[test]
+    fn what_is_not_utf8_is_refused_with_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.yaml");
+        std::fs::write(&path, b"id: x\ndescription: \xff\n").unwrap();
+        let error = read(&path).unwrap_err().to_string();
+        let expected = "x.yaml: line 2: it is not UTF-8: byte 19 of the file begins no character";
+        assert!(error.ends_with(expected), "{error}");
     }
 
     #[test]
