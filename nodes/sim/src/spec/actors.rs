@@ -22,13 +22,16 @@ pub struct ActorSpec {
     pub members: usize,
     /// Where it is at first.
     #[garde(custom(place))]
+    #[schemars(inner(range(min = -1000.0, max = 1000.0)))]
     pub start: [f64; 2],
     /// Which way it looks at first; by default to the first waypoint.
     #[garde(custom(maybe_within(-6.3, 6.3)))]
+    #[schemars(range(min = -6.3, max = 6.3))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub yaw_rad: Option<f64>,
     /// Where it goes, one after the other: `[x, y]`, or `[x, y, seconds to wait there]`.
     #[garde(length(max = WAYPOINT_LIMIT), custom(legs))]
+    #[schemars(inner(length(min = 2, max = 3)))]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waypoints: Vec<Vec<f64>>,
     /// After the last waypoint to the first one again.
@@ -41,6 +44,7 @@ pub struct ActorSpec {
     pub leaves: bool,
     /// How fast it likes to go; by default 1.2 m/s on foot, 1.5 m/s on wheels.
     #[garde(custom(maybe_within(0.05, 8.0)))]
+    #[schemars(range(min = 0.05, max = 8.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed_mps: Option<f64>,
     /// What it makes of the robot.
@@ -118,10 +122,12 @@ pub enum Behaviour {
 pub struct Begin {
     /// Since the start.
     #[garde(custom(within(0.0, 3600.0)))]
+    #[schemars(range(min = 0.0, max = 3600.0))]
     #[serde(default)]
     pub at_s: f64,
     /// The robot's base comes as near as this.
     #[garde(custom(maybe_within(0.1, 1000.0)))]
+    #[schemars(range(min = 0.1, max = 1000.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub robot_within_m: Option<f64>,
     /// To this place; by default the actor's start.
@@ -136,9 +142,11 @@ pub struct Begin {
 pub struct PersonSize {
     /// Radius.
     #[garde(custom(within(0.05, 1.0)))]
+    #[schemars(range(min = 0.05, max = 1.0))]
     pub radius_m: f64,
     /// Height.
     #[garde(custom(within(0.1, 3.0)))]
+    #[schemars(range(min = 0.1, max = 3.0))]
     pub height_m: f64,
 }
 
@@ -148,22 +156,28 @@ pub struct PersonSize {
 pub struct VehicleSize {
     /// Length of the body.
     #[garde(custom(within(0.2, 20.0)))]
+    #[schemars(range(min = 0.2, max = 20.0))]
     pub length_m: f64,
     /// Width of it.
     #[garde(custom(within(0.2, 10.0)))]
+    #[schemars(range(min = 0.2, max = 10.0))]
     pub width_m: f64,
     /// Height of it.
     #[garde(custom(within(0.1, 10.0)))]
+    #[schemars(range(min = 0.1, max = 10.0))]
     pub height_m: f64,
     /// Length of forks ahead of the body, 4 to 12 cm over the floor: too low for the lidar, not for the robot.
     #[garde(custom(within(0.0, 5.0)))]
+    #[schemars(range(min = 0.0, max = 5.0))]
     #[serde(default)]
     pub forks_m: f64,
     /// Acceleration and braking.
     #[garde(custom(within(0.1, 10.0)))]
+    #[schemars(range(min = 0.1, max = 10.0))]
     pub accel_mps2: f64,
     /// Greatest turn rate.
     #[garde(custom(within(0.05, 5.0)))]
+    #[schemars(range(min = 0.05, max = 5.0))]
     pub turn_radps: f64,
 }
 

@@ -18,27 +18,34 @@ pub struct DoorSpec {
     pub kind: DoorKind,
     /// The end of the closed panel that the hinge is at, or that a sliding panel moves towards and beyond.
     #[garde(custom(place))]
+    #[schemars(inner(range(min = -1000.0, max = 1000.0)))]
     pub hinge: [f64; 2],
     /// Direction of the closed panel from there.
     #[garde(custom(within(-6.3, 6.3)))]
+    #[schemars(range(min = -6.3, max = 6.3))]
     pub yaw_rad: f64,
     /// Length of the panel.
     #[garde(custom(within(0.2, 20.0)))]
+    #[schemars(range(min = 0.2, max = 20.0))]
     pub width_m: f64,
     /// Thickness of it.
     #[garde(custom(within(0.01, 1.0)))]
+    #[schemars(range(min = 0.01, max = 1.0))]
     #[serde(default = "thickness")]
     pub thickness_m: f64,
     /// Height of it.
     #[garde(custom(within(0.1, 10.0)))]
+    #[schemars(range(min = 0.1, max = 10.0))]
     #[serde(default = "height")]
     pub height_m: f64,
     /// How far a hinged door opens, to the left when positive.
     #[garde(custom(within(-3.2, 3.2)))]
+    #[schemars(range(min = -3.2, max = 3.2))]
     #[serde(default = "swing")]
     pub swing_rad: f64,
     /// Time from closed to open and back.
     #[garde(custom(within(0.1, 120.0)))]
+    #[schemars(range(min = 0.1, max = 120.0))]
     #[serde(default = "travel")]
     pub travel_s: f64,
     /// Open at first.
@@ -51,14 +58,17 @@ pub struct DoorSpec {
     pub schedule: Vec<DoorStep>,
     /// The schedule begins anew so often.
     #[garde(custom(maybe_within(0.5, 3600.0)))]
+    #[schemars(range(min = 0.5, max = 3600.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub every_s: Option<f64>,
     /// Opens for the robot or a person (not for a vehicle) this near to the middle of the closed panel, in place of a schedule.
     #[garde(custom(maybe_within(0.1, 50.0)))]
+    #[schemars(range(min = 0.1, max = 50.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_within_m: Option<f64>,
     /// And closes when nobody has been so near for this long.
     #[garde(custom(within(0.0, 600.0)))]
+    #[schemars(range(min = 0.0, max = 600.0))]
     #[serde(default = "stays_open")]
     pub closes_after_s: f64,
     /// Moves on whatever stands in its way; otherwise it waits.
@@ -104,6 +114,7 @@ pub enum DoorKind {
 pub struct DoorStep {
     /// When.
     #[garde(custom(within(0.0, 3600.0)))]
+    #[schemars(range(min = 0.0, max = 3600.0))]
     pub at_s: f64,
     /// Open or close.
     #[garde(skip)]

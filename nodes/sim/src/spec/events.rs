@@ -16,13 +16,16 @@ use std::collections::BTreeMap;
 pub struct EventSpec {
     /// When.
     #[garde(custom(within(0.0, 3600.0)))]
+    #[schemars(range(min = 0.0, max = 3600.0))]
     pub at_s: f64,
     /// For how long; by default to the end.
     #[garde(custom(maybe_within(0.001, 3600.0)))]
+    #[schemars(range(min = 0.001, max = 3600.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_s: Option<f64>,
     /// What: keys as in `sim.yaml` with dots between, such as `drive.gain_left`, and their values.
     #[garde(length(min = 1, max = 64))]
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 64))]
     pub set: BTreeMap<String, Value>,
 }
 

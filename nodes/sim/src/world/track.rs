@@ -7,17 +7,21 @@ use serde::{Deserialize, Serialize};
 
 /// Where somebody is who has not come yet, or has left: out of sight of everything, in m.
 const AWAY_M: f64 = 9_000.0;
+/// The most points of a track: room for the two jumps of one who leaves.
+const POINT_LIMIT: usize = World::WAYPOINT_LIMIT - 2;
 
 /// Where somebody was over time. Between two points the way is straight and even; the heading is that of the way.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordedTrack {
     /// Name, as in the truth.
+    #[schemars(length(min = 1, max = 64))]
     pub name: String,
     /// Not there before the first point and after the last; otherwise stands at these.
     #[serde(default)]
     pub leaves: bool,
     /// Time since the start in s, x and y in m in the map frame. Times rise strictly.
+    #[schemars(length(min = 1, max = POINT_LIMIT))]
     pub points: Vec<[f64; 3]>,
 }
 
@@ -31,10 +35,8 @@ impl RecordedTrack {
         if self.name.is_empty() || self.name.len() > 64 {
             return refuse("a name has 1 to 64 bytes".to_owned());
         }
-        // Room for the two jumps of one who leaves.
-        let limit = World::WAYPOINT_LIMIT - 2;
-        if self.points.is_empty() || self.points.len() > limit {
-            return refuse(format!("{} points, allowed are 1 to {limit}", self.points.len()));
+        if self.points.is_empty() || self.points.len() > POINT_LIMIT {
+            return refuse(format!("{} points, allowed are 1 to {POINT_LIMIT}", self.points.len()));
         }
         let mut before_s = -f64::MIN_POSITIVE;
         for (i, [t_s, x_m, y_m]) in self.points.iter().enumerate() {

@@ -166,6 +166,7 @@ pub struct Occurrence {
     pub what: Happening,
     /// From so long after the start on, s; by default from the goal being given on.
     #[garde(inner(custom(within(0.0, 3600.0))))]
+    #[schemars(range(min = 0.0, max = 3600.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_s: Option<f64>,
     /// From the beginning of this fault on, in the order of the file, from 0; `after_s` counts from there.
@@ -178,6 +179,7 @@ pub struct Occurrence {
     pub after_event: Option<usize>,
     /// For so long from there, s; by default to the end.
     #[garde(inner(custom(within(0.001, 3600.0))))]
+    #[schemars(range(min = 0.001, max = 3600.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within_s: Option<f64>,
 }
@@ -202,6 +204,7 @@ pub struct Expect {
     /// lasts to the end, and the robot has stood for so long since, s: no less than makes it `stopped`; by default at the time
     /// limit.
     #[garde(inner(custom(within(1.5, 3600.0))))]
+    #[schemars(range(min = 1.5, max = 3600.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub over_after_standing_s: Option<f64>,
 }
@@ -235,14 +238,17 @@ pub struct Criteria {
     pub collisions_max: u32,
     /// From the outline to anything, never less, m.
     #[garde(inner(custom(within(0.0, 10.0))))]
+    #[schemars(range(min = 0.0, max = 10.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_clearance_m: Option<f64>,
     /// From the outline to anybody's disc while the robot moves, never less, m.
     #[garde(inner(custom(within(0.0, 10.0))))]
+    #[schemars(range(min = 0.0, max = 10.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_person_gap_m: Option<f64>,
     /// From the goal being given to arrival, no longer, s.
     #[garde(inner(custom(within(0.1, 3600.0))))]
+    #[schemars(range(min = 0.1, max = 3600.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drive_time_max_s: Option<f64>,
     /// Times that the gate begins to stop a moving robot, no more than.
@@ -255,6 +261,7 @@ pub struct Criteria {
     pub near_misses_max: Option<u32>,
     /// True forward speed, never more, m/s.
     #[garde(inner(custom(within(0.0, 10.0))))]
+    #[schemars(range(min = 0.0, max = 10.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub speed_max_mps: Option<f64>,
     /// Modes of assurance that may be, from when, with the goal given, it first is in one of them; all when it is empty.

@@ -3,6 +3,8 @@
 pub mod expect;
 pub mod parameters;
 pub mod schema;
+#[cfg(test)]
+mod schema_tests;
 pub mod settings;
 mod template;
 #[cfg(test)]
@@ -61,6 +63,7 @@ pub struct Scenario {
     pub sweep: Sweep,
     /// How many combinations are drawn with `sweep: sampled`.
     #[garde(inner(range(min = 1, max = SAMPLE_LIMIT)))]
+    #[schemars(range(min = 1, max = SAMPLE_LIMIT))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub samples: Option<usize>,
     /// Seeds that every combination is run with; by default `seed` alone.
@@ -70,10 +73,12 @@ pub struct Scenario {
     /// Values of the configuration files, by dotted path: `sim.lidar.dropout_probability`. `robot.…` is what every node knows
     /// of the robot, `real_robot.…` what it truly is, which the simulator alone knows.
     #[garde(length(max = SETTING_LIMIT))]
+    #[schemars(extend("maxProperties" = SETTING_LIMIT))]
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub configuration: BTreeMap<String, serde_json::Value>,
     /// File name of the behaviour tree, in `trees/` of the configuration folder, in place of the configured one.
     #[garde(inner(length(min = 1, max = 128)))]
+    #[schemars(length(min = 1, max = 128))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tree: Option<String>,
     /// World file, relative to the configuration folder; with `./` in front, to the scenario's own.

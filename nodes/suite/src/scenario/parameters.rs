@@ -45,7 +45,7 @@ pub type Values = BTreeMap<String, Scalar>;
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Parameter {
     /// One of these; by default the first.
-    Choices(Vec<Scalar>),
+    Choices(#[schemars(length(min = 1, max = VALUE_LIMIT))] Vec<Scalar>),
     /// So many evenly spaced numbers, both ends among them; by default the first.
     Range {
         /// The first.
@@ -53,6 +53,7 @@ pub enum Parameter {
         /// The last.
         to: f64,
         /// How many.
+        #[schemars(range(min = 1, max = VALUE_LIMIT))]
         steps: usize,
     },
     /// Drawn evenly for every run; by default the middle.
@@ -67,6 +68,7 @@ pub enum Parameter {
         /// Mean.
         mean: f64,
         /// Standard deviation.
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
         sigma: f64,
         /// Drawn numbers are cut off here.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -202,17 +202,3 @@ fn the_case_that_runs_is_what_the_simulator_is_given() {
     files.changes = Changes::default();
     assert_eq!(files.scenario().unwrap().seed, 4, "the first seed");
 }
-
-#[test]
-fn the_committed_schema_is_that_of_the_types() {
-    let committed = include_str!("../../../../tests/scenarios/scenario.schema.json");
-    let now = schema::text();
-    if committed != now {
-        let path = std::env::temp_dir().join("scenario.schema.json");
-        std::fs::write(&path, now).unwrap();
-        panic!(
-            "tests/scenarios/scenario.schema.json is not that of the types; it is in {} now",
-            path.display()
-        );
-    }
-}
