@@ -133,5 +133,5 @@ fn a_fault_that_can_strike_nothing_is_refused() {
         assert!(error.starts_with("fault 1, ") && error.contains("no node sends such messages"), "{error}");
     }
     let error = driven(0.5, &["{at_s: 0.5, what: {silent: scan}}"]).err().unwrap();
-    assert!(error.contains("faults[0].at_s: 0.5 s is not before the end, time_limit_s: 0.5 s"), "{error}");
+    assert!(error.contains("faults[0]: at_s: 0.5 is not before time_limit_s, 0.5"), "{error}");
 }

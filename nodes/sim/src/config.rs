@@ -475,7 +475,15 @@ impl Config {
         };
         ordered("lidar.range_max_m", self.lidar.range_max_m, self.lidar.range_min_m, "lidar.range_min_m")?;
         let (height_m, gap_m) = (self.body.height_m, self.body.ground_clearance_m);
-        ordered("body.height_m", height_m, gap_m, "body.ground_clearance_m")
+        ordered("body.height_m", height_m, gap_m, "body.ground_clearance_m")?;
+        let actors = self.actors.iter().map(|a| (&a.name, a.misfit()));
+        let doors = self.doors.iter().map(|d| (&d.name, d.misfit()));
+        match actors.chain(doors).find_map(|(name, misfit)| Some((name, misfit?))) {
+            Some((name, (key, why))) => {
+                Err(SimError::Actor { name: name.clone(), reason: format!("{key}: {why}") })
+            }
+            None => Ok(()),
+        }
     }
 }
 

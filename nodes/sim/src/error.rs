@@ -46,6 +46,18 @@ pub enum SimError {
     /// The configuration, with key, value and allowed range.
     #[error("configuration: {0}")]
     Config(String),
+    /// An event that cannot be.
+    #[error("events[{index}], at {at_s} s: `{key}`: {reason}")]
+    Event {
+        /// Which one, in the order of the configuration, from 0.
+        index: usize,
+        /// When it begins or ends.
+        at_s: f64,
+        /// Which key it sets.
+        key: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A raster that cannot be made.
     #[error("{key}: {value} is not within {range}")]
     Raster {

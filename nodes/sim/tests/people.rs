@@ -158,13 +158,28 @@ fn what_cannot_be_is_refused_by_name() {
     assert_eq!(text, "`bob`: starts where ann is");
     let names = "{name: ann, start: [0, 0]}, {name: ann, start: [0, 2]}";
     assert!(refusal(names).contains("actors: the name `ann` is taken twice"), "{}", refusal(names));
+    let names = "{name: a, members: 2, start: [0, 0]}, {name: a_1, start: [0, 3]}";
+    assert_eq!(refusal(names), "`a_1`: name: it is taken already by somebody else or a door");
+    for (keys, expected) in [
+        (
+            "vehicle: {length_m: 1, width_m: 1, height_m: 1, accel_mps2: 1, turn_radps: 1}",
+            "`ann`: vehicle: `kind` is a person; `person` is for its size",
+        ),
+        (
+            "waypoints: [[0, 3]], loops: true, leaves: true",
+            "`ann`: leaves: with `loops` it never reaches a last waypoint",
+        ),
+        ("loops: true", "`ann`: loops: there are no `waypoints`"),
+        (
+            "begins: {of: [1, 1]}",
+            "`ann`: of: `begins` has no `robot_within_m` that would be reckoned from there",
+        ),
+    ] {
+        assert_eq!(refusal(&format!("{{name: ann, start: [0, 0], {keys}}}")), expected);
+    }
     let crowd: String =
         (0..9).map(|i| format!("{{name: g{i}, members: 8, start: [{}, 5]}},", -9 * i)).collect();
-    assert!(
-        refusal(&crowd).contains("actors with a behaviour: more than the limit of 64"),
-        "{}",
-        refusal(&crowd)
-    );
+    assert!(refusal(&crowd).contains("actors: 72 of them, more than the limit of 64"), "{}", refusal(&crowd));
 }
 
 proptest! {

@@ -118,10 +118,11 @@ fn people_keep_off_a_forklift() {
 #[test]
 fn doors_open_and_close_at_their_times_and_the_lidar_sees_them() {
     // A closed panel across the way at x = 2, from y = −1 to 1.
-    for (kind, open_m) in [("hinged", f64::INFINITY), ("sliding", f64::INFINITY)] {
+    let infinity = f64::INFINITY;
+    for (kind, open_m) in [("hinged, swing_rad: -1.5707963", infinity), ("sliding", infinity)] {
         let yaml = format!(
             "{PERFECT}doors: [{{name: gate, kind: {kind}, hinge: [2, -1], yaw_rad: 1.5707963, width_m: 2, travel_s: 1, \
-             swing_rad: -1.5707963, schedule: [{{at_s: 1, open: true}}, {{at_s: 3, open: false}}], every_s: 6}}]"
+             schedule: [{{at_s: 1, open: true}}, {{at_s: 3, open: false}}], every_s: 6}}]"
         );
         let mut stage = Stage::new("", &yaml, Pose2::IDENTITY);
         // How far the lidar sees, and whether the panel of the truth is across the way.
@@ -199,5 +200,31 @@ fn what_cannot_be_is_refused_by_name() {
     let text = refusal("actors: [{name: lift, kind: forklift, start: [-3, 0], waypoints: [[5, 0]]}]");
     assert_eq!(text, "`lift`: its way from (-3, 0) to (5, 0) m leads through wall");
     let text = refusal("actors: [{name: lift, kind: cart, members: 2, start: [-3, 0]}]");
-    assert_eq!(text, "`lift`: only people come in groups");
+    assert_eq!(text, "`lift`: members: only people come in groups");
+    let text =
+        refusal("actors: [{name: lift, kind: cart, person: {radius_m: 0.3, height_m: 1.7}, start: [-3, 0]}]");
+    assert_eq!(text, "`lift`: person: `kind` is no person; `vehicle` is for its size");
+    let door = |more: &str| {
+        refusal(&format!("doors: [{{name: gate, hinge: [-3, 0], yaw_rad: 0, width_m: 1, {more}}}]"))
+    };
+    for (more, expected) in [
+        (
+            "opens_within_m: 2, schedule: [{at_s: 1, open: true}]",
+            "`gate`: schedule: `opens_within_m` stands in the place of a schedule",
+        ),
+        ("every_s: 5", "`gate`: every_s: there is no `schedule` that would begin anew"),
+        (
+            "every_s: 5, schedule: [{at_s: 1, open: true}, {at_s: 7, open: false}]",
+            "`gate`: every_s: the step at 7 s never comes: the schedule begins anew every 5 s",
+        ),
+        ("kind: sliding, swing_rad: 1.0", "`gate`: swing_rad: a sliding door does not swing"),
+    ] {
+        assert_eq!(door(more), expected);
+    }
+    let names = |door: &str| {
+        let rest = "hinge: [-3, 0], yaw_rad: 0, width_m: 1";
+        refusal(&format!("actors: [{{name: ann, start: [-3, 3]}}]\ndoors: [{{name: {door}, {rest}}}]"))
+    };
+    assert_eq!(names("wall"), "`wall`: name: a model of the world has it already");
+    assert_eq!(names("ann"), "`ann`: name: it is taken already by somebody else or a door");
 }

@@ -103,7 +103,7 @@ impl Crowd {
             walls.check_route(&spec.name, &route, radius_m)?;
             let yaw_rad = spec.yaw_rad.unwrap_or_else(|| route.first_heading_rad());
             let party = crowd.parties.len();
-            for (i, at) in places(spec, start, yaw_rad, radius_m, walls)?.into_iter().enumerate() {
+            for (name, at) in spec.names().into_iter().zip(places(spec, start, yaw_rad, radius_m, walls)?) {
                 let velocity = V2::default();
                 let present = !spec.appears;
                 let apart = |w: &Walker| w.at.distance_m(at) >= w.radius_m + radius_m;
@@ -112,8 +112,7 @@ impl Crowd {
                     let reason = format!("starts where {other} is");
                     return Err(SimError::Actor { name: spec.name.clone(), reason });
                 }
-                let single = spec.members == 1;
-                names.push(if single { spec.name.clone() } else { format!("{}_{}", spec.name, i + 1) });
+                names.push(name);
                 crowd.walkers.push(Walker { party, radius_m, at, velocity, yaw_rad, present });
             }
             crowd.parties.push(Party {

@@ -132,7 +132,9 @@ impl Movers {
         let wheeled: Vec<_> = config.actors.iter().filter(|a| !on_foot(a.kind)).collect();
         let bodies: usize = config.actors.iter().map(|a| a.members).sum();
         if bodies > ACTOR_LIMIT {
-            return Err(SimError::Limit { what: "actors with a behaviour", limit: ACTOR_LIMIT });
+            return Err(SimError::Config(format!(
+                "actors: {bodies} of them, more than the limit of {ACTOR_LIMIT}"
+            )));
         }
         let walls = if config.actors.is_empty() { Walls::default() } else { Walls::new(world) };
         let person = config.person;
@@ -154,6 +156,7 @@ impl Movers {
         }
         let doors: Vec<Door> = config.doors.iter().cloned().map(Door::new).collect();
         list.extend(doors.iter().map(door_mover));
+        check_names(&list, world)?;
         let mut movers = Self {
             list,
             motions: Vec::new(),
@@ -245,6 +248,24 @@ impl Movers {
         }
         Moving { discs: &self.discs, boxes: &self.boxes }
     }
+}
+
+/// Everything that can be the nearest thing of the truth has a name of its own; models share theirs with their parts.
+fn check_names(list: &[Mover], world: &World) -> Result<(), SimError> {
+    let refuse =
+        |name: &str, reason: &str| Err(SimError::Actor { name: name.to_owned(), reason: reason.to_owned() });
+    for (i, Mover { name, .. }) in list.iter().enumerate() {
+        if list.iter().take(i).any(|other| other.name == *name) {
+            return refuse(name, "name: it is taken already by somebody else or a door");
+        }
+        // What the world file itself calls alike is its own affair.
+        let own = i < world.actors().len();
+        let is_model = |model: &str| model == name || model.split("::").next() == Some(name);
+        if !own && world.statics().iter().any(|shape| is_model(&shape.name)) {
+            return refuse(name, "name: a model of the world has it already");
+        }
+    }
+    Ok(())
 }
 
 /// Corners of a rectangle about a pose, counter-clockwise.

@@ -38,9 +38,6 @@ pub(super) struct Vehicle {
 impl Vehicle {
     pub(super) fn new(spec: &ActorSpec, walls: &Walls) -> Result<Self, SimError> {
         let refuse = |reason: String| SimError::Actor { name: spec.name.clone(), reason };
-        if spec.members > 1 {
-            return Err(refuse("only people come in groups".to_owned()));
-        }
         let size = spec.vehicle.unwrap_or_else(|| VehicleSize::of(spec.kind));
         let start = point(spec.start);
         let route = Route::new(start, &spec.waypoints, spec.loops);

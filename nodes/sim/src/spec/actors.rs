@@ -191,6 +191,32 @@ impl VehicleSize {
 }
 
 impl ActorSpec {
+    /// A key that has no meaning beside the others, and why.
+    pub fn misfit(&self) -> Option<(&'static str, String)> {
+        let person = self.kind == ActorKind::Person;
+        let misfits = [
+            (person && self.vehicle.is_some(), "vehicle", "`kind` is a person; `person` is for its size"),
+            (!person && self.person.is_some(), "person", "`kind` is no person; `vehicle` is for its size"),
+            (!person && self.members > 1, "members", "only people come in groups"),
+            (self.loops && self.leaves, "leaves", "with `loops` it never reaches a last waypoint"),
+            (self.loops && self.waypoints.is_empty(), "loops", "there are no `waypoints`"),
+            (
+                self.begins.of.is_some() && self.begins.robot_within_m.is_none(),
+                "of",
+                "`begins` has no `robot_within_m` that would be reckoned from there",
+            ),
+        ];
+        misfits.into_iter().find(|(wrong, ..)| *wrong).map(|(_, key, why)| (key, why.to_owned()))
+    }
+
+    /// The names in the truth: one for each member.
+    pub fn names(&self) -> Vec<String> {
+        match self.members {
+            1 => vec![self.name.clone()],
+            count => (1..=count).map(|i| format!("{}_{i}", self.name)).collect(),
+        }
+    }
+
     /// How fast it likes to go.
     pub(crate) fn speed_mps(&self) -> f64 {
         self.speed_mps.unwrap_or(if self.kind == ActorKind::Person { 1.2 } else { 1.5 })

@@ -97,6 +97,30 @@ fn stays_open() -> f64 {
     3.0
 }
 
+impl DoorSpec {
+    /// A key that has no meaning beside the others, and why.
+    pub fn misfit(&self) -> Option<(&'static str, String)> {
+        if self.opens_within_m.is_some() && !self.schedule.is_empty() {
+            return Some(("schedule", "`opens_within_m` stands in the place of a schedule".to_owned()));
+        }
+        // What is left out and what is the default are one and the same in a recorded scenario.
+        if self.kind == DoorKind::Sliding && (self.swing_rad - swing()).abs() > 0.0 {
+            return Some(("swing_rad", "a sliding door does not swing".to_owned()));
+        }
+        let every_s = self.every_s?;
+        let Some(last) = self.schedule.last() else {
+            return Some(("every_s", "there is no `schedule` that would begin anew".to_owned()));
+        };
+        (last.at_s >= every_s).then(|| {
+            let why = format!(
+                "the step at {} s never comes: the schedule begins anew every {every_s} s",
+                last.at_s
+            );
+            ("every_s", why)
+        })
+    }
+}
+
 /// How a door moves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]

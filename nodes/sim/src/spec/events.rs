@@ -83,8 +83,8 @@ impl Timeline {
         for at in times {
             let (value, changed) = at_time(&base, &config.events, at)?;
             let start = first.get_or_insert_with(|| value.clone());
-            refuse_fixed(start, &value, at)?;
-            changed.check()?;
+            refuse_fixed(start, &value, &config.events, at)?;
+            changed.check().map_err(|e| of_event(e, &config.events, at))?;
             steps.push((at, changed));
         }
         let initial = steps.first().map_or(plain, |(_, config)| config.clone());
@@ -108,18 +108,36 @@ fn end(event: &EventSpec) -> Option<Span> {
     event.for_s.map(|for_s| Span::from_s(event.at_s) + Span::from_s(for_s))
 }
 
+fn holds(event: &EventSpec, at: Span) -> bool {
+    at >= Span::from_s(event.at_s) && end(event).is_none_or(|end| at < end)
+}
+
+/// An error of the configuration that holds from a time on, told of the last event that sets what it is about.
+fn of_event(error: SimError, events: &[EventSpec], at: Span) -> SimError {
+    let SimError::Config(text) = &error else { return error };
+    let in_force = events.iter().enumerate().filter(|(_, event)| holds(event, at));
+    let keys = in_force.flat_map(|(index, event)| event.set.keys().map(move |key| (index, event.at_s, key)));
+    let about = keys.filter(|(.., key)| text.contains(key.as_str()));
+    match about.max_by_key(|(.., key)| text.starts_with(key.as_str())) {
+        Some((index, at_s, key)) => {
+            let reason = text.strip_prefix(&format!("{key}: ")).unwrap_or(text).to_owned();
+            SimError::Event { index, at_s, key: key.clone(), reason }
+        }
+        None => error,
+    }
+}
+
 /// Later ones in the list go over earlier ones.
 fn at_time(base: &Value, events: &[EventSpec], at: Span) -> Result<(Value, Config), SimError> {
     let mut value = base.clone();
     let mut config = None;
     for (i, event) in events.iter().enumerate() {
-        if at < Span::from_s(event.at_s) || end(event).is_some_and(|end| at >= end) {
+        if !holds(event, at) {
             continue;
         }
         for (key, wanted) in &event.set {
-            let refuse = |reason: String| {
-                SimError::Config(format!("events[{i}], at {} s: `{key}`: {reason}", event.at_s))
-            };
+            let refuse =
+                |reason: String| SimError::Event { index: i, at_s: event.at_s, key: key.clone(), reason };
             if NEVER.iter().any(|n| within_key(key, n)) {
                 return Err(refuse("cannot be changed by an event".to_owned()));
             }
@@ -139,16 +157,34 @@ fn find<'a>(value: &'a mut Value, key: &str) -> Option<&'a mut Value> {
     key.split('.').try_fold(value, |inner, part| inner.as_object_mut()?.get_mut(part))
 }
 
-fn refuse_fixed(start: &Value, later: &Value, at: Span) -> Result<(), SimError> {
+fn refuse_fixed(start: &Value, later: &Value, events: &[EventSpec], at: Span) -> Result<(), SimError> {
     let pointer = |key: &str| format!("/{}", key.replace('.', "/"));
-    let changed = FIXED.iter().find(|key| start.pointer(&pointer(key)) != later.pointer(&pointer(key)));
-    match changed {
-        Some(key) => Err(SimError::Config(format!(
-            "events, at {} s: `{key}` can only be set from 0 s to the end",
-            at.as_s()
-        ))),
-        None => Ok(()),
-    }
+    let fixed = FIXED.iter().find(|key| start.pointer(&pointer(key)) != later.pointer(&pointer(key)));
+    let (fixed, reason) = match fixed {
+        Some(key) => (*key, "can only be set from 0 s to the end"),
+        None if map_comes_too_late(start, later) => (
+            "absent",
+            "the map is published at the start only (map.republish_s: 0): it can only be absent from 0 s to the end",
+        ),
+        None => return Ok(()),
+    };
+    let turns = |event: &EventSpec| Span::from_s(event.at_s) == at || end(event) == Some(at);
+    let set = events.iter().enumerate().filter(|(_, event)| turns(event)).find_map(|(index, event)| {
+        let key = event.set.keys().find(|key| within_key(key, fixed) || within_key(fixed, key))?;
+        Some((index, key.clone()))
+    });
+    // Nothing changes but by an event that begins or ends.
+    let (index, key) = set.unwrap_or((0, fixed.to_owned()));
+    Err(SimError::Event { index, at_s: at.as_s(), key, reason: reason.to_owned() })
+}
+
+/// Whether the map is there at one time and absent at another, and is published once.
+fn map_comes_too_late(start: &Value, later: &Value) -> bool {
+    let map = serde_json::json!("map");
+    let absent =
+        |v: &Value| v.pointer("/absent").and_then(Value::as_array).is_some_and(|all| all.contains(&map));
+    let once = start.pointer("/map/republish_s").and_then(Value::as_f64).is_some_and(|s| s <= 0.0);
+    once && absent(start) != absent(later)
 }
 
 /// Whether `key` is `root` or something in it.
@@ -199,15 +235,27 @@ mod tests {
     fn events_that_cannot_be_are_refused() {
         let refusal = |yaml: &str| timeline(yaml).unwrap_err().to_string();
         let text = refusal("[{at_s: 1, set: {drive.gain_lft: 1}}]");
-        assert_eq!(text, "configuration: events[0], at 1 s: `drive.gain_lft`: there is no such key");
+        assert_eq!(text, "events[0], at 1 s: `drive.gain_lft`: there is no such key");
         assert!(
             refusal("[{at_s: 1, set: {drive.gain_left: fast}}]").contains("`drive.gain_left`: invalid type")
         );
         let text = refusal("[{at_s: 1, set: {drive.gain_left: 99}}]");
-        assert!(text.contains("drive.gain_left: 99 is not within"), "{text}");
+        assert_eq!(text, "events[0], at 1 s: `drive.gain_left`: 99 is not within [0, 2]");
+        let text = refusal(
+            "[{at_s: 1, set: {imu.gyro_bias_radps: 1}}, {at_s: 2, set: {lidar.range_min_m: 9, lidar.range_max_m: 8}}]",
+        );
+        let expected = "events[1], at 2 s: `lidar.range_max_m`: 8 is not greater than lidar.range_min_m, 9";
+        assert_eq!(text, expected);
         assert!(refusal("[{at_s: 1, set: {events: []}}]").contains("cannot be changed by an event"));
         let text = refusal("[{at_s: 0, for_s: 4, set: {lidar.beams: 90}}]");
-        assert!(text.contains("at 4 s: `lidar.beams` can only be set from 0 s to the end"), "{text}");
+        assert!(text.contains("at 4 s: `lidar.beams`: can only be set from 0 s to the end"), "{text}");
+        let text = refusal("[{at_s: 5, set: {absent: [map]}}]");
+        assert!(
+            text.starts_with("events[0], at 5 s: `absent`: the map is published at the start only"),
+            "{text}"
+        );
+        timeline("[{at_s: 0, set: {absent: [map]}}]").unwrap();
+        timeline("[{at_s: 0, set: {map.republish_s: 2.0}}, {at_s: 5, set: {absent: [map]}}]").unwrap();
         assert_eq!(timeline("[{at_s: 0, set: {lidar.beams: 90}}]").unwrap().0.lidar.beams, 90);
     }
 }

@@ -234,14 +234,6 @@ pub(crate) fn check_ends(faults: &[Fault], links: &[(&str, &str, &str)]) -> Resu
     Ok(())
 }
 
-/// A fault that begins when the run is over is none.
-pub(crate) fn problem_with_time(faults: &[Fault], time_limit_s: f64) -> Option<String> {
-    let late = |fault: &Fault| fault.at_s >= time_limit_s;
-    let (index, fault) = faults.iter().enumerate().find(|(_, fault)| late(fault))?;
-    let at_s = fault.at_s;
-    Some(format!("faults[{index}].at_s: {at_s} s is not before the end, time_limit_s: {time_limit_s} s"))
-}
-
 /// Checks what the numbers alone do not tell.
 #[allow(clippy::ptr_arg, reason = "garde wants it so")]
 pub(crate) fn check(faults: &[Fault], _context: &()) -> garde::Result {

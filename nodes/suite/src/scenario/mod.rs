@@ -1,5 +1,8 @@
 //! What is driven: a world, a start, a goal, what goes wrong, what is expected, and what is varied.
 
+mod check;
+#[cfg(test)]
+mod check_tests;
 pub mod expect;
 pub mod parameters;
 pub mod schema;
@@ -11,6 +14,7 @@ mod template;
 mod tests;
 
 use crate::faults::{self, Fault};
+pub use check::Misfit;
 use expect::{Criteria, Expect};
 use garde::Validate;
 use outrider_foundation::Pose2;
@@ -313,44 +317,6 @@ impl Scenario {
             expect: Expect::default(),
             criteria: Criteria::default(),
         }
-    }
-
-    /// What no field by itself tells: keys that lead to what is wrong, and a sentence.
-    ///
-    /// # Errors
-    /// The first thing that does not go together.
-    pub fn check(&self) -> Result<(), (Vec<&'static str>, String)> {
-        let sampled = self.sweep == Sweep::Sampled;
-        if sampled != self.samples.is_some() {
-            return Err((vec!["sweep"], "`samples` and `sweep: sampled` go together".to_owned()));
-        }
-        let mut seeds = self.seeds.clone();
-        seeds.sort_unstable();
-        if let Some([twice, _]) = seeds.windows(2).find(|pair| pair.first() == pair.last()) {
-            return Err((vec!["seeds"], format!("seeds: {twice} stands there twice")));
-        }
-        for (list, occurrences) in [("must", &self.expect.must), ("must_not", &self.expect.must_not)] {
-            for occurrence in occurrences {
-                let (faults, events) = (self.faults.len(), self.events.len());
-                for (key, index, count) in [
-                    ("after_fault", occurrence.after_fault, faults),
-                    ("after_event", occurrence.after_event, events),
-                ] {
-                    if let Some(index) = index.filter(|index| *index >= count) {
-                        let why = format!("expect.{list}: {key}: {index}: there are {count}, counted from 0");
-                        return Err((vec!["expect", list, key], why));
-                    }
-                }
-                if occurrence.after_fault.is_some() && occurrence.after_event.is_some() {
-                    let why = format!("expect.{list}: after_fault and after_event: one of them");
-                    return Err((vec!["expect", list, "after_event"], why));
-                }
-            }
-        }
-        if let Some(why) = faults::problem_with_time(&self.faults, self.time_limit_s) {
-            return Err((vec!["faults"], why));
-        }
-        self.criteria.formulas().map(drop).map_err(|why| (vec!["criteria", "stl"], why))
     }
 
     /// From when to when something is wrong, s, and what: faults, and changes of the simulator.

@@ -1,7 +1,8 @@
 //! The schema takes what the program takes, and refuses what it refuses.
 #![allow(clippy::disallowed_methods, reason = "files to be read")]
 
-use super::schema;
+use super::{Template, schema};
+use crate::assemble::{Files, assemble, read_all_resources};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -147,6 +148,21 @@ fn every_shipped_scenario_is_of_the_schema() {
         let text = std::fs::read_to_string(&file).unwrap();
         let problem = checker.problem(&checker.0, &serde_saphyr::from_str(&text).unwrap());
         assert_eq!(problem, None, "{}", file.display());
+    }
+}
+
+#[test]
+fn every_case_of_every_shipped_scenario_is_accepted() {
+    let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    for path in shipped() {
+        let template = Template::read(&path).unwrap();
+        for case in template.cases(None).unwrap() {
+            template.scenario(&case.parameters).unwrap();
+        }
+        let files = Files { scenario: Some(path), ..Files::new(config.clone()) };
+        for (node, resources) in read_all_resources(&files).unwrap() {
+            assemble(node, resources, 1).unwrap();
+        }
     }
 }
 

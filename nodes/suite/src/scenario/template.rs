@@ -6,6 +6,8 @@ use super::{Case, Scenario};
 use crate::assemble::AssembleError;
 use outrider_runtime::{ConfigError, config, remembered};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
+use serde_saphyr::Spanned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -98,7 +100,7 @@ impl Template {
         all.extend(values.iter().map(|(name, value)| (name.clone(), value.clone())));
         let text = self.filled(&mut |name| all.get(name).map(ToString::to_string))?;
         let scenario: Scenario = remembered(&text, || config::parse(&self.name, &text))?;
-        scenario.check().map_err(|(keys, why)| self.refused(self.line_of(&keys), &why))?;
+        scenario.check().map_err(|misfit| self.refusal(&misfit.keys, misfit.entry, &misfit.why))?;
         for setting in self.settings(&scenario) {
             setting.check_name()?;
         }
@@ -145,21 +147,47 @@ impl Template {
         ConfigError::Content { name: self.name.clone(), message }.into()
     }
 
+    /// What is wrong with the scenario, told with the line of these keys, in that entry of the list of the first of them.
+    pub(crate) fn refusal(&self, keys: &[&str], entry: Option<usize>, why: &str) -> AssembleError {
+        let within = |entry| {
+            let (list, keys) = keys.split_first()?;
+            let (first, next) = self.lines_of_entry(list, entry)?;
+            Some(self.line_from(keys, first, next).unwrap_or(first))
+        };
+        self.refused(entry.and_then(within).or_else(|| self.line_of(keys)), why)
+    }
+
     /// The line of a key within others, from 1: the first that begins with each, one after another.
     fn line_of(&self, keys: &[&str]) -> Option<usize> {
-        let mut lines = (1..).zip(self.text.lines());
+        self.line_from(keys, 1, usize::MAX)
+    }
+
+    /// As [`Self::line_of`], from one line on and before another.
+    fn line_from(&self, keys: &[&str], first: usize, end: usize) -> Option<usize> {
+        let numbered = (1..).zip(self.text.lines());
+        let mut lines = numbered.filter(|(number, _)| (first..end).contains(number)).peekable();
         let mut found = None;
         for key in keys {
-            let begins = |line: &str| {
-                let plain = line.trim_start_matches([' ', '-', '{', '"', '\'']);
-                plain
-                    .strip_prefix(key)
-                    .is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
-            };
-            let inline = |line: &str| line.contains(&format!("{key}:")) && line.contains('{');
-            found = lines.find(|(_, line)| begins(line) || inline(line)).map(|(number, _)| number).or(found);
+            // The next key may stand on the line of the last.
+            while let Some((number, line)) = lines.peek().copied() {
+                if (found != Some(number) && begins_with(line, key)) || holds_inline(line, key) {
+                    found = Some(number);
+                    break;
+                }
+                lines.next();
+            }
         }
         found
+    }
+
+    /// The first line of an entry of a list, and that of the next entry.
+    fn lines_of_entry(&self, list: &str, entry: usize) -> Option<(usize, usize)> {
+        let defaults = self.defaults();
+        let text = self.filled(&mut |name| defaults.get(name).map(ToString::to_string)).ok()?;
+        let lists: Lists = serde_saphyr::from_str(&text).ok()?;
+        let entries = lists.named(list)?;
+        let line = |index: usize| entries.get(index).and_then(|e| usize::try_from(e.referenced.line()).ok());
+        Some((line(entry)?, line(entry.saturating_add(1)).unwrap_or(usize::MAX)))
     }
 
     /// The text with `$name` and `${name}` replaced, outside of comments; `$$` is a dollar.
@@ -193,6 +221,45 @@ impl Template {
         }
         Ok(filled)
     }
+}
+
+type Entries = Option<Vec<Spanned<IgnoredAny>>>;
+
+/// The lists of a scenario, as far as it matters where their entries begin.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Lists {
+    people: Entries,
+    actors: Entries,
+    doors: Entries,
+    surfaces: Entries,
+    events: Entries,
+    mission: Entries,
+}
+
+impl Lists {
+    fn named(&self, name: &str) -> Option<&[Spanned<IgnoredAny>]> {
+        let list = match name {
+            "people" => &self.people,
+            "actors" => &self.actors,
+            "doors" => &self.doors,
+            "surfaces" => &self.surfaces,
+            "events" => &self.events,
+            "mission" => &self.mission,
+            _ => &None,
+        };
+        list.as_deref()
+    }
+}
+
+fn begins_with(line: &str, key: &str) -> bool {
+    let plain = line.trim_start_matches([' ', '-', '{', '"', '\'']);
+    let rest = plain.strip_prefix(key);
+    rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+}
+
+fn holds_inline(line: &str, key: &str) -> bool {
+    line.contains('{') && line.contains(&format!("{key}:"))
 }
 
 fn is_name(byte: u8) -> bool {
