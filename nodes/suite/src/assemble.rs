@@ -3,6 +3,7 @@
 use crate::bindings::{AssuranceBinding, GateBinding, PlannerBinding, SimBinding, WorldModelBinding};
 use crate::convert::{command_digest, key_block, permit_code};
 use crate::faults::FaultySensors;
+use crate::scenario::blame::blamed;
 use crate::scenario::settings::{self, Setting};
 use crate::scenario::{Scenario, Template, Values};
 use outrider_assurance::{AssuranceNode, SIGNALS, Zones};
@@ -77,8 +78,15 @@ pub struct Changes {
     pub settings: Vec<Setting>,
 }
 
-/// A scenario, its settings, and the text that a bag is to hold of it.
-type ReadScenario = (Scenario, Vec<Setting>, String);
+/// A scenario as it is run.
+struct ReadScenario {
+    /// Its file.
+    template: Template,
+    scenario: Scenario,
+    settings: Vec<Setting>,
+    /// What a bag is to hold of it.
+    text: String,
+}
 
 impl Files {
     /// Those of a configuration folder, without a scenario and changes.
@@ -93,7 +101,7 @@ impl Files {
     /// When there is none, it cannot be read or is not sound.
     pub fn scenario(&self) -> Result<Scenario, AssembleError> {
         let missing = || ConfigError::Missing { node: "sim".into(), role: "scenario".into() };
-        Ok(self.read_scenario()?.ok_or_else(missing)?.0)
+        Ok(self.read_scenario()?.ok_or_else(missing)?.scenario)
     }
 
     fn read_scenario(&self) -> Result<Option<ReadScenario>, AssembleError> {
@@ -103,7 +111,8 @@ impl Files {
         let settings = template.settings(&scenario);
         let seed = self.changes.seed.or(scenario.seeds.first().copied()).unwrap_or(scenario.seed);
         if seed == scenario.seed && scenario.seeds.is_empty() && !template.has_parameters() {
-            return Ok(Some((scenario, settings, template.text().to_owned())));
+            let text = template.text().to_owned();
+            return Ok(Some(ReadScenario { template, scenario, settings, text }));
         }
         let scenario = scenario.with_seed(seed);
         let text = serde_json::to_string(&scenario).map_err(|e| AssembleError::Refused {
@@ -112,7 +121,7 @@ impl Files {
         })?;
         // The text says just this: whoever takes it apart on this thread need not.
         let scenario = remembered(&text, || Ok::<_, AssembleError>(scenario))?;
-        Ok(Some((scenario, settings, text)))
+        Ok(Some(ReadScenario { template, scenario, settings, text }))
     }
 }
 
@@ -148,32 +157,35 @@ fn resources_of(
         resources.insert_secret(PERMIT_KEY, Secret::read(path)?, path.display().to_string());
     }
     settings::apply(node, &mut resources, &files.changes.settings)?;
-    let of_scenario = scenario.map_or(&[][..], |(_, settings, _)| settings);
+    let of_scenario = scenario.map_or(&[][..], |read| &read.settings);
     settings::apply(node, &mut resources, of_scenario)?;
     if let "assurance" | "world_model" | "planner" = node {
-        let of_scenario = scenario.map_or("zones/warehouse.yaml", |(s, ..)| &s.zones);
+        let of_scenario = scenario.map_or("zones/warehouse.yaml", |read| &read.scenario.zones);
         let path = files.scenario.as_deref().unwrap_or(Path::new(""));
         let default = || Scenario::file(of_scenario, path, &files.config);
-        resources.insert_file(ZONES, &files.zones.clone().unwrap_or_else(default))?;
+        let named_by = scenario.filter(|_| files.zones.is_none()).map(|read| (read, "zones"));
+        insert_named(&mut resources, ZONES, &files.zones.clone().unwrap_or_else(default), named_by)?;
     }
     match node {
         "sim" => {
             let path = files.scenario.as_deref().unwrap_or(Path::new(""));
-            let (scenario, _, text) =
-                scenario.ok_or(ConfigError::Missing { node: node.into(), role: "scenario".into() })?;
-            resources.insert("scenario", text.clone(), path.display().to_string());
-            let world = Scenario::file(&scenario.world, path, &files.config);
-            resources.insert_file("world", &world)?;
+            let read = scenario.ok_or(ConfigError::Missing { node: node.into(), role: "scenario".into() })?;
+            resources.insert("scenario", read.text.clone(), path.display().to_string());
+            let world = Scenario::file(&read.scenario.world, path, &files.config);
+            insert_named(&mut resources, "world", &world, Some((read, "world")))?;
             insert_models(&mut resources, &world)?;
         }
         "planner" => {
-            let named = scenario.and_then(|(s, ..)| s.tree.as_deref()).unwrap_or("navigate_to_pose.xml");
-            let default = || files.config.join("trees").join(named);
-            resources.insert_file("tree", &files.tree.clone().unwrap_or_else(default))?;
+            let named = scenario.and_then(|read| read.scenario.tree.as_deref());
+            let default = || files.config.join("trees").join(named.unwrap_or("navigate_to_pose.xml"));
+            let named_by = scenario.filter(|_| files.tree.is_none() && named.is_some());
+            let tree = files.tree.clone().unwrap_or_else(default);
+            insert_named(&mut resources, "tree", &tree, named_by.map(|read| (read, "tree")))?;
             for path in config::list(&files.config.join("trees"), "xml")? {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 resources.insert_file(&format!("{NAMED_TREE}{name}"), &path)?;
             }
+            scenario.map_or(Ok(()), |read| check_mission_trees(read, &resources))?;
         }
         "assurance" => {
             for path in config::list(&files.config.join("assurance"), "stl")? {
@@ -184,6 +196,32 @@ fn resources_of(
         _ => {}
     }
     Ok(resources)
+}
+
+/// Adds a file; when a scenario names it by a key, what goes wrong is told with that key and its line.
+fn insert_named(
+    resources: &mut Resources,
+    role: &str,
+    path: &Path,
+    named_by: Option<(&ReadScenario, &str)>,
+) -> Result<(), AssembleError> {
+    resources.insert_file(role, path).map_err(|error| match named_by {
+        Some((read, key)) => read.template.refusal(&[key], None, &format!("{key}: {error}")),
+        None => error.into(),
+    })
+}
+
+/// Whether every tree that a mission asks for is among those of the planner.
+fn check_mission_trees(read: &ReadScenario, resources: &Resources) -> Result<(), AssembleError> {
+    let trees: Vec<&str> = named_trees(resources).into_iter().map(|(name, _)| name).collect();
+    let steps = read.scenario.mission.iter().enumerate();
+    let missing = steps.filter(|(_, step)| !step.tree.is_empty() && !trees.contains(&step.tree.as_str()));
+    missing.take(1).try_for_each(|(i, step)| {
+        let known = trees.join(", ");
+        let why =
+            format!("mission[{i}]: tree: `{}` is not in the folder of trees; there are {known}", step.tree);
+        Err(read.template.refusal(&["mission", "tree"], Some(i), &why))
+    })
 }
 
 /// Roles of the models that a world includes begin so; what follows is the model's name.
@@ -287,22 +325,7 @@ pub fn assemble(
     };
     let stamped_command = robot.description.stamped_command;
     Ok(match node {
-        "sim" => {
-            let mut config: outrider_sim::Config = parsed(node, &resources, "config")?;
-            let scenario: Scenario = parsed(node, &resources, "scenario")?;
-            scenario.add_to(&mut config);
-            let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
-            let mut world = load_world(&resources)?;
-            let left_out = left_out(&world, resources.get("sim", "world")?.1);
-            if let Some(people) = &scenario.people {
-                world.replace_people(people).map_err(|e| refused("scenario", e.to_string()))?;
-            }
-            let core = SimNode::in_world(config, &robot, world, scenario.start.into(), scenario.seed)
-                .map_err(|e| refused(role_of(&e), e.to_string()))?;
-            let binding = SimBinding { stamped_command, scan_period_s, left_out };
-            let host = Host::new(spec(resources), binding, core);
-            FaultySensors::around(Box::new(host), &scenario.faults)
-        }
+        "sim" => simulator(&robot, resources, spec)?,
         "world_model" => {
             let config: outrider_world_model::Config = parsed(node, &resources, "config")?;
             let binding = WorldModelBinding::new(&config, &robot);
@@ -354,10 +377,41 @@ pub fn assemble(
     })
 }
 
-/// The file that an error of the simulator is about.
+/// The simulator with its sensors' faults.
+fn simulator(
+    robot: &Robot,
+    resources: Resources,
+    spec: impl FnOnce(Resources) -> NodeSpec,
+) -> Result<Box<dyn HostedNode>, AssembleError> {
+    let mut config: outrider_sim::Config = parsed("sim", &resources, "config")?;
+    let scenario: Scenario = parsed("sim", &resources, "scenario")?;
+    let (text, file) = resources.get("sim", "scenario")?;
+    let own_events = config.events.len();
+    scenario.add_to(&mut config);
+    let refused = |e: outrider_sim::SimError| {
+        blamed(&e, &scenario, own_events, text, file).unwrap_or_else(|| {
+            let role = role_of(&e);
+            let origin = resources.get("sim", role).map_or(role, |(_, origin)| origin).to_owned();
+            AssembleError::Refused { origin, message: e.to_string() }
+        })
+    };
+    let scan_period_s = 1.0 / config.lidar.timing.rate_hz;
+    let mut world = load_world(&resources)?;
+    let left_out = left_out(&world, resources.get("sim", "world")?.1);
+    if let Some(people) = &scenario.people {
+        world.replace_people(people).map_err(refused)?;
+    }
+    let core =
+        SimNode::in_world(config, robot, world, scenario.start.into(), scenario.seed).map_err(refused)?;
+    let binding = SimBinding { stamped_command: robot.description.stamped_command, scan_period_s, left_out };
+    let host = Host::new(spec(resources), binding, core);
+    Ok(FaultySensors::around(Box::new(host), &scenario.faults))
+}
+
+/// The file that an error of the simulator is about, when it is not about the scenario.
 fn role_of(error: &outrider_sim::SimError) -> &'static str {
-    use outrider_sim::SimError::{Actor, Config, Start, Track};
-    if matches!(error, Actor { .. } | Config(_) | Start { .. } | Track { .. }) { "scenario" } else { "world" }
+    use outrider_sim::SimError::{Actor, Config, Event};
+    if matches!(error, Actor { .. } | Config(_) | Event { .. }) { "config" } else { "world" }
 }
 
 fn parsed<T>(node: &str, resources: &Resources, role: &str) -> Result<T, AssembleError>

@@ -1,5 +1,8 @@
 //! What is driven: a world, a start, a goal, what goes wrong, what is expected, and what is varied.
 
+pub(crate) mod blame;
+#[cfg(test)]
+mod blame_tests;
 mod check;
 #[cfg(test)]
 mod check_tests;
