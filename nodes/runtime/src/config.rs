@@ -95,6 +95,7 @@ pub fn list(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, ConfigError>
 ///
 /// # Errors
 /// When it cannot be read, is not UTF-8, or is too large.
+#[allow(clippy::disallowed_types, reason = "configuration files are read here, outside the cores")]
 pub fn read(path: &Path) -> Result<String, ConfigError> {
     let wrap = |cause| ConfigError::Read { path: path.to_owned(), cause };
     let file = std::fs::File::open(path).map_err(wrap)?;
