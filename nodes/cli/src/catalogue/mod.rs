@@ -7,6 +7,7 @@ mod tests;
 use crate::evaluate::suite::scenario_files;
 use crate::gate::policy::{Policy, Situation};
 use anyhow::Context as _;
+use outrider_suite::assemble::{Files, read_all_resources};
 use outrider_suite::scenario::{CriticalityClass, Scenario, Template, Values};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,20 +29,27 @@ pub struct Args {
     /// The release policy, whose list of critical situations is to be covered.
     #[arg(long, default_value = "config/release_gate.yaml")]
     policy: PathBuf,
+    /// The configuration folder, in which the files are that scenarios name.
+    #[arg(long, default_value = "config")]
+    config: PathBuf,
     /// Writes the page to this file.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
 
-/// Checks the library; prints its page, or writes it.
+/// Checks the library; prints its page, or writes it. With anything to complain of there is no page.
 ///
 /// # Errors
 /// When a file cannot be read or is not sound.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let library = Library::read(&args.library, &args.policy)?;
-    let problems = library.problems();
+    let mut problems = library.problems();
+    problems.extend(library.unreadable(&args.library, &args.config));
     for problem in &problems {
         eprintln!("outrider: {problem}");
+    }
+    if !problems.is_empty() {
+        return Ok(ExitCode::FAILURE);
     }
     let page = page::text(&library);
     match &args.write {
@@ -52,7 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         None => print!("{page}"),
     }
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A scenario of the library.
@@ -226,6 +234,17 @@ impl Library {
             }
         }
         all
+    }
+}
+
+impl Library {
+    /// What a run of each scenario could not read: worlds, zones, trees that are not there.
+    fn unreadable(&self, library: &Path, config: &Path) -> Vec<String> {
+        let missing = |entry: &Entry| {
+            let files = Files { scenario: Some(library.join(&entry.file)), ..Files::new(config.to_owned()) };
+            read_all_resources(&files).err().map(|error| error.to_string())
+        };
+        self.standard.iter().chain(&self.open).filter_map(missing).collect()
     }
 }
 

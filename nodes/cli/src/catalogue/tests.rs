@@ -80,3 +80,48 @@ fn what_is_wrong_with_a_library_is_told() {
         "it covers `flood`, which is not in the release policy's list",
     );
 }
+
+/// A library of one shipped scenario, after a change.
+fn library_of_one(folder: &Path, change: impl Fn(String) -> String) {
+    let family = folder.join("crossing");
+    fs::create_dir(&family).unwrap();
+    let text = fs::read_to_string(repository().join("tests/scenarios/crossing/person_crosses.yaml")).unwrap();
+    fs::write(family.join("person_crosses.yaml"), change(text)).unwrap();
+    for suite in [STANDARD, CRITICAL] {
+        fs::write(folder.join(suite), "scenarios: [crossing]\n").unwrap();
+    }
+    let policy = fs::read_to_string(repository().join("config/release_gate.yaml")).unwrap();
+    fs::write(folder.join("policy.yaml"), policy).unwrap();
+}
+
+#[test]
+fn files_that_are_not_there_are_told() {
+    let config = repository().join("config");
+    let here = library();
+    assert_eq!(here.unreadable(&repository().join("tests/scenarios"), &config), Vec::<String>::new());
+    let folder = tempfile::tempdir().unwrap();
+    library_of_one(folder.path(), |text| {
+        let world = text.lines().find(|l| l.starts_with("world:")).unwrap();
+        text.replace(world, "world: worlds/nix.sdf")
+    });
+    let policy = folder.path().join("policy.yaml");
+    let told = Library::read(folder.path(), &policy).unwrap().unreadable(folder.path(), &config);
+    says(&told, "person_crosses.yaml: line ");
+    says(&told, ": world: ");
+    says(&told, "worlds/nix.sdf: No such file");
+}
+
+#[test]
+fn with_something_to_complain_of_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    library_of_one(folder.path(), |text| text.replace("worlds/", "nowhere/"));
+    let page = folder.path().join("page.md");
+    let args = Args {
+        library: folder.path().to_owned(),
+        policy: folder.path().join("policy.yaml"),
+        config: repository().join("config"),
+        write: Some(page.clone()),
+    };
+    assert_eq!(run(args).unwrap(), ExitCode::FAILURE);
+    assert!(!page.exists());
+}
