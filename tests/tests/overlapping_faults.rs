@@ -55,10 +55,7 @@ fn any_within(times: &[f64], from_s: f64, to_s: f64) -> bool {
 fn a_button_that_is_pressed_twice_is_released_once() {
     let all = driven(
         2.5,
-        &[
-            "{at_s: 0.5, for_s: 1.5, what: e_stop_pressed}",
-            "{at_s: 0.7, for_s: 0.3, what: e_stop_pressed}",
-        ],
+        &["{at_s: 0.5, for_s: 1.5, what: e_stop_pressed}", "{at_s: 0.7, for_s: 0.3, what: e_stop_pressed}"],
     );
     let all = all.unwrap();
     let by_hand = all.iter().filter(|s| s.topic == "e_stop" && s.from.is_empty());

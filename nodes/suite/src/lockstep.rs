@@ -30,7 +30,9 @@ pub enum LockstepError {
     #[error(transparent)]
     Codec(#[from] CodecError),
     /// A fault of a scenario has nothing that it could strike.
-    #[error("fault {index}, {what}: no node sends such messages to such a node, so that nothing would happen")]
+    #[error(
+        "fault {index}, {what}: no node sends such messages to such a node, so that nothing would happen"
+    )]
     Fault {
         /// Among the scenario's faults, from 0.
         index: usize,

@@ -233,7 +233,8 @@ impl Store {
         results.retain(|r| planned.contains(r.key.as_str()));
         // A result without its record or its times is none.
         let timed: BTreeSet<String> = timings.iter().map(|t| t.key.clone()).collect();
-        results.retain(|r| timed.contains(&r.key) && (r.status != Status::Done || is_recorded(folder, &r.key)));
+        results
+            .retain(|r| timed.contains(&r.key) && (r.status != Status::Done || is_recorded(folder, &r.key)));
         let done: BTreeMap<String, bool> = results.iter().map(|r| (r.key.clone(), is_replayed(r))).collect();
         timings.retain(|t| done.contains_key(&t.key));
         if prune {
@@ -352,7 +353,8 @@ fn is_recorded(folder: &Path, key: &str) -> bool {
     struct Record {
         world: String,
     }
-    let record = fs::read(series(folder, key)).ok().and_then(|text| serde_json::from_slice::<Record>(&text).ok());
+    let record =
+        fs::read(series(folder, key)).ok().and_then(|text| serde_json::from_slice::<Record>(&text).ok());
     record.is_some_and(|r| folder.join("worlds").join(format!("{}.json", r.world)).is_file())
 }
 

@@ -219,11 +219,10 @@ fn a_result_without_its_record_is_made_again() {
     drop(store);
     let record = out.path().join("runs").join(format!("{}.json", run.key));
     let world = out.path().join("worlds/w.json");
-    let spoilt: [&dyn Fn(); 3] = [
-        &|| fs::remove_file(&record).unwrap(),
-        &|| fs::write(&record, "").unwrap(),
-        &|| fs::remove_file(&world).unwrap(),
-    ];
+    let spoilt: [&dyn Fn(); 3] =
+        [&|| fs::remove_file(&record).unwrap(), &|| fs::write(&record, "").unwrap(), &|| {
+            fs::remove_file(&world).unwrap()
+        }];
     for spoil in spoilt {
         spoil();
         let (mut store, found) = Store::open(out.path(), &manifest, false).unwrap();

@@ -69,9 +69,8 @@ impl Evidence {
         let builds: BTreeSet<&str> = self.results.iter().map(|r| r.build.as_str()).collect();
         let wanted = self.manifest.build.as_str();
         let all: Vec<String> = builds.iter().map(|b| (*b).to_owned()).collect();
-        (builds.len() > 1 || !builds.contains(wanted)).then(|| {
-            format!("mixed: results of several builds: {}; suite.json says {wanted}", some(&all))
-        })
+        (builds.len() > 1 || !builds.contains(wanted))
+            .then(|| format!("mixed: results of several builds: {}; suite.json says {wanted}", some(&all)))
     }
 
     fn stale(&self) -> Option<String> {
@@ -124,9 +123,8 @@ pub fn left_out(baseline: &Evidence, candidate: &Evidence) -> Vec<String> {
     let hashes: BTreeMap<&str, &str> =
         candidate.manifest.scenarios.iter().map(|s| (s.id.as_str(), s.hash.as_str())).collect();
     let there: BTreeSet<_> = candidate.results.iter().map(place).collect();
-    let same_text = |r: &RunResult| {
-        hashes.get(r.scenario.as_str()).is_none_or(|hash| *hash == r.scenario_hash.as_str())
-    };
+    let same_text =
+        |r: &RunResult| hashes.get(r.scenario.as_str()).is_none_or(|hash| *hash == r.scenario_hash.as_str());
     baseline.named(|r| same_text(r) && !there.contains(&place(r)))
 }
 

@@ -434,7 +434,9 @@ fn a_policy_that_cannot_be_is_refused() {
         config::parse::<Policy>("p.yaml", &POLICY.replace(from, to)).unwrap_err().to_string()
     };
     assert!(refused("measure: tet_s", "measure: tets").contains("there is no measure `tets`"));
-    assert!(refused("measure: tet_s", "measure: mode_s.nominl").contains("there is no measure `mode_s.nominl`"));
+    assert!(
+        refused("measure: tet_s", "measure: mode_s.nominl").contains("there is no measure `mode_s.nominl`")
+    );
     assert!(refused("measure: tet_s", "measure: near_misses").contains("`near_misses` is there twice"));
     assert!(refused("id: crowd", "id: person_crosses").contains("`person_crosses` is there twice"));
     let of_mode = POLICY.replace("measure: tet_s", "measure: mode_s.degraded");

@@ -16,7 +16,8 @@ mod timeline;
 pub use eyes::{Eyes, Sample};
 pub use judge::{Failure, Verdict, Violation, judge};
 pub use measures::{
-    Measures, NEAR_MISS_GAP_M, NEAR_MISS_TTC_S, PERSONAL_SPACE_M, Percentiles, TTC_THRESHOLD_S, measure, mode_names,
+    Measures, NEAR_MISS_GAP_M, NEAR_MISS_TTC_S, PERSONAL_SPACE_M, Percentiles, TTC_THRESHOLD_S, measure,
+    mode_names,
 };
 pub use place::{Place, shortest_m};
 pub use series::Series;

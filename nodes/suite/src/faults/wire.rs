@@ -169,7 +169,10 @@ pub(super) fn problem(what: &FaultKind) -> Option<String> {
 }
 
 /// Whether there is anything that the fault could strike, among all that nodes send each other: sender, topic, receiver.
-pub(super) fn strikes_any<'a>(what: &FaultKind, mut links: impl Iterator<Item = (&'a str, &'a str, &'a str)>) -> bool {
+pub(super) fn strikes_any<'a>(
+    what: &FaultKind,
+    mut links: impl Iterator<Item = (&'a str, &'a str, &'a str)>,
+) -> bool {
     let Some(link) = Link::of(what) else { return true };
     let now = START;
     links.any(|(from, topic, to)| link.takes(&Passage { now, topic, from, to, bytes: &[] }))

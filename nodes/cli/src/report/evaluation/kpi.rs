@@ -226,8 +226,7 @@ fn success(folder: &Folder, policy: &Policy) -> Kpi {
     let of = runs.len() + missing.iter().filter(|p| to_goal.contains(p.scenario.as_str())).count();
     let planned = folder.runs.len() + missing.len();
     let note = format!("{hits} of {of} runs that were to reach the goal; {all} of {planned} runs passed");
-    percent("success", "Success", hits, of, note)
-        .with_target(Target::AtLeast(100.0 * policy.pass_rate_min))
+    percent("success", "Success", hits, of, note).with_target(Target::AtLeast(100.0 * policy.pass_rate_min))
 }
 
 /// Runs without a fault in which the robot ceased to drive by itself until somebody acted. A folder that does not tell which scenarios have
@@ -300,7 +299,8 @@ fn latency(folder: &Folder, policy: &Policy) -> Kpi {
     };
     let worst = p95.last().copied();
     // Two digits that say something, however fast it is.
-    let digits = worst.filter(|ms| *ms > 0.0).map_or(1, |ms| (1.0 - ms.log10().floor()).clamp(1.0, 4.0) as usize);
+    let digits =
+        worst.filter(|ms| *ms > 0.0).map_or(1, |ms| (1.0 - ms.log10().floor()).clamp(1.0, 4.0) as usize);
     Kpi { digits, ..plain("decision_latency_p95", "Decision latency p95", worst, "ms", note) }
         .with_target(Target::Below(policy.decision_latency_p95_ms))
 }

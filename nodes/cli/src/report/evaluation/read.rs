@@ -324,7 +324,8 @@ impl Folder {
         // Results that could not be read have a verdict that names none; a release names those that it is of.
         let is_other = |v: &mut Verdict| v.evidence != digest && (v.is_released() || !v.evidence.is_empty());
         if self.verdict.take_if(is_other).is_some() {
-            self.notes.push(format!("{VERDICT} is of other results than these, and is not shown: gate again"));
+            self.notes
+                .push(format!("{VERDICT} is of other results than these, and is not shown: gate again"));
         }
         let missing = self.missing();
         if let Some(first) = missing.first() {

@@ -208,7 +208,11 @@ fn a_verdict_on_other_results_is_told_and_not_shown() {
     for other in ["", "0123"] {
         let summary = release(other);
         assert!(summary.gate.is_none(), "{other}");
-        assert!(summary.notes.iter().any(|n| n.contains("of other results than these")), "{:?}", summary.notes);
+        assert!(
+            summary.notes.iter().any(|n| n.contains("of other results than these")),
+            "{:?}",
+            summary.notes
+        );
     }
     let mut times = fs::read_to_string(dir.path().join("timings.jsonl")).unwrap();
     times.push(' ');
