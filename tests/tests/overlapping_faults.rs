@@ -22,8 +22,10 @@ fn driven(limit_s: f64, faults: &[&str]) -> Result<Vec<Seen>, String> {
     let files = short_drive(dir.path(), limit_s).unwrap();
     let path = files.scenario.clone().unwrap();
     let lines: String = faults.iter().map(|fault| format!("  - {fault}\n")).collect();
-    let text = std::fs::read_to_string(&path).unwrap() + "faults:\n" + &lines;
-    std::fs::write(&path, text).unwrap();
+    if !faults.is_empty() {
+        let text = std::fs::read_to_string(&path).unwrap() + "faults:\n" + &lines;
+        std::fs::write(&path, text).unwrap();
+    }
     let mut all = Vec::new();
     let start = outrider_suite::lockstep::START.mono;
     let see = &mut |o: &outrider_suite::lockstep::Observed<'_>| {
@@ -58,7 +60,8 @@ fn a_button_that_is_pressed_twice_is_released_once() {
         &["{at_s: 0.5, for_s: 1.5, what: e_stop_pressed}", "{at_s: 0.7, for_s: 0.3, what: e_stop_pressed}"],
     );
     let all = all.unwrap();
-    let by_hand = all.iter().filter(|s| s.topic == "e_stop" && s.from.is_empty());
+    // At the start it is said that nobody presses it.
+    let by_hand = all.iter().filter(|s| s.topic == "e_stop" && s.from.is_empty() && s.at_s > 0.1);
     let pressed: Vec<(f64, bool)> =
         by_hand.map(|s| (s.at_s, outrider_msgs::decode::<Bool>(&s.bytes).unwrap().data)).collect();
     assert_eq!(pressed.len(), 2, "{pressed:?}");

@@ -577,7 +577,7 @@ mod tests {
 
     #[test]
     fn a_sound_drive_has_no_faults() {
-        let ([was, _], found) = again("{at_s: 3000.0, what: {silent: scan}}");
+        let ([was, _], found) = again("{at_s: 13.99, what: {silent: scan}}");
         assert_eq!((found, was.iter().filter(|e| e.kind == "stop").count()), (Vec::new(), 0));
     }
 }

@@ -109,7 +109,9 @@ pub fn judge(policy: &Policy, baseline: Option<&Evidence>, candidate: &Evidence)
         );
         let reason = if enough { reason } else { format!("stale: {reason}") };
         checks.push(Check { name: "evidence.pairs".to_owned(), finding: good_or_unknown(enough), reason });
-        checks.extend(regressions(policy, &pairs));
+        if compared > 0 {
+            checks.extend(regressions(policy, &pairs));
+        }
     }
     Verdict {
         candidate: candidate.of(),

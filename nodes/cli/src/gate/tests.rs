@@ -331,7 +331,7 @@ fn missing_stale_and_mixed_results_are_never_released() {
         ),
         (
             |e| e.results.iter_mut().for_each(|r| r.scenario_hash = format!("new {}", r.scenario_hash)),
-            &["evidence.candidate", "evidence.pairs"],
+            &["evidence.candidate", "evidence.left_out", "evidence.pairs"],
             "stale: the scenario has changed since",
         ),
         (
