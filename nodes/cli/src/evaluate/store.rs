@@ -261,7 +261,6 @@ impl Store {
     /// # Errors
     /// When it cannot be written.
     pub fn add(&mut self, run: &Finished) -> anyhow::Result<()> {
-        forget_verdict(&self.folder)?;
         if let Some((hash, world)) = &run.world {
             let path = self.folder.join("worlds").join(format!("{hash}.json"));
             if !path.is_file() {
@@ -271,9 +270,15 @@ impl Store {
         if let Some(record) = &run.series {
             write_whole(&series(&self.folder, &run.result.key), &format!("{record}\n"))?;
         }
-        append(&mut self.timings, &serde_json::to_string(&run.timing)?)?;
-        append(&mut self.results, &serde_json::to_string(&run.result)?)?;
-        self.done.insert(run.result.key.clone(), is_replayed(&run.result));
+        self.enter(&run.result, &run.timing)
+    }
+
+    /// The lines of a run whose record is there; a verdict without them is over.
+    fn enter(&mut self, result: &RunResult, timing: &RunTiming) -> anyhow::Result<()> {
+        forget_verdict(&self.folder)?;
+        append(&mut self.timings, &serde_json::to_string(timing)?)?;
+        append(&mut self.results, &serde_json::to_string(result)?)?;
+        self.done.insert(result.key.clone(), is_replayed(result));
         Ok(())
     }
 
@@ -298,17 +303,12 @@ impl Store {
             let is_new = !self.has(&result.key, is_replayed(result));
             let Some(timing) = timings.get(&result.key).filter(|_| is_new) else { continue };
             let record = series(other, &result.key);
-            if taken == 0 {
-                forget_verdict(&self.folder)?;
-            }
             if is_recorded(other, &result.key) {
                 fs::copy(&record, series(&self.folder, &result.key))?;
             } else if result.status == Status::Done {
                 continue;
             }
-            append(&mut self.timings, &serde_json::to_string(timing)?)?;
-            append(&mut self.results, &serde_json::to_string(result)?)?;
-            self.done.insert(result.key.clone(), is_replayed(result));
+            self.enter(result, timing)?;
             taken += 1;
         }
         Ok(taken)

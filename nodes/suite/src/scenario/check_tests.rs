@@ -101,6 +101,8 @@ fn what_begins_begins_before_the_end() {
     let event =
         "events:\n  - {at_s: 1, set: {drive.stuck: true}}\n  - {at_s: 200, set: {drive.stuck: true}}\n";
     refused(event, 2, &format!("events[1]: at_s: 200 {late}"));
+    let fault = "faults:\n  - {at_s: 1, what: e_stop_pressed}\n  - {at_s: 200, what: {silent: scan}}\n";
+    refused(fault, 2, &format!("faults[1]: at_s: 200 {late}"));
     refused("mission:\n  - {at_s: 130, ask: cancel}\n", 1, &format!("mission[0]: at_s: 130 {late}"));
     let actor = "actors:\n  - {name: ann, start: [5, 2], begins: {at_s: 150}}\n";
     refused(actor, 1, &format!("actors: `ann`: begins: at_s: 150 {late}"));

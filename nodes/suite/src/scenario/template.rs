@@ -233,6 +233,7 @@ struct Lists {
     actors: Entries,
     doors: Entries,
     surfaces: Entries,
+    faults: Entries,
     events: Entries,
     mission: Entries,
 }
@@ -244,6 +245,7 @@ impl Lists {
             "actors" => &self.actors,
             "doors" => &self.doors,
             "surfaces" => &self.surfaces,
+            "faults" => &self.faults,
             "events" => &self.events,
             "mission" => &self.mission,
             _ => &None,
