@@ -99,6 +99,7 @@ mod tests {
         let rules = TrackRules {
             config: &config,
             bounds: &[],
+            paces: &[],
             base_from_tracks: Rigid::IDENTITY,
             age_s: 0.0,
             reaction_s: 0.1,

@@ -347,7 +347,7 @@ mod tests {
             let config = &crate::tests::config().tracks;
             let base_from_tracks = Rigid::new(Pose2::IDENTITY);
             let (age_s, reaction_s, creep_m) = (0.0, 0.2, 0.002);
-            let rules = TrackRules { config, bounds: &[], base_from_tracks, age_s, reaction_s, creep_m };
+            let rules = TrackRules { config, bounds: &[], paces: &[], base_from_tracks, age_s, reaction_s, creep_m };
             let met = crate::tracks::judge(&case.motion, &case.footprint, &tracks, rules).1.unwrap();
             let certifier = Certifier::new(&case.footprint).unwrap();
             prop_assert!(certifier.disc_off_m(&met) < 0.5 * TOLERANCE_M);

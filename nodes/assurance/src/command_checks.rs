@@ -191,9 +191,9 @@ impl Bench<'_> {
         let (footprint, world) = (&self.robot.footprint, &self.known.world);
         let reaction_s = self.config.reaction_s(&self.robot.limits);
         let base_from_tracks = Rigid::new(base_from_tracks);
-        let (config, bounds) = (&self.config.tracks, world.bounds.as_slice());
+        let (config, bounds, paces) = (&self.config.tracks, world.bounds.as_slice(), world.paces.as_slice());
         let creep_m = self.config.margins.creep_m;
-        let rules = TrackRules { config, bounds, base_from_tracks, age_s, reaction_s, creep_m };
+        let rules = TrackRules { config, bounds, paces, base_from_tracks, age_s, reaction_s, creep_m };
         let discs = tracks::judge(motion, footprint, &world.tracks, rules);
         let bodies = bodies::judge(motion, footprint, &world.tracks, rules);
         // What is no number comes first.

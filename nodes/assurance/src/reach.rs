@@ -15,8 +15,10 @@ use crate::tracks::{TrackRules, creeps};
 use outrider_foundation::data::{Track, TrackState};
 use outrider_foundation::{Footprint, Point2, Pose2};
 
-/// Who comes no faster than this stands, m/s.
+/// Who comes no faster than this stands, m/s: by the velocity that is stated, which swings.
 const STANDS_MPS: f64 = 0.3;
+/// And by the places of the last second.
+const STOOD_MPS: f64 = 0.15;
 
 /// Least distance that a motion keeps, until it has come to rest, from where objects can be at the same time.
 ///
@@ -39,7 +41,9 @@ pub(crate) fn judge(
     let moving = || motion.iter().skip(1).filter(|m| m.t_s <= config.horizon_s);
     let last_s = moving().map(|m| m.t_s).fold(0.0, f64::max);
     let gain_m = if creeps(motion) { -rules.nearer_m(motion) } else { UNCHANGED_M };
-    for track in tracks.iter().filter(|t| matches!(t.state, TrackState::Confirmed | TrackState::Coasting)) {
+    let paces = rules.paces.iter().copied().chain(std::iter::repeat(None));
+    let is_known = |t: &Track| matches!(t.state, TrackState::Confirmed | TrackState::Coasting);
+    for (track, pace) in tracks.iter().zip(paces).filter(|(t, _)| is_known(t)) {
         let reach = Reach::new(track, rules);
         // Most are too far away to look closer.
         let ball = reach.ball(last_s);
@@ -48,7 +52,10 @@ pub(crate) fn judge(
             continue;
         }
         let at_rest_m = |t_s| reach.distance_m(t_s, &Rigid::IDENTITY, footprint, f64::INFINITY);
-        let may_leave = || at_rest_m(rules.reaction_s) <= 0.0 && reach.stands(footprint, rules.reaction_s);
+        let may_leave = || {
+            at_rest_m(rules.reaction_s) <= 0.0
+                && reach.stands(footprint, pace.map(|v| rules.base_from_tracks.turn(v)), rules.reaction_s)
+        };
         for at in moving() {
             let moving_m = reach.distance_m(at.t_s, &at.base_from_future, footprint, worst.robustness);
             if moving_m >= worst.robustness {
@@ -110,10 +117,12 @@ impl Reach {
         (along(self.centre, self.velocity, t_s), self.radius_m + 0.5 * self.accel_mps2 * since_s * since_s)
     }
 
-    /// Going on as it does, it does not come nearer to a robot at rest.
-    fn stands(&self, footprint: &Footprint, for_s: f64) -> bool {
-        let gap_m = |t_s| footprint.signed_distance_m(along(self.centre, self.velocity, t_s));
-        gap_m(0.0) - gap_m(for_s) < STANDS_MPS * for_s
+    /// Going on as it does, and as it did for the last second at `pace` in the base frame, it does not come nearer to a robot at rest.
+    fn stands(&self, footprint: &Footprint, pace: Option<Point2>, for_s: f64) -> bool {
+        let gap_m = |velocity, t_s| footprint.signed_distance_m(along(self.centre, velocity, t_s));
+        let comes_m = |velocity| gap_m(velocity, 0.0) - gap_m(velocity, for_s);
+        comes_m(self.velocity) < STANDS_MPS * for_s
+            && pace.is_none_or(|pace| comes_m(pace) < STOOD_MPS * for_s)
     }
 
     /// From the outline at a pose, no more than the true distance; or any number from `enough_m` up when it is at least
@@ -169,11 +178,17 @@ mod tests {
     }
 
     fn of_motion(motion: &[MotionPoint], track: Track) -> Reading {
+        of_motion_beside(motion, track, None)
+    }
+
+    /// `pace`: over the last second, in the frame of the base.
+    fn of_motion_beside(motion: &[MotionPoint], track: Track, pace: Option<Point2>) -> Reading {
         let robot = Robot::new(example::amr()).unwrap();
         let config = crate::tests::config().tracks;
         let rules = TrackRules {
             config: &config,
             bounds: &[],
+            paces: &[pace],
             base_from_tracks: Rigid::new(Pose2::IDENTITY),
             age_s: 0.05,
             reaction_s: REACTION_S,
@@ -241,6 +256,18 @@ mod tests {
         assert!(!of_motion(&creep, comes).is_ok(), "nor is a little way gone");
     }
 
+    /// The velocity that is stated swings: for a moment he is said to stand.
+    #[test]
+    fn who_has_come_up_slowly_is_waited_for_whatever_is_said_of_this_moment() {
+        let robot = Robot::new(example::amr()).unwrap();
+        let phase = Phase { target: Twist2::new(0.08, 0.0), duration_s: REACTION_S };
+        let creep = reckon(phase.target, &[phase], &robot.limits).unwrap();
+        let at = |pace| of_motion_beside(&creep, standing(0.0, -0.25 - 0.25 - 0.1), pace);
+        assert!(at(None).is_ok() && at(Some(Point2::new(0.3, 0.05))).is_ok(), "he goes along");
+        assert!(at(Some(Point2::new(0.0, -0.3))).is_ok(), "he goes away");
+        assert!(!at(Some(Point2::new(0.0, 0.25))).is_ok(), "he comes");
+    }
+
     /// Faster is never better.
     #[test]
     fn what_is_refused_stays_refused_at_a_higher_speed() {
@@ -274,6 +301,7 @@ mod tests {
             let rules = TrackRules {
                 config: &config,
                 bounds: &[],
+                paces: &[],
                 base_from_tracks: Rigid::new(Pose2::IDENTITY),
                 age_s: 0.05,
                 reaction_s: REACTION_S,

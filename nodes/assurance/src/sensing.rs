@@ -3,7 +3,7 @@
 use crate::bodies;
 use crate::cloud::{Cloud, Seen};
 use crate::config::{Config, ScanQuality};
-use crate::doubt::{Bound, Conformity, Innovations, Recent};
+use crate::doubt::{Bound, Conformity, Innovations, Paces, Recent};
 use crate::source::Source;
 use outrider_foundation::data::{
     BEAM_LIMIT, DetectionSet, Odometry, Scan, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
@@ -241,6 +241,9 @@ pub(crate) struct World {
     pub conformity: Conformity,
     /// What predictions of the tracks are wrong by, in their order.
     pub bounds: Vec<Bound>,
+    /// Velocities of the tracks over the last second, in their order; `None` where that is not known.
+    pub paces: Vec<Option<Point2>>,
+    seen: Paces,
     /// Tracks of the last world models.
     pub recent: Recent,
 }
@@ -272,6 +275,9 @@ impl World {
         self.tracks.clone_from(&model.tracks);
         self.bounds.clear();
         self.bounds.extend(self.tracks.iter().map(|t| self.conformity.bound(t, conformal)));
+        self.seen.take(&model.tracks, model.stamp, self.localised);
+        self.paces.clear();
+        self.paces.extend(self.tracks.iter().map(|t| self.seen.of(t)));
         let detections = model.sources.iter().find(|s| s.name.trim_start_matches('/') == "detections");
         self.detections_age_s = match detections {
             Some(source) if source.status == SourceStatus::Fresh => source.age_s,

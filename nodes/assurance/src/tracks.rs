@@ -17,6 +17,8 @@ pub(crate) struct TrackRules<'a> {
     pub config: &'a crate::config::Tracks,
     /// What predictions are wrong by, in the order of the tracks.
     pub bounds: &'a [Bound],
+    /// How fast objects have come along over the last second, in the order of the tracks and in their frame; `None` where that is not known.
+    pub paces: &'a [Option<Point2>],
     /// `base_from_tracks`: the base at the start of the motion, the frame of the tracks.
     pub base_from_tracks: Rigid,
     /// Time from the stamp of the tracks to the start of the motion.
@@ -238,6 +240,7 @@ mod tests {
             let rules = TrackRules {
                 config: &config,
                 bounds: &[Bound { half_second_m: 0.4, second_m: 0.9 }],
+                paces: &[],
                 base_from_tracks: Rigid::IDENTITY,
                 age_s: 0.05,
                 reaction_s: 0.2,

@@ -25,7 +25,7 @@ pub mod tracking;
 pub mod tree;
 
 use clap::{Parser, Subcommand};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 
 /// A robot's autonomy from sensor messages to safe motion, looked at from the command line.
@@ -110,16 +110,20 @@ pub fn reader_is_gone(error: &anyhow::Error) -> bool {
     error.chain().any(gone)
 }
 
-/// Ends the program quietly when `println!` finds that nobody reads its output any more: it knows no other way than a panic.
-pub fn stop_when_reader_is_gone() {
+/// Ends the program when `println!` cannot print: it knows no other way than a panic. Quietly when nobody reads the output any more, else
+/// with a sentence that says why not.
+pub fn stop_when_printing_fails() {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         let payload = info.payload();
         let text = payload.downcast_ref::<String>().map(String::as_str);
         // The words of the standard library's `print_to`, and of the system's EPIPE.
-        if text.is_some_and(|t| t.starts_with("failed printing to std") && t.contains("Broken pipe")) {
+        let Some(why) = text.and_then(|t| t.strip_prefix("failed printing to ")) else { return usual(info) };
+        if why.contains("Broken pipe") {
             std::process::exit(i32::from(READER_GONE));
         }
-        usual(info);
+        // Nothing is left to be done when that fails too.
+        let _ = writeln!(std::io::stderr(), "outrider: {why}");
+        std::process::exit(1);
     }));
 }

@@ -1,7 +1,7 @@
 //! The `outrider` binary.
 
 use clap::Parser;
-use outrider_cli::{Cli, reader_is_gone, stop_when_reader_is_gone};
+use outrider_cli::{Cli, reader_is_gone, stop_when_printing_fails};
 use std::process::ExitCode;
 
 /// Evaluations make and drop many messages of all sizes; this one takes less time for it than that of the C library. Nodes on a
@@ -10,7 +10,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    stop_when_reader_is_gone();
+    stop_when_printing_fails();
     match Cli::parse().run() {
         Ok(code) => code,
         Err(error) if reader_is_gone(&error) => ExitCode::from(outrider_cli::READER_GONE),

@@ -1,4 +1,4 @@
-//! `outrider ... | head -1`: whoever reads the output may go before its end.
+//! `outrider ... | head -1`: whoever reads the output may go before its end, and `> file`: the disk may be full.
 
 #![allow(clippy::unwrap_used, clippy::disallowed_types, reason = "a test runs programs")]
 
@@ -8,10 +8,14 @@ use std::process::{Command, Stdio};
 fn run(args: &[&str]) -> (Option<i32>, String) {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
+    run_into(args, writer.into())
+}
+
+fn run_into(args: &[&str], output: Stdio) -> (Option<i32>, String) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
     let mut command = Command::new(env!("CARGO_BIN_EXE_outrider"));
     let child =
-        command.args(args).current_dir(root).stdin(Stdio::null()).stdout(writer).stderr(Stdio::piped());
+        command.args(args).current_dir(root).stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
     let output = child.spawn().unwrap().wait_with_output().unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
@@ -37,4 +41,16 @@ fn other_errors_are_told_as_ever() {
     let (code, told) = run(&["tree", "check", "nowhere.xml"]);
     assert_eq!(code, Some(1));
     assert!(told.contains("nowhere.xml"), "{told}");
+}
+
+/// `/dev/full` takes nothing, as a full disk.
+#[test]
+fn a_full_disk_is_told_in_a_sentence() {
+    for args in [&["bag", "info", "bags/golden/warehouse"] as &[&str], &["tree", "model"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let (code, told) = run_into(args, full.into());
+        assert_eq!(code, Some(1), "{args:?}");
+        assert!(told.starts_with("outrider: ") && told.contains("No space left on device"), "{told}");
+        assert_eq!(told.lines().count(), 1, "{told}");
+    }
 }

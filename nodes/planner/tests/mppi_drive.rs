@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Loop, TREE, Walker, config, hall, robot, two_rooms};
+use common::{Loop, TREE, Walker, config, grid, hall, robot, two_rooms};
 use outrider_foundation::data::{AssuranceState, Mode};
 use outrider_foundation::{Point2, Pose2};
 use outrider_planner::{Controller, Input, PlannerNode};
@@ -72,6 +72,33 @@ fn it_goes_round_a_person_who_stands_in_the_way() {
     assert!(l.run_to_end(40.0), "{}", l.trace(0.5));
     assert_arrived(&l, goal);
     assert!(l.least_person_m > 0.1, "{} m", l.least_person_m);
+}
+
+/// As the pursuit does, but less: samples keep to the middle better.
+#[test]
+fn between_walls_it_is_slower_and_not_as_slow_as_the_pursuit() {
+    let passage = || {
+        let walls =
+            [[0.0, 0.0, 12.0, 0.05], [0.0, 7.95, 12.0, 8.0], [4.0, 0.0, 8.0, 3.6], [4.0, 4.4, 8.0, 8.0]];
+        grid([12.0, 8.0], Point2::default(), &walls)
+    };
+    let fastest_mps = |mut l: Loop| {
+        let goal = Pose2::new(10.5, 4.0, 0.0);
+        l.goal(goal);
+        let (mut within_mps, mut before_mps) = (0.0_f64, 0.0_f64);
+        for _ in 0..400 {
+            l.run(0.1);
+            let at = if (4.5..7.5).contains(&l.pose.x_m) { &mut within_mps } else { &mut before_mps };
+            *at = at.max(l.twist.v_mps);
+        }
+        l.assert_arrived(goal, 0.04);
+        assert!(before_mps > 0.85, "{before_mps}");
+        within_mps
+    };
+    let start = Pose2::new(1.0, 4.0, 0.0);
+    let samples_mps = fastest_mps(sampling(passage(), start));
+    let pursuit_mps = fastest_mps(Loop::new(passage(), start));
+    assert!((0.55..0.68).contains(&samples_mps) && pursuit_mps < 0.55, "{samples_mps} {pursuit_mps}");
 }
 
 #[test]

@@ -143,7 +143,14 @@ impl Plan {
         for (index, member) in members.iter().enumerate() {
             let template = templates.get(&member.scenario.id).context("a scenario without a text")?;
             let begin = runs.len();
+            let mut tried = None;
             for case in template.cases(choice.seeds)? {
+                // Nobody waits for a run to be told that one of its values cannot be.
+                if tried.as_ref() != Some(&case.parameters) {
+                    let values = || serde_json::to_string(&case.parameters).unwrap_or_default();
+                    template.scenario(&case.parameters).with_context(|| format!("with {}", values()))?;
+                    tried = Some(case.parameters.clone());
+                }
                 let config_hash = hashes.of(setup, member, template, &case)?;
                 let key = key(&member.hash, &case, &config_hash)?;
                 runs.push(Planned { key, member: index, case, config_hash, first: runs.len() == begin });

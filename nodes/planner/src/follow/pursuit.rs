@@ -25,6 +25,8 @@ pub struct Steering {
     pub wish: Wish,
     /// What limits the speed, in a few words; empty when it is the cruising speed.
     pub limit: &'static str,
+    /// How fast it may be for what is beside it, m/s.
+    pub beside_mps: f64,
     /// The robot turns on the spot.
     pub rotating: bool,
     /// By how much, the short way round.
@@ -112,9 +114,10 @@ impl Follower {
         }
         let curvature = if range_sq > 1e-6 { 2.0 * carrot.y_m / range_sq } else { 0.0 };
         let ahead_m = (path.length_m() - self.progress_m).max(left_m);
-        let (v_mps, limit) = self.speed(curvature, self.beside_mps(path, pose, clearance_m), ahead_m);
+        let beside_mps = self.beside_mps(path, pose, clearance_m);
+        let (v_mps, limit) = self.speed(curvature, beside_mps, ahead_m);
         let wish = Wish { v_mps, turn: curvature, curve: true };
-        Steering { wish, limit, rotating: false, error_rad: 0.0, at_goal: false }
+        Steering { wish, limit, beside_mps, rotating: false, error_rad: 0.0, at_goal: false }
     }
 
     /// Near enough to the goal to stop and turn. Once there, only a real displacement changes that.
@@ -140,7 +143,7 @@ impl Follower {
         let rate = rate.min(3.0 * error_rad.abs());
         let wish = Wish { v_mps: 0.0, turn: rate.copysign(error_rad), curve: false };
         let limit = if at_goal { "goal heading" } else { "path heading" };
-        Steering { wish, limit, rotating: true, error_rad, at_goal }
+        Steering { wish, limit, beside_mps: self.config.cruise_mps, rotating: true, error_rad, at_goal }
     }
 
     /// How fast it may be for what is beside it, here and as far ahead as it takes to slow down: it comes to a narrow place as slow as it is to

@@ -72,6 +72,10 @@ pub struct ObstacleConfig {
     /// Cost of a contact, twice that when it comes at once.
     #[garde(custom(within(1.0, 10_000.0)))]
     pub contact: f64,
+    /// Where the pursuit slows down for what is beside it (`follow.slow_clearance_m`), the samples do so too, but to no less than this,
+    /// m/s: they keep to the middle better.
+    #[garde(custom(within(0.05, 5.0)))]
+    pub beside_mps: f64,
     /// Share of the cost of nearness that being outside of the local grid has.
     #[garde(custom(within(0.0, 1.0)))]
     pub outside_share: f64,

@@ -209,7 +209,8 @@ impl Navigator {
         match &mut self.sampling {
             Some(sampling) if !steering.rotating && !ends => {
                 let occasion = Occasion { world: (world.boot_id, world.sequence), plan: self.plans };
-                let way = Way { path, from_m, pursuit: wish, occasion, now };
+                let beside_mps = steering.beside_mps;
+                let way = Way { path, from_m, pursuit: wish, beside_mps, occasion, now };
                 match sampling.decide(drive, &situation, way, &self.outlook, &self.shaping, &mut self.guard) {
                     Sampled::Granted(proposal) => return proposal,
                     Sampled::Refused(why, alternatives) => refused = Some((why, alternatives)),

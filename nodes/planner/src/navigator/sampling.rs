@@ -28,6 +28,7 @@ const ROUNDING: f64 = 1e-6;
 pub struct Sampling {
     mppi: Mppi,
     cruise_mps: f64,
+    beside_mps: f64,
     standing_mps: f64,
     step_s: f64,
     /// What drives, until there is something new to decide on.
@@ -43,6 +44,8 @@ pub struct Way<'a> {
     pub from_m: f64,
     /// The pursuit's wish.
     pub pursuit: Wish,
+    /// How fast that may be for what is beside it, m/s.
+    pub beside_mps: f64,
     /// What there is to decide on.
     pub occasion: Occasion,
     /// When.
@@ -82,6 +85,7 @@ impl Sampling {
         (config.controller == Controller::Mppi).then(|| Self {
             mppi: Mppi::new(&config.mppi, &config.safety, decel_mps2, robot),
             cruise_mps: config.follow.cruise_mps,
+            beside_mps: config.mppi.obstacles.beside_mps,
             standing_mps: config.yielding.standing_mps,
             step_s: config.mppi.step_s,
             driven: None,
@@ -156,6 +160,10 @@ impl Sampling {
         if self.cruise_mps <= drive.v_max_mps {
             capped.v_max_mps = self.cruise_mps;
             capped.why.clear();
+        }
+        let beside_mps = way.beside_mps.max(self.beside_mps);
+        if beside_mps < capped.v_max_mps {
+            (capped.v_max_mps, capped.why) = (beside_mps, "clearance".to_string());
         }
         let present_mps = s.measured.v_mps.max(s.last.v_mps);
         let zone = outlook.zones().ahead(way.path, way.from_m, capped.v_max_mps.max(present_mps));

@@ -107,6 +107,10 @@ impl DoorSpec {
         if self.kind == DoorKind::Sliding && (self.swing_rad - swing()).abs() > 0.0 {
             return Some(("swing_rad", "a sliding door does not swing".to_owned()));
         }
+        if self.opens_within_m.is_none() && (self.closes_after_s - stays_open()).abs() > 0.0 {
+            let why = "there is no `opens_within_m` by which it would open";
+            return Some(("closes_after_s", why.to_owned()));
+        }
         let every_s = self.every_s?;
         let Some(last) = self.schedule.last() else {
             return Some(("every_s", "there is no `schedule` that would begin anew".to_owned()));
