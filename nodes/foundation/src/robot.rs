@@ -3,6 +3,9 @@
 use crate::geometry::{Footprint, FootprintError, Point2, Pose2};
 use serde::{Deserialize, Serialize};
 
+/// No corner of the outline is farther from the base, m: what is longer is given in millimetres.
+const OUTLINE_LIMIT_M: f64 = 20.0;
+
 /// `config/robot.yaml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -120,6 +123,11 @@ impl Robot {
         }
         let corners = description.footprint_m.iter().map(|[x, y]| Point2::new(*x, *y)).collect();
         let footprint = Footprint::new(corners)?;
+        let reach_m = footprint.circumscribed_m();
+        if reach_m > OUTLINE_LIMIT_M {
+            let range = "the 20 m about the base";
+            return Err(RobotError::Range { key: "footprint_m", value: reach_m, range });
+        }
         Ok(Self { footprint, base_from_lidar, limits: description.limits, description })
     }
 }
@@ -203,5 +211,12 @@ mod tests {
         let mut d = example::amr();
         d.lidar.frame.clear();
         assert_eq!(Robot::new(d).unwrap_err().to_string(), "lidar.frame: a frame needs a name");
+        let mut d = example::amr();
+        d.footprint_m = vec![[350.0, -250.0], [350.0, 250.0], [-350.0, 250.0], [-350.0, -250.0]];
+        let refusal = Robot::new(d).unwrap_err().to_string();
+        assert!(
+            refusal.starts_with("footprint_m: 430.1") && refusal.ends_with("the 20 m about the base"),
+            "{refusal}"
+        );
     }
 }

@@ -1,13 +1,15 @@
 //! A robot from its URDF or SDF file: outline, lidar mount, wheel separation and, where the file tells them, limits.
 
 mod links;
+mod sdf;
+mod strangers;
 mod urdf;
 
 use crate::config::{BODY_HEIGHT_M, LIDAR_HEIGHT_M, WHEEL_SEPARATION_M};
 use crate::error::SimError;
 use crate::world::xml::{child, fault, line, numbers, required, solids};
 use crate::world::{Outline, Pose3, Shape, Solid, convex_hull};
-use links::{Links, base_of, in_base, placed, sdf_links, urdf_links};
+use links::{Links, base_of, in_base, sdf_links, urdf_links};
 use nalgebra::Vector3;
 use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::{Footprint, Point2, RobotDescription};
@@ -82,8 +84,11 @@ fn read(text: &str, over: &RobotDescription) -> Result<RobotFile, SimError> {
     let (lidar, lidar_m) = reader.lidar()?;
     reader.heights(low_m, top_m, lidar, lidar_m)?;
     reader.drive()?;
-    if is_urdf {
-        urdf::strangers(robot, &mut |node, text| reader.note_at(node, text));
+    let known = if is_urdf { urdf::KNOWN } else { sdf::KNOWN };
+    strangers::strangers(robot, &known, &mut |node, text| reader.note_at(node, text));
+    let is_other = |n: &Node<'_, '_>| n.has_tag_name("model") && n.ancestors().all(|a| a != robot);
+    if let Some(other) = root.descendants().find(is_other) {
+        reader.note_at(other, "<model> left out: the first one of the file is the robot");
     }
     if reader.notes_dropped > 0 {
         reader.read.notes.push(format!("and {} more", reader.notes_dropped));
@@ -149,7 +154,8 @@ impl<'a, 'i> Reader<'a, 'i> {
         for (name, link) in &self.links {
             let base_from_link = in_base(&self.links, name, self.base);
             for collision in link.node.children().filter(|c| c.has_tag_name("collision")) {
-                let at = if self.is_urdf { urdf::origin(collision)? } else { placed(collision)? };
+                let at =
+                    if self.is_urdf { urdf::origin(collision)? } else { sdf::pose_in(link.node, collision)? };
                 let geometry = required(collision, "geometry", "a <geometry>")?;
                 let Some(shape) = geometry.children().find(Node::is_element) else {
                     return Err(fault(geometry, "a shape such as <box>", "none"));
@@ -198,8 +204,9 @@ impl<'a, 'i> Reader<'a, 'i> {
             return Err(fault(self.robot, expected, "none"));
         };
         let (frame, node) = (*frame, link.node);
-        let within = match first.filter(|_| !self.is_urdf) {
-            Some(sensor) => placed(sensor)?,
+        let on_it = |sensor: &Node<'_, '_>| !self.is_urdf && carrier(*sensor) == Some(frame);
+        let within = match first.filter(on_it) {
+            Some(sensor) => sdf::pose_in(node, sensor)?,
             None => Pose3::identity(),
         };
         let at = in_base(&self.links, frame, self.base)

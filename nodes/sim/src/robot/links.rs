@@ -1,16 +1,15 @@
 //! Links of a robot file and where they are in one another.
 
+use super::sdf;
 use super::urdf::{self, origin};
 use crate::error::SimError;
 use crate::world::Pose3;
-use crate::world::xml::{child, fault, pose};
+use crate::world::xml::{MODEL, fault};
 use roxmltree::Node;
 use std::collections::BTreeMap;
 
 /// The most links between a link and the base.
 const CHAIN_LIMIT: usize = 64;
-/// In SDF the root that all links without another stand in.
-const MODEL: &str = "__model__";
 
 /// A link, and where it is in another.
 pub(super) struct Link<'a, 'i> {
@@ -68,13 +67,11 @@ pub(super) fn urdf_links<'a, 'i>(robot: Node<'a, 'i>) -> Result<Links<'a, 'i>, S
     Ok(links)
 }
 
-/// In SDF links are placed in the model, whatever joins them.
+/// In SDF links are placed in the model, whatever joins them: it is the root of all.
 pub(super) fn sdf_links<'a, 'i>(model: Node<'a, 'i>) -> Result<Links<'a, 'i>, SimError> {
     let mut links = BTreeMap::new();
     for node in model.children().filter(|c| c.has_tag_name("link")) {
-        let relative = child(node, "pose").and_then(|p| p.attribute("relative_to"));
-        let parent = relative.filter(|to| !to.is_empty()).unwrap_or(MODEL);
-        add(&mut links, node, Some(parent), placed(node)?)?;
+        add(&mut links, node, Some(MODEL), sdf::link_in_model(node)?)?;
     }
     links.insert(MODEL, Link { node: model, parent: None, parent_from_link: Pose3::identity() });
     Ok(links)
@@ -91,9 +88,4 @@ fn add<'a, 'i>(
         Some(_) => Err(fault(node, "a name that no other link has", name)),
         None => Ok(()),
     }
-}
-
-/// The pose of an SDF element in its parent.
-pub(super) fn placed(node: Node<'_, '_>) -> Result<Pose3, SimError> {
-    child(node, "pose").map_or(Ok(Pose3::identity()), pose)
 }

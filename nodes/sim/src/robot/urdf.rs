@@ -1,5 +1,6 @@
 //! Elements of URDF: joints, origins, solids, and which elements there are.
 
+use super::strangers::Known;
 use crate::error::SimError;
 use crate::world::xml::{capsule, child, fault};
 use crate::world::{Pose3, Solid, World};
@@ -7,8 +8,12 @@ use nalgebra::{Translation3, UnitQuaternion};
 use roxmltree::Node;
 
 const JOINT_TYPES: [&str; 6] = ["revolute", "continuous", "prismatic", "fixed", "floating", "planar"];
-/// What is read once from its parent.
-const ONCE: [&str; 4] = ["origin", "geometry", "parent", "child"];
+/// What is read of a robot, or harmless.
+pub(super) const KNOWN: Known = Known {
+    within: known_in,
+    once: &["origin", "geometry", "parent", "child"],
+    why: "no such element in URDF",
+};
 
 /// The links that a joint of a known type joins: parent and child.
 pub(super) fn ends<'a>(joint: Node<'a, '_>) -> Result<(&'a str, &'a str), SimError> {
@@ -92,7 +97,6 @@ pub(super) fn solids(shape: Node<'_, '_>) -> Result<Option<Vec<(Pose3, Solid)>>,
     Ok(Some(vec![(Pose3::identity(), solid)]))
 }
 
-/// What may stand in an element; `None` where nobody looks.
 fn known_in(tag: &str) -> Option<&'static [&'static str]> {
     match tag {
         "robot" => Some(&["link", "joint", "material", "transmission", "gazebo", "ros2_control", "sensor"]),
@@ -113,27 +117,5 @@ fn known_in(tag: &str) -> Option<&'static [&'static str]> {
             "safety_controller",
         ]),
         _ => None,
-    }
-}
-
-/// Says of every element that is none of URDF, or stands there once more than it is read, that it is left out.
-pub(super) fn strangers(node: Node<'_, '_>, note: &mut dyn FnMut(Node<'_, '_>, &str)) {
-    let parent = node.tag_name().name();
-    let Some(known) = known_in(parent) else { return };
-    let mut seen = Vec::new();
-    for element in node.children().filter(|n| n.is_element() && n.tag_name().namespace().is_none()) {
-        let tag = element.tag_name().name();
-        // A geometry has one shape, whatever its kind.
-        let kind = if parent == "geometry" { parent } else { tag };
-        if !known.contains(&tag) {
-            note(element, &format!("<{tag}> in <{parent}> left out: no such element in URDF"));
-        } else if seen.contains(&kind) {
-            note(element, &format!("<{tag}> in <{parent}> left out: the first one is taken"));
-        } else {
-            if ONCE.contains(&kind) {
-                seen.push(kind);
-            }
-            strangers(element, note);
-        }
     }
 }

@@ -7,17 +7,17 @@ use outrider_foundation::Pose2;
 use roxmltree::Node;
 
 /// What a model calls itself.
-pub(super) const MODEL: &str = "__model__";
+pub(crate) const MODEL: &str = "__model__";
 const LINK: &str = "__link__";
 
 /// The pose of an element in its parent, the scope; `parent` is what the scope calls itself. `None` when it is relative
 /// to what the scope does not have, or in a circle.
-pub(super) fn pose_in_scope(node: Node<'_, '_>, parent: &str) -> Result<Option<Pose3>, SimError> {
+pub(crate) fn pose_in_scope(node: Node<'_, '_>, parent: &str) -> Result<Option<Pose3>, SimError> {
     in_scope(node, parent, 0)
 }
 
-/// The pose of a collision in its link; it may be relative to the model, or to a link or frame there.
-pub(super) fn pose_in_link(node: Node<'_, '_>, link: Node<'_, '_>) -> Result<Option<Pose3>, SimError> {
+/// The pose of a collision or a sensor in its link; it may be relative to the model, or to a link or frame there.
+pub(crate) fn pose_in_link(node: Node<'_, '_>, link: Node<'_, '_>) -> Result<Option<Pose3>, SimError> {
     let (named, pose_there) = own_pose(node)?;
     if named.is_empty() || named == LINK {
         return Ok(Some(pose_there));

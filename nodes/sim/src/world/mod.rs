@@ -12,8 +12,9 @@ mod values;
 
 /// Elements of SDF for other readers.
 pub(crate) mod xml {
+    pub(crate) use super::frames::{MODEL, pose_in_link, pose_in_scope};
     pub(crate) use super::geometry::{capsule, solids};
-    pub(crate) use super::values::{child, fault, line, numbers, pose, required};
+    pub(crate) use super::values::{child, fault, line, numbers, required};
 }
 
 pub(crate) use near::overlap;

@@ -37,6 +37,7 @@ pub struct Fault {
     pub at_s: f64,
     /// For how long, s; to the end where it is left out.
     #[garde(inner(range(min = 0.0, max = 3600.0)))]
+    #[schemars(range(min = 0.0, max = 3600.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_s: Option<f64>,
     /// What.
@@ -74,6 +75,7 @@ pub enum FaultKind {
         node: FaultyNode,
         /// How often, s.
         #[garde(custom(within(0.001, 60.0)))]
+        #[schemars(range(min = 0.001, max = 60.0))]
         every_s: f64,
     },
     /// A node's ROS clock leaps, and leaps back afterwards.
@@ -83,6 +85,7 @@ pub enum FaultKind {
         node: FaultyNode,
         /// Ahead by so much, s; back when negative.
         #[garde(custom(within(-3600.0, 3600.0)))]
+        #[schemars(range(min = -3600.0, max = 3600.0))]
         by_s: f64,
     },
     /// A node's ROS clock stands still.
@@ -91,9 +94,11 @@ pub enum FaultKind {
     Teleop {
         /// Forward speed asked for, m/s.
         #[garde(custom(within(-100.0, 100.0)))]
+        #[schemars(range(min = -100.0, max = 100.0))]
         v_mps: f64,
         /// Turn rate asked for, rad/s.
         #[garde(custom(within(-100.0, 100.0)))]
+        #[schemars(range(min = -100.0, max = 100.0))]
         w_radps: f64,
     },
     /// Messages are lost.

@@ -38,6 +38,7 @@ macro_rules! on_the_wire {
             pub to: Option<Party>,
             /// Share of the messages that are struck.
             #[garde(custom(within(0.0, 1.0)))]
+            #[schemars(range(min = 0.0, max = 1.0))]
             #[serde(default = "all", skip_serializing_if = "is_all")]
             pub probability: f64,
             $($(#[$field_doc])* pub $field: $kind,)*
@@ -58,9 +59,11 @@ on_the_wire! {
     Delay {
         /// By so much, s.
         #[garde(custom(within(0.0, 60.0)))]
+        #[schemars(range(min = 0.0, max = 60.0))]
         by_s: f64,
         /// And by up to so much more, evenly drawn, s.
         #[garde(custom(within(0.0, 60.0)))]
+        #[schemars(range(min = 0.0, max = 60.0))]
         #[serde(default, skip_serializing_if = "is_zero")]
         jitter_s: f64,
     }
@@ -73,10 +76,12 @@ on_the_wire! {
         field: String,
         /// Times so much.
         #[garde(custom(within(-1e6, 1e6)))]
+        #[schemars(range(min = -1e6, max = 1e6))]
         #[serde(default = "all", skip_serializing_if = "is_all")]
         scale: f64,
         /// Plus so much.
         #[garde(custom(within(-1e6, 1e6)))]
+        #[schemars(range(min = -1e6, max = 1e6))]
         #[serde(default, skip_serializing_if = "is_zero")]
         add: f64,
     }
@@ -93,6 +98,7 @@ on_the_wire! {
         copies: usize,
         /// Each so much later than the one before, s.
         #[garde(custom(within(0.0, 60.0)))]
+        #[schemars(range(min = 0.0, max = 60.0))]
         #[serde(default, skip_serializing_if = "is_zero")]
         every_s: f64,
     }
@@ -100,6 +106,7 @@ on_the_wire! {
     Reorder {
         /// Each is late by up to so much, evenly drawn, s.
         #[garde(custom(within(0.0, 60.0)))]
+        #[schemars(range(min = 0.0, max = 60.0))]
         within_s: f64,
     }
 }
