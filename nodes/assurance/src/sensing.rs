@@ -254,6 +254,7 @@ impl World {
         let [xx, xy, _, _, yy, ..] = model.ego.covariance;
         let sigma_m = crate::tracks::worst_axis_sigma(xx, xy, yy);
         let usable = model.ego.pose.is_finite()
+            && model.ego.odom_from_base.is_finite()
             && model.tracks.len() <= TRACK_LIMIT
             && model.tracks.iter().all(track_is_usable);
         if !usable {
@@ -263,6 +264,10 @@ impl World {
         // A restarted world model counts its sequence afresh; the stamp decides.
         if !self.source.accept(model.stamp, received) {
             return;
+        }
+        if model.boot_id != self.boot_id {
+            // Its tracks are numbered anew.
+            self.seen = Paces::default();
         }
         self.boot_id = model.boot_id;
         self.sequence = model.sequence;
@@ -275,7 +280,7 @@ impl World {
         self.tracks.clone_from(&model.tracks);
         self.bounds.clear();
         self.bounds.extend(self.tracks.iter().map(|t| self.conformity.bound(t, conformal)));
-        self.seen.take(&model.tracks, model.stamp, self.localised);
+        self.seen.take(&model.tracks, model.stamp, model.ego.odom_from_base.then(model.ego.pose.inverse()));
         self.paces.clear();
         self.paces.extend(self.tracks.iter().map(|t| self.seen.of(t)));
         let detections = model.sources.iter().find(|s| s.name.trim_start_matches('/') == "detections");

@@ -46,7 +46,8 @@ fn other_errors_are_told_as_ever() {
 /// `/dev/full` takes nothing, as a full disk.
 #[test]
 fn a_full_disk_is_told_in_a_sentence() {
-    for args in [&["bag", "info", "bags/golden/warehouse"] as &[&str], &["tree", "model"]] {
+    let stl = ["stl", "check", "config/assurance/frozen_scan.stl"];
+    for args in [&["bag", "info", "bags/golden/warehouse"] as &[&str], &["tree", "model"], &stl] {
         let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
         let (code, told) = run_into(args, full.into());
         assert_eq!(code, Some(1), "{args:?}");

@@ -194,7 +194,7 @@ impl<'a, 'i> Reader<'a, 'i> {
 
     /// Where the lidar is: its link, and how high over the base.
     fn lidar(&mut self) -> Result<(Node<'a, 'i>, f64), SimError> {
-        let sensors: Vec<_> = self.robot.descendants().filter(is_lidar).collect();
+        let sensors: Vec<_> = self.own().filter(is_lidar).collect();
         let first = sensors.first().copied();
         let frame = first.and_then(carrier).filter(|l| self.links.contains_key(l));
         let named = |l: &&str| LIDAR_LINKS.iter().any(|known| l.contains(known));
@@ -252,10 +252,16 @@ impl<'a, 'i> Reader<'a, 'i> {
         wheels.filter_map(|l| in_base(&self.links, l, self.base))
     }
 
+    /// Everything in the robot, without models within it.
+    fn own(&self) -> impl Iterator<Item = Node<'a, 'i>> {
+        let robot = self.robot;
+        let model_of = |n: &Node<'a, 'i>| n.ancestors().find(|a| a.has_tag_name("model"));
+        robot.descendants().filter(move |n| model_of(n).is_none_or(|model| model == robot))
+    }
+
     /// A number of the differential-drive plug-in.
     fn told(&self, name: &str) -> Result<Option<f64>, SimError> {
-        let mut all = self.robot.descendants();
-        let plugin = all.find(|n| n.has_tag_name("plugin") && child(*n, "wheel_separation").is_some());
+        let plugin = self.own().find(|n| n.has_tag_name("plugin") && child(*n, "wheel_separation").is_some());
         let element = plugin.and_then(|p| child(p, name));
         element.map(|e| numbers::<1>(e, "one number").map(|[v]| v)).transpose()
     }

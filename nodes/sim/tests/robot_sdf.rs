@@ -55,13 +55,52 @@ fn poses_are_of_what_they_are_relative_to() {
 
 #[test]
 fn what_a_pose_is_relative_to_has_to_be_there() {
-    let expected = "<pose>: expected a pose relative to a link or frame of this model, in no circle, found ";
+    let expected = "<pose>: expected a pose relative to a link, joint or frame of this model, in no circle, at most 64 in a row, found ";
     assert_refused(
         &with("relative_to='base_link'", "relative_to='bas_link'"),
         &format!("line 7, column 35: {expected}bas_link"),
     );
     assert_refused(&with("relative_to='__model__'", "relative_to='world'"), &format!("{expected}world"));
     assert_refused(&with("relative_to='mount'", "relative_to='head'"), &format!("{expected}head"));
+}
+
+/// As converters from URDF write it: a joint stands in its child unless it says otherwise, and links stand in joints.
+#[test]
+fn links_may_stand_in_joints() {
+    let chain = |joint: &str| {
+        let mut text = format!(
+            "<joint name='neck' type='fixed'>{joint}<parent>base_link</parent><child>mast</child></joint>"
+        );
+        text += "<link name='mast'><pose>0.05 0 0 0 0 0</pose></link>";
+        text += "<link name='arm0'><pose relative_to='neck'>0.01 0 0 0 0 0</pose></link>";
+        for i in 0..20 {
+            let next = i + 1;
+            text +=
+                &format!("<link name='arm{next}'><pose relative_to='arm{i}'>0.01 0 0 0 0 0</pose></link>");
+        }
+        let head = "<link name='head'><pose relative_to='mount'>0.1 0 0.3 0 0 0</pose>\n<sensor name='s' type='gpu_lidar'><pose relative_to='base_link'>";
+        with(
+            head,
+            &format!(
+                "{text}<link name='head'><pose relative_to='arm20'/><sensor name='s' type='gpu_lidar'><pose>"
+            ),
+        )
+    };
+    // 0.21 in the arms, 0.3 in the head.
+    assert!((lidar_x_m(&chain("")) - (0.05 + 0.21 + 0.3)).abs() < 1e-9);
+    let elsewhere = chain("<pose relative_to='base_link'>0.4 0 0 0 0 0</pose>");
+    assert!((lidar_x_m(&elsewhere) - (0.4 + 0.21 + 0.3)).abs() < 1e-9);
+}
+
+/// What stands in a model within the robot is not the robot's: neither lidars nor plug-ins.
+#[test]
+fn models_within_are_not_read() {
+    let inner = "<model name='arm'><link name='base_link'><pose>9 0 0 0 0 0</pose><sensor name='x' type='gpu_lidar'>\
+        <pose relative_to='nowhere'/></sensor></link><plugin name='d' filename='f'><wheel_separation>0.9</wheel_separation>\
+        </plugin></model>";
+    let both = read(&with("<frame name='mount'>", &format!("{inner}<frame name='mount'>")));
+    assert_eq!((&both.description, &both.settings), (&read(BOT).description, &read(BOT).settings));
+    assert!(both.notes.iter().any(|n| n.contains("line 2: <model> in <model> left out")), "{:?}", both.notes);
 }
 
 #[test]

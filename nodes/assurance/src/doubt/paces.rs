@@ -2,26 +2,27 @@
 //!
 //! The velocity that a tracker states is of this moment and swings: somebody who walks up at 0.3 m/s is said to stand for a
 //! tenth of a second now and then, and that is all a robot needs to set out beside him. A straight line through the places of a second
-//! swings less, and comes too late for nothing but who sets out this moment.
+//! swings less, and comes too late for nothing but who sets out this moment. The places are those in `odom`: a correction of where the
+//! robot is on the map moves nobody.
 
 use outrider_foundation::data::{TRACK_LIMIT, Track, TrackState};
-use outrider_foundation::{Point2, Span, Stamp};
+use outrider_foundation::{Point2, Pose2, Span, Stamp};
 use std::collections::VecDeque;
 
 /// What is older is forgotten.
 const WINDOW: Span = Span::from_millis(1000);
 /// Over less nothing is said.
-const LEAST: Span = Span::from_millis(400);
+const LEAST: Span = Span::from_millis(300);
 /// Places of one object. The oldest is dropped.
 const PLACE_LIMIT: usize = 32;
 /// Places closer together than this are one, the first: the window holds so many.
 const SPACING: Span = Span::from_millis(35);
 
-/// Where confirmed objects were seen over the last second.
+/// Where objects were seen over the last second, those not confirmed yet as well.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Paces {
     objects: Vec<Object>,
-    localised: bool,
+    odom_from_tracks: Pose2,
 }
 
 #[derive(Clone, Debug)]
@@ -31,20 +32,17 @@ struct Object {
 }
 
 impl Paces {
-    /// Takes the tracks of a world model of `stamp`. `localised` tells the frame: places in another one mean nothing.
-    pub fn take(&mut self, tracks: &[Track], stamp: Stamp, localised: bool) {
-        if localised != self.localised {
-            self.objects.clear();
-            self.localised = localised;
-        }
+    /// Takes the tracks of a world model of `stamp`, with where their frame is in `odom` by it.
+    pub fn take(&mut self, tracks: &[Track], stamp: Stamp, odom_from_tracks: Pose2) {
+        self.odom_from_tracks = odom_from_tracks;
         self.objects.retain(|o| tracks.iter().any(|t| t.id == o.id));
-        let seen = tracks.iter().filter(|t| t.state == TrackState::Confirmed);
+        let is_seen = |t: &&Track| matches!(t.state, TrackState::Confirmed | TrackState::Tentative);
+        let seen = tracks.iter().filter(is_seen);
         for track in seen.take(TRACK_LIMIT) {
+            let place = odom_from_tracks.apply(track.position);
             match self.objects.iter_mut().find(|o| o.id == track.id) {
-                Some(object) => object.see(stamp, track.position),
-                None => self
-                    .objects
-                    .push(Object { id: track.id, places: VecDeque::from([(stamp, track.position)]) }),
+                Some(object) => object.see(stamp, place),
+                None => self.objects.push(Object { id: track.id, places: VecDeque::from([(stamp, place)]) }),
             }
         }
     }
@@ -52,7 +50,9 @@ impl Paces {
     /// Velocity of the straight line through an object's places (least squares), m/s in the frame of the tracks. `None` while
     /// it has not been seen for long enough.
     pub fn of(&self, track: &Track) -> Option<Point2> {
-        self.objects.iter().find(|o| o.id == track.id)?.velocity()
+        let in_odom = self.objects.iter().find(|o| o.id == track.id)?.velocity()?;
+        let turn = Pose2::new(0.0, 0.0, -self.odom_from_tracks.yaw_rad);
+        Some(turn.apply(in_odom))
     }
 }
 
@@ -109,14 +109,18 @@ mod tests {
         let mut worst = 0.0_f64;
         for i in 0..2000 {
             let noise_m = 0.03 * rng.normal();
-            paces.take(&[track(1, 0.3 * 0.05 * f64::from(i) + noise_m)], at(50 * i64::from(i)), true);
+            paces.take(
+                &[track(1, 0.3 * 0.05 * f64::from(i) + noise_m)],
+                at(50 * i64::from(i)),
+                Pose2::IDENTITY,
+            );
             match paces.of(&track(1, 0.0)) {
-                None => assert!(i < 8, "{i}"),
+                None => assert!(i < 6, "{i}"),
                 Some(v) if i >= 20 => {
                     worst = worst.max((v.x_m - 0.3).abs());
                     assert!(v.y_m.abs() < 1e-9);
                 }
-                Some(_) => assert!(i >= 8, "{i}"),
+                Some(_) => assert!(i >= 6, "{i}"),
             }
         }
         // Twelve by the number of places, root of: 0.02 m/s.
@@ -124,36 +128,49 @@ mod tests {
     }
 
     #[test]
-    fn what_went_out_of_sight_or_into_another_frame_begins_anew() {
+    fn what_went_out_of_sight_begins_anew() {
         let mut paces = Paces::default();
-        let mut walk = |from: i64, localised| {
-            for ms in (from..from + 500).step_by(50) {
-                paces.take(&[track(1, ms as f64 * 1e-3), track(2, 0.0)], at(ms), localised);
-            }
-            paces.clone()
-        };
-        let known = walk(0, true);
+        for ms in (0..500).step_by(50) {
+            paces.take(&[track(1, ms as f64 * 1e-3), track(2, 0.0)], at(ms), Pose2::IDENTITY);
+        }
+        let known = paces;
         assert!((known.of(&track(1, 0.0)).unwrap().x_m - 1.0).abs() < 1e-9);
         assert!(known.of(&track(2, 0.0)).unwrap().x_m.abs() < 1e-9);
         assert_eq!(known.of(&track(3, 0.0)), None);
         let mut gone = known.clone();
-        gone.take(&[track(2, 0.0)], at(550), true);
+        gone.take(&[track(2, 0.0)], at(550), Pose2::IDENTITY);
         assert_eq!(gone.of(&track(1, 0.0)), None);
-        let mut elsewhere = known.clone();
-        elsewhere.take(&[track(1, 9.0), track(2, 0.0)], at(550), false);
-        assert_eq!((elsewhere.of(&track(1, 0.0)), elsewhere.of(&track(2, 0.0))), (None, None));
         // Out of sight, its track goes on by what it was: no place where it was seen.
         let mut hidden = known;
         let coasting = Track { state: TrackState::Coasting, ..track(1, 50.0) };
-        hidden.take(&[coasting], at(550), true);
+        hidden.take(&[coasting], at(550), Pose2::IDENTITY);
         assert!((hidden.of(&track(1, 0.0)).unwrap().x_m - 1.0).abs() < 1e-9);
+    }
+
+    /// The localiser speaks: robot and tracks leap on the map, and nobody has moved.
+    #[test]
+    fn a_correction_moves_nobody() {
+        let mut paces = Paces::default();
+        for ms in (0..1000).step_by(50) {
+            let corrected = ms >= 600;
+            let tracks_from_odom =
+                if corrected { Pose2::new(0.3, -0.2, 0.5 * std::f64::consts::PI) } else { Pose2::IDENTITY };
+            let in_odom = Point2::new(0.2e-3 * ms as f64, 1.0);
+            let seen = Track { position: tracks_from_odom.apply(in_odom), ..track(1, 0.0) };
+            paces.take(&[seen], at(ms), tracks_from_odom.inverse());
+            if let Some(v) = paces.of(&track(1, 0.0)) {
+                let along = if corrected { Point2::new(0.0, 0.2) } else { Point2::new(0.2, 0.0) };
+                assert!(v.distance_m(along) < 1e-9, "{ms}: {v:?}");
+            }
+        }
+        assert!(paces.of(&track(1, 0.0)).is_some());
     }
 
     #[test]
     fn a_burst_of_world_models_takes_no_more_room_and_hides_nothing() {
         let mut paces = Paces::default();
         for ms in 0..5000 {
-            paces.take(&[track(1, ms as f64 * 1e-3)], at(ms), true);
+            paces.take(&[track(1, ms as f64 * 1e-3)], at(ms), Pose2::IDENTITY);
         }
         assert!((25..=PLACE_LIMIT).contains(&paces.objects[0].places.len()));
         assert!((paces.of(&track(1, 0.0)).unwrap().x_m - 1.0).abs() < 1e-9);

@@ -105,13 +105,16 @@ fn seconds(gap_s: f64) -> anyhow::Result<Span> {
 }
 
 /// A reader that goes away (`| head`) is no fault.
-fn print(explain: bool, trace: &Trace, picked: &[usize], monitor: &mut Monitor) -> anyhow::Result<()> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    let written = write(&mut out, explain, trace, picked, monitor).and_then(|()| out.flush());
+fn unless_unread(written: std::io::Result<()>) -> anyhow::Result<()> {
     match written {
         Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("standard output"),
     }
+}
+
+fn print(explain: bool, trace: &Trace, picked: &[usize], monitor: &mut Monitor) -> anyhow::Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    unless_unread(write(&mut out, explain, trace, picked, monitor).and_then(|()| out.flush()))
 }
 
 fn write(
@@ -172,8 +175,7 @@ fn check(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     for path in files {
         match check_one(path) {
             Ok(line) => {
-                // A reader that goes away (`| head`) is no fault.
-                let _ = writeln!(std::io::stdout(), "{}: {line}", path.display());
+                unless_unread(writeln!(std::io::stdout(), "{}: {line}", path.display()))?;
             }
             Err(error) => {
                 eprintln!("outrider: {error:#}");

@@ -10,6 +10,8 @@ use outrider_foundation::{Point2, Pose2, Span};
 const ROOM_M: f64 = 0.03;
 /// A panel that slides past somebody comes no nearer, but for rounding.
 const NEARER_M: f64 = 1e-9;
+/// For how long one that opens by itself stays open when nobody is near any more, unless its file says.
+const STAYS_OPEN_S: f64 = 3.0;
 
 pub(super) struct Door {
     pub(super) spec: DoorSpec,
@@ -67,7 +69,7 @@ impl Door {
             if near(robot.pose.position()) || people.iter().any(|d| near(d.centre)) {
                 self.last_near = Some(at);
             }
-            let waits = Span::from_s(self.spec.closes_after_s);
+            let waits = Span::from_s(spec.closes_after_s.unwrap_or(STAYS_OPEN_S));
             return self.last_near.map_or(self.spec.open && self.part >= 1.0, |last| at - last <= waits);
         }
         let now_s = match spec.every_s {

@@ -6,7 +6,8 @@ use crate::world::Pose3;
 use crate::world::xml::{MODEL, fault, pose_in_link, pose_in_scope};
 use roxmltree::Node;
 
-const RELATIVE: &str = "a pose relative to a link or frame of this model, in no circle";
+const RELATIVE: &str =
+    "a pose relative to a link, joint or frame of this model, in no circle, at most 64 in a row";
 
 /// What is read of a robot; models within it are not.
 pub(super) const KNOWN: Known = Known {

@@ -66,11 +66,11 @@ pub struct DoorSpec {
     #[schemars(range(min = 0.1, max = 50.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opens_within_m: Option<f64>,
-    /// And closes when nobody has been so near for this long.
-    #[garde(custom(within(0.0, 600.0)))]
+    /// And closes when nobody has been so near for this long; 3 s when left out.
+    #[garde(custom(maybe_within(0.0, 600.0)))]
     #[schemars(range(min = 0.0, max = 600.0))]
-    #[serde(default = "stays_open")]
-    pub closes_after_s: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closes_after_s: Option<f64>,
     /// Moves on whatever stands in its way; otherwise it waits.
     #[garde(skip)]
     #[serde(default)]
@@ -93,10 +93,6 @@ fn travel() -> f64 {
     2.0
 }
 
-fn stays_open() -> f64 {
-    3.0
-}
-
 impl DoorSpec {
     /// A key that has no meaning beside the others, and why.
     pub fn misfit(&self) -> Option<(&'static str, String)> {
@@ -107,7 +103,7 @@ impl DoorSpec {
         if self.kind == DoorKind::Sliding && (self.swing_rad - swing()).abs() > 0.0 {
             return Some(("swing_rad", "a sliding door does not swing".to_owned()));
         }
-        if self.opens_within_m.is_none() && (self.closes_after_s - stays_open()).abs() > 0.0 {
+        if self.opens_within_m.is_none() && self.closes_after_s.is_some() {
             let why = "there is no `opens_within_m` by which it would open";
             return Some(("closes_after_s", why.to_owned()));
         }

@@ -1,7 +1,7 @@
 //! Where SDF elements are: poses in their scope, through the frames that they are relative to.
 
+use super::Pose3;
 use super::values::{child, pose, text};
-use super::{Pose3, World};
 use crate::error::SimError;
 use outrider_foundation::Pose2;
 use roxmltree::Node;
@@ -9,6 +9,8 @@ use roxmltree::Node;
 /// What a model calls itself.
 pub(crate) const MODEL: &str = "__model__";
 const LINK: &str = "__link__";
+/// The most elements that are relative to one another in a row.
+const CHAIN_LIMIT: usize = 64;
 
 /// The pose of an element in its parent, the scope; `parent` is what the scope calls itself. `None` when it is relative
 /// to what the scope does not have, or in a circle.
@@ -50,12 +52,15 @@ pub(super) fn flatten(pose: &Pose3) -> Pose2 {
 fn own_pose<'a>(node: Node<'a, '_>) -> Result<(&'a str, Pose3), SimError> {
     let own = child(node, "pose");
     let named = own.and_then(|p| p.attribute("relative_to").or(p.attribute("frame")));
-    let named = named.or(node.attribute("attached_to")).unwrap_or_default();
+    let named = named.or(node.attribute("attached_to"));
+    // A joint that says nothing else stands in the link that it moves.
+    let moved = || child(node, "child").filter(|_| node.has_tag_name("joint")).and_then(|c| c.text()).map(str::trim);
+    let named = named.or_else(moved).unwrap_or_default();
     Ok((named, own.map_or(Ok(Pose3::identity()), pose)?))
 }
 
 fn in_scope(node: Node<'_, '_>, parent: &str, depth: usize) -> Result<Option<Pose3>, SimError> {
-    if depth >= World::NESTING_LIMIT || placement_frame(node).is_some() {
+    if depth >= CHAIN_LIMIT || placement_frame(node).is_some() {
         return Ok(None);
     }
     let (named, pose_there) = own_pose(node)?;
@@ -75,7 +80,7 @@ fn named_in(
     but: Option<Node<'_, '_>>,
     depth: usize,
 ) -> Result<Option<Pose3>, SimError> {
-    if depth >= World::NESTING_LIMIT {
+    if depth >= CHAIN_LIMIT {
         return Ok(None);
     }
     let (first, rest) = named.split_once("::").map_or((named, None), |(first, rest)| (first, Some(rest)));
@@ -93,6 +98,6 @@ fn is_called(node: Node<'_, '_>, name: &str) -> bool {
         let told = child(node, "name").map(text);
         return child(node, "pose").is_some() && told.is_some_and(|told| told.trim() == name);
     }
-    let is_frame = ["frame", "link", "model"].iter().any(|tag| node.has_tag_name(*tag));
+    let is_frame = ["frame", "joint", "link", "model"].iter().any(|tag| node.has_tag_name(*tag));
     is_frame && node.attribute("name") == Some(name)
 }

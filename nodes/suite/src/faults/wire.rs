@@ -26,6 +26,7 @@ macro_rules! on_the_wire {
         pub struct $name {
             /// Only messages of this topic; of all topics where it is left out.
             #[garde(inner(length(min = 1, max = 128)))]
+            #[schemars(length(min = 1, max = 128))]
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub topic: Option<String>,
             /// Only those from this node.

@@ -59,7 +59,7 @@ fn keys_of_a_door_go_together() {
             "every_s: 5, schedule: [{at_s: 7, open: true}]",
             "every_s: the step at 7 s never comes: the schedule begins anew every 5 s",
         ),
-        ("closes_after_s: 5", "closes_after_s: there is no `opens_within_m` by which it would open"),
+        ("closes_after_s: 3", "closes_after_s: there is no `opens_within_m` by which it would open"),
         ("kind: sliding, swing_rad: 1", "swing_rad: a sliding door does not swing"),
     ] {
         let door = format!("doors:\n  - {{name: gate, hinge: [1, 1], yaw_rad: 0, width_m: 1, {keys}}}\n");

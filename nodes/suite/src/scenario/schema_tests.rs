@@ -201,6 +201,7 @@ fn the_schema_refuses_what_the_program_refuses() {
         "faults: [{at_s: 4, what: {delay: {topic: /scan, by_s: 61}}}]",
         "faults: [{at_s: 4, what: {node_starved: {node: gate, every_s: 0}}}]",
         "faults: [{at_s: 4, what: {partition: []}}]",
+        "faults: [{at_s: 4, what: {drop: {topic: \"\"}}}]",
         "actors: [{name: a, start: [5, 2], speed_mps: 80}]",
         "actors: [{name: a, start: [5, 2], waypoints: [[5]]}]",
         "actors: [{name: a, start: [5000, 2]}]",
