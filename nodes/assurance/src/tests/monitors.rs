@@ -322,6 +322,30 @@ fn a_person_beside_the_robot_does_not_pin_it() {
     assert!(!passes(&rig.propose(Twist2::new(0.0, -0.3))), "turning into them");
 }
 
+/// Somebody comes up at 0.2 m/s, of whom the tracker says that he stands.
+#[test]
+fn a_person_who_has_come_up_is_waited_for() {
+    let round = Span::from_millis(50);
+    let creeps = |from_y_m: f64, localised_anew: bool| {
+        let mut rig = Rig::nominal(open());
+        for i in 0..=20 {
+            if i == 10 && localised_anew {
+                // On the map everybody is elsewhere by what he has come nearer: in `odom` nobody is.
+                rig.tracks_moved_m = 0.1;
+            }
+            let y_m = from_y_m + (0.5 - from_y_m) * f64::from(i) / 20.0;
+            rig.tracks = vec![person(-0.2, y_m, 0.0)];
+            rig.wait(round);
+            rig.data();
+            rig.propose(Twist2::ZERO);
+        }
+        passes(&rig.propose(Twist2::new(0.05, 0.0)))
+    };
+    assert!(creeps(0.5, false), "he has stood there");
+    assert!(!creeps(0.7, false), "he has come");
+    assert!(!creeps(0.7, true) && creeps(0.5, true), "a correction on the map moves nobody");
+}
+
 #[test]
 fn exclusion_and_speed_zones() {
     let mut rig = Rig::nominal(Scene::default());

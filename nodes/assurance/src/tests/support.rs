@@ -122,6 +122,8 @@ pub struct Rig {
     pub twist: Twist2,
     pub localised: bool,
     pub tracks: Vec<Track>,
+    /// What the localiser has corrected on the map, m to the left.
+    pub tracks_moved_m: f64,
     /// Whether detections come.
     pub detector: bool,
     pub gate: GateMode,
@@ -162,6 +164,7 @@ impl Rig {
             twist: Twist2::ZERO,
             localised: true,
             tracks: vec![],
+            tracks_moved_m: 0.0,
             detector: true,
             gate: GateMode::Forwarding,
             commanded: None,
@@ -262,9 +265,18 @@ impl Rig {
         model.scan_stamp = self.now.ros;
         model.ego.frame = if self.localised { FrameId::Map } else { FrameId::Odom };
         model.ego.localised = self.localised;
-        model.ego.pose = self.pose;
+        // On the map everything is so much farther to the left than in `odom`.
+        let map_from_odom = Pose2::new(0.0, self.tracks_moved_m, 0.0);
+        model.ego.pose = map_from_odom.then(self.pose);
+        model.ego.odom_from_base = self.pose;
         model.ego.covariance = [1e-4, 0.0, 0.0, 0.0, 1e-4, 0.0, 0.0, 0.0, 1e-4];
         model.tracks.clone_from(&self.tracks);
+        for track in &mut model.tracks {
+            track.position = map_from_odom.apply(track.position);
+            for expected in &mut track.prediction {
+                *expected = map_from_odom.apply(*expected);
+            }
+        }
         model.sources = vec![SourceState {
             name: "/detections".into(),
             status: SourceStatus::Fresh,

@@ -54,7 +54,8 @@ fn own_pose<'a>(node: Node<'a, '_>) -> Result<(&'a str, Pose3), SimError> {
     let named = own.and_then(|p| p.attribute("relative_to").or(p.attribute("frame")));
     let named = named.or(node.attribute("attached_to"));
     // A joint that says nothing else stands in the link that it moves.
-    let moved = || child(node, "child").filter(|_| node.has_tag_name("joint")).and_then(|c| c.text()).map(str::trim);
+    let moved =
+        || child(node, "child").filter(|_| node.has_tag_name("joint")).and_then(|c| c.text()).map(str::trim);
     let named = named.or_else(moved).unwrap_or_default();
     Ok((named, own.map_or(Ok(Pose3::identity()), pose)?))
 }
