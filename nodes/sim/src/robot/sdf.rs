@@ -3,7 +3,9 @@
 use super::strangers::Known;
 use crate::error::SimError;
 use crate::world::Pose3;
-use crate::world::xml::{MODEL, fault, pose_in_link, pose_in_scope};
+use crate::world::xml::{
+    HARMLESS_IN_COLLISION, HARMLESS_IN_LINK, HARMLESS_IN_MODEL, MODEL, fault, pose_in_link, pose_in_scope,
+};
 use roxmltree::Node;
 
 const RELATIVE: &str =
@@ -11,7 +13,7 @@ const RELATIVE: &str =
 
 /// What is read of a robot; models within it are not.
 pub(super) const KNOWN: Known = Known {
-    within: known_in,
+    knows,
     once: &["pose", "geometry"],
     why: "this is not read of a robot (links, their collisions and sensors, frames, plug-ins)",
 };
@@ -32,62 +34,28 @@ fn unplaced(node: Node<'_, '_>) -> SimError {
     fault(pose.unwrap_or(node), RELATIVE, named.unwrap_or_default())
 }
 
-fn known_in(tag: &str) -> Option<&'static [&'static str]> {
-    match tag {
-        "model" => Some(&[
-            "link",
-            "joint",
-            "frame",
-            "pose",
-            "static",
-            "plugin",
-            "self_collide",
-            "allow_auto_disable",
-            "enable_wind",
-        ]),
-        "link" => Some(&[
-            "pose",
-            "inertial",
-            "collision",
-            "visual",
-            "sensor",
-            "light",
-            "self_collide",
-            "kinematic",
-            "gravity",
-            "enable_wind",
-            "velocity_decay",
-            "must_be_base_link",
-            "particle_emitter",
-            "projector",
-            "audio_sink",
-            "audio_source",
-            "battery",
-        ]),
-        "collision" => Some(&[
-            "pose",
-            "geometry",
-            "surface",
-            "max_contacts",
-            "laser_retro",
-            "density",
-            "auto_inertia_params",
-        ]),
-        "geometry" => Some(&[
-            "box",
-            "capsule",
-            "cone",
-            "cylinder",
-            "ellipsoid",
-            "empty",
-            "heightmap",
-            "image",
-            "mesh",
-            "plane",
-            "polyline",
-            "sphere",
-        ]),
-        "frame" => Some(&["pose"]),
-        _ => None,
-    }
+const IN_GEOMETRY: [&str; 12] = [
+    "box",
+    "capsule",
+    "cone",
+    "cylinder",
+    "ellipsoid",
+    "empty",
+    "heightmap",
+    "image",
+    "mesh",
+    "plane",
+    "polyline",
+    "sphere",
+];
+
+fn knows(parent: &str, tag: &str) -> Option<bool> {
+    Some(match parent {
+        "model" => ["link", "joint", "frame"].contains(&tag) || HARMLESS_IN_MODEL.contains(&tag),
+        "link" => tag == "collision" || HARMLESS_IN_LINK.contains(&tag),
+        "collision" => HARMLESS_IN_COLLISION.contains(&tag),
+        "geometry" => IN_GEOMETRY.contains(&tag),
+        "frame" => tag == "pose",
+        _ => return None,
+    })
 }

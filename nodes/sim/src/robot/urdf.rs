@@ -10,7 +10,7 @@ use roxmltree::Node;
 const JOINT_TYPES: [&str; 6] = ["revolute", "continuous", "prismatic", "fixed", "floating", "planar"];
 /// What is read of a robot, or harmless.
 pub(super) const KNOWN: Known = Known {
-    within: known_in,
+    knows: |parent, tag| Some(known_in(parent)?.contains(&tag)),
     once: &["origin", "geometry", "parent", "child"],
     why: "no such element in URDF",
 };

@@ -14,6 +14,7 @@ mod values;
 pub(crate) mod xml {
     pub(crate) use super::frames::{MODEL, pose_in_link, pose_in_scope};
     pub(crate) use super::geometry::{capsule, solids};
+    pub(crate) use super::sdf::{HARMLESS_IN_COLLISION, HARMLESS_IN_LINK, HARMLESS_IN_MODEL};
     pub(crate) use super::values::{child, fault, line, numbers, required};
 }
 

@@ -27,9 +27,9 @@ const HARMLESS_IN_WORLD: &[&str] = &[
     "audio",
     "spherical_coordinates",
 ];
-const HARMLESS_IN_MODEL: &[&str] =
+pub(crate) const HARMLESS_IN_MODEL: &[&str] =
     &["pose", "static", "plugin", "self_collide", "allow_auto_disable", "enable_wind"];
-const HARMLESS_IN_LINK: &[&str] = &[
+pub(crate) const HARMLESS_IN_LINK: &[&str] = &[
     "pose",
     "visual",
     "inertial",
@@ -47,7 +47,7 @@ const HARMLESS_IN_LINK: &[&str] = &[
     "audio_source",
     "battery",
 ];
-const HARMLESS_IN_COLLISION: &[&str] =
+pub(crate) const HARMLESS_IN_COLLISION: &[&str] =
     &["pose", "geometry", "surface", "max_contacts", "laser_retro", "density", "auto_inertia_params"];
 const HARMLESS_IN_ACTOR: &[&str] = &["pose", "skin", "animation", "script", "static"];
 const HARMLESS_IN_INCLUDE: &[&str] = &["uri", "name", "pose", "static", "placement_frame", "plugin"];
