@@ -11,6 +11,22 @@ pub fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
     }
 }
 
+/// The same for a number that may be left out.
+pub fn maybe_within(min: f64, max: f64) -> impl FnOnce(&Option<f64>, &()) -> garde::Result {
+    move |value, context| value.as_ref().map_or(Ok(()), |value| within(min, max)(value, context))
+}
+
+/// The same for a whole number.
+pub fn count_within(min: usize, max: usize) -> impl FnOnce(&usize, &()) -> garde::Result {
+    move |value, ()| {
+        if (min..=max).contains(value) {
+            Ok(())
+        } else {
+            Err(garde::Error::new(format!("{value} is not within [{min}, {max}]")))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

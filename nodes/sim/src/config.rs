@@ -1,14 +1,13 @@
 //! `config/sim.yaml`.
 
 use crate::error::SimError;
-use crate::spec::maybe_within;
 use crate::spec::{
     ACTOR_LIMIT, ActorSpec, DOOR_LIMIT, DoorSpec, EVENT_LIMIT, EventSpec, FloorPatch, PATCH_LIMIT,
     SURFACE_LIMIT, Surface, named,
 };
 use garde::Validate;
 use outrider_foundation::data::BEAM_LIMIT;
-use outrider_foundation::validate::within;
+use outrider_foundation::validate::{maybe_within, within};
 use serde::{Deserialize, Serialize};
 use std::f64::consts::TAU;
 
@@ -231,11 +230,12 @@ pub struct LidarConfig {
     #[garde(custom(within(-5.0, 5.0)))]
     #[serde(default)]
     pub bias_m: f64,
-    /// Time from the stamp (or from the last beam, when a sweep takes time) to the publication, in s.
+    /// Time from the stamp (or from the last beam, when a sweep takes time) to the publication, in s. Scans stay in order: what is
+    /// late holds up those behind it, also when an event has ended that made it late.
     #[garde(custom(within(0.0, 2.0)))]
     #[serde(default)]
     pub latency_s: f64,
-    /// How long the sweep takes from the first beam to the last, in s; zero: all beams at one instant.
+    /// How long the sweep takes from the first beam to the last, in s, no longer than a period; zero: all beams at one instant.
     #[garde(custom(within(0.0, 1.0)))]
     #[serde(default)]
     pub sweep_s: f64,
@@ -476,6 +476,12 @@ impl Config {
         ordered("lidar.range_max_m", self.lidar.range_max_m, self.lidar.range_min_m, "lidar.range_min_m")?;
         let (height_m, gap_m) = (self.body.height_m, self.body.ground_clearance_m);
         ordered("body.height_m", height_m, gap_m, "body.ground_clearance_m")?;
+        let (sweep_s, period_s) = (self.lidar.sweep_s, 1.0 / self.lidar.timing.rate_hz);
+        if sweep_s > period_s + 1e-9 {
+            return Err(SimError::Config(format!(
+                "lidar.sweep_s: {sweep_s} is longer than a period of lidar.timing.rate_hz, {period_s}"
+            )));
+        }
         let actors = self.actors.iter().map(|a| (&a.name, a.misfit()));
         let doors = self.doors.iter().map(|d| (&d.name, d.misfit()));
         match actors.chain(doors).find_map(|(name, misfit)| Some((name, misfit?))) {
@@ -545,6 +551,9 @@ pub(crate) mod tests {
         let text = refusal(|c| (c.lidar.range_min_m, c.lidar.range_max_m) = (5.0, 4.0));
         assert_eq!(text, "configuration: lidar.range_max_m: 4 is not greater than lidar.range_min_m, 5");
         assert!(refusal(|c| c.lidar.beams = 0).contains("lidar.beams"));
+        let text = refusal(|c| c.lidar.sweep_s = 0.06);
+        let expected = "lidar.sweep_s: 0.06 is longer than a period of lidar.timing.rate_hz, 0.05";
+        assert_eq!(text, format!("configuration: {expected}"));
     }
 
     #[test]

@@ -137,7 +137,9 @@ impl Drive {
     /// What wheels and base do of what the controller wants. Where nothing is wrong with them: that, to the last bit.
     fn driven(&self, floor: &Floor) -> (Twist2, Twist2) {
         let c = &self.config;
-        let slips = (c.slip_left + floor.slip_left, c.slip_right + floor.slip_right);
+        // Of what one of them leaves the other takes its share.
+        let both = |wheel: f64, floor: f64| wheel + floor - wheel * floor;
+        let slips = (both(c.slip_left, floor.slip_left), both(c.slip_right, floor.slip_right));
         let is_sound =
             c.wheel_max_mps.is_none() && (c.gain_left, c.gain_right, slips) == (1.0, 1.0, (0.0, 0.0));
         if is_sound {
@@ -320,8 +322,12 @@ mod tests {
     fn slip_moves_the_base_less_than_the_wheels() {
         let floor = Floor { slip_left: 0.1, slip_right: 0.1, grip: 1.0 };
         let d = faulty(DriveConfig { slip_left: 0.1, slip_right: 0.1, ..shipped().drive }, floor);
-        assert_relative_eq!(d.twist().v_mps, 0.4, epsilon = 1e-9);
+        assert_relative_eq!(d.twist().v_mps, 0.5 * 0.9 * 0.9, epsilon = 1e-9);
         assert_relative_eq!(d.wheels().v_mps, 0.5, epsilon = 1e-9);
+        // Two of which each takes more than half leave something: nothing drives it back.
+        let floor = Floor { slip_left: 0.6, slip_right: 0.6, grip: 1.0 };
+        let d = faulty(DriveConfig { slip_left: 0.6, slip_right: 0.6, ..shipped().drive }, floor);
+        assert_relative_eq!(d.twist().v_mps, 0.5 * 0.4 * 0.4, epsilon = 1e-9);
     }
 
     #[test]

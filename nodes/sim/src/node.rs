@@ -5,7 +5,7 @@ use crate::config::{Absent, Config};
 use crate::drive::{Drive, Floor};
 use crate::error::SimError;
 use crate::movers::{Movers, RobotNow};
-use crate::rays::{Disc, RayScene};
+use crate::rays::{Disc, Moving, RayScene};
 use crate::sensors::{Detector, ImuSensor, Lidar, Localiser, OdometrySensor, Schedule, Subject};
 use crate::spec::Timeline;
 use crate::world::{Outline, Raster, World};
@@ -372,13 +372,11 @@ impl SimNode {
         }
         self.emit_motion(at, stamp, out);
         if self.schedules.scan.due(at) {
+            // A sweep that takes all of its period ends as the next begins.
+            self.turn_lidar(at, Lidar::end);
             self.lidar.begin(at, stamp);
         }
-        if self.lidar.is_turning() {
-            let world_from_lidar = self.pose.then(self.robot.base_from_lidar);
-            let moving = self.movers.cut(self.config.lidar.height_m);
-            self.lidar.turn(at, world_from_lidar, &self.scene, moving);
-        }
+        self.turn_lidar(at, Lidar::turn);
         while let Some(scan) = self.lidar.finished(at) {
             out.push(Output::Scan(scan));
         }
@@ -391,6 +389,14 @@ impl SimNode {
         if self.schedules.truth.due(at) {
             self.truths = self.truths.saturating_add(1);
             out.push(Output::Truth(self.truth()));
+        }
+    }
+
+    fn turn_lidar(&mut self, at: Span, turn: fn(&mut Lidar, Span, Pose2, &RayScene, Moving<'_>)) {
+        if self.lidar.is_turning() {
+            let world_from_lidar = self.pose.then(self.robot.base_from_lidar);
+            let moving = self.movers.cut(self.config.lidar.height_m);
+            turn(&mut self.lidar, at, world_from_lidar, &self.scene, moving);
         }
     }
 

@@ -377,3 +377,16 @@ fn the_shipped_robot_is_the_example() {
     assert_eq!(robot().description, amr());
     assert_eq!(Span::from_s(config().physics_period_s).nanos(), 5_000_000);
 }
+
+/// A lidar that turns all the time, also where periods of the physics do not fit into its own.
+#[test]
+fn a_sweep_may_take_all_of_its_period() {
+    for (rate_hz, scans) in [(20.0, 39..=40), (30.0, 59..=60)] {
+        let mut config = config();
+        (config.lidar.timing.rate_hz, config.lidar.sweep_s) = (rate_hz, 1.0 / rate_hz);
+        let mut bench = Bench::with(config, WAREHOUSE, START, 1);
+        let all = bench.drive(Twist2::ZERO, 200);
+        let complete = all.iter().filter(|o| matches!(o, Output::Scan(s) if s.ranges_m.len() == 720)).count();
+        assert!(scans.contains(&complete), "{rate_hz}: {complete}");
+    }
+}

@@ -169,7 +169,7 @@ fn what_cannot_be_is_refused_by_name() {
             "waypoints: [[0, 3]], loops: true, leaves: true",
             "`ann`: leaves: with `loops` it never reaches a last waypoint",
         ),
-        ("loops: true", "`ann`: loops: there are no `waypoints`"),
+        ("loops: true", "`ann`: loops: there are no two `waypoints` in different places"),
         (
             "begins: {of: [1, 1]}",
             "`ann`: of: `begins` has no `robot_within_m` that would be reckoned from there",
@@ -205,8 +205,8 @@ proptest! {
                 continue;
             }
             let line = format!(
-                "  - {{name: p{i}, start: [{}, {}], waypoints: [[{}, {}]], loops: true, speed_mps: {speed}}}\n",
-                start.0, start.1, to.0, to.1
+                "  - {{name: p{i}, start: [{}, {}], waypoints: [[{}, {}], [{}, {}]], loops: true, speed_mps: {speed}}}\n",
+                start.0, start.1, to.0, to.1, start.0, start.1
             );
             // Those whose way leads through a shelf are refused, which is another test.
             if Stage::try_new(&models, &format!("actors:\n{line}"), FAR, 1).is_ok() {

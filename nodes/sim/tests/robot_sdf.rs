@@ -117,6 +117,10 @@ fn what_is_not_read_is_noted() {
             "<pose> in <link> left out: the first".to_owned(),
         ),
         (
+            "<link name='x'><sensor name='y' type='imu'><pose/><imu/><pose>1 0 0 0 0 0</pose></sensor></link>",
+            "<pose> in <sensor> left out: the first".to_owned(),
+        ),
+        (
             "</model><model name='other'>",
             "<model> left out: the first one of the file is the robot".to_owned(),
         ),

@@ -228,3 +228,116 @@ fn what_cannot_be_is_refused_by_name() {
     assert_eq!(names("wall"), "`wall`: name: a model of the world has it already");
     assert_eq!(names("ann"), "`ann`: name: it is taken already by somebody else or a door");
 }
+
+/// Across the way at x = 4, shut.
+const SHUT: &str = "doors: [{name: gate, kind: sliding, hinge: [4, -2], yaw_rad: 1.5707963, width_m: 4}]\n";
+
+#[test]
+fn a_forklift_stops_at_a_shut_door() {
+    let lift = "actors: [{name: lift, kind: forklift, start: [0, 0], waypoints: [[9, 0]], \
+                vehicle: {length_m: 2.2, width_m: 1.1, height_m: 2.1, forks_m: 1.0, accel_mps2: 0.8, turn_radps: 0.8}}]\n";
+    let through = |yaml: &str| {
+        let truths = Stage::new("", yaml, FAR).truths(Twist2::ZERO, 12.0);
+        at(truths.last().unwrap(), "lift").x_m
+    };
+    // Its forks reach 2.1 m ahead of its middle, the panel is 6 cm thick.
+    let x_m = through(&(lift.to_owned() + SHUT));
+    assert!(x_m < 4.0 - 0.03 - 2.1 + 1e-9 && x_m > 1.7, "{x_m}");
+    let opens = SHUT.replace("width_m: 4", "width_m: 4, schedule: [{at_s: 2, open: true}]");
+    assert!(through(&(lift.to_owned() + &opens)) > 8.5);
+}
+
+#[test]
+fn a_door_waits_for_a_cart() {
+    let closes = |forces: bool| {
+        let yaml = format!(
+            "doors: [{{name: gate, kind: sliding, hinge: [4, -2], yaw_rad: 1.5707963, width_m: 4, open: true, \
+             schedule: [{{at_s: 1, open: false}}], forces: {forces}}}]\n\
+             actors: [{{name: cart, kind: cart, start: [4, 0], yaw_rad: 0}}]"
+        );
+        let truths = Stage::new("", &yaml, FAR).truths(Twist2::ZERO, 6.0);
+        truths.last().unwrap().doors[0].pose.y_m
+    };
+    // Shut it reaches from −2 to 2; the cart's flank is at −0.35.
+    assert!(closes(false) + 2.0 < -0.35 && closes(false) + 2.0 > -0.5, "{}", closes(false));
+    assert!((closes(true) - 0.0).abs() < 1e-9);
+}
+
+#[test]
+fn forks_stop_at_the_robot() {
+    let yaml = "actors: [{name: lift, kind: forklift, start: [6, 0], waypoints: [[0.5, 0]], behaviour: blind, \
+                vehicle: {length_m: 2.2, width_m: 1.1, height_m: 2.1, forks_m: 1.5, accel_mps2: 0.8, turn_radps: 0.8}}]";
+    let truths = Stage::new("", yaml, Pose2::IDENTITY).truths(Twist2::ZERO, 12.0);
+    let last = truths.last().unwrap();
+    // The robot's front is at 0.35 m, the forks reach 2.6 m ahead of the middle.
+    let x_m = at(last, "lift").x_m;
+    assert!((x_m - (0.35 + 2.6)).abs() < 0.02, "{x_m}");
+}
+
+#[test]
+fn nobody_appears_in_the_robot() {
+    for kind in ["person", "cart"] {
+        let yaml =
+            format!("actors: [{{name: a, kind: {kind}, start: [1, 0], waypoints: [[1, 5]], appears: true}}]");
+        let mut stage = Stage::new("", &yaml, Pose2::new(1.0, 0.0, 0.0));
+        let truths = stage.truths(Twist2::ZERO, 2.0);
+        assert!(truths.iter().all(|t| t.collisions == 0 && at(t, "a").x_m.abs() > 1000.0), "{kind} waits");
+        let truths = stage.truths(Twist2::new(0.8, 0.0), 6.0);
+        let last = truths.last().unwrap();
+        assert!(last.collisions == 0 && (at(last, "a").x_m - 1.0).abs() < 0.5, "{kind}: {last:?}");
+    }
+}
+
+#[test]
+fn starts_in_one_another_are_refused() {
+    let cart = |name: &str, x: f64| format!("{{name: {name}, kind: cart, start: [{x}, 0], yaw_rad: 0}}");
+    let refusal = |actors: &str, more: &str| Stage::refusal("", &format!("actors: [{actors}]\n{more}"));
+    let two = refusal(&format!("{}, {}", cart("one", 0.0), cart("two", 1.0)), "");
+    assert_eq!(two, "`two`: starts where one is");
+    let on_it = refusal(&format!("{{name: ann, start: [0.3, 0.4]}}, {}", cart("one", 0.0)), "");
+    assert_eq!(on_it, "`one`: starts where ann is");
+    for actor in ["{name: ann, start: [4, 1]}".to_owned(), cart("ann", 4.2)] {
+        assert_eq!(refusal(&actor, SHUT), "`ann`: starts where gate is");
+    }
+    // Side by side, and one who is not there yet.
+    let later = "{name: ann, start: [0, 0], appears: true}";
+    let apart = format!("actors: [{}, {}, {later}]", cart("one", 0.0), cart("two", 1.3));
+    assert!(Stage::try_new("", &apart, FAR, 1).is_ok());
+}
+
+#[test]
+fn a_way_without_room_to_turn_is_refused() {
+    let walls = block("wall", 2.0, -1.2, 12.0, 0.4);
+    let lift = |x: f64| {
+        format!("actors: [{{name: lift, kind: forklift, start: [{x}, 0], waypoints: [[4, -0.3], [4, 6]]}}]")
+    };
+    let along = "actors: [{name: lift, kind: forklift, start: [-2, -0.3], waypoints: [[4, -0.3], [4, 6]]}]";
+    let text = Stage::refusal(&walls, along);
+    assert!(text.starts_with("`lift`: there is no room for its body on its way: at (3."), "{text}");
+    // With room it gets there, and so does what goes round in circles.
+    let room = block("wall", 2.0, -3.0, 12.0, 0.4);
+    assert!(Stage::try_new(&room, &lift(-2.0), FAR, 1).is_ok());
+    let round = "actors: [{name: lift, kind: forklift, start: [0, 0], waypoints: [[6, 0, 100], [6, 4], [0, 4]], loops: true}]";
+    assert!(Stage::try_new(&room, round, FAR, 1).is_ok());
+}
+
+#[test]
+fn keys_that_do_nothing_are_refused() {
+    for (keys, expected) in [
+        ("leaves: true", "leaves: there are no `waypoints` that it would reach"),
+        (
+            "loops: true, waypoints: [[1, 1], [1, 1, 3]]",
+            "loops: there are no two `waypoints` in different places",
+        ),
+        (
+            "behaviour: hostile, leaves: true, waypoints: [[1, 1]]",
+            "leaves: who is `hostile` follows no `waypoints`",
+        ),
+    ] {
+        let text = Stage::refusal("", &format!("actors: [{{name: ann, start: [0, 0], {keys}}}]"));
+        assert_eq!(text, format!("`ann`: {expected}"));
+    }
+    let text =
+        Stage::refusal("", "doors: [{name: gate, hinge: [0, 0], yaw_rad: 0, width_m: 1, swing_rad: 0}]");
+    assert_eq!(text, "`gate`: swing_rad: 0: a hinged door that does not swing never opens");
+}

@@ -68,19 +68,65 @@ fn what_an_include_and_its_file_hold_besides_is_named() {
     assert!((read.statics()[0].world_from_shape.translation.y - 2.0).abs() < 1e-12);
 }
 
+/// Where the last shape of a world stands: x, y.
+fn last_at(world: &World) -> Option<(f64, f64)> {
+    let at = world.statics().last()?.world_from_shape.translation;
+    Some((at.x, at.y))
+}
+
+fn assert_at(found: Option<(f64, f64)>, (x, y): (f64, f64)) {
+    assert!(found.is_some_and(|at| (at.0 - x).abs() < 1e-9 && (at.1 - y).abs() < 1e-9), "{found:?}");
+}
+
 #[test]
-fn a_model_placed_by_a_frame_of_its_own_is_left_out() {
-    let placed = model("placement_frame='l'", "<pose>5 1 0 0 0 0</pose>", BOX);
-    let after = "<model name='y'><static>1</static><pose relative_to='x'>1 0 0 0 0 0</pose></model>";
-    let read = load(&(placed + after));
-    assert_named(&read, &[(2, "model", "a placement_frame (l)"), (3, "model", "a frame that is not known")]);
-    assert!(read.statics().is_empty());
-    let include = load(
-        "<include><uri>model://table</uri><pose>5 0 0 0 0 0</pose><placement_frame>l</placement_frame></include>",
-    );
-    assert_named(&include, &[(2, "include", "a placement_frame (l)")]);
-    assert!(include.statics().is_empty());
+fn a_model_may_be_placed_by_a_frame_of_its_own() {
+    let frame = "<frame name='f'><pose>2 0 0 0 0 1.5707963267948966</pose></frame>";
+    let placed = "<pose>5 0 0 0 0 3.141592653589793</pose>";
+    let read = load(&model("placement_frame='f'", &(placed.to_owned() + frame), BOX));
+    assert_eq!(named(&read), []);
+    // `f` is at (5, 0) and looks back; the model looks to its right, that is along y, and has `f` 2 m ahead of it.
+    assert_at(last_at(&read), (5.0, -2.0));
+    let after = "<model name='y'><static>1</static><pose relative_to='x'>1 0 0 0 0 0</pose><link name='l'>\
+                 <collision name='c'><geometry><box><size>1 1 1</size></box></geometry></collision></link></model>";
+    let read = load(&(model("placement_frame='f'", &(placed.to_owned() + frame), BOX) + after));
+    assert_at(last_at(&read), (5.0, -1.0));
     assert_eq!(named(&load(&model("placement_frame='__model__'", "", BOX))), []);
+
+    let read = load(&(model("placement_frame='g'", &(placed.to_owned() + frame), BOX) + after));
+    let unknown = "a frame that is not known";
+    assert_named(&read, &[(2, "model", "no placement_frame g"), (3, "model", unknown)]);
+    assert!(read.statics().is_empty());
+}
+
+#[test]
+fn an_included_model_may_be_placed_by_a_frame_of_its_file() {
+    let file = |attribute: &str| {
+        format!(
+            "<sdf version='1.9'><model name='cart' {attribute}><static>1</static><pose>9 9 0 0 0 0</pose>\
+             <frame name='f'><pose>2 0 0 0 0 0</pose></frame><frame name='g'><pose>0 3 0 0 0 0</pose></frame>\
+             <link name='l'><collision name='c'><geometry>{BOX}</geometry></collision></link></model></sdf>"
+        )
+    };
+    let (plain, by_f) = (file(""), file("placement_frame='f'"));
+    let read = |file: &str, says: &str| {
+        let body = format!("<include><uri>model://cart</uri>{says}</include>");
+        World::load_with(&world(&body), |_| Some(file)).unwrap()
+    };
+    let pose = "<pose>5 0 0 0 0 0</pose>";
+    let g = "<placement_frame>g</placement_frame>";
+    for (file, says, at) in [
+        (&plain, pose.to_owned(), (5.0, 0.0)),
+        (&plain, pose.to_owned() + g, (5.0, -3.0)),
+        (&by_f, pose.to_owned(), (3.0, 0.0)),
+        (&by_f, pose.to_owned() + g, (5.0, -3.0)),
+        (&by_f, String::new(), (7.0, 9.0)),
+    ] {
+        assert_at(last_at(&read(file, &says)), at);
+    }
+    assert_named(&read(&plain, g), &[(2, "include", "has to come with a <pose>")]);
+    let nowhere = read(&plain, &(pose.to_owned() + "<placement_frame>h</placement_frame>"));
+    assert_named(&nowhere, &[(2, "include", "no placement_frame h")]);
+    assert!(nowhere.statics().is_empty());
 }
 
 #[test]

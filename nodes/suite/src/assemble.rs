@@ -104,6 +104,15 @@ impl Files {
         Ok(self.read_scenario()?.ok_or_else(missing)?.scenario)
     }
 
+    /// That an entry of a list of the scenario cannot be, with file and line.
+    pub(crate) fn refusal(&self, list: &str, entry: usize, why: &str) -> AssembleError {
+        let path = self.scenario.clone().unwrap_or_default();
+        match Template::read(&path) {
+            Ok(template) => template.refusal(&[list], Some(entry), why),
+            Err(_) => AssembleError::Refused { origin: path.display().to_string(), message: why.to_owned() },
+        }
+    }
+
     fn read_scenario(&self) -> Result<Option<ReadScenario>, AssembleError> {
         let Some(path) = &self.scenario else { return Ok(None) };
         let template = Template::read(path)?;

@@ -3,7 +3,7 @@
 use crate::assemble::Files;
 use crate::bindings::topics;
 use crate::convert;
-use crate::faults::{FaultyWire, Hand, World, check_ends};
+use crate::faults::{Fault, FaultyWire, Hand, World, check_ends};
 use crate::lockstep::{Lockstep, LockstepError, Observed, Observer, Wrap};
 use crate::scenario::expect::Outcome;
 use crate::scenario::{Arming, MissionAsk, MissionStep, Scenario};
@@ -138,6 +138,17 @@ pub struct Progress<'a> {
     pub decision: Option<&'a Decision>,
 }
 
+/// Whether there is something for every fault of a scenario to strike, without a run.
+///
+/// # Errors
+/// Names the fault, or why the nodes cannot be started.
+pub fn check_faults(files: &Files, scenario: &Scenario) -> Result<(), LockstepError> {
+    if scenario.faults.iter().any(Fault::is_of_wires) {
+        check_ends(files, &scenario.faults, &Lockstep::new(files)?.links())?;
+    }
+    Ok(())
+}
+
 /// Drives a scenario to its end. `see` gets every message, `show` the progress about ten times a virtual second.
 ///
 /// # Errors
@@ -162,7 +173,7 @@ pub fn drive_wrapped(
 ) -> Result<DriveResult, LockstepError> {
     let scenario = files.scenario()?;
     let mut suite = Lockstep::wrapped(files, wrap)?;
-    check_ends(&scenario.faults, &suite.links())?;
+    check_ends(files, &scenario.faults, &suite.links())?;
     let mut watch = Watch::new();
     let mut operator = Operator::default();
     let mut hand = Hand::new(&scenario.faults);
@@ -180,12 +191,13 @@ pub fn drive_wrapped(
             files,
             suite: &mut suite,
             wrap,
+            wire: &mut wire,
             see: &mut |observed: &Observed| {
                 see(observed);
                 watch.see(observed, now_s);
             },
         })?;
-        operator.act(&scenario, &mut suite, &mut watch, see)?;
+        operator.act(&scenario, hand.presses(), &mut suite, &mut watch, see)?;
         if now_s >= next_show_s {
             next_show_s = now_s + SHOW_PERIOD_S;
             let (truth, decision) = (watch.truth.as_ref(), watch.decision.as_ref());
@@ -220,6 +232,7 @@ impl Operator {
     fn act(
         &mut self,
         scenario: &Scenario,
+        pressed: bool,
         suite: &mut Lockstep,
         watch: &mut Watch,
         see: &mut Observer,
@@ -248,12 +261,12 @@ impl Operator {
         if (disarmed || latched) && arms && now_s >= self.next_arm_s {
             self.next_arm_s = now_s + ARM_PERIOD_S;
             self.requests += 1;
-            // Whoever resets does not pull the button: while it is pressed the gate refuses.
+            // Whoever arms or resets does not pull the button: while it is pressed the gate refuses.
             let action = if latched { OperatorAction::Reset } else { OperatorAction::Arm };
             let request = OperatorRequest { stamp, sequence: self.requests, action };
             let message = convert::operator_request_to_message(&request);
             if disarmed {
-                suite.publish(&topics::e_stop(), &Bool { data: false }, &mut record)?;
+                suite.publish(&topics::e_stop(), &Bool { data: pressed }, &mut record)?;
             }
             suite.publish(&topics::operator_request(), &message, &mut record)?;
         }

@@ -16,7 +16,7 @@ use outrider_msgs::outrider_msgs::GateState;
 use outrider_msgs::std_msgs::Bool;
 use outrider_runtime::{HostedNode, Topic};
 use outrider_suite::lockstep::{Lockstep, Observed};
-use outrider_suite::wire::{Delivery, Passage, RosClock, Wire};
+use outrider_suite::wire::{Delivery, Passage, RosClock, Undisturbed, Wire};
 use outrider_suite::{assemble, convert, topics};
 
 /// A fault strikes at this speed or above, m/s.
@@ -225,10 +225,14 @@ impl<'a> Drive<'a> {
                 Action::Thaw(node) => self.suite.thaw(node),
                 Action::Starve(node, every) => self.suite.starve(node, *every),
                 Action::Restart(node, files, boot_id) => {
-                    self.suite.restart(assemble(node, files.clone(), *boot_id)?, &mut see)?;
+                    self.suite.restart(
+                        assemble(node, files.clone(), *boot_id)?,
+                        &mut Undisturbed,
+                        &mut see,
+                    )?;
                 }
                 Action::Join(node, files, boot_id) => {
-                    self.suite.join(assemble(node, files.clone(), *boot_id)?, &mut see)?;
+                    self.suite.join(assemble(node, files.clone(), *boot_id)?, &mut Undisturbed, &mut see)?;
                 }
                 Action::ShiftClocks(by) => {
                     SUITE.iter().for_each(|node| self.suite.set_clock(node, RosClock::Ahead(*by)));

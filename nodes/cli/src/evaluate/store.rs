@@ -230,6 +230,7 @@ impl Store {
                 build()
             );
         }
+        let read = results.len();
         results.retain(|r| planned.contains(r.key.as_str()));
         // A result without its record or its times is none.
         let timed: BTreeSet<String> = timings.iter().map(|t| t.key.clone()).collect();
@@ -240,11 +241,14 @@ impl Store {
         if prune {
             prune_records(folder, &planned)?;
         }
-        if others > 0 {
+        (found.kept, found.pruned) = (done.len(), others);
+        let suite = folder.join("suite.json");
+        let text = format!("{}\n", serde_json::to_string_pretty(manifest)?);
+        // A verdict is of all that was to be run then.
+        if results.len() < read || fs::read_to_string(&suite).ok().as_ref() != Some(&text) {
             forget_verdict(folder)?;
         }
-        (found.kept, found.pruned) = (done.len(), others);
-        write_whole(&folder.join("suite.json"), &format!("{}\n", serde_json::to_string_pretty(manifest)?))?;
+        write_whole(&suite, &text)?;
         write_sorted(folder, results, timings)?;
         let append = |name: &str| OpenOptions::new().append(true).create(true).open(folder.join(name));
         let (results, timings) = (append("results.jsonl")?, append("timings.jsonl")?);
@@ -397,7 +401,7 @@ fn lock(folder: &Path) -> anyhow::Result<File> {
     }
 }
 
-/// Of the files that a verdict rests on: results and times.
+/// Of the files that a verdict rests on: results, times, and what was to be run.
 ///
 /// # Errors
 /// When one cannot be read.
@@ -406,7 +410,7 @@ pub fn digest(folder: &Path) -> anyhow::Result<String> {
         let path = folder.join(name);
         fs::read(&path).map(|bytes| payload_digest(&bytes)).with_context(|| path.display().to_string())
     };
-    Ok(format!("{:016x}{:016x}", of("results.jsonl")?, of("timings.jsonl")?))
+    Ok(format!("{:016x}{:016x}{:016x}", of("results.jsonl")?, of("timings.jsonl")?, of("suite.json")?))
 }
 
 /// Reads the results of a folder, and what a clock measured.

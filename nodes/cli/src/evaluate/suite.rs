@@ -2,6 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use outrider_runtime::config;
+use outrider_suite::drive::check_faults;
 use outrider_suite::scenario::settings::Setting;
 use outrider_suite::scenario::{Case, CriticalityClass, Family, Scenario, Template};
 use outrider_suite::{Changes, Files, NODES, left_out_of_world, read_resources};
@@ -148,7 +149,9 @@ impl Plan {
                 // Nobody waits for a run to be told that one of its values cannot be.
                 if tried.as_ref() != Some(&case.parameters) {
                     let values = || serde_json::to_string(&case.parameters).unwrap_or_default();
-                    template.scenario(&case.parameters).with_context(|| format!("with {}", values()))?;
+                    let scenario = template.scenario(&case.parameters);
+                    let scenario = scenario.with_context(|| format!("with {}", values()))?;
+                    check_faults(&setup.files(member, &case), &scenario)?;
                     tried = Some(case.parameters.clone());
                 }
                 let config_hash = hashes.of(setup, member, template, &case)?;

@@ -1,6 +1,6 @@
 //! Suites, stores and runs: nothing is lost, and the same runs give the same bytes.
 
-use super::store::{Finished, Manifest, RunResult, RunTiming, Status, StepTimes, Store, read};
+use super::store::{Finished, Manifest, RunResult, RunTiming, Status, StepTimes, Store, digest, read};
 use super::suite::{Choice, Plan, Setup};
 use super::*;
 use std::fs;
@@ -292,6 +292,31 @@ fn results_of_other_runs_are_refused_and_pruned_on_demand() {
     assert_eq!(fs::read(out.path().join("results.jsonl")).unwrap(), b"");
     assert_eq!(fs::read_dir(out.path().join("runs")).unwrap().count(), 0, "with its record");
     assert!(!out.path().join("gate.json").exists(), "and the verdict on it");
+}
+
+/// It would be one on what was not run.
+#[test]
+fn a_verdict_ends_with_another_choice_and_with_a_result_that_is_gone() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let all = plan(folder.path(), &Choice::default()).unwrap();
+    let manifest = Manifest::of(&all, &setup(&[])).unwrap();
+    let more = Choice { seeds: Some(9), ..Choice::default() };
+    let more = Manifest::of(&plan(folder.path(), &more).unwrap(), &setup(&[])).unwrap();
+    let out = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(out.path(), &manifest, false).unwrap();
+    store.add(&result(&all.runs[0], all.member(&all.runs[0]).unwrap())).unwrap();
+    drop(store);
+    let verdict = out.path().join("gate.json");
+    let opened = |manifest: &Manifest| {
+        fs::write(&verdict, "{}").unwrap();
+        let before = digest(out.path()).unwrap();
+        drop(Store::open(out.path(), manifest, false).unwrap());
+        (verdict.exists(), digest(out.path()).unwrap() == before)
+    };
+    assert_eq!(opened(&manifest), (true, true), "nothing has changed");
+    assert_eq!(opened(&more), (false, false));
+    fs::remove_file(out.path().join(format!("runs/{}.json", all.runs[0].key))).unwrap();
+    assert_eq!(opened(&more), (false, false));
 }
 
 fn args(suite: &Path, out: &Path, more: &[&str]) -> Args {

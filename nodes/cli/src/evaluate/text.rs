@@ -40,7 +40,9 @@ pub fn table(plan: &Plan, results: &[RunResult], timings: &[RunTiming], wall_s: 
         let least = |values: &mut dyn Iterator<Item = f64>| {
             values.reduce(f64::min).map_or_else(|| "-".to_owned(), |v| format!("{v:.2}"))
         };
-        let mean_s = metrics().map(|m| m.drive_time_s).sum::<f64>() / metrics().count().max(1) as f64;
+        let times_s = metrics().map(|m| m.drive_time_s);
+        // The sum of nothing is -0.
+        let mean_s = times_s.fold(0.0, |sum, s| sum + s) / metrics().count().max(1) as f64;
         let class = member.scenario.criticality.as_ref().map_or("-".to_owned(), |c| word(&c.class));
         let _ = writeln!(
             out,

@@ -2,6 +2,7 @@
 
 use super::judge::some;
 use crate::evaluate::store::{Manifest, RunResult, RunTiming, Status, digest, read};
+use outrider_suite::evaluation::Measures;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -84,7 +85,18 @@ impl Evidence {
             .filter(|r| hashes.get(r.scenario.as_str()) != Some(&r.scenario_hash.as_str()))
             .map(|r| r.scenario.clone())
             .collect();
+        let times = self.timings.iter().filter(|t| !planned.contains(t.key.as_str()));
+        let times: Vec<String> = times.map(|t| t.key.clone()).collect();
+        let classes: BTreeMap<&str, _> =
+            self.manifest.scenarios.iter().map(|s| (s.id.as_str(), s.class)).collect();
+        let others = self.named(|r| classes.get(r.scenario.as_str()).is_some_and(|class| *class != r.class));
         told(&strangers, || format!("stale: {} results are of no planned run", strangers.len()))
+            .or_else(|| {
+                told(&times, || {
+                    format!("stale: {} lines of timings.jsonl are of no planned run", times.len())
+                })
+            })
+            .or_else(|| told(&others, || "stale: the class is another one than in suite.json".to_owned()))
             .or_else(|| told(&changed, || "stale: the scenario has changed since".to_owned()))
     }
 
@@ -92,12 +104,19 @@ impl Evidence {
         let mut seen = BTreeSet::new();
         let twice = self.named(|r| !seen.insert(r.key.as_str()));
         let torn = self.named(contradicts_itself);
-        let timed: BTreeSet<&str> = self.timings.iter().map(|t| t.key.as_str()).collect();
+        let mut timed = BTreeSet::new();
+        let again: Vec<String> =
+            self.timings.iter().filter(|t| !timed.insert(t.key.as_str())).map(|t| t.key.clone()).collect();
         let untimed = self.named(|r| !timed.contains(r.key.as_str()));
         told(&twice, || format!("doubled: {} results are of runs that have one already", twice.len()))
             .or_else(|| told(&torn, || "impossible: the result contradicts itself".to_owned()))
             .or_else(|| {
                 told(&untimed, || format!("missing: {} runs have no line in timings.jsonl", untimed.len()))
+            })
+            .or_else(|| {
+                told(&again, || {
+                    format!("doubled: {} runs have more than one line in timings.jsonl", again.len())
+                })
             })
     }
 
@@ -114,7 +133,16 @@ fn told(names: &[String], what: impl FnOnce() -> String) -> Option<String> {
 fn contradicts_itself(result: &RunResult) -> bool {
     let done = result.status == Status::Done;
     let whole = result.metrics.is_some() && result.outcome.is_some() && result.digest.is_some();
-    (done && !whole) || (result.passed && !(done && result.failures.is_empty()))
+    let again = result.reproduced.as_ref();
+    let claimed = again.is_some_and(|r| r.identical && (r.steps == 0 || r.difference.is_some()));
+    let silent = result.metrics.as_ref().is_some_and(says_nothing_of_commands);
+    (done && !whole) || (result.passed && !(done && result.failures.is_empty())) || claimed || silent
+}
+
+/// It says how long commands were forwarded, and of none of them what they rest on.
+fn says_nothing_of_commands(metrics: &Measures) -> bool {
+    let forwarded_s = metrics.gate_s.get("forwarding").copied().unwrap_or(0.0);
+    forwarded_s > 1.0 && (metrics.completeness.is_none() || metrics.data_age_s.p95.is_none())
 }
 
 /// Runs of the baseline whose scenario is the same, or is not there at all, and that the candidate does not have: with them left out it

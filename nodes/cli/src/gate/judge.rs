@@ -52,6 +52,8 @@ pub struct Verdict {
     pub candidate: String,
     /// Digest of the candidate's files of results: the verdict is of these alone.
     pub evidence: String,
+    /// File of the policy that it was held against.
+    pub policy: String,
     /// What it was held against; none for absolute limits alone.
     pub baseline: Option<String>,
     /// Runs of the candidate.
@@ -76,7 +78,11 @@ impl Verdict {
 }
 
 /// Judges a candidate, against a baseline where there is one.
-pub fn judge(policy: &Policy, baseline: Option<&Evidence>, candidate: &Evidence) -> Verdict {
+pub fn judge(
+    (policy, policy_file): (&Policy, &str),
+    baseline: Option<&Evidence>,
+    candidate: &Evidence,
+) -> Verdict {
     let mut checks = vec![evidence("evidence.candidate", candidate)];
     if policy.evidence.candidate_of_this_build {
         let same = candidate.manifest.build == build();
@@ -94,7 +100,17 @@ pub fn judge(policy: &Policy, baseline: Option<&Evidence>, candidate: &Evidence)
     checks.extend(whole(candidate));
     let mut compared = 0;
     if let Some(baseline) = baseline {
-        checks.push(evidence("evidence.baseline", baseline));
+        checks.push(match baseline.digest == candidate.digest {
+            false => evidence("evidence.baseline", baseline),
+            true => Check {
+                name: "evidence.baseline".to_owned(),
+                finding: Finding::Unknown,
+                reason: format!(
+                    "{}: the very results of the candidate, which cannot be worse than itself; `-` asks for the absolute limits alone",
+                    baseline.folder
+                ),
+            },
+        });
         checks.push(nothing_left_out(baseline, candidate));
         let pairs = pairs(baseline, candidate);
         compared = pairs.len();
@@ -116,6 +132,7 @@ pub fn judge(policy: &Policy, baseline: Option<&Evidence>, candidate: &Evidence)
     Verdict {
         candidate: candidate.of(),
         evidence: candidate.digest.clone(),
+        policy: policy_file.to_owned(),
         baseline: baseline.map(Evidence::of),
         runs: candidate.results.len(),
         pairs: compared,
@@ -196,9 +213,9 @@ fn pass_rates(policy: &Policy, candidate: &Evidence) -> Vec<Check> {
             })
             .collect();
         let reason = format!(
-            "{hits} of {} runs passed, {:.1} % (Wilson {:.0} %: {:.1} to {:.1} %), the least is {:.1} %{}",
+            "{hits} of {} runs passed, {} (Wilson {:.0} %: {:.1} to {:.1} %), the least is {:.1} %{}",
             of.len(),
-            100.0 * share.value(),
+            percent(share.value(), least),
             100.0 * policy.confidence,
             100.0 * share.low,
             100.0 * share.high,
@@ -220,6 +237,14 @@ fn pass_rates(policy: &Policy, candidate: &Evidence) -> Vec<Check> {
         check("pass_rate.critical", critical, rate.critical_min, rate.critical_runs_min),
         check("pass_rate.all", candidate.results.iter().collect(), rate.all_min, 1),
     ]
+}
+
+/// With as many decimals as it takes to see on which side of a limit it is.
+pub(super) fn percent(share: f64, limit: f64) -> String {
+    let shown = |value: f64, digits: usize| format!("{:.digits$} %", 100.0 * value);
+    let told = |digits: &usize| share >= limit || shown(share, *digits) != shown(limit, *digits);
+    let digits = (1..8).find(told).unwrap_or(8);
+    shown(share, digits)
 }
 
 fn hard(policy: &Policy, candidate: &Evidence) -> Check {

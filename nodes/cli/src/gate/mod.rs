@@ -73,7 +73,8 @@ fn gate(args: &Args) -> anyhow::Result<Verdict> {
         folder => Some(Evidence::read(folder).context("baseline")?),
     };
     let candidate = Evidence::read(&args.candidate).context("candidate")?;
-    let verdict = judge(&policy, baseline.as_ref(), &candidate);
+    let policy_file = args.policy.display().to_string();
+    let verdict = judge((&policy, &policy_file), baseline.as_ref(), &candidate);
     std::fs::create_dir_all(out(args)).with_context(|| out(args).display().to_string())?;
     write(args, &verdict, &candidate.results)?;
     Ok(verdict)
@@ -88,11 +89,7 @@ fn json(verdict: &Verdict) -> anyhow::Result<String> {
 }
 
 fn write(args: &Args, verdict: &Verdict, results: &[RunResult]) -> anyhow::Result<()> {
-    let texts = [
-        text::markdown(verdict, &args.policy.display().to_string()),
-        json(verdict)?,
-        text::junit(verdict, results),
-    ];
+    let texts = [text::markdown(verdict), json(verdict)?, text::junit(verdict, results)];
     for (name, text) in VERDICT_FILES.iter().zip(texts) {
         let path = out(args).join(name);
         std::fs::write(&path, text).with_context(|| path.display().to_string())?;
@@ -105,7 +102,8 @@ fn tell_in_files(args: &Args, error: &anyhow::Error) {
     let verdict = Verdict {
         candidate: args.candidate.display().to_string(),
         evidence: String::new(),
-        baseline: None,
+        policy: args.policy.display().to_string(),
+        baseline: Some(args.baseline.display().to_string()).filter(|folder| folder != "-"),
         runs: 0,
         pairs: 0,
         checks: vec![Check {

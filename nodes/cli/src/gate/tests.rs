@@ -61,12 +61,7 @@ fn result(scenario: u64, seed: u64, wobble: f64) -> RunResult {
             ..Measures::default()
         }),
         digest: Some("d".to_owned()),
-        reproduced: (seed == 1).then(|| Reproduced {
-            how: "replay".to_owned(),
-            identical: true,
-            steps: 100,
-            difference: None,
-        }),
+        reproduced: (seed == 1).then(again),
     }
 }
 
@@ -125,6 +120,10 @@ fn evidence(wobble: f64) -> Evidence {
     }
 }
 
+fn again() -> Reproduced {
+    Reproduced { how: "replay".to_owned(), identical: true, steps: 100, difference: None }
+}
+
 fn metrics(result: &mut RunResult) -> &mut Measures {
     result.metrics.as_mut().unwrap()
 }
@@ -133,6 +132,7 @@ fn metrics(result: &mut RunResult) -> &mut Measures {
 fn leave_out(evidence: &mut Evidence, which: fn(&RunResult) -> bool) {
     let gone: Vec<String> = evidence.results.iter().filter(|r| which(r)).map(|r| r.key.clone()).collect();
     evidence.results.retain(|r| !gone.contains(&r.key));
+    evidence.timings.retain(|t| !gone.contains(&t.key));
     evidence.manifest.planned.retain(|p| !gone.contains(&p.key));
     let left: Vec<String> = evidence.results.iter().map(|r| r.scenario.clone()).collect();
     evidence.manifest.scenarios.retain(|s| left.contains(&s.id));
@@ -142,7 +142,8 @@ fn leave_out(evidence: &mut Evidence, which: fn(&RunResult) -> bool) {
 fn stopped_by(change: impl FnOnce(&mut Evidence)) -> (Verdict, Vec<String>) {
     let mut candidate = evidence(0.01);
     change(&mut candidate);
-    let verdict = judge(&policy(), Some(&evidence(0.0)), &candidate);
+    let baseline = Evidence { digest: "b".to_owned(), ..evidence(0.0) };
+    let verdict = judge((&policy(), "policy.yaml"), Some(&baseline), &candidate);
     let names =
         verdict.checks.iter().filter(|c| c.finding != Finding::Good).map(|c| c.name.clone()).collect();
     (verdict, names)
@@ -164,7 +165,7 @@ fn a_sound_candidate_is_released_and_so_is_a_better_one() {
         }
     };
     assert_eq!(stopped_by(better).0.finding(), Finding::Good);
-    let alone = judge(&policy(), None, &evidence(0.0));
+    let alone = judge((&policy(), "policy.yaml"), None, &evidence(0.0));
     assert_eq!(alone.finding(), Finding::Good);
     assert!(text::text(&alone).contains("nothing is said about regressions"));
 }
@@ -269,7 +270,7 @@ fn what_matters_and_is_not_sure_does_not_stop() {
 #[test]
 fn missing_stale_and_mixed_results_are_never_released() {
     type Change = fn(&mut Evidence);
-    let cases: [(Change, &[&str], &str); 16] = [
+    let cases: [(Change, &[&str], &str); 23] = [
         (
             |e| e.results.retain(|r| r.key != "4-2"),
             &["evidence.candidate", "evidence.left_out"],
@@ -309,6 +310,43 @@ fn missing_stale_and_mixed_results_are_never_released() {
         ),
         (|e| e.results[1].metrics = None, &["evidence.candidate"], "contradicts itself: s00 seed 2"),
         (
+            |e| e.results[1].reproduced = Some(Reproduced { steps: 0, ..again() }),
+            &["evidence.candidate"],
+            "contradicts itself: s00 seed 2",
+        ),
+        (
+            |e| e.results[1].reproduced = Some(Reproduced { difference: Some("x".into()), ..again() }),
+            &["evidence.candidate"],
+            "contradicts itself: s00 seed 2",
+        ),
+        (
+            |e| {
+                let m = metrics(&mut e.results[1]);
+                (m.gate_s, m.completeness) = ([("forwarding".to_owned(), 20.0)].into(), None);
+            },
+            &["evidence.candidate"],
+            "contradicts itself: s00 seed 2",
+        ),
+        (
+            |e| e.results[1].class = Some(CriticalityClass::Major),
+            &["evidence.candidate"],
+            "stale: the class is another one than in suite.json: s00 seed 2",
+        ),
+        (
+            |e| {
+                let stranger = RunTiming { key: "other".to_owned(), ..e.timings[0].clone() };
+                e.timings.push(stranger);
+            },
+            &["evidence.candidate"],
+            "stale: 1 lines of timings.jsonl are of no planned run: other",
+        ),
+        (
+            |e| e.timings.push(e.timings[0].clone()),
+            &["evidence.candidate"],
+            "doubled: 1 runs have more than one line in timings.jsonl: 0-1",
+        ),
+        (|e| e.digest = "b".to_owned(), &["evidence.baseline"], "the very results of the candidate"),
+        (
             |e| e.timings.truncate(74),
             &["evidence.candidate"],
             "missing: 1 runs have no line in timings.jsonl: s24 seed 3",
@@ -335,7 +373,10 @@ fn missing_stale_and_mixed_results_are_never_released() {
             "stale: the scenario has changed since",
         ),
         (
-            |e| e.results.iter_mut().for_each(|r| r.class = Some(CriticalityClass::Major)),
+            |e| {
+                e.results.iter_mut().for_each(|r| r.class = Some(CriticalityClass::Major));
+                e.manifest.scenarios.iter_mut().for_each(|s| s.class = Some(CriticalityClass::Major));
+            },
             &["pass_rate.critical", "coverage"],
             "missing: 0 runs, at least 20 are needed",
         ),
@@ -367,6 +408,7 @@ fn a_few_slow_runs_do_not_stop() {
 fn a_scenario_that_has_changed_is_not_left_out() {
     let (verdict, names) = stopped_by(|e| {
         e.results.retain(|r| r.key != "3-3");
+        e.timings.retain(|t| t.key != "3-3");
         e.manifest.planned.retain(|p| p.key != "3-3");
         e.manifest.scenarios[3].hash = "new".to_owned();
         e.results.iter_mut().filter(|r| r.scenario == "s03").for_each(|r| r.scenario_hash = "new".to_owned());
@@ -385,7 +427,7 @@ fn the_verdict_says_of_which_configuration_and_what_the_list_lacks() {
     assert!(names.is_empty(), "{names:?}");
     assert!(reason(&verdict, "coverage").ends_with("; not in the list: person_croses"));
     let told = "configuration c, with assurance.detections_required=false, chosen by --seeds 3)";
-    let pages = [text::text(&verdict), text::markdown(&verdict, "p"), text::junit(&verdict, &[])];
+    let pages = [text::text(&verdict), text::markdown(&verdict), text::junit(&verdict, &[])];
     assert!(pages.iter().all(|page| page.contains(told)), "{}", pages[0]);
 }
 
@@ -407,7 +449,7 @@ fn the_verdict_is_a_page_and_junit() {
         e.results[0].failures.push(Failure { check: "criteria.x".into(), text: "0.1 < 0.2 & \"so\"".into() });
         e.results[0].violations.push(Violation { rule: "collision".into(), at_s: 1.0, text: "a | b".into() });
     });
-    let page = text::markdown(&verdict, "policy.yaml");
+    let page = text::markdown(&verdict);
     assert!(page.starts_with("# STOPPED: hard_constraints\n"), "{page}");
     assert!(
         page.lines().take(12).any(|line| line.starts_with("| BAD | hard_constraints | 1, the most is 0")),
@@ -425,6 +467,33 @@ fn the_verdict_is_a_page_and_junit() {
     let failure = suites[1].descendants().find(|n| n.has_tag_name("failure")).unwrap();
     assert_eq!(failure.attribute("message"), Some("criteria.x: 0.1 < 0.2 & \"so\""));
     assert_eq!(suites[0].descendants().filter(|n| n.has_tag_name("failure")).count(), 1);
+    let properties: Vec<_> = suites[0].descendants().filter_map(|n| n.attribute("value")).collect();
+    assert_eq!(properties[1..], ["e", verdict.baseline.as_deref().unwrap(), "policy.yaml"]);
+    assert!(page.contains("\n- Results with the digest e\n- Policy: policy.yaml\n"), "{page}");
+}
+
+/// What a build server takes for a failure would stop what was released.
+#[test]
+fn runs_that_a_policy_lets_fail_are_skipped_ones() {
+    let (verdict, names) = stopped_by(|e| e.results[0].passed = false);
+    assert!(names.is_empty(), "{names:?}");
+    let mut failing = result(0, 1, 0.0);
+    failing.passed = false;
+    failing.failures.push(Failure { check: "criteria.x".into(), text: "0.1".into() });
+    let xml = text::junit(&verdict, &[failing, result(1, 1, 0.0)]);
+    let tree = roxmltree::Document::parse(&xml).unwrap();
+    assert!(!tree.descendants().any(|n| n.has_tag_name("failure")), "{xml}");
+    let skipped: Vec<_> = tree.descendants().filter(|n| n.has_tag_name("skipped")).collect();
+    assert_eq!(skipped.len(), 1);
+    assert_eq!(skipped[0].attribute("message"), Some("within what the policy allows: criteria.x: 0.1"));
+    assert!(xml.contains("name=\"runs\" tests=\"2\" failures=\"0\" skipped=\"1\""), "{xml}");
+}
+
+#[test]
+fn a_share_is_told_so_that_one_sees_on_which_side_of_the_limit_it_is() {
+    assert_eq!(super::judge::percent(97.0 / 99.0, 0.98), "97.98 %");
+    assert_eq!(super::judge::percent(0.98, 0.98), "98.0 %");
+    assert_eq!(super::judge::percent(0.5, 0.98), "50.0 %");
 }
 
 #[test]

@@ -40,7 +40,7 @@ pub fn text(verdict: &Verdict) -> String {
 }
 
 /// A page of Markdown.
-pub fn markdown(verdict: &Verdict, policy: &str) -> String {
+pub fn markdown(verdict: &Verdict) -> String {
     let mut out = format!("# {}\n\n", headline(verdict));
     let _ = writeln!(out, "- Candidate: {}, {} runs", verdict.candidate, verdict.runs);
     let baseline = verdict
@@ -48,7 +48,10 @@ pub fn markdown(verdict: &Verdict, policy: &str) -> String {
         .as_deref()
         .unwrap_or("none: absolute limits only, nothing is said about regressions");
     let _ = writeln!(out, "- Baseline: {baseline}, {} pairs", verdict.pairs);
-    let _ = writeln!(out, "- Policy: {policy}\n\n| | Check | Reason |\n|---|---|---|");
+    if !verdict.evidence.is_empty() {
+        let _ = writeln!(out, "- Results with the digest {}", verdict.evidence);
+    }
+    let _ = writeln!(out, "- Policy: {}\n\n| | Check | Reason |\n|---|---|---|", verdict.policy);
     // What stops it first.
     let mut checks: Vec<&Check> = verdict.checks.iter().collect();
     checks.sort_by_key(|c| c.finding == Finding::Good);
@@ -64,41 +67,56 @@ pub fn markdown(verdict: &Verdict, policy: &str) -> String {
     out
 }
 
-/// For whoever collects test results: the checks, and every run of the candidate.
+/// For whoever collects test results: the checks, and every run of the candidate. Runs that fail within what the policy allows are
+/// skipped ones there: a release is no failure.
 pub fn junit(verdict: &Verdict, results: &[RunResult]) -> String {
     let bad = verdict.checks.iter().filter(|c| c.finding != Finding::Good).count();
     let baseline = verdict.baseline.as_deref().unwrap_or("none");
+    let released = verdict.finding() == Finding::Good;
     let failed = results.iter().filter(|r| !r.passed).count();
+    let (failures, skipped) = if released { (0, failed) } else { (failed, 0) };
     let mut out =
         String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"outrider\">\n");
     let _ =
         writeln!(out, "  <testsuite name=\"gate\" tests=\"{}\" failures=\"{bad}\">", verdict.checks.len());
     out.push_str("    <properties>\n");
-    for (name, value) in [("candidate", verdict.candidate.as_str()), ("baseline", baseline)] {
+    for (name, value) in [
+        ("candidate", verdict.candidate.as_str()),
+        ("evidence", &verdict.evidence),
+        ("baseline", baseline),
+        ("policy", &verdict.policy),
+    ] {
         let _ = writeln!(out, "      <property name=\"{name}\" value=\"{}\"/>", escaped(value));
     }
     out.push_str("    </properties>\n");
     for check in &verdict.checks {
-        case(&mut out, "gate", &check.name, (check.finding != Finding::Good).then_some(&check.reason));
+        let reason = (check.finding != Finding::Good).then_some(&check.reason);
+        case(&mut out, "gate", &check.name, "failure", reason);
     }
     out.push_str("  </testsuite>\n");
-    let _ = writeln!(out, "  <testsuite name=\"runs\" tests=\"{}\" failures=\"{failed}\">", results.len());
+    let _ = writeln!(
+        out,
+        "  <testsuite name=\"runs\" tests=\"{}\" failures=\"{failures}\" skipped=\"{skipped}\">",
+        results.len()
+    );
+    let outcome = if released { "skipped" } else { "failure" };
     for result in results {
         let parameters: Vec<String> = result.parameters.iter().map(|(n, v)| format!(" {n}={v}")).collect();
         let name = format!("{} seed {}{}", result.scenario, result.seed, parameters.concat());
-        let reason = why(result);
-        case(&mut out, &result.scenario, &name, (!result.passed).then_some(&reason));
+        let reason =
+            if released { format!("within what the policy allows: {}", why(result)) } else { why(result) };
+        case(&mut out, &result.scenario, &name, outcome, (!result.passed).then_some(&reason));
     }
     out.push_str("  </testsuite>\n</testsuites>\n");
     out
 }
 
-fn case(out: &mut String, class: &str, name: &str, failure: Option<&String>) {
+fn case(out: &mut String, class: &str, name: &str, outcome: &str, reason: Option<&String>) {
     let _ = write!(out, "    <testcase classname=\"{}\" name=\"{}\"", escaped(class), escaped(name));
-    match failure {
+    match reason {
         None => out.push_str("/>\n"),
         Some(reason) => {
-            let _ = writeln!(out, "><failure message=\"{}\"/></testcase>", escaped(reason));
+            let _ = writeln!(out, "><{outcome} message=\"{}\"/></testcase>", escaped(reason));
         }
     }
 }

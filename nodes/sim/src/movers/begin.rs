@@ -71,6 +71,11 @@ impl Route {
         libm::atan2(to.y_m - self.start.y_m, to.x_m - self.start.x_m)
     }
 
+    /// Which waypoint it goes to, from 0.
+    pub(super) fn next(&self) -> usize {
+        self.next
+    }
+
     /// After the last one.
     pub(super) fn is_done(&self) -> bool {
         self.next >= self.waypoints.len()

@@ -165,8 +165,11 @@ impl Crowd {
 
     fn decide(&mut self, at: Span, seen: &Surroundings<'_>) {
         let middles: Vec<(Point2, f64)> = (0..self.parties.len()).map(|p| self.middle(p)).collect();
-        for (party, (middle, members)) in self.parties.iter_mut().zip(&middles) {
-            party.advance(at, *middle, *members, &seen.robot);
+        for (index, (party, (middle, members))) in self.parties.iter_mut().zip(&middles).enumerate() {
+            // Nobody appears where the robot is.
+            let mut own = self.walkers.iter().filter(|w| w.party == index);
+            let free = !party.appears || own.all(|w| seen.robot.gap_m(w.at, w.radius_m) >= KEEPS_M);
+            party.advance(at, free, *middle, *members, &seen.robot);
         }
         let mut chosen = Vec::with_capacity(self.walkers.len());
         for (i, walker) in self.walkers.iter().enumerate() {
@@ -264,12 +267,13 @@ impl Party {
     }
 
     /// Begins, takes the next waypoint, leaves.
-    fn advance(&mut self, at: Span, middle: Point2, members: f64, robot: &RobotNow<'_>) {
-        if self.phase == Phase::Waits && self.trigger.has_begun(at, robot) {
+    fn advance(&mut self, at: Span, free: bool, middle: Point2, members: f64, robot: &RobotNow<'_>) {
+        if self.phase == Phase::Waits && self.trigger.has_begun(at, robot) && free {
             self.phase = Phase::Walks;
         }
         let near_m = ARRIVES_M + 0.2 * (members - 1.0);
-        if self.phase == Phase::Walks && middle.distance_m(self.route.target()) <= near_m {
+        let follows = self.phase == Phase::Walks && self.behaviour != Behaviour::Hostile;
+        if follows && middle.distance_m(self.route.target()) <= near_m {
             self.route.arrived(at);
             if self.leaves && self.route.is_done() {
                 self.phase = Phase::Gone;

@@ -51,12 +51,19 @@ impl Door {
         rectangle(self.pose_at(part), self.spec.width_m, self.spec.thickness_m)
     }
 
-    /// One physics period of `dt_s` that ends at `at`.
-    pub(super) fn step(&mut self, at: Span, dt_s: f64, robot: &RobotNow<'_>, people: &[Disc]) {
+    /// One physics period of `dt_s` that ends at `at`; `bodies` are those of vehicles.
+    pub(super) fn step(
+        &mut self,
+        at: Span,
+        dt_s: f64,
+        robot: &RobotNow<'_>,
+        people: &[Disc],
+        bodies: &[[Point2; 4]],
+    ) {
         let to = if self.should_be_open(at, robot, people) { 1.0 } else { 0.0 };
         let most = dt_s / self.spec.travel_s;
         let next = self.part + (to - self.part).clamp(-most, most);
-        if (next - self.part).abs() > 0.0 && (self.spec.forces || self.is_free(next, robot, people)) {
+        if (next - self.part).abs() > 0.0 && (self.spec.forces || self.is_free(next, robot, people, bodies)) {
             self.part = next;
         }
     }
@@ -84,20 +91,23 @@ impl Door {
     }
 
     /// Whether the panel meets nobody at that position that it does not meet already.
-    fn is_free(&self, part: f64, robot: &RobotNow<'_>, people: &[Disc]) -> bool {
+    fn is_free(&self, part: f64, robot: &RobotNow<'_>, people: &[Disc], bodies: &[[Point2; 4]]) -> bool {
         let panel =
             |part| rectangle(self.pose_at(part), self.spec.width_m + ROOM_M, self.spec.thickness_m + ROOM_M);
         let next = panel(part);
         let outline = |corners: [Point2; 4]| Outline::Polygon(corners.to_vec());
         let (now_outline, next_outline) = (outline(panel(self.part)), outline(next));
-        let body = robot.corners();
-        let robot_at = robot.pose.position();
-        let hits_robot = overlap(&next, &body)
-            && next_outline.nearest(robot_at).0 < now_outline.nearest(robot_at).0 - NEARER_M;
+        let nears = |at: Point2| next_outline.nearest(at).0 < now_outline.nearest(at).0 - NEARER_M;
+        let hits_robot = overlap(&next, &robot.corners()) && nears(robot.pose.position());
+        let middle = |body: &[Point2; 4]| {
+            let sum = body.iter().fold((0.0, 0.0), |(x, y), c| (x + c.x_m, y + c.y_m));
+            Point2::new(0.25 * sum.0, 0.25 * sum.1)
+        };
+        let hits_body = |body: &[Point2; 4]| overlap(&next, body) && nears(middle(body));
         let hits = |d: &Disc| {
             let after_m = next_outline.nearest(d.centre).0;
             after_m < d.radius_m && after_m < now_outline.nearest(d.centre).0 - NEARER_M
         };
-        !hits_robot && !people.iter().any(hits)
+        !hits_robot && !people.iter().any(hits) && !bodies.iter().any(hits_body)
     }
 }

@@ -22,7 +22,7 @@ use orca::V2;
 use outrider_foundation::data::{BodyBox, TrueActor, TrueBody, TrueDoor};
 use outrider_foundation::{Footprint, Point2, Pose2, Span, Twist2};
 use scripts::Scripts;
-use vehicle::Vehicle;
+use vehicle::{Vehicle, Way};
 use walls::Walls;
 
 /// Where somebody is who has not come yet, or has left: out of sight of everything, in m.
@@ -70,6 +70,14 @@ impl Mover {
         let (length_m, width_m) = self.plan_m?;
         let pose = pose.then(Pose2::new(0.5 * self.forks_m, 0.0, 0.0));
         Some(BodyBox { pose, length_m: length_m + self.forks_m, width_m })
+    }
+
+    /// All that belongs to it, seen from above.
+    fn outline(&self, pose: Pose2) -> Outline {
+        match self.body(pose) {
+            Some(body) => Outline::Polygon(body.corners().to_vec()),
+            None => Outline::Disc { centre: pose.position(), radius_m: self.radius_m },
+        }
     }
 
     /// As a door of the truth, when it is one.
@@ -169,7 +177,38 @@ impl Movers {
             boxes: Vec::new(),
         };
         movers.collect();
+        movers.check_starts(world)?;
         Ok(movers)
+    }
+
+    /// Refuses vehicles and people who start in one another, or in a door. How people begin to each other is the crowd's
+    /// affair, and doors may be hung as they like.
+    fn check_starts(&self, world: &World) -> Result<(), SimError> {
+        let scripted = world.actors().iter().map(|actor| actor.motion_at(0.0));
+        let motions: Vec<Motion> = scripted.chain(self.motions.iter().copied()).collect();
+        let starts: Vec<(&Mover, Outline)> = self
+            .list
+            .iter()
+            .zip(&motions)
+            .map(|(mover, motion)| (mover, mover.outline(motion.pose)))
+            .collect();
+        let on_foot = |mover: &Mover| mover.plan_m.is_none();
+        let is_door = |mover: &Mover| mover.class.is_none();
+        for (i, (mover, outline)) in starts.iter().enumerate() {
+            for (other, taken) in starts.iter().take(i) {
+                let may = (on_foot(mover) && on_foot(other)) || (is_door(mover) && is_door(other));
+                if !may && outline.meets(taken) {
+                    // Doors come last, and it is not they that are in the wrong place.
+                    let (name, other) =
+                        if is_door(mover) { (&other.name, &mover.name) } else { (&mover.name, &other.name) };
+                    return Err(SimError::Actor {
+                        name: name.clone(),
+                        reason: format!("starts where {other} is"),
+                    });
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What they are.
@@ -218,11 +257,14 @@ impl Movers {
         let walkers =
             walkers.map(|(i, m)| Disc { centre: m.pose.position(), radius_m: self.crowd.radius_m(i) });
         let people: Vec<Disc> = discs.chain(walkers).collect();
+        let panels: Vec<[Point2; 4]> = self.doors.iter().map(Door::corners).collect();
+        let way = Way { people: &people, walls: &self.walls, panels: &panels };
         for vehicle in &mut self.vehicles {
-            vehicle.step(at, dt_s, robot, &people, &self.walls);
+            vehicle.step(at, dt_s, robot, &way);
         }
+        let bodies: Vec<[Point2; 4]> = self.vehicles.iter().flat_map(Vehicle::outlines).collect();
         for door in &mut self.doors {
-            door.step(at, dt_s, robot, &people);
+            door.step(at, dt_s, robot, &people, &bodies);
         }
     }
 
@@ -259,7 +301,7 @@ fn check_names(list: &[Mover], world: &World) -> Result<(), SimError> {
             return refuse(name, "name: it is taken already by somebody else or a door");
         }
         // What the world file itself calls alike is its own affair.
-        let own = i < world.actors().len();
+        let own = i < world.actors().len() && !world.people_are_replaced();
         let is_model = |model: &str| model == name || model.split("::").next() == Some(name);
         if !own && world.statics().iter().any(|shape| is_model(&shape.name)) {
             return refuse(name, "name: a model of the world has it already");

@@ -7,7 +7,8 @@ use super::{AWAY_M, RobotNow, rectangle};
 use crate::error::SimError;
 use crate::rays::Disc;
 use crate::spec::{ActorSpec, Behaviour, VehicleSize, point};
-use crate::world::Motion;
+use crate::world::{Motion, overlap};
+use outrider_foundation::data::TrueBody;
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::{Point2, Pose2, Span, Twist2};
 
@@ -21,6 +22,23 @@ const AHEAD_RAD: f64 = 0.6;
 const GAP_AHEAD_M: f64 = 1.0;
 const GAP_BESIDE_M: f64 = 0.2;
 
+/// The way is tried once before the run, in steps of this length,
+const TRIAL_STEP_S: f64 = 0.01;
+/// at the most so many of them;
+const TRIAL_STEPS: usize = 60_000;
+/// after so many in which nothing moves it stands for good.
+const STUCK_STEPS: usize = 200;
+
+/// What may stand in a vehicle's way.
+#[derive(Clone, Copy)]
+pub(super) struct Way<'a> {
+    pub(super) people: &'a [Disc],
+    pub(super) walls: &'a Walls,
+    /// Of doors.
+    pub(super) panels: &'a [[Point2; 4]],
+}
+
+#[derive(Clone)]
 pub(super) struct Vehicle {
     pub(super) size: VehicleSize,
     route: Route,
@@ -60,7 +78,43 @@ impl Vehicle {
             let at = format!("({}, {}) m, {yaw_rad} rad", start.x_m, start.y_m);
             return Err(refuse(format!("its body at {at} is in a wall")));
         }
+        if let Some(Pose2 { x_m, y_m, yaw_rad }) = vehicle.trial(walls) {
+            let at = format!("({x_m:.2}, {y_m:.2}) m, {yaw_rad:.2} rad");
+            return Err(refuse(format!("there is no room for its body on its way: at {at} it meets a wall")));
+        }
         Ok(vehicle)
+    }
+
+    /// Where it would stand for good, with nobody in its way.
+    fn trial(&self, walls: &Walls) -> Option<Pose2> {
+        let mut trial = self.clone();
+        let (mut at, mut stuck, mut laps) = (Span::ZERO, 0, 0);
+        if trial.behaviour == Behaviour::Hostile {
+            return None;
+        }
+        for _ in 0..TRIAL_STEPS {
+            let target = trial.route.next();
+            let wanted = trial.wanted(at, None, false);
+            laps += usize::from(trial.route.next() < target);
+            if trial.route.is_done() || (laps > 0 && trial.route.next() > 0) {
+                return None;
+            }
+            // Nobody waits for what waits at a waypoint.
+            let waits = wanted == Twist2::ZERO && trial.twist == Twist2::ZERO;
+            at = at + if waits { Span::from_s(3600.0) } else { Span::from_s(TRIAL_STEP_S) };
+            let (next, twist) = trial.next(wanted, TRIAL_STEP_S);
+            if trial.meets(walls, next) {
+                stuck += 1;
+                trial.twist = Twist2::ZERO;
+            } else {
+                stuck = 0;
+                (trial.pose, trial.twist) = (next, twist);
+            }
+            if stuck >= STUCK_STEPS {
+                return Some(trial.pose);
+            }
+        }
+        None
     }
 
     fn is_there(&self) -> bool {
@@ -102,31 +156,74 @@ impl Vehicle {
         walls.overlaps(&self.corners(pose), pose.position(), self.radius_m())
     }
 
-    /// One physics period of `dt_s` that ends at `at`. `people` are those who may stand in its lane.
-    pub(super) fn step(&mut self, at: Span, dt_s: f64, robot: &RobotNow<'_>, people: &[Disc], walls: &Walls) {
-        self.begun = self.begun || self.trigger.has_begun(at, robot);
-        if !self.begun || self.gone {
+    /// The forks, where it has any: too low for walls of racks, not for the robot.
+    fn forks(&self, pose: Pose2) -> Option<[Point2; 4]> {
+        let VehicleSize { length_m, width_m, forks_m, .. } = self.size;
+        let ahead = pose.then(Pose2::new(0.5 * (length_m + forks_m), 0.0, 0.0));
+        (forks_m > 0.0).then(|| rectangle(ahead, forks_m, TrueBody::FORKS_SHARE * width_m))
+    }
+
+    /// All that it consists of, where it is there.
+    pub(super) fn outlines(&self) -> impl Iterator<Item = [Point2; 4]> {
+        let there = self.is_there();
+        std::iter::once(self.corners(self.pose)).chain(self.forks(self.pose)).filter(move |_| there)
+    }
+
+    /// Whether it touches an outline when it is there.
+    fn touches(&self, pose: Pose2, outline: &[Point2]) -> bool {
+        overlap(&self.corners(pose), outline)
+            || self.forks(pose).is_some_and(|forks| overlap(&forks, outline))
+    }
+
+    /// One physics period of `dt_s` that ends at `at`.
+    pub(super) fn step(&mut self, at: Span, dt_s: f64, robot: &RobotNow<'_>, way: &Way<'_>) {
+        if self.gone {
             return;
         }
-        let wanted = self.wanted(at, robot, people);
-        let towards = |now: f64, to: f64, most: f64| now + (to - now).clamp(-most, most);
-        let accel = self.size.accel_mps2 * dt_s;
-        let v_mps = towards(self.twist.v_mps, wanted.v_mps, accel);
-        // Turns as quickly as it is told; its rate is limited, its angular acceleration is not.
-        let twist = Twist2::new(v_mps, wanted.w_radps);
-        let next = self.pose.advance(twist, dt_s);
-        let pushes = crate::world::overlap(&self.corners(next), &robot.corners())
-            && next.position().distance_m(robot.pose.position())
-                < self.pose.position().distance_m(robot.pose.position());
-        if pushes || self.meets(walls, next) {
+        if !self.begun {
+            // Nobody appears where the robot is.
+            let free = !self.appears || !self.touches(self.pose, &robot.corners());
+            self.begun = self.trigger.has_begun(at, robot) && free;
+        }
+        if !self.begun {
+            return;
+        }
+        let hunted = (self.behaviour == Behaviour::Hostile).then(|| robot.pose.position());
+        let yields = matches!(self.behaviour, Behaviour::Yields | Behaviour::Shares);
+        let taken = yields && self.lane_is_taken(robot, way.people);
+        let wanted = self.wanted(at, hunted, taken);
+        let (next, twist) = self.next(wanted, dt_s);
+        if self.pushes(next, robot) || self.meets(way.walls, next) || self.runs_into(next, way.panels) {
             self.twist = Twist2::ZERO;
         } else {
             (self.pose, self.twist) = (next, twist);
         }
     }
 
-    fn wanted(&mut self, at: Span, robot: &RobotNow<'_>, people: &[Disc]) -> Twist2 {
-        let hunts = self.behaviour == Behaviour::Hostile;
+    /// Where it comes to in `dt_s`, and how fast it is then.
+    fn next(&self, wanted: Twist2, dt_s: f64) -> (Pose2, Twist2) {
+        let towards = |now: f64, to: f64, most: f64| now + (to - now).clamp(-most, most);
+        let v_mps = towards(self.twist.v_mps, wanted.v_mps, self.size.accel_mps2 * dt_s);
+        // Turns as quickly as it is told; its rate is limited, its angular acceleration is not.
+        let twist = Twist2::new(v_mps, wanted.w_radps);
+        (self.pose.advance(twist, dt_s), twist)
+    }
+
+    /// Whether a step leads into the robot, or deeper into it.
+    fn pushes(&self, next: Pose2, robot: &RobotNow<'_>) -> bool {
+        let (outline, middle) = (robot.corners(), robot.pose.position());
+        let nearer = || next.position().distance_m(middle) < self.pose.position().distance_m(middle);
+        self.touches(next, &outline) && (nearer() || !self.touches(self.pose, &outline))
+    }
+
+    /// Whether a step leads into a panel that it does not touch yet.
+    fn runs_into(&self, next: Pose2, panels: &[[Point2; 4]]) -> bool {
+        panels.iter().any(|panel| self.touches(next, panel) && !self.touches(self.pose, panel))
+    }
+
+    /// The velocity that it would like: it hunts a place, or goes on with its way, unless somebody stands in its lane.
+    fn wanted(&mut self, at: Span, hunted: Option<Point2>, lane_is_taken: bool) -> Twist2 {
+        let hunts = hunted.is_some();
         if !hunts && self.pose.position().distance_m(self.route.target()) <= ARRIVES_M {
             let stands = self.route.arrived(at);
             self.gone = self.leaves && self.route.is_done();
@@ -134,13 +231,12 @@ impl Vehicle {
                 return Twist2::ZERO;
             }
         }
-        let target = if hunts { robot.pose.position() } else { self.route.target() };
+        let target = hunted.unwrap_or_else(|| self.route.target());
         let local = self.pose.inverse().apply(target);
         let far_m = libm::hypot(local.x_m, local.y_m);
         let error_rad = wrap_angle(libm::atan2(local.y_m, local.x_m));
         let w_radps = (TURN_PER_S * error_rad).clamp(-self.size.turn_radps, self.size.turn_radps);
-        let yields = matches!(self.behaviour, Behaviour::Yields | Behaviour::Shares);
-        if yields && self.lane_is_taken(robot, people) {
+        if lane_is_taken {
             return Twist2::ZERO;
         }
         let stops = !hunts && self.route.stops_at_target();

@@ -59,16 +59,8 @@ impl Walls {
 
     /// Whether a polygon, counter-clockwise, overlaps anything.
     pub(super) fn overlaps(&self, corners: &[Point2], middle: Point2, reach_m: f64) -> bool {
-        let meets = |w: &Wall| {
-            w.middle.distance_m(middle) < w.radius_m + reach_m
-                && match &w.outline {
-                    Outline::Polygon(other) => crate::world::overlap(corners, other),
-                    Outline::Disc { centre, radius_m } => {
-                        let (a, _) = Outline::Polygon(corners.to_vec()).nearest(*centre);
-                        a < *radius_m
-                    }
-                }
-        };
+        let meets =
+            |w: &Wall| w.middle.distance_m(middle) < w.radius_m + reach_m && w.outline.meets_polygon(corners);
         self.all.iter().any(meets)
     }
 

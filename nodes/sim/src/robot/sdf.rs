@@ -56,6 +56,8 @@ fn knows(parent: &str, tag: &str) -> Option<bool> {
         "collision" => HARMLESS_IN_COLLISION.contains(&tag),
         "geometry" => IN_GEOMETRY.contains(&tag),
         "frame" => tag == "pose",
+        // Of a sensor only its place is read; what else there may be, no two kinds have in common.
+        "sensor" => true,
         _ => return None,
     })
 }

@@ -84,10 +84,21 @@ impl Lidar {
     /// Takes the beams that are due at world time `at`, from where the lidar is now: all of them, unless a sweep takes
     /// time.
     pub(crate) fn turn(&mut self, at: Span, world_from_lidar: Pose2, scene: &RayScene, moving: Moving<'_>) {
+        let Some(begin) = self.turning.as_ref().map(|sweep| sweep.begin) else { return };
+        let sweep_s = self.config.sweep_s;
+        let part = if sweep_s > 0.0 { ((at - begin).as_s() / sweep_s).min(1.0) } else { 1.0 };
+        self.take(part, at, world_from_lidar, scene, moving);
+    }
+
+    /// Takes all beams that are left: at world time `at` the next sweep begins.
+    pub(crate) fn end(&mut self, at: Span, world_from_lidar: Pose2, scene: &RayScene, moving: Moving<'_>) {
+        self.take(1.0, at, world_from_lidar, scene, moving);
+    }
+
+    /// Takes the beams of a sweep up to this part of it.
+    fn take(&mut self, part: f64, at: Span, world_from_lidar: Pose2, scene: &RayScene, moving: Moving<'_>) {
         let Some(mut sweep) = self.turning.take() else { return };
         let beams = self.fan.beams();
-        let sweep_s = self.config.sweep_s;
-        let part = if sweep_s > 0.0 { ((at - sweep.begin).as_s() / sweep_s).min(1.0) } else { 1.0 };
         let first = sweep.ranges_m.len();
         // The first beam at once, the last one at the end.
         let due = (1 + (part * beams.saturating_sub(1) as f64 + 1e-9) as usize).min(beams);

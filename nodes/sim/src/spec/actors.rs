@@ -1,8 +1,8 @@
 //! People, forklifts and carts that decide where they go.
 
-use super::{WAYPOINT_LIMIT, maybe_place, maybe_within, place};
+use super::{WAYPOINT_LIMIT, maybe_place, place};
 use garde::Validate;
-use outrider_foundation::validate::within;
+use outrider_foundation::validate::{count_within, maybe_within, within};
 use serde::{Deserialize, Serialize};
 
 /// Somebody or something that moves by its own behaviour. SI units, radians, map frame.
@@ -17,7 +17,8 @@ pub struct ActorSpec {
     #[serde(default)]
     pub kind: ActorKind,
     /// How many people: more than one keep together.
-    #[garde(range(min = 1, max = 8))]
+    #[garde(custom(count_within(1, 8)))]
+    #[schemars(range(min = 1, max = 8))]
     #[serde(default = "one")]
     pub members: usize,
     /// Where it is at first.
@@ -55,7 +56,7 @@ pub struct ActorSpec {
     #[garde(dive)]
     #[serde(default)]
     pub begins: Begin,
-    /// Not there before it begins.
+    /// Not there before it begins; and it begins only once the robot is not in its place.
     #[garde(skip)]
     #[serde(default)]
     pub appears: bool,
@@ -112,7 +113,7 @@ pub enum Behaviour {
     Shares,
     /// Does not see it. A vehicle stops for nothing.
     Blind,
-    /// Goes for it, wherever it is.
+    /// Goes for it, wherever it is; waypoints only tell which way it looks at first.
     Hostile,
 }
 
@@ -194,12 +195,20 @@ impl ActorSpec {
     /// A key that has no meaning beside the others, and why.
     pub fn misfit(&self) -> Option<(&'static str, String)> {
         let person = self.kind == ActorKind::Person;
+        let hostile = self.behaviour == Behaviour::Hostile;
         let misfits = [
             (person && self.vehicle.is_some(), "vehicle", "`kind` is a person; `person` is for its size"),
             (!person && self.person.is_some(), "person", "`kind` is no person; `vehicle` is for its size"),
             (!person && self.members > 1, "members", "only people come in groups"),
             (self.loops && self.leaves, "leaves", "with `loops` it never reaches a last waypoint"),
-            (self.loops && self.waypoints.is_empty(), "loops", "there are no `waypoints`"),
+            (self.loops && self.is_one_place(), "loops", "there are no two `waypoints` in different places"),
+            (
+                self.leaves && self.waypoints.is_empty(),
+                "leaves",
+                "there are no `waypoints` that it would reach",
+            ),
+            (self.leaves && hostile, "leaves", "who is `hostile` follows no `waypoints`"),
+            (self.loops && hostile, "loops", "who is `hostile` follows no `waypoints`"),
             (
                 self.begins.of.is_some() && self.begins.robot_within_m.is_none(),
                 "of",
@@ -207,6 +216,13 @@ impl ActorSpec {
             ),
         ];
         misfits.into_iter().find(|(wrong, ..)| *wrong).map(|(_, key, why)| (key, why.to_owned()))
+    }
+
+    /// Whether all waypoints are one place.
+    fn is_one_place(&self) -> bool {
+        let mut places = self.waypoints.iter().map(|w| w.get(..2));
+        let first = places.next();
+        places.all(|place| Some(place) == first)
     }
 
     /// The names in the truth: one for each member.

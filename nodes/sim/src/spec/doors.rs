@@ -1,8 +1,8 @@
 //! Doors: panels that open and close.
 
-use super::{maybe_within, place};
+use super::place;
 use garde::Validate;
-use outrider_foundation::validate::within;
+use outrider_foundation::validate::{maybe_within, within};
 use serde::{Deserialize, Serialize};
 
 /// A door of one panel. SI units, radians, map frame. It is seen by the lidar and can be run into, and is not on the map.
@@ -102,6 +102,9 @@ impl DoorSpec {
         // What is left out and what is the default are one and the same in a recorded scenario.
         if self.kind == DoorKind::Sliding && (self.swing_rad - swing()).abs() > 0.0 {
             return Some(("swing_rad", "a sliding door does not swing".to_owned()));
+        }
+        if self.kind == DoorKind::Hinged && self.swing_rad.abs() <= 0.0 {
+            return Some(("swing_rad", "0: a hinged door that does not swing never opens".to_owned()));
         }
         if self.opens_within_m.is_none() && self.closes_after_s.is_some() {
             let why = "there is no `opens_within_m` by which it would open";

@@ -1,11 +1,10 @@
 //! Changes of the configuration over time.
 
-use super::maybe_within;
 use crate::config::Config;
 use crate::error::SimError;
 use garde::Validate;
 use outrider_foundation::Span;
-use outrider_foundation::validate::within;
+use outrider_foundation::validate::{maybe_within, within};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;

@@ -44,13 +44,6 @@ fn maybe_place(xy: &Option<[f64; 2]>, context: &()) -> garde::Result {
     xy.as_ref().map_or(Ok(()), |xy| place(xy, context))
 }
 
-/// A range check for a number that may be left out.
-pub(crate) fn maybe_within(min: f64, max: f64) -> impl FnOnce(&Option<f64>, &()) -> garde::Result {
-    move |value, context| {
-        value.as_ref().map_or(Ok(()), |v| outrider_foundation::validate::within(min, max)(v, context))
-    }
-}
-
 pub(crate) fn point(xy: [f64; 2]) -> Point2 {
     Point2::new(xy[0], xy[1])
 }

@@ -35,7 +35,20 @@ pub(crate) fn pose_in_link(node: Node<'_, '_>, link: Node<'_, '_>) -> Result<Opt
     Ok(Some(model_from_link.inv_mul(&model_from_named) * pose_there))
 }
 
-/// What places a model by a frame of its own, which is not supported.
+/// The pose of an included model in the scope of its include, which says it in place of the model's file.
+pub(super) fn included_in_scope(
+    include: Node<'_, '_>,
+    model: Node<'_, '_>,
+    parent: &str,
+) -> Result<Option<Pose3>, SimError> {
+    let frame = placement_frame(include).or_else(|| placement_frame(model));
+    match placed_in_scope(include, parent, 0)? {
+        Some(scope_from_placed) => by_frame(scope_from_placed, model, frame, 0),
+        None => Ok(None),
+    }
+}
+
+/// Which frame of a model has the pose that is told of the model; `None` when it is the model's own.
 pub(super) fn placement_frame(node: Node<'_, '_>) -> Option<String> {
     let told = node.attribute("placement_frame").map(str::to_owned);
     let told = told.or_else(|| child(node, "placement_frame").map(text))?;
@@ -61,7 +74,32 @@ fn own_pose<'a>(node: Node<'a, '_>) -> Result<(&'a str, Pose3), SimError> {
 }
 
 fn in_scope(node: Node<'_, '_>, parent: &str, depth: usize) -> Result<Option<Pose3>, SimError> {
-    if depth >= CHAIN_LIMIT || placement_frame(node).is_some() {
+    let frame = placement_frame(node);
+    if frame.is_some() && node.has_tag_name("include") {
+        // The frame stands in the model's file, which is not at hand here.
+        return Ok(None);
+    }
+    match placed_in_scope(node, parent, depth)? {
+        Some(scope_from_placed) => by_frame(scope_from_placed, node, frame, depth),
+        None => Ok(None),
+    }
+}
+
+/// Where a model is, of which a frame is placed; `None` when it has no such frame.
+fn by_frame(
+    scope_from_placed: Pose3,
+    model: Node<'_, '_>,
+    frame: Option<String>,
+    depth: usize,
+) -> Result<Option<Pose3>, SimError> {
+    let Some(frame) = frame else { return Ok(Some(scope_from_placed)) };
+    let model_from_frame = named_in(model, &frame, MODEL, None, depth + 1)?;
+    Ok(model_from_frame.map(|model_from_frame| scope_from_placed * model_from_frame.inverse()))
+}
+
+/// What an element's pose says, whichever frame of it that is.
+fn placed_in_scope(node: Node<'_, '_>, parent: &str, depth: usize) -> Result<Option<Pose3>, SimError> {
+    if depth >= CHAIN_LIMIT {
         return Ok(None);
     }
     let (named, pose_there) = own_pose(node)?;

@@ -115,6 +115,7 @@ pub struct World {
     name: String,
     statics: Vec<Shape>,
     actors: Vec<Actor>,
+    people_are_replaced: bool,
     unsupported: Vec<Unsupported>,
     unsupported_dropped: usize,
 }
@@ -177,6 +178,11 @@ impl World {
     /// Who walks, in the order of the file.
     pub fn actors(&self) -> &[Actor] {
         &self.actors
+    }
+
+    /// Whether they are tracks in the place of the people of the file.
+    pub(crate) fn people_are_replaced(&self) -> bool {
+        self.people_are_replaced
     }
 
     /// What was left out, in the order of the file.

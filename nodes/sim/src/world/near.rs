@@ -70,6 +70,27 @@ fn cross_each_other(a: Point2, b: Point2, c: Point2, d: Point2) -> bool {
     left_of(a, b, c) * left_of(a, b, d) < 0.0 && left_of(c, d, a) * left_of(c, d, b) < 0.0
 }
 
+impl Outline {
+    /// Whether it overlaps a convex polygon, counter-clockwise.
+    pub(crate) fn meets_polygon(&self, corners: &[Point2]) -> bool {
+        match self {
+            Self::Polygon(own) => overlap(corners, own),
+            Self::Disc { centre, radius_m } => Self::Polygon(corners.to_vec()).nearest(*centre).0 < *radius_m,
+        }
+    }
+
+    /// Whether it overlaps another one.
+    pub(crate) fn meets(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Polygon(corners)) => self.meets_polygon(corners),
+            (Self::Polygon(corners), _) => other.meets_polygon(corners),
+            (Self::Disc { centre: a, radius_m: one }, Self::Disc { centre: b, radius_m: two }) => {
+                a.distance_m(*b) < one + two
+            }
+        }
+    }
+}
+
 /// Whether two convex polygons, counter-clockwise, overlap; touching is no overlap.
 pub(crate) fn overlap(a: &[Point2], b: &[Point2]) -> bool {
     let parted = |one: &[Point2], other: &[Point2]| {

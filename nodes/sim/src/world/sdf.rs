@@ -1,6 +1,6 @@
 //! SDF text to a [`World`].
 
-use super::frames::{MODEL, flatten, placement_frame, pose_in_link, pose_in_scope};
+use super::frames::{MODEL, flatten, included_in_scope, placement_frame, pose_in_link, pose_in_scope};
 use super::values::{child, fault, flag, line, name_of, numbers, pose, required, text};
 use super::{Actor, Pose3, Shape, Solid, Unsupported, Waypoint, World};
 use crate::error::SimError;
@@ -194,14 +194,15 @@ impl Loader<'_, '_> {
         }
     }
 
-    /// Lists an element whose pose is relative to a frame that is not there.
+    /// Lists an element whose pose is relative to a frame that is not there, or is that of one.
     fn placed(&mut self, node: Node<'_, '_>, found: Option<Pose3>) -> Option<Pose3> {
-        if let Some(frame) = placement_frame(node) {
-            self.leave_out(node, &format!("left out: a placement_frame ({frame}) is not supported"));
-            return None;
-        }
         if found.is_none() {
-            self.leave_out(node, "left out: its pose is relative to a frame that is not known");
+            let placed = placement_frame(node).map(|frame| format!(", or it has no placement_frame {frame}"));
+            let placed = placed.unwrap_or_default();
+            self.leave_out(
+                node,
+                &format!("left out: its pose is relative to a frame that is not known{placed}"),
+            );
         }
         found
     }
@@ -264,10 +265,13 @@ impl Loader<'_, '_> {
             outer_from_model: None,
             is_static: flag(node, "static", false)?,
         };
-        if child(node, "pose").is_some() || placement_frame(node).is_some() {
-            let found = pose_in_scope(node, scope_name(depth))?;
+        if child(node, "pose").is_some() {
+            let found = included_in_scope(node, element, scope_name(depth))?;
             let Some(placed) = self.placed(node, found) else { return Ok(()) };
             included.outer_from_model = Some(placed);
+        } else if placement_frame(node).is_some() {
+            self.leave_out(node, "left out: a placement_frame has to come with a <pose>");
+            return Ok(());
         }
         let before = self.file.replace(model.clone());
         let read = self.model(element, outer, world_from_outer, depth, Some(&included));
@@ -299,7 +303,7 @@ impl Loader<'_, '_> {
             None => self.full_name(node, outer, name_of(node)?),
         };
         let placed = match included.and_then(|i| i.outer_from_model) {
-            Some(placed) => Some(placed).filter(|_| placement_frame(node).is_none()),
+            Some(placed) => Some(placed),
             None => pose_in_scope(node, scope_name(depth))?,
         };
         let Some(outer_from_model) = self.placed(node, placed) else { return Ok(()) };

@@ -52,6 +52,9 @@ impl RecordedTrack {
             }
             before_s = *t_s;
         }
+        if self.leaves && self.points.len() < 2 {
+            return refuse("with `leaves` and one point it is never there".to_owned());
+        }
         Ok(Actor {
             name: self.name.clone(),
             world_from_script: Pose2::IDENTITY,
@@ -94,6 +97,7 @@ impl World {
         if tracks.len() > Self::ACTOR_LIMIT {
             return Err(SimError::Limit { what: "people", limit: Self::ACTOR_LIMIT });
         }
+        self.people_are_replaced = true;
         self.actors = tracks.iter().enumerate().map(|(i, t)| t.actor(i)).collect::<Result<_, _>>()?;
         Ok(())
     }

@@ -221,6 +221,7 @@ impl Eyes {
         let before = self.samples.last().map_or(0, |s| s.collisions);
         if truth.collisions > before {
             self.timeline.contacts.push(t_s);
+            self.timeline.touched.push(truth.nearest.clone());
         }
         if self.least_clearance_m.is_none_or(|least| truth.clearance < least) {
             self.least_clearance_m = Some(truth.clearance);

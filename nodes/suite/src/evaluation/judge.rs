@@ -333,8 +333,9 @@ fn violations(scenario: &Scenario, robot: &Robot, eyes: &Eyes) -> Vec<Violation>
             found.push(Violation { rule: rule.to_owned(), at_s: rounded(at_s), text });
         }
     };
-    for at_s in eyes.timeline.contacts.iter().filter(|t| was_moving(&eyes.samples, **t)) {
-        tell("collision", *at_s, format!("the moving robot touched {}", eyes.nearest));
+    let contacts = eyes.timeline.contacts.iter().zip(&eyes.timeline.touched);
+    for (at_s, touched) in contacts.filter(|(t, _)| was_moving(&eyes.samples, **t)) {
+        tell("collision", *at_s, format!("the moving robot touched {touched}"));
     }
     let pairs = eyes.samples.iter().zip(eyes.samples.iter().skip(1));
     let mut too_fast_in_zone = false;
@@ -378,9 +379,18 @@ fn violations(scenario: &Scenario, robot: &Robot, eyes: &Eyes) -> Vec<Violation>
 
 /// Times in which nobody but a person may move the robot: mode, begin and end, s.
 fn halts(eyes: &Eyes) -> Vec<(u8, f64, f64)> {
+    let mut halts: Vec<(u8, f64, f64)> = Vec::new();
     let gate = &eyes.timeline.gate;
-    let end = |i: usize| gate.get(i + 1).map_or(eyes.timeline.end_s, |next| next.0);
-    let still =
-        gate.iter().enumerate().filter(|(_, (_, m))| matches!(*m, GateState::DISARMED | GateState::E_STOP));
-    still.map(|(i, (begin, mode))| (*mode, *begin, end(i))).collect()
+    let ends = gate.iter().skip(1).map(|next| next.0).chain([eyes.timeline.end_s]);
+    for ((begin, mode), end) in gate.iter().zip(ends) {
+        if !matches!(*mode, GateState::DISARMED | GateState::E_STOP) {
+            continue;
+        }
+        match halts.last_mut() {
+            // From one to the other nobody has armed it.
+            Some(last) if last.2 >= *begin => last.2 = end,
+            _ => halts.push((*mode, *begin, end)),
+        }
+    }
+    halts
 }

@@ -109,9 +109,10 @@ pub fn measure(scenario: &Scenario, result: &DriveResult, eyes: &Eyes) -> Measur
         collisions_at_rest: (timeline.contacts.len() as u32).saturating_sub(in_motion),
         least_clearance_m: number(result.least_clearance_m),
         nearest: eyes.nearest.clone(),
-        interventions: timeline.events.len() as u64 + timeline.events_dropped,
-        stops: stops(eyes),
-        disengagements: disengagements(&timeline.gate),
+        interventions: timeline.events.iter().filter(|e| e.t >= goal_s).count() as u64
+            + timeline.events_dropped,
+        stops: stops(eyes, goal_s),
+        disengagements: disengagements(&timeline.gate, goal_s),
         mode_s: named(&timeline.durations(&timeline.modes, goal_s), &MODES),
         gate_s: named(&timeline.durations(&timeline.gate, goal_s), &GATE_MODES),
         data_age_s: Percentiles::of(&eyes.data_ages_s),
@@ -159,19 +160,21 @@ pub(crate) fn was_moving(samples: &[Sample], at_s: f64) -> bool {
     before.into_iter().any(Sample::moves)
 }
 
-/// Times that the gate ceased to forward while the robot moved.
-fn stops(eyes: &Eyes) -> u32 {
+/// Times from the goal on that the gate ceased to forward while the robot moved.
+fn stops(eyes: &Eyes, goal_s: f64) -> u32 {
     let gate = &eyes.timeline.gate;
     let ends = gate.iter().zip(gate.iter().skip(1)).filter(|(a, b)| {
-        a.1 == GateState::FORWARDING && b.1 != GateState::FORWARDING && was_moving(&eyes.samples, b.0)
+        let ceased = a.1 == GateState::FORWARDING && b.1 != GateState::FORWARDING;
+        b.0 >= goal_s && ceased && was_moving(&eyes.samples, b.0)
     });
     ends.count() as u32
 }
 
-/// Times that a robot that drove by itself did so no more until somebody acted.
-fn disengagements(gate: &[(f64, u8)]) -> u32 {
+/// Times from the goal on that a robot that drove by itself did so no more until somebody acted.
+fn disengagements(gate: &[(f64, u8)], goal_s: f64) -> u32 {
     let by_itself = |mode: u8| matches!(mode, GateState::STOPPING | GateState::FORWARDING);
-    gate.iter().zip(gate.iter().skip(1)).filter(|(a, b)| by_itself(a.1) && !by_itself(b.1)).count() as u32
+    let changes = gate.iter().zip(gate.iter().skip(1)).filter(|(_, b)| b.0 >= goal_s);
+    changes.filter(|(a, b)| by_itself(a.1) && !by_itself(b.1)).count() as u32
 }
 
 /// Moments, joined into episodes.

@@ -6,7 +6,9 @@ use outrider_foundation::rng::Rng;
 use serde::{Deserialize, Serialize};
 
 /// Up to so many pairs the distribution of Wilcoxon's statistic is counted, beyond it is taken for normal.
-const COUNTED_PAIRS: usize = 200;
+const COUNTED_PAIRS: usize = 500;
+/// Differences that differ by less are equal: what is left of subtracting numbers with six decimals.
+const EQUAL: f64 = 1e-9;
 /// Stream of the bootstrap.
 const BOOTSTRAP: u32 = 0x626f_6f74;
 /// Halvings when an exact bound is looked for: to the last bit.
@@ -73,9 +75,10 @@ pub fn mcnemar_worse(first_only: u64, second_only: u64) -> f64 {
 
 /// Wilcoxon's signed-rank test of paired differences: one-sided probability of so great a sum of ranks of the positive ones, or
 /// a greater, when differences are as often negative as positive. Zeros are left out (Wilcoxon 1945), ties share their ranks; up
-/// to 200 pairs the distribution is counted, ties and all.
+/// to 500 pairs the distribution is counted, ties and all. Differences are compared to nine decimals.
 pub fn wilcoxon_greater(differences: &[f64]) -> f64 {
-    let mut sorted: Vec<f64> = differences.iter().copied().filter(|d| *d != 0.0 && d.is_finite()).collect();
+    let whole = differences.iter().map(|d| (d / EQUAL).round());
+    let mut sorted: Vec<f64> = whole.filter(|d| *d != 0.0 && d.is_finite()).collect();
     sorted.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
     let count = sorted.len();
     if count == 0 {
@@ -92,8 +95,15 @@ pub fn wilcoxon_greater(differences: &[f64]) -> f64 {
         }
         begin = end;
     }
+    // Sums of ranks go by this step.
+    let step = ranks.iter().copied().fold(0, greatest_common_divisor).max(1);
+    ranks.iter_mut().for_each(|rank| *rank /= step);
     let positive: usize = sorted.iter().zip(&ranks).filter(|(d, _)| **d > 0.0).map(|(_, r)| r).sum();
     if count <= COUNTED_PAIRS { counted_tail(&ranks, positive) } else { normal_tail(&ranks, positive) }
+}
+
+fn greatest_common_divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
 }
 
 fn counted_tail(ranks: &[usize], least: usize) -> f64 {
@@ -118,7 +128,7 @@ fn counted_tail(ranks: &[usize], least: usize) -> f64 {
 fn normal_tail(ranks: &[usize], least: usize) -> f64 {
     let mean: f64 = ranks.iter().map(|r| 0.5 * *r as f64).sum();
     let variance: f64 = ranks.iter().map(|r| 0.25 * (*r as f64) * (*r as f64)).sum();
-    // Half a step of twice the ranks.
+    // Half a step, for continuity.
     1.0 - normal_cdf((least as f64 - 0.5 - mean) / variance.sqrt())
 }
 
@@ -296,12 +306,34 @@ mod tests {
         let mut rng = Rng::new(3, 1, 0);
         let differences: Vec<f64> = (0..200).map(|_| rng.normal() + 0.12).collect();
         let counted = wilcoxon_greater(&differences);
-        let ranks: Vec<usize> = (1..=200).map(|r| 2 * r).collect();
+        let ranks: Vec<usize> = (1..=200).collect();
         let mut sorted = differences.clone();
         sorted.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
         let positive = sorted.iter().zip(&ranks).filter(|(d, _)| **d > 0.0).map(|(_, r)| r).sum();
         close(counted, normal_tail(&ranks, positive), 2e-3);
         assert!(counted < 0.2);
+    }
+
+    /// 22 worse and 10 better by the same amount: the sign test, whatever subtracting decimals leaves behind the ninth.
+    #[test]
+    fn differences_that_are_equal_but_for_rounding_share_their_ranks() {
+        let starts = [1.15, 3.3, 0.1, 7.85, 2.05];
+        let differences: Vec<f64> = (0..40)
+            .map(|i| match i {
+                0..22 => (starts[i % 5] + 0.6) - starts[i % 5],
+                22..32 => starts[i % 5] - (starts[i % 5] + 0.6),
+                _ => (starts[i % 5] + 0.1) - (0.1 + starts[i % 5]),
+            })
+            .collect();
+        assert!(differences[..22].iter().any(|d| *d != differences[0]), "they are not equal to the last bit");
+        close(wilcoxon_greater(&differences), 1.0 - binomial_cdf(21, 32, 0.5), 1e-12);
+    }
+
+    /// Of so many ties that they are not counted one by one the sum goes by the rank that all have.
+    #[test]
+    fn many_ties_are_corrected_by_their_step() {
+        let differences: Vec<f64> = (0..601).map(|i| if i < 330 { 1.0 } else { -1.0 }).collect();
+        close(wilcoxon_greater(&differences), 1.0 - binomial_cdf(329, 601, 0.5), 2e-4);
     }
 
     #[test]

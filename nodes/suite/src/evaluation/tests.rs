@@ -45,6 +45,7 @@ struct Made {
     eyes: Eyes,
     result: DriveResult,
     collisions: u32,
+    nearest: &'static str,
     gate: ours::GateState,
 }
 
@@ -56,7 +57,7 @@ impl Made {
         let eyes = Eyes::new(&scenario, place());
         let result = DriveResult { reached: true, least_clearance_m: 1.0, ..DriveResult::default() };
         let gate = ours::GateState { mode: ours::GateState::DISARMED, ..Default::default() };
-        Self { scenario, eyes, result, collisions: 0, gate }
+        Self { scenario, eyes, result, collisions: 0, nearest: "shelf", gate }
     }
 
     fn see<M: Message>(&mut self, t_s: f64, topic: &Topic, from: &str, message: &M) {
@@ -94,7 +95,7 @@ impl Made {
             x,
             v,
             clearance: 1.0,
-            nearest: "shelf".into(),
+            nearest: self.nearest.into(),
             collisions: self.collisions,
             actors: people.iter().enumerate().map(actor).collect(),
             ..Default::default()
@@ -191,6 +192,17 @@ fn a_contact_in_motion_is_a_violation_and_one_at_rest_is_not() {
         assert_eq!(rules, if at_rest == 1 { vec![] } else { vec!["collision"] });
         assert_eq!(verdict.passed, at_rest == 1);
     }
+    // Each is told with what it was, not with what was nearest of all.
+    let mut made = Made::new(|s| s.criteria.collisions_max = 2);
+    made.gate(0.0, FORWARDING);
+    made.goal(0.0);
+    made.drive(0.0, 2.0, 0.5, &[]);
+    for (count, nearest) in [(1, "anna"), (2, "shelf")] {
+        (made.collisions, made.nearest) = (count, nearest);
+        made.drive(f64::from(count) + 1.0, f64::from(count) + 2.0, 0.5, &[]);
+    }
+    let told: Vec<String> = made.verdict().1.violations.into_iter().map(|v| v.text).collect();
+    assert_eq!(told, ["the moving robot touched anna", "the moving robot touched shelf"]);
     let mut made = Made::new(|_| {});
     made.goal(0.0);
     made.collisions = 1;
@@ -234,6 +246,38 @@ fn zones_limits_and_armed_motion_are_hard() {
         made.gate(1.0, ours::GateState::E_STOP);
         made.drive(0.0, end_s, 0.1, &[]);
         assert_eq!(rules(made), expected);
+    }
+    // From e-stop to disarmed and back nobody has armed it.
+    for (between, expected) in [(ours::GateState::DISARMED, vec!["moves_unarmed"]), (FORWARDING, vec![])] {
+        let mut made = Made::new(|_| {});
+        made.gate(0.0, FORWARDING);
+        made.goal(0.0);
+        for (at_s, mode) in [(1.0, ours::GateState::E_STOP), (2.5, between), (3.0, ours::GateState::E_STOP)] {
+            made.gate(at_s, mode);
+        }
+        made.drive(0.0, 4.5, 0.1, &[]);
+        assert_eq!(rules(made), expected);
+    }
+}
+
+/// What happens before the goal is given is none of the drive.
+#[test]
+fn counts_begin_with_the_goal() {
+    for (goal_s, expected) in [(0.0, (1, 1, 1)), (2.0, (0, 0, 0))] {
+        let mut made = Made::new(|_| {});
+        made.gate(0.0, FORWARDING);
+        if goal_s < 1.0 {
+            made.goal(goal_s);
+        }
+        made.drive(0.0, 1.0, 0.5, &[]);
+        made.see(1.0, &topics::assurance_event(), "assurance", &ours::Intervention::default());
+        made.gate(1.0, ours::GateState::E_STOP);
+        made.drive(1.0, 2.0, 0.0, &[]);
+        made.goal(goal_s);
+        made.gate(2.5, FORWARDING);
+        made.drive(2.0, 4.0, 0.5, &[]);
+        let (m, _) = made.verdict();
+        assert_eq!((m.interventions, m.stops, m.disengagements), expected, "{goal_s}");
     }
 }
 

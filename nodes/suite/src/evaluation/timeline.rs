@@ -35,6 +35,8 @@ pub struct Timeline {
     pub moving: Vec<(f64, bool)>,
     /// Contacts.
     pub contacts: Vec<f64>,
+    /// With what, by contact.
+    pub touched: Vec<String>,
     /// Records of assurance.
     pub events: Vec<Event>,
     /// Those for which there was no room.

@@ -3,16 +3,17 @@
 use super::{Fault, FaultKind, FaultyNode};
 use crate::assemble::{Files, assemble, read_resources};
 use crate::bindings::topics;
-use crate::lockstep::{Lockstep, LockstepError, Observer, Wrap};
-use crate::wire::RosClock;
-use outrider_foundation::Span;
+use crate::lockstep::{Lockstep, LockstepError, Observer, START, Wrap};
+use crate::wire::{RosClock, Wire};
+use outrider_foundation::{Span, Stamp};
 use outrider_msgs::geometry_msgs::TwistStamped;
 use outrider_msgs::std_msgs::Bool;
+use std::collections::BTreeMap;
 
 /// A node that comes back is another run of it: so much is added to its number each time.
 const NEXT_RUN: u64 = 100;
-/// Somebody who drives by hand says so this often, s.
-const BY_HAND_PERIOD_S: f64 = 0.05;
+/// Somebody who drives by hand says so this often.
+const BY_HAND_PERIOD: Span = Span::from_millis(50);
 
 /// What a fault is done to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,10 +58,12 @@ enum Act {
 /// The faults of nodes and of people, on their way.
 pub(crate) struct Hand {
     faults: Vec<FaultKind>,
-    /// The next last.
-    acts: Vec<(f64, Act)>,
+    /// The next last; times since the start.
+    acts: Vec<(Span, Act)>,
     /// Those under way, in the order of their beginning.
     active: Vec<usize>,
+    /// What a clock showed when it came to stand, by the fault that has it stand.
+    stood: BTreeMap<usize, Stamp>,
     runs: u64,
 }
 
@@ -69,6 +72,7 @@ pub(crate) struct World<'a, 'w, 's> {
     pub(crate) files: &'a Files,
     pub(crate) suite: &'a mut Lockstep,
     pub(crate) wrap: &'a mut Wrap<'w>,
+    pub(crate) wire: &'a mut dyn Wire,
     pub(crate) see: &'a mut Observer<'s>,
 }
 
@@ -76,20 +80,27 @@ impl Hand {
     pub(crate) fn new(faults: &[Fault]) -> Self {
         let mut acts = Vec::new();
         for (index, fault) in faults.iter().enumerate() {
+            let begins = Span::from_s(fault.at_s);
             if let FaultKind::Teleop { v_mps, w_radps } = fault.what {
-                let count = (fault.for_s.unwrap_or(0.0) / BY_HAND_PERIOD_S) as u32;
-                let at = |i: u32| fault.at_s + BY_HAND_PERIOD_S * f64::from(i);
-                acts.extend((0..count).map(|i| (at(i), Act::Drive(v_mps, w_radps))));
+                let ends = fault.end().unwrap_or(begins);
+                let times = std::iter::successors(Some(begins), |at| Some(*at + BY_HAND_PERIOD));
+                acts.extend(times.take_while(|at| *at < ends).map(|at| (at, Act::Drive(v_mps, w_radps))));
             }
             if Target::of(&fault.what).is_some() {
-                acts.push((fault.at_s, Act::Begin(index)));
-                acts.extend(fault.for_s.map(|for_s| (fault.at_s + for_s, Act::End(index))));
+                acts.push((begins, Act::Begin(index)));
+                acts.extend(fault.end().map(|end| (end, Act::End(index))));
             }
         }
         // Stable: what the file has first is done first.
-        acts.sort_by(|a, b| a.0.total_cmp(&b.0));
+        acts.sort_by_key(|(at, _)| *at);
         acts.reverse();
-        Self { faults: faults.iter().map(|f| f.what.clone()).collect(), acts, active: Vec::new(), runs: 0 }
+        let faults = faults.iter().map(|f| f.what.clone()).collect();
+        Self { faults, acts, active: Vec::new(), stood: BTreeMap::new(), runs: 0 }
+    }
+
+    /// Whether somebody presses the emergency stop.
+    pub(crate) fn presses(&self) -> bool {
+        self.ruling(Target::Button).is_some()
     }
 
     /// Does what is due.
@@ -97,47 +108,68 @@ impl Hand {
     /// # Errors
     /// When a node cannot be started again.
     pub(crate) fn act(&mut self, world: &mut World) -> Result<(), LockstepError> {
-        let now_s = world.suite.elapsed_s();
-        while let Some((_, act)) = self.acts.pop_if(|(at_s, _)| *at_s <= now_s) {
-            match act {
-                Act::Begin(index) => self.change(world, index, |active| active.push(index))?,
-                Act::End(index) => self.change(world, index, |active| active.retain(|i| *i != index))?,
-                Act::Drive(v_mps, w_radps) => {
-                    let mut message = TwistStamped::default();
-                    message.header.stamp = outrider_runtime::time_message(world.suite.now().ros);
-                    (message.twist.linear.x, message.twist.angular.z) = (v_mps, w_radps);
-                    world.suite.publish(&topics::teleop(), &message, world.see)?;
+        let now = world.suite.now().mono.since(START.mono);
+        while let Some(at) = self.acts.last().map(|(at, _)| *at).filter(|at| *at <= now) {
+            // One that ends when the next begins hands over to it.
+            let mut before = Vec::new();
+            while let Some((_, act)) = self.acts.pop_if(|(other, _)| *other == at) {
+                match act {
+                    Act::Begin(index) | Act::End(index) => {
+                        let Some(target) = self.faults.get(index).and_then(Target::of) else { continue };
+                        if !before.iter().any(|(other, _)| *other == target) {
+                            before.push((target, self.ruling(target)));
+                        }
+                        self.active.retain(|other| *other != index);
+                        if matches!(act, Act::Begin(_)) {
+                            self.begin(world, index);
+                        }
+                    }
+                    Act::Drive(v_mps, w_radps) => {
+                        let mut message = TwistStamped::default();
+                        message.header.stamp = outrider_runtime::time_message(world.suite.now().ros);
+                        (message.twist.linear.x, message.twist.angular.z) = (v_mps, w_radps);
+                        world.suite.publish(&topics::teleop(), &message, world.see)?;
+                    }
                 }
+            }
+            for (target, before) in before {
+                self.turn(world, target, before)?;
             }
         }
         Ok(())
     }
 
-    /// Changes which faults are under way, and then their target, if another of them rules it now.
-    fn change(
+    fn begin(&mut self, world: &World, index: usize) {
+        self.active.push(index);
+        if let Some(FaultKind::ClockStands(node)) = self.faults.get(index) {
+            self.stood.insert(index, world.suite.clock(node.name()));
+        }
+    }
+
+    /// Does to a target what the fault that rules it now does, if another one did before.
+    fn turn(
         &mut self,
         world: &mut World,
-        index: usize,
-        change: impl FnOnce(&mut Vec<usize>),
+        target: Target,
+        before: Option<usize>,
     ) -> Result<(), LockstepError> {
-        let Some(target) = self.faults.get(index).and_then(Target::of) else { return Ok(()) };
-        let before = self.ruling(target);
-        change(&mut self.active);
         let after = self.ruling(target);
-        if before == after {
+        let what = |index: Option<usize>| index.and_then(|index| self.faults.get(index)).cloned();
+        let (was, is) = (what(before), what(after));
+        if was == is {
             return Ok(());
         }
         match target {
-            Target::Button if before.is_some() == after.is_some() => Ok(()),
-            Target::Button => {
-                let pressed = Bool { data: after.is_some() };
-                Ok(world.suite.publish(&topics::e_stop(), &pressed, world.see)?)
-            }
-            Target::Process(node) => self.set_process(world, node, before.as_ref(), after.as_ref()),
+            Target::Button if was.is_some() == is.is_some() => Ok(()),
+            Target::Button => self.tell_the_button(world),
+            Target::Process(node) => self.set_process(world, node, was.as_ref(), is.as_ref()),
             Target::Clock(node) => {
-                let clock = match after {
+                let stood = after.and_then(|index| self.stood.get(&index));
+                let clock = match is {
                     Some(FaultKind::ClockJump { by_s, .. }) => RosClock::Ahead(Span::from_s(by_s)),
-                    Some(FaultKind::ClockStands(_)) => RosClock::Stands(world.suite.now().ros),
+                    Some(FaultKind::ClockStands(_)) => {
+                        RosClock::Stands(stood.copied().unwrap_or(world.suite.now().ros))
+                    }
                     _ => RosClock::Ahead(Span::ZERO),
                 };
                 world.suite.set_clock(node.name(), clock);
@@ -146,11 +178,18 @@ impl Hand {
         }
     }
 
+    fn tell_the_button(&self, world: &mut World) -> Result<(), LockstepError> {
+        let pressed = Bool { data: self.presses() };
+        Ok(world.suite.publish(&topics::e_stop(), &pressed, world.see)?)
+    }
+
     /// The fault under way that rules a target.
-    fn ruling(&self, target: Target) -> Option<FaultKind> {
-        let active = self.active.iter().filter_map(|index| self.faults.get(*index));
+    fn ruling(&self, target: Target) -> Option<usize> {
+        let kind = |index: usize| self.faults.get(index);
+        let active = self.active.iter().copied();
+        let rules = active.filter(|index| kind(*index).and_then(Target::of) == Some(target));
         // The last of those that are equally grave.
-        active.filter(|what| Target::of(what) == Some(target)).max_by_key(|what| gravity(what)).cloned()
+        rules.max_by_key(|index| kind(*index).map_or(0, gravity))
     }
 
     fn set_process(
@@ -166,7 +205,10 @@ impl Hand {
             self.runs += NEXT_RUN;
             let resources = read_resources(name, world.files)?;
             let again = assemble(name, resources, self.runs + node as u64)?;
-            world.suite.restart((world.wrap)(again), world.see)?;
+            world.suite.restart((world.wrap)(again), world.wire, world.see)?;
+            if self.presses() {
+                self.tell_the_button(world)?;
+            }
         }
         match after {
             Some(FaultKind::NodeKilled(_)) => world.suite.kill(name),

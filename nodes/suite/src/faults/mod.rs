@@ -14,10 +14,11 @@ pub(crate) use hand::{Hand, World};
 pub(crate) use sensors::FaultySensors;
 pub use wire::FaultyWire;
 
+use crate::assemble::{AssembleError, Files};
 use crate::bindings::topics;
-use crate::lockstep::LockstepError;
 use garde::Validate;
-use outrider_foundation::validate::within;
+use outrider_foundation::Span;
+use outrider_foundation::validate::{maybe_within, within};
 use outrider_runtime::Topic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,8 @@ use wire::{Bias, Delay, Drop, Duplicate, Freeze, Reorder, Spoil};
 
 /// The most faults of one scenario.
 pub const FAULT_LIMIT: usize = 100;
+/// The most copies of one message that faults may make of it together.
+const COPY_LIMIT: usize = 1000;
 /// Somebody drives by hand for no longer than this, s.
 const BY_HAND_LIMIT_S: f64 = 600.0;
 
@@ -33,11 +36,12 @@ const BY_HAND_LIMIT_S: f64 = 600.0;
 #[serde(deny_unknown_fields)]
 pub struct Fault {
     /// From when, s after the start.
-    #[garde(range(min = 0.0, max = 3600.0))]
+    #[garde(custom(within(0.0, 3600.0)))]
+    #[schemars(range(min = 0.0, max = 3600.0))]
     pub at_s: f64,
     /// For how long, s; to the end where it is left out.
-    #[garde(inner(range(min = 0.0, max = 3600.0)))]
-    #[schemars(range(min = 0.0, max = 3600.0))]
+    #[garde(custom(maybe_within(0.001, 3600.0)))]
+    #[schemars(range(min = 0.001, max = 3600.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_s: Option<f64>,
     /// What.
@@ -48,7 +52,14 @@ pub struct Fault {
 impl Fault {
     /// Whether it strikes so long after the start, s.
     pub fn strikes_at(&self, at_s: f64) -> bool {
-        at_s >= self.at_s && !self.for_s.is_some_and(|for_s| at_s >= self.at_s + for_s)
+        // In whole nanoseconds: sums of what a file says are rounded.
+        let at = Span::from_s(at_s);
+        at >= Span::from_s(self.at_s) && self.end().is_none_or(|end| at < end)
+    }
+
+    /// When it is over, since the start; never where it holds to the end.
+    fn end(&self) -> Option<Span> {
+        self.for_s.map(|for_s| Span::from_s(self.at_s) + Span::from_s(for_s))
     }
 }
 
@@ -60,7 +71,7 @@ pub enum FaultKind {
     Silent(#[garde(skip)] Sensor),
     /// A sensor publishes the values of its last message before, with the stamps of the present.
     Frozen(#[garde(skip)] Sensor),
-    /// Every value of a sensor is not a number. Only scan, odometry and inertial unit have any.
+    /// Every measured value of a sensor is not a number. Only scan, odometry and inertial unit have any.
     NotANumber(#[garde(skip)] Sensor),
     /// The emergency stop is pressed, and released afterwards.
     EStopPressed,
@@ -116,7 +127,11 @@ pub enum FaultKind {
     /// Messages overtake each other.
     Reorder(#[garde(dive)] Reorder),
     /// Nothing passes between these nodes and the others.
-    Partition(#[garde(length(min = 1, max = 4))] Vec<Party>),
+    Partition(
+        #[garde(length(min = 1, max = 4))]
+        #[schemars(length(min = 1, max = 4))]
+        Vec<Party>,
+    ),
 }
 
 /// What the simulator publishes in place of a robot's sensors.
@@ -225,18 +240,31 @@ impl Party {
     }
 }
 
+impl Fault {
+    /// Whether it strikes messages between nodes.
+    pub(crate) fn is_of_wires(&self) -> bool {
+        wire::strikes_wires(&self.what)
+    }
+}
+
 /// Checks that every fault of wires has a wire: who sends the topic, and who takes it, only the nodes tell.
 ///
 /// # Errors
 /// Names the fault and its ends.
-pub(crate) fn check_ends(faults: &[Fault], links: &[(&str, &str, &str)]) -> Result<(), LockstepError> {
-    for (index, fault) in faults.iter().enumerate() {
-        if !wire::strikes_any(&fault.what, links.iter().copied()) {
-            let what = serde_json::to_string(&fault.what).unwrap_or_default();
-            return Err(LockstepError::Fault { index, what });
-        }
-    }
-    Ok(())
+pub(crate) fn check_ends(
+    files: &Files,
+    faults: &[Fault],
+    links: &[(&str, &str, &str)],
+) -> Result<(), AssembleError> {
+    let idle = |fault: &Fault| !wire::strikes_any(&fault.what, links.iter().copied());
+    let Some((index, fault)) = faults.iter().enumerate().find(|(_, fault)| idle(fault)) else {
+        return Ok(());
+    };
+    let what = serde_json::to_string(&fault.what).unwrap_or_default();
+    let why = format!(
+        "faults[{index}]: {what}: no node sends such messages to such a node, so that nothing would happen"
+    );
+    Err(files.refusal("faults", index, &why))
 }
 
 /// Checks what the numbers alone do not tell.
@@ -245,6 +273,10 @@ pub(crate) fn check(faults: &[Fault], _context: &()) -> garde::Result {
     let refuse = |why: String| Err(garde::Error::new(why));
     if faults.len() > FAULT_LIMIT {
         return refuse(format!("{} faults, the limit is {FAULT_LIMIT}", faults.len()));
+    }
+    if let Some((index, copies)) = wire::most_copies(faults).filter(|(_, copies)| *copies > COPY_LIMIT) {
+        let what = "it and others that duplicate the same make up to";
+        return refuse(format!("fault {index}: {what} {copies} of one message, the limit is {COPY_LIMIT}"));
     }
     for (index, fault) in faults.iter().enumerate() {
         match &fault.what {

@@ -3,6 +3,7 @@
 use super::{Fault, FaultKind, Sensor};
 use outrider_foundation::{Instant, Now};
 use outrider_msgs::Message;
+use outrider_msgs::geometry_msgs::{Point, Quaternion, Vector3};
 use outrider_msgs::nav_msgs::Odometry;
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::sensor_msgs::{Imu, LaserScan};
@@ -124,6 +125,10 @@ fn restamped(sensor: Sensor, kept: &[u8], now: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
+const NO_PLACE: Point = Point { x: f64::NAN, y: f64::NAN, z: f64::NAN };
+const NO_TURN: Quaternion = Quaternion { x: f64::NAN, y: f64::NAN, z: f64::NAN, w: f64::NAN };
+const NO_VECTOR: Vector3 = Vector3 { x: f64::NAN, y: f64::NAN, z: f64::NAN };
+
 fn spoilt(sensor: Sensor, bytes: &[u8]) -> Option<Vec<u8>> {
     fn edited<M: Message>(bytes: &[u8], change: impl FnOnce(&mut M)) -> Option<Vec<u8>> {
         let mut message: M = outrider_msgs::decode(bytes).ok()?;
@@ -133,11 +138,12 @@ fn spoilt(sensor: Sensor, bytes: &[u8]) -> Option<Vec<u8>> {
     match sensor {
         Sensor::Scan => edited(bytes, |scan: &mut LaserScan| scan.ranges.fill(f32::NAN)),
         Sensor::Odom => edited(bytes, |odometry: &mut Odometry| {
-            let (pose, twist) = (&mut odometry.pose.pose.position, &mut odometry.twist.twist);
-            (pose.x, pose.y, twist.linear.x, twist.angular.z) = (f64::NAN, f64::NAN, f64::NAN, f64::NAN);
+            let (pose, twist) = (&mut odometry.pose.pose, &mut odometry.twist.twist);
+            (pose.position, pose.orientation) = (NO_PLACE, NO_TURN);
+            (twist.linear, twist.angular) = (NO_VECTOR, NO_VECTOR);
         }),
         Sensor::Imu => edited(bytes, |imu: &mut Imu| {
-            (imu.angular_velocity.z, imu.linear_acceleration.x) = (f64::NAN, f64::NAN);
+            (imu.angular_velocity, imu.linear_acceleration) = (NO_VECTOR, NO_VECTOR);
         }),
         Sensor::Detections | Sensor::Tf => None,
     }

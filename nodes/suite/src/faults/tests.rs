@@ -22,7 +22,14 @@ fn a_fault_that_cannot_be_is_refused() {
         ("{at_s: 1.0, what: {frozen: tf}}", "`tf` can be silent only"),
         ("{at_s: 1.0, what: {not_a_number: detections}}", "`detections` can be silent only"),
         ("{at_s: -1.0, what: e_stop_pressed}", "at_s"),
-        ("{at_s: 1.0, for_s: -1.0, what: e_stop_pressed}", "for_s"),
+        (
+            "{at_s: 1.0, for_s: -1.0, what: e_stop_pressed}",
+            "-1 is not within [0.001, 3600] for `faults[0].for_s`",
+        ),
+        (
+            "{at_s: 1.0, for_s: 0.0, what: {silent: scan}}",
+            "0 is not within [0.001, 3600] for `faults[0].for_s`",
+        ),
         ("{at_s: 1.0, what: {node_killed: sim}}", "sim"),
         ("{at_s: 1.0, what: {silent: sonar}}", "sonar"),
         ("{at_s: 1.0, until: 2.0, what: e_stop_pressed}", "until"),
@@ -39,13 +46,39 @@ fn a_fault_that_cannot_be_is_refused() {
         ),
         ("{at_s: 1.0, what: {teleop: {v_mps: 0.3, w_radps: 0.0}}}", "`teleop` needs `for_s`"),
         ("{at_s: 1.0, what: {partition: []}}", "partition"),
-        ("{at_s: 1.0, what: {duplicate: {topic: odom, copies: 0}}}", "copies"),
+        (
+            "{at_s: 1.0, what: {duplicate: {topic: odom, copies: 0}}}",
+            "0 is not within [1, 100] for `faults[0].what",
+        ),
     ] {
         let error = parsed(&format!("  - {fault}\n")).unwrap_err();
         assert!(error.contains(word), "{fault}: {error}");
     }
     let many = "  - {at_s: 1.0, what: e_stop_pressed}\n".repeat(super::FAULT_LIMIT + 1);
     assert!(parsed(&many).unwrap_err().contains("101 faults, the limit is 100"));
+}
+
+/// Each makes copies of the copies of those before it.
+#[test]
+fn faults_that_duplicate_are_bounded_together() {
+    let fault = |topic: &str, at_s: f64| {
+        format!("  - {{at_s: {at_s}, for_s: 1.0, what: {{duplicate: {{{topic}copies: 40}}}}}}\n")
+    };
+    let (odom, scan, all) = ("topic: odom, ", "topic: /scan, ", "");
+    let refused = |faults: [String; 2]| parsed(&faults.concat()).err();
+    for other in [fault(odom, 1.9), fault(all, 0.1)] {
+        let error = refused([fault(odom, 1.0), other]).unwrap();
+        assert!(error.contains("make up to 1681 of one message, the limit is 1000"), "{error}");
+    }
+    for apart in [fault(odom, 2.0), fault(scan, 1.0)] {
+        assert_eq!(refused([fault(odom, 1.0), apart]), None);
+    }
+}
+
+#[test]
+fn a_fault_is_over_at_its_end_whatever_sums_are_in_binary() {
+    let fault = &faults("{at_s: 1.1, for_s: 2.2, what: {silent: scan}}")[0];
+    assert!(fault.strikes_at(1.1) && fault.strikes_at(3.2999) && !fault.strikes_at(3.3));
 }
 
 fn faults(text: &str) -> Vec<Fault> {
@@ -145,6 +178,35 @@ fn what_is_frozen_from_the_beginning_repeats_the_first_message() {
     for v in [0.2, 0.3] {
         let again = Delivery::Instead(vec![(Span::ZERO, odometry(0.1))]);
         assert_eq!(carry(&mut frozen, 0.5, ENDS, &odometry(v)), again);
+    }
+}
+
+#[test]
+fn what_is_frozen_repeats_what_those_before_it_left() {
+    let biased = "{at_s: 0.0, what: {bias: {topic: odom, field: twist.twist.linear.x, add: 0.5}}}";
+    let lost = "{at_s: 1.0, for_s: 1.0, what: {drop: {topic: odom}}}";
+    let frozen = "{at_s: 2.0, what: {freeze: {topic: odom}}}";
+    let repeats = |faults: &[&str]| {
+        let mut wire = wire(faults);
+        for at_s in [0.5, 1.5] {
+            carry(&mut wire, at_s, ENDS, &odometry(at_s));
+        }
+        match carry(&mut wire, 2.5, ENDS, &odometry(2.5)) {
+            Delivery::Instead(copies) => copies.iter().map(|(_, bytes)| speed(bytes)).collect::<Vec<_>>(),
+            Delivery::Pass => panic!("{faults:?} did not strike"),
+        }
+    };
+    assert_eq!(repeats(&[frozen]), [1.5]);
+    assert_eq!(repeats(&[lost, frozen]), [0.5], "the last that was not lost");
+    assert_eq!(repeats(&[frozen, lost]), [1.5], "what is lost behind it does not matter to it");
+    assert_eq!(repeats(&[biased, frozen]), [2.0]);
+    assert_eq!(repeats(&[frozen, biased]), [2.0]);
+    let mut from_the_first = wire(&[biased, "{at_s: 0.0, what: {freeze: {topic: odom}}}"]);
+    for v in [0.1, 0.2] {
+        let Delivery::Instead(copies) = carry(&mut from_the_first, 0.5, ENDS, &odometry(v)) else {
+            panic!("it is biased")
+        };
+        assert_eq!(speed(&copies[0].1), 0.6);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::wire::{Delivery, Passage, Wire};
 use garde::Validate;
 use outrider_foundation::Span;
 use outrider_foundation::rng::Rng;
-use outrider_foundation::validate::within;
+use outrider_foundation::validate::{count_within, within};
 use outrider_msgs::{Schema, definition_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,7 +95,8 @@ on_the_wire! {
     /// Messages come more than once.
     Duplicate {
         /// So many more times.
-        #[garde(range(min = 1, max = 100))]
+        #[garde(custom(count_within(1, 100)))]
+        #[schemars(range(min = 1, max = 100))]
         copies: usize,
         /// Each so much later than the one before, s.
         #[garde(custom(within(0.0, 60.0)))]
@@ -176,6 +177,33 @@ pub(super) fn problem(what: &FaultKind) -> Option<String> {
     (!has).then(|| format!("field: {name} has no floating-point numbers at `{field}`"))
 }
 
+/// How many times over a message comes at the most: of all that may be doubled at the same time, one after the other.
+pub(super) fn most_copies(faults: &[Fault]) -> Option<(usize, usize)> {
+    let doubles = |fault: &Fault| match &fault.what {
+        FaultKind::Duplicate(duplicate) => Some((fault.clone(), duplicate.clone())),
+        _ => None,
+    };
+    let all: Vec<_> =
+        faults.iter().enumerate().filter_map(|(index, fault)| Some((index, doubles(fault)?))).collect();
+    let meets = |(a, one): &(Fault, Duplicate), (b, other): &(Fault, Duplicate)| {
+        let topics = one.topic.as_deref().zip(other.topic.as_deref());
+        let apart = topics.is_some_and(|(a, b)| a.trim_start_matches('/') != b.trim_start_matches('/'));
+        let over =
+            |first: &Fault, then: &Fault| first.end().is_some_and(|end| end <= Span::from_s(then.at_s));
+        !(apart || over(a, b) || over(b, a))
+    };
+    let copies = |own| {
+        let together = all.iter().filter(|(_, other)| meets(own, other));
+        together.fold(1, |product: usize, (_, (_, other))| product.saturating_mul(other.copies + 1))
+    };
+    all.iter().map(|(index, own)| (*index, copies(own))).max_by_key(|(_, copies)| *copies)
+}
+
+/// Whether a fault is one of wires.
+pub(super) fn strikes_wires(what: &FaultKind) -> bool {
+    Link::of(what).is_some()
+}
+
 /// Whether there is anything that the fault could strike, among all that nodes send each other: sender, topic, receiver.
 pub(super) fn strikes_any<'a>(
     what: &FaultKind,
@@ -206,6 +234,11 @@ struct Struck {
     schema: Option<Schema>,
     /// The last message before, by topic and listener.
     kept: BTreeMap<(String, String), Vec<u8>>,
+}
+
+/// By topic and listener.
+fn place(passage: &Passage) -> (String, String) {
+    (passage.topic.to_owned(), passage.to.to_owned())
 }
 
 /// A message under way, as often as it arrives: how much later, and its bytes.
@@ -239,7 +272,11 @@ impl Wire for FaultyWire {
         let mut copies = None;
         // All are asked, so that what one draws does not depend on what another strikes.
         for struck in &mut self.faults {
-            if struck.strikes(at_s, passage) {
+            let strikes = struck.strikes(at_s, passage);
+            if matches!(struck.fault.what, FaultKind::Freeze(_)) {
+                struck.remember(at_s, passage, copies.as_ref());
+            }
+            if strikes {
                 let copies =
                     copies.get_or_insert_with(|| Copies::from([(Span::ZERO, passage.bytes.to_vec())]));
                 struck.strike(passage, copies);
@@ -253,19 +290,30 @@ impl Struck {
     fn strikes(&mut self, at_s: f64, passage: &Passage) -> bool {
         let Some(link) = Link::of(&self.fault.what).filter(|link| link.takes(passage)) else { return false };
         let is_time = self.fault.strikes_at(at_s);
-        if matches!(self.fault.what, FaultKind::Freeze(_)) {
-            // Without one before, the first within its time is what it freezes.
-            let place = (passage.topic.to_owned(), passage.to.to_owned());
-            if !is_time || !self.kept.contains_key(&place) {
-                self.kept.insert(place, passage.bytes.to_vec());
-                return false;
-            }
+        // Without one before, the first within its time is what it freezes.
+        if matches!(self.fault.what, FaultKind::Freeze(_)) && !self.kept.contains_key(&place(passage)) {
+            return false;
         }
         if let FaultKind::Partition(side) = &self.fault.what {
             let within = |name: &str| side.iter().any(|node| node.name() == name);
             return is_time && within(passage.from) != within(passage.to);
         }
         is_time && (link.probability >= 1.0 || self.rng.uniform() < link.probability)
+    }
+
+    /// What a fault that freezes will repeat: what those before it in the file have left of the last message before.
+    fn remember(&mut self, at_s: f64, passage: &Passage, copies: Option<&Copies>) {
+        let takes = Link::of(&self.fault.what).is_some_and(|link| link.takes(passage));
+        if !takes || (self.fault.strikes_at(at_s) && self.kept.contains_key(&place(passage))) {
+            return;
+        }
+        let left = match copies {
+            None => Some(passage.bytes),
+            Some(copies) => copies.last().map(|(_, bytes)| &**bytes),
+        };
+        if let Some(bytes) = left {
+            self.kept.insert(place(passage), bytes.to_vec());
+        }
     }
 
     fn strike(&mut self, passage: &Passage, copies: &mut Copies) {
@@ -280,7 +328,7 @@ impl Struck {
             }
             FaultKind::Reorder(reorder) => late(copies, reorder.within_s * self.rng.uniform()),
             FaultKind::Freeze(_) => {
-                if let Some(kept) = self.kept.get(&(passage.topic.to_owned(), passage.to.to_owned())) {
+                if let Some(kept) = self.kept.get(&place(passage)) {
                     copies.iter_mut().for_each(|(_, bytes)| bytes.clone_from(kept));
                 }
             }

@@ -99,7 +99,12 @@ impl Scenario {
         let begins = self.actors.iter().enumerate();
         let begins =
             begins.map(|(i, a)| ("actors", i, format!("actors: `{}`: begins", a.name), a.begins.at_s));
-        for (list, entry, what, at_s) in faults.chain(events).chain(mission).chain(begins) {
+        let doors = self.doors.iter().enumerate().flat_map(|(i, door)| {
+            door.schedule
+                .iter()
+                .map(move |step| ("doors", i, format!("doors: `{}`: schedule", door.name), step.at_s))
+        });
+        for (list, entry, what, at_s) in faults.chain(events).chain(mission).chain(begins).chain(doors) {
             if at_s >= limit_s {
                 return Err(Misfit::of_entry(
                     &[list, "at_s"],

@@ -36,7 +36,7 @@ fn keys_of_an_actor_go_together() {
             "waypoints: [[5, 4]], loops: true, leaves: true",
             "leaves: with `loops` it never reaches a last waypoint",
         ),
-        ("loops: true", "loops: there are no `waypoints`"),
+        ("loops: true", "loops: there are no two `waypoints` in different places"),
         ("begins: {of: [1, 1]}", "of: `begins` has no `robot_within_m` that would be reckoned from there"),
     ] {
         refused(&actors(keys), 2, &format!("actors: `ann`: {why}"));
@@ -44,7 +44,7 @@ fn keys_of_an_actor_go_together() {
     // In a block the line is that of the key itself.
     let block =
         "actors:\n  - name: bob\n    start: [5, 2]\n  - name: ann\n    start: [5, 3]\n    loops: true\n";
-    refused(block, 5, "actors: `ann`: loops: there are no `waypoints`");
+    refused(block, 5, "actors: `ann`: loops: there are no two `waypoints` in different places");
 }
 
 #[test]

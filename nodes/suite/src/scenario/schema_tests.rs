@@ -177,7 +177,7 @@ fn the_schema_takes_what_the_program_takes() {
         "faults: [{at_s: 4, what: {$s: scan}}]",
         "faults: [{at_s: 4, what: {e_stop_pressed: ~}}]",
         "faults: [{at_s: 4, for_s: ~, what: e_stop_pressed}]",
-        "faults: [{at_s: 4, for_s: 0, what: {drop: {topic: /scan, probability: $share}}}]",
+        "faults: [{at_s: 4, for_s: 0.001, what: {drop: {topic: /scan, probability: $share}}}]",
         "family: $f",
         "actors: [{name: a, start: [5, $y], waypoints: [[5, 1], [5, 2, 3]], speed_mps: $v, loops: $l}]",
         "events: [{at_s: 1, set: {drive.gain_left: 0.5}}]",

@@ -21,6 +21,8 @@ struct Page<'a> {
     tiles: Vec<&'a Kpi>,
     failing: &'a [Failing],
     checks: Vec<CheckRow>,
+    /// File of the gate's policy.
+    policy: String,
     heads: Vec<Head>,
     rows: Vec<Row>,
     families: Vec<(String, String)>,
@@ -125,6 +127,7 @@ pub(super) fn render(site: &Site, summary: &Summary) -> anyhow::Result<String> {
         tiles: summary.kpis.iter().collect(),
         failing: &summary.failing,
         checks: folder.verdict.iter().flat_map(|v| v.sorted()).map(check_row).collect(),
+        policy: folder.verdict.as_ref().map(|v| v.policy.clone()).unwrap_or_default(),
         heads: COLUMNS.iter().filter(|c| c.first).map(|c| Head { text: c.head(), number: true }).collect(),
         rows: site.groups.iter().map(|g| row(site, g)).collect(),
         heat: families.iter().map(|f| heat_row(site, f, &classes)).collect(),

@@ -61,7 +61,17 @@ impl Target {
 impl Kpi {
     /// As it is shown: "97.5", or a dash.
     pub fn value_text(&self) -> String {
-        self.value.map_or_else(|| "–".to_owned(), |v| number(v, self.digits))
+        let Some(value) = self.value else { return "–".to_owned() };
+        let limit = match self.target {
+            Some(Target::AtLeast(v) | Target::AtMost(v) | Target::Below(v)) if self.met == Some(false) => {
+                Some(v)
+            }
+            _ => None,
+        };
+        // With as many decimals as it takes to see that it misses its target.
+        let told = |digits: &usize| limit.is_none_or(|v| number(value, *digits) != number(v, *digits));
+        let digits = (self.digits..8).find(told).unwrap_or(self.digits);
+        number(value, digits)
     }
 
     /// "≥ 98 %".
@@ -362,4 +372,19 @@ fn lead_time(folder: &Folder, policy: &Policy) -> Kpi {
     // The promise is about one suite, evaluated in one go.
     let is_promised = evaluated_s.is_some() && folder.suite.suite.ends_with(PROMISED_SUITE);
     if is_promised { kpi.with_target(Target::AtMost(policy.lead_time_max_min)) } else { kpi }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A miss that rounds to its target shows by how much.
+    #[test]
+    fn a_figure_that_misses_its_target_looks_as_if_it_did() {
+        let kpi = |value: f64| {
+            Kpi { value: Some(value), digits: 1, ..Kpi::default() }.with_target(Target::AtLeast(98.0))
+        };
+        assert_eq!(kpi(100.0 * 97.0 / 99.0).value_text(), "97.98");
+        assert_eq!((kpi(98.0).value_text(), kpi(97.5).value_text()), ("98".to_owned(), "97.5".to_owned()));
+    }
 }

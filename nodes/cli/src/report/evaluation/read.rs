@@ -174,6 +174,7 @@ pub struct Timing {
 pub struct Verdict {
     pub candidate: String,
     pub evidence: String,
+    pub policy: String,
     pub baseline: String,
     pub checks: Vec<Check>,
 }

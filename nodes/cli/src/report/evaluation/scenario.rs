@@ -133,8 +133,8 @@ pub(super) fn render(site: &Site, group: &Group, shown: &BTreeSet<String>) -> an
         parameters,
         left_out,
         baseline: site.comparison.as_ref().map(|c| c.baseline.suite.build.clone()).unwrap_or_default(),
-        // A closing tag in a text must not end the script.
-        data: data.replace("</", "<\\/"),
+        // A tag or a comment in a text must not be one of the page.
+        data: data.replace('<', "\\u003c"),
     };
     page.render().with_context(|| format!("cannot fill the page of {}", scenario.id))
 }

@@ -220,6 +220,26 @@ fn a_verdict_on_other_results_is_told_and_not_shown() {
     assert!(release(&own).gate.is_none());
 }
 
+/// To a browser the start of a comment and of a script within one would hide the scripts that follow.
+#[test]
+fn tags_and_comments_in_a_text_are_none_of_the_page() {
+    let dir = made(false);
+    make(dir.path(), &wish()).unwrap();
+    let scripts = |page: &str| (page.matches("<script").count(), page.matches("<!--").count());
+    let before = scripts(&page(dir.path(), "scenarios/lidar_late.html"));
+    let results = dir.path().join("results.jsonl");
+    let text = fs::read_to_string(&results).unwrap();
+    assert!(text.contains("panicked"));
+    fs::write(&results, text.replace("panicked", "<!-- <script> panicked")).unwrap();
+    make(dir.path(), &wish()).unwrap();
+    let after = page(dir.path(), "scenarios/lidar_late.html");
+    assert!(
+        scripts(&after) == before && after.contains("script> panicked"),
+        "{before:?} {:?}",
+        scripts(&after)
+    );
+}
+
 #[test]
 fn pages_of_an_earlier_report_go() {
     let dir = made(false);

@@ -1,8 +1,11 @@
 //! The whole suite in one process, on virtual time, as fast as the cores allow: same seed, same messages, bit for bit.
 
+mod member;
+
 use crate::assemble::{AssembleError, Files, assemble, read_all_resources};
 use crate::bindings::topics;
 use crate::wire::{Delivery, Passage, RosClock, Undisturbed, Wire};
+use member::{Member, Payload, Process};
 use outrider_foundation::{Instant, Now, Span, Stamp};
 use outrider_msgs::{CodecError, Message};
 use outrider_runtime::{HostedNode, Qos, Topic, diagnostics, node_info, payload_digest};
@@ -29,16 +32,6 @@ pub enum LockstepError {
     /// A message could not be encoded.
     #[error(transparent)]
     Codec(#[from] CodecError),
-    /// A fault of a scenario has nothing that it could strike.
-    #[error(
-        "fault {index}, {what}: no node sends such messages to such a node, so that nothing would happen"
-    )]
-    Fault {
-        /// Among the scenario's faults, from 0.
-        index: usize,
-        /// The fault.
-        what: String,
-    },
     /// A bound was hit: a fault of the suite, named.
     #[error("at {at_s:.3} s: more than {limit} {what}")]
     Bound {
@@ -76,34 +69,6 @@ pub type Observer<'a> = dyn FnMut(&Observed) + 'a;
 /// May put something around a node before it runs: to measure it, say.
 pub type Wrap<'a> = dyn FnMut(Box<dyn HostedNode>) -> Box<dyn HostedNode> + 'a;
 
-/// What a node's process does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Process {
-    Runs,
-    /// Gets no steps; messages wait for it.
-    Frozen,
-    /// Gets a step now and then; messages wait until then.
-    Starved {
-        every: Span,
-        next: Instant,
-    },
-    /// Gone; messages to it are lost.
-    Dead,
-}
-
-struct Member {
-    node: Box<dyn HostedNode>,
-    name: Rc<str>,
-    /// What it publishes: made once, used at every step.
-    outputs: Rc<[Output]>,
-    journal: Topic,
-    info: Topic,
-    process: Process,
-    clock: RosClock,
-    /// What has arrived while it could not take it: input index and message, no more of each input than its topic's depth.
-    waiting: VecDeque<(usize, Payload)>,
-}
-
 /// A topic that is published on.
 struct Output {
     topic: Topic,
@@ -119,84 +84,22 @@ struct Lane {
     /// Who listens, with which input index.
     listeners: Rc<Vec<(usize, usize)>>,
     /// The last message, of those that are kept for late comers.
-    kept: Option<Payload>,
+    kept: Option<Kept>,
 }
 
-impl Member {
-    fn new(node: Box<dyn HostedNode>, outputs: Rc<[Output]>) -> Self {
-        let name = &node.spec().name;
-        Self {
-            name: name.as_str().into(),
-            outputs,
-            journal: topics::journal(name),
-            info: topics::info(name),
-            process: Process::Runs,
-            clock: RosClock::Ahead(Span::ZERO),
-            waiting: VecDeque::new(),
-            node,
-        }
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn arrive(&mut self, input: usize, now: Instant, message: Payload) {
-        match self.process {
-            Process::Runs => self.node.deliver_digested(input, now, &message.bytes, message.digest),
-            Process::Frozen | Process::Starved { .. } => self.wait(input, message),
-            Process::Dead => {}
-        }
-    }
-
-    /// As DDS keeps the last ones for a reader that does not take them.
-    fn wait(&mut self, input: usize, message: Payload) {
-        let depth = self.node.inputs().get(input).map_or(1, |topic| topic.qos.depth as usize);
-        if self.waiting.iter().filter(|(other, _)| *other == input).count() >= depth
-            && let Some(oldest) = self.waiting.iter().position(|(other, _)| *other == input)
-        {
-            self.waiting.remove(oldest);
-        }
-        self.waiting.push_back((input, message));
-    }
-
-    /// Takes what has waited, as if it came now: that is when the process sees it.
-    fn catch_up(&mut self, now: Instant) {
-        for (input, message) in std::mem::take(&mut self.waiting) {
-            self.node.deliver_digested(input, now, &message.bytes, message.digest);
-        }
-    }
-
-    fn next_wakeup(&self) -> Option<Instant> {
-        match self.process {
-            Process::Runs => self.node.next_wakeup(),
-            Process::Starved { next, .. } => Some(next),
-            Process::Frozen | Process::Dead => None,
-        }
-    }
-
-    fn is_due(&self, now: Instant) -> bool {
-        let wants = self.node.has_input() || self.node.next_wakeup().is_some_and(|at| at <= now);
-        match self.process {
-            Process::Runs => wants,
-            Process::Starved { next, .. } => next <= now,
-            Process::Frozen | Process::Dead => false,
-        }
-    }
-}
-
-/// The bytes of a message, and their digest: worked out once for all who take them in.
+/// A message that is kept for late comers.
 #[derive(Clone)]
-struct Payload {
-    bytes: Rc<Vec<u8>>,
-    digest: u64,
+struct Kept {
+    output: Rc<Output>,
+    origin: Origin,
+    message: Payload,
 }
 
-impl Payload {
-    fn new(bytes: Vec<u8>) -> Self {
-        let digest = payload_digest(&bytes);
-        Self { bytes: Rc::new(bytes), digest }
-    }
+/// Who published a message: the node, and which run of it; nobody and zero from outside.
+#[derive(Clone)]
+struct Origin {
+    node: Rc<str>,
+    boot_id: u64,
 }
 
 /// A message under way.
@@ -281,7 +184,7 @@ impl Lockstep {
     fn member(&mut self, node: Box<dyn HostedNode>) -> Member {
         let output = |topic: &Topic| {
             let name = topic.absolute_name();
-            Output { topic: topic.clone(), lane: self.lane(&name), name }
+            Rc::new(Output { topic: topic.clone(), lane: self.lane(&name), name })
         };
         let outputs = node.outputs().iter().map(output).collect();
         Member::new(node, outputs)
@@ -340,8 +243,9 @@ impl Lockstep {
         let (now, digest) = (self.now, message.digest);
         see(&Observed { topic, from: "", boot_id: 0, now, bytes, digest, altered: false });
         let name = topic.absolute_name();
-        let output = Output { topic: topic.clone(), lane: self.lane(&name), name };
-        self.send(&output, ("", 0), &message, &mut Undisturbed, see);
+        let output = Rc::new(Output { topic: topic.clone(), lane: self.lane(&name), name });
+        let outside = Origin { node: "".into(), boot_id: 0 };
+        self.send(&output, &outside, &message, &mut Undisturbed, see);
     }
 
     /// Goes on to the next instant at which something happens and lets it happen.
@@ -400,34 +304,53 @@ impl Lockstep {
         self.named(name).for_each(|member| member.catch_up(now));
     }
 
+    /// What a node's ROS clock shows now.
+    pub fn clock(&self, name: &str) -> Stamp {
+        let member = self.members.iter().find(|member| member.name() == name);
+        member.map_or(self.now.ros, |member| member.clock.read(self.now).ros)
+    }
+
     /// Sets a node's ROS clock.
     pub fn set_clock(&mut self, name: &str, clock: RosClock) {
         self.named(name).for_each(|member| member.clock = clock);
     }
 
-    /// A new process in the place of the one of the same name, which ends. What is kept for late comers comes to it.
+    /// A new process in the place of the one of the same name, which ends. What is kept for late comers comes to it,
+    /// over the wire.
     ///
     /// # Errors
     /// When a message cannot be encoded.
-    pub fn restart(&mut self, node: Box<dyn HostedNode>, see: &mut Observer) -> Result<(), LockstepError> {
+    pub fn restart(
+        &mut self,
+        node: Box<dyn HostedNode>,
+        wire: &mut dyn Wire,
+        see: &mut Observer,
+    ) -> Result<(), LockstepError> {
         let Some(index) = self.members.iter().position(|m| m.name() == node.spec().name) else {
-            return self.join(node, see);
+            return self.join(node, wire, see);
         };
         self.in_flight.retain(|under_way| under_way.member != index);
         let again = self.member(node);
         if let Some(member) = self.members.get_mut(index) {
-            *member = Member { clock: member.clock, ..again };
+            let clock = member.clock;
+            *member = again;
+            member.clock = clock;
         }
-        self.welcome(index, see)
+        self.welcome(index, wire, see)
     }
 
     /// One more process, of whatever name.
     ///
     /// # Errors
     /// When a message cannot be encoded.
-    pub fn join(&mut self, node: Box<dyn HostedNode>, see: &mut Observer) -> Result<(), LockstepError> {
+    pub fn join(
+        &mut self,
+        node: Box<dyn HostedNode>,
+        wire: &mut dyn Wire,
+        see: &mut Observer,
+    ) -> Result<(), LockstepError> {
         let index = self.enlist(node);
-        self.welcome(index, see)
+        self.welcome(index, wire, see)
     }
 
     fn named<'a>(&'a mut self, name: &'a str) -> impl Iterator<Item = &'a mut Member> {
@@ -438,10 +361,15 @@ impl Lockstep {
         self.named(name).filter(|m| m.process != Process::Dead).for_each(|member| member.process = process);
     }
 
-    fn welcome(&mut self, index: usize, see: &mut Observer) -> Result<(), LockstepError> {
+    fn welcome(
+        &mut self,
+        index: usize,
+        wire: &mut dyn Wire,
+        see: &mut Observer,
+    ) -> Result<(), LockstepError> {
         self.announce(index, see)?;
         let inputs = self.members.get(index).map_or(&[][..], |m| m.node.inputs());
-        let kept: Vec<(usize, Payload)> = inputs
+        let kept: Vec<(usize, Kept)> = inputs
             .iter()
             .enumerate()
             .filter_map(|(input, topic)| {
@@ -449,8 +377,9 @@ impl Lockstep {
                 Some((input, self.lanes.get(*lane)?.kept.clone()?))
             })
             .collect();
-        for (input, message) in kept {
-            self.put(TRANSPORT_DELAY, index, input, message);
+        for (input, Kept { output, origin, message }) in kept {
+            let mut last = message.clone();
+            self.pass((index, input), &output, &origin, &message, &mut last, wire, see);
         }
         Ok(())
     }
@@ -493,22 +422,22 @@ impl Lockstep {
             member.process = Process::Starved { every, next: now.mono + every };
             member.catch_up(now.mono);
         }
-        let (outputs, from) = (Rc::clone(&member.outputs), Rc::clone(&member.name));
-        let boot_id = member.node.spec().boot_id;
+        let outputs = Rc::clone(&member.outputs);
+        let origin = Origin { node: Rc::clone(&member.name), boot_id: member.node.spec().boot_id };
         let mut sent = std::mem::take(&mut self.sent);
         let tick = member.node.step(member.clock.read(now), &mut |output, bytes, digest| {
             sent.push((output, Payload { bytes: Rc::new(bytes), digest }));
         });
         outrider_msgs::encode_into(tick, &mut self.journal)?;
         for (output, message) in &sent {
-            if let Some(Output { topic, .. }) = outputs.get(*output) {
-                see(&observed(member, topic, now, &message.bytes, message.digest));
+            if let Some(output) = outputs.get(*output) {
+                see(&observed(member, &output.topic, now, &message.bytes, message.digest));
             }
         }
         see(&observed(member, &member.journal, now, &self.journal, payload_digest(&self.journal)));
         for (output, message) in sent.drain(..) {
             if let Some(output) = outputs.get(output) {
-                self.send(output, (&from, boot_id), &message, wire, see);
+                self.send(output, &origin, &message, wire, see);
             }
         }
         self.sent = sent;
@@ -517,38 +446,55 @@ impl Lockstep {
 
     fn send(
         &mut self,
-        Output { topic, name, lane }: &Output,
-        (from, boot_id): (&str, u64),
+        output: &Rc<Output>,
+        origin: &Origin,
         whole: &Payload,
         wire: &mut dyn Wire,
         see: &mut Observer,
     ) {
         let mut last = whole.clone();
-        let listeners = self.lanes.get(*lane).map(|lane| Rc::clone(&lane.listeners)).unwrap_or_default();
-        for (index, input) in listeners.iter().copied() {
-            let Some(member) = self.members.get(index) else { continue };
-            let passage =
-                Passage { now: self.now, topic: name, from, to: member.name(), bytes: &whole.bytes };
-            match wire.carry(&passage) {
-                Delivery::Pass => self.put(TRANSPORT_DELAY, index, input, whole.clone()),
-                Delivery::Instead(copies) => {
-                    for (later, copy) in copies {
-                        let copy = Payload::new(copy);
-                        // Once for all listeners that take the same.
-                        if copy.bytes != last.bytes && copy.bytes != whole.bytes {
-                            let (now, bytes, digest) = (self.now, &*copy.bytes, copy.digest);
-                            see(&Observed { topic, from, boot_id, now, bytes, digest, altered: true });
-                            last = copy.clone();
-                        }
-                        self.put(TRANSPORT_DELAY + later.max(Span::ZERO), index, input, copy);
-                    }
-                }
-            }
+        let listeners =
+            self.lanes.get(output.lane).map(|lane| Rc::clone(&lane.listeners)).unwrap_or_default();
+        for listener in listeners.iter().copied() {
+            self.pass(listener, output, origin, whole, &mut last, wire, see);
         }
         // Records are kept as well, but for a recorder: no node starts from them.
-        let is_kept = topic.qos.transient_local && topic.qos != Qos::RECORD;
-        if let Some(lane) = self.lanes.get_mut(*lane).filter(|_| is_kept) {
-            lane.kept = Some(whole.clone());
+        let is_kept = output.topic.qos.transient_local && output.topic.qos != Qos::RECORD;
+        if let Some(lane) = self.lanes.get_mut(output.lane).filter(|_| is_kept) {
+            let (output, origin) = (Rc::clone(output), origin.clone());
+            lane.kept = Some(Kept { output, origin, message: whole.clone() });
+        }
+    }
+
+    /// A message to one listener, over the wire; `last` is what the one before took in.
+    #[allow(clippy::too_many_arguments, reason = "a message with all that belongs to it")]
+    fn pass(
+        &mut self,
+        (index, input): (usize, usize),
+        output: &Output,
+        origin: &Origin,
+        whole: &Payload,
+        last: &mut Payload,
+        wire: &mut dyn Wire,
+        see: &mut Observer,
+    ) {
+        let Some(member) = self.members.get(index) else { return };
+        let (now, from, boot_id) = (self.now, &*origin.node, origin.boot_id);
+        let passage = Passage { now, topic: &output.name, from, to: member.name(), bytes: &whole.bytes };
+        match wire.carry(&passage) {
+            Delivery::Pass => self.put(TRANSPORT_DELAY, index, input, whole.clone()),
+            Delivery::Instead(copies) => {
+                for (later, copy) in copies {
+                    let copy = Payload::new(copy);
+                    // Once for all listeners that take the same.
+                    if copy.bytes != last.bytes && copy.bytes != whole.bytes {
+                        let (topic, bytes, digest) = (&output.topic, &*copy.bytes, copy.digest);
+                        see(&Observed { topic, from, boot_id, now, bytes, digest, altered: true });
+                        *last = copy.clone();
+                    }
+                    self.put(TRANSPORT_DELAY + later.max(Span::ZERO), index, input, copy);
+                }
+            }
         }
     }
 
