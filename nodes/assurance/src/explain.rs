@@ -84,6 +84,18 @@ pub(crate) struct Evidence<'a> {
     pub gate: Option<&'a GateState>,
 }
 
+/// Rules of records that are of no reading: of the emergency stop, of the gate, of time, and of ways out.
+pub(crate) const OTHER_RULES: [&str; 8] = [
+    "e_stop",
+    "gate_e_stop",
+    "contact",
+    "e_stop_released",
+    "dwell",
+    "way_out",
+    "way_out_end",
+    "way_out_none",
+];
+
 impl Evidence<'_> {
     /// A proposal was refused.
     pub fn refusal(&self, reading: &Reading, mode: Mode, instead: &str) -> Intervention {

@@ -44,6 +44,11 @@ pub use node::AssuranceNode;
 pub use outrider_foundation::zones::{DirectionZone, ExclusionZone, SpeedZone, Zones};
 pub use signals::{SIGNALS, Signal};
 
+/// What records of interventions name as their rule, but for the properties of specification files.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    monitor::Rule::names().chain(explain::OTHER_RULES)
+}
+
 use outrider_foundation::data::{
     AssuranceState, Challenge, Command, DetectionSet, GateState, Intervention, Odometry, Permit, Scan,
     WorldModel,

@@ -57,6 +57,40 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
+    /// All but the properties of specification files.
+    const BUILT_IN: [Self; 25] = [
+        Self::ScanAge,
+        Self::ScanCoverage,
+        Self::OdometryAge,
+        Self::WorldModelAge,
+        Self::MeasuredSpeed,
+        Self::MeasuredTurnRate,
+        Self::StoppingDistance,
+        Self::Contact,
+        Self::Localised,
+        Self::DetectionsAge,
+        Self::ChallengeAge,
+        Self::CommandAge,
+        Self::CommandDataAge,
+        Self::CommandSequence,
+        Self::Speed,
+        Self::TurnRate,
+        Self::CommandClearance,
+        Self::Certificate,
+        Self::TailShape,
+        Self::TailClearance,
+        Self::Tracks,
+        Self::Reach,
+        Self::ExclusionZones,
+        Self::ZoneSpeed,
+        Self::DirectionZone,
+    ];
+
+    /// Names of all but the properties.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        Self::BUILT_IN.into_iter().map(|rule| rule.built_in().0)
+    }
+
     /// Name, unit, and what would clear it, for a person.
     pub fn facts(self, properties: &Properties) -> (&str, &str, &str) {
         match self {

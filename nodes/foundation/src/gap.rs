@@ -15,11 +15,7 @@ impl Gap {
     /// To an outline with these corners, counter-clockwise, in the base frame.
     pub fn between(footprint: &Footprint, corners: &[Point2]) -> Self {
         let outline = footprint.corners();
-        // Two convex shapes are apart when a side of one has all of the other before it (separating axis theorem).
-        let [ours_m, theirs_m] =
-            [farthest_before_a_side_m(outline, corners), farthest_before_a_side_m(corners, outline)];
-        // What is no number stays none, for whoever judges the distance.
-        let apart_m = if ours_m.is_nan() || ours_m > theirs_m { ours_m } else { theirs_m };
+        let apart_m = apart_m(outline, corners);
         if apart_m.is_nan() || apart_m <= 0.0 {
             return Self { distance_m: apart_m, nearest: None };
         }
@@ -34,6 +30,15 @@ impl Gap {
         let least = of_corners.chain(of_sides).min_by(|a, b| a.0.total_cmp(&b.0));
         Self { distance_m: least.map_or(f64::NAN, |l| l.0), nearest: least.map(|l| l.1) }
     }
+}
+
+/// How far two convex outlines, counter-clockwise, are apart by the side that parts them best: at most their distance; negative
+/// where they overlap, by how far they would have to be moved apart, the shortest way.
+pub fn apart_m(one: &[Point2], other: &[Point2]) -> f64 {
+    // Two convex shapes are apart when a side of one has all of the other before it (separating axis theorem).
+    let [ours_m, theirs_m] = [farthest_before_a_side_m(one, other), farthest_before_a_side_m(other, one)];
+    // What is no number stays none, for whoever judges the distance.
+    if ours_m.is_nan() || ours_m > theirs_m { ours_m } else { theirs_m }
 }
 
 /// The greatest distance, over the sides of one convex outline, that all of another keeps before it; negative when none has all before it.

@@ -476,6 +476,13 @@ impl Config {
         ordered("lidar.range_max_m", self.lidar.range_max_m, self.lidar.range_min_m, "lidar.range_min_m")?;
         let (height_m, gap_m) = (self.body.height_m, self.body.ground_clearance_m);
         ordered("body.height_m", height_m, gap_m, "body.ground_clearance_m")?;
+        let (timeout_s, dead_time_s) = (self.drive.command_timeout_s, self.drive.dead_time_s);
+        ordered(
+            "drive.command_timeout_s",
+            timeout_s,
+            dead_time_s,
+            "drive.dead_time_s, by which every command is older",
+        )?;
         let (sweep_s, period_s) = (self.lidar.sweep_s, 1.0 / self.lidar.timing.rate_hz);
         if sweep_s > period_s + 1e-9 {
             return Err(SimError::Config(format!(
@@ -551,6 +558,11 @@ pub(crate) mod tests {
         let text = refusal(|c| (c.lidar.range_min_m, c.lidar.range_max_m) = (5.0, 4.0));
         assert_eq!(text, "configuration: lidar.range_max_m: 4 is not greater than lidar.range_min_m, 5");
         assert!(refusal(|c| c.lidar.beams = 0).contains("lidar.beams"));
+        let text = refusal(|c| c.drive.dead_time_s = 0.5);
+        assert!(
+            text.contains("drive.command_timeout_s: 0.5 is not greater than drive.dead_time_s"),
+            "{text}"
+        );
         let text = refusal(|c| c.lidar.sweep_s = 0.06);
         let expected = "lidar.sweep_s: 0.06 is longer than a period of lidar.timing.rate_hz, 0.05";
         assert_eq!(text, format!("configuration: {expected}"));

@@ -118,6 +118,8 @@ impl Drive {
         // The dead time counts for the age: a command is as old as its arrival.
         let is_fresh = |c: &Pending| self.config.stuck || at - c.due + self.dead_time <= self.timeout;
         let fresh = self.command.filter(is_fresh);
+        // What has timed out is in force no more, also for a drive that gets stuck later.
+        self.command = fresh;
         let wanted = fresh.map_or(Twist2::ZERO, |c| c.twist);
         self.target.v_mps += self.lag_part * (wanted.v_mps - self.target.v_mps);
         self.target.w_radps += self.lag_part * (wanted.w_radps - self.target.w_radps);
@@ -328,6 +330,18 @@ mod tests {
         let floor = Floor { slip_left: 0.6, slip_right: 0.6, grip: 1.0 };
         let d = faulty(DriveConfig { slip_left: 0.6, slip_right: 0.6, ..shipped().drive }, floor);
         assert_relative_eq!(d.twist().v_mps, 0.5 * 0.4 * 0.4, epsilon = 1e-9);
+    }
+
+    /// What has timed out is in force no more.
+    #[test]
+    fn a_drive_that_stands_stands_when_it_gets_stuck() {
+        let mut d = drive();
+        d.command(at(0), Twist2::new(0.5, 0.0));
+        run(&mut d, 0..1000);
+        assert!(d.twist().v_mps.abs() < 1e-9, "timed out");
+        d.reconfigure(&DriveConfig { stuck: true, ..shipped().drive });
+        run(&mut d, 1000..2000);
+        assert!(d.twist().v_mps.abs() < 1e-9, "{:?}", d.twist());
     }
 
     #[test]

@@ -23,6 +23,8 @@ const BYTES_LIMIT: usize = 4 << 20;
 const NOTE_LIMIT: usize = 256;
 /// On the floor, by REP-120.
 const ON_FLOOR: &str = "base_footprint";
+/// A lidar's axis this near to upright is: within half a degree.
+const UPRIGHT_COSINE: f64 = 0.99996;
 /// What names of links and of sensors' types say lidar.
 const LIDAR_LINKS: [&str; 5] = ["laser", "lidar", "base_scan", "rplidar", "hokuyo"];
 const LIDAR_SENSORS: [&str; 4] = ["ray", "gpu_ray", "lidar", "gpu_lidar"];
@@ -67,6 +69,10 @@ fn read(text: &str, over: &RobotDescription) -> Result<RobotFile, SimError> {
     let document =
         Document::parse(text).map_err(|e| SimError::Xml { file: "robot", reason: e.to_string() })?;
     let root = document.root_element();
+    let is_xacro = |n: &Node<'_, '_>| n.tag_name().namespace().is_some_and(|space| space.contains("xacro"));
+    if let Some(macro_) = root.descendants().find(is_xacro) {
+        return Err(fault(macro_, "a file without xacro: `xacro FILE > robot.urdf` expands it", "xacro"));
+    }
     let is_urdf = root.has_tag_name("robot");
     let robot = if is_urdf { Some(root) } else { root.descendants().find(|n| n.has_tag_name("model")) };
     let robot = robot.ok_or_else(|| fault(root, "<robot> of URDF or <model> of SDF", "neither"))?;
@@ -217,6 +223,15 @@ impl<'a, 'i> Reader<'a, 'i> {
         frame.clone_into(&mut lidar.frame);
         (lidar.x_m, lidar.y_m) = (at.translation.x, at.translation.y);
         lidar.yaw_rad = libm::atan2(forward.y, forward.x);
+        let up = (at.rotation * Vector3::z()).z;
+        if up < UPRIGHT_COSINE {
+            let how = if up < 0.0 {
+                "it is mounted upside down, and scans have to come as if it were not".to_owned()
+            } else {
+                format!("it is tilted by {:.3} rad, and its plane is taken as level", libm::acos(up))
+            };
+            self.note_at(node, &format!("the lidar {frame}: {how}"));
+        }
         let carriers: Vec<_> = sensors.iter().filter_map(|s| carrier(*s)).collect();
         let is_other = |name: &&str| named(name) && *name != frame && !carriers.contains(name);
         let links = self.links.iter().filter(|(name, _)| is_other(name)).map(|(_, link)| link.node);

@@ -182,6 +182,37 @@ fn what_cannot_be_is_refused_by_name() {
     assert!(refusal(&crowd).contains("actors: 72 of them, more than the limit of 64"), "{}", refusal(&crowd));
 }
 
+/// One who follows a script goes to and fro where a crowd wants to cross: he may walk into them, and they do not step into him.
+#[test]
+fn nobody_steps_into_who_follows_a_script() {
+    let script = "<actor name='post'><script><trajectory id='0' type='t'><waypoint><time>0</time><pose>-2 0 0 0 0 0</pose>\
+                  </waypoint><waypoint><time>3</time><pose>2 0.3 0 0 0 0</pose></waypoint><waypoint><time>6</time>\
+                  <pose>-2 0 0 0 0 0</pose></waypoint></trajectory></script></actor>";
+    let walkers = (0..10).map(|i| {
+        let (s, c) = libm::sincos(f64::from(i) * std::f64::consts::TAU / 10.0);
+        format!(
+            "{{name: p{i}, start: [{}, {}], waypoints: [[{}, {}]]}}",
+            3.0 * c,
+            3.0 * s,
+            -3.0 * c,
+            -3.0 * s
+        )
+    });
+    let yaml = format!("actors: [{}]", walkers.collect::<Vec<_>>().join(", "));
+    let truths = Stage::new(script, &yaml, FAR).truths(Twist2::ZERO, 12.0);
+    let mut met = 0;
+    for pair in truths.windows(2) {
+        let post = at(&pair[1], "post").position();
+        for (before, after) in pair[0].actors.iter().zip(&pair[1].actors).filter(|(a, _)| a.name != "post") {
+            let [before_m, after_m] = [before, after].map(|a| a.pose.position().distance_m(post));
+            met += usize::from(after_m < 2.0 * after.radius_m);
+            let deeper = after_m < 2.0 * after.radius_m && after_m < before_m - 1e-12;
+            assert!(!deeper, "{}: {before_m} to {after_m}", after.name);
+        }
+    }
+    assert!(met > 0, "he walks into nobody");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 

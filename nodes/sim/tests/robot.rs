@@ -49,6 +49,14 @@ fn heights(text: &str) -> (f64, f64, String) {
 }
 
 #[test]
+fn what_xacro_has_not_expanded_is_refused() {
+    let text = "<robot name='r' xmlns:xacro='http://www.ros.org/wiki/xacro'><link name='base_link'/>\n\
+                <xacro:if value='true'><link name='arm'/></xacro:if></robot>";
+    let error = RobotFile::read(text, &amr()).unwrap_err().to_string();
+    assert!(error.contains("line 2") && error.contains("`xacro FILE > robot.urdf` expands it"), "{error}");
+}
+
+#[test]
 fn heights_are_over_the_floor() {
     assert_eq!(heights(CART), (0.35, 0.45, "heights are over base_footprint".to_owned()));
     let without = CART.replace("<link name='base_footprint'/>", "");
@@ -173,6 +181,17 @@ fn what_is_left_out_is_noted() {
     assert_noted(&origins, "line 8: <origin> in <joint> left out: the first one is taken");
     let clean = read(CART).notes;
     assert!(!clean.iter().any(|n| n.contains("left out")), "{clean:?}");
+}
+
+/// Which way it looks in the plane is all that a robot's file says of it.
+#[test]
+fn a_lidar_that_is_not_level_is_noted() {
+    let mounted =
+        |rpy: &str| with("<origin xyz='0.3 0 0.25'/>", &format!("<origin xyz='0.3 0 0.25' rpy='{rpy}'/>"));
+    assert_noted(&mounted("3.14159265 0 0"), "the lidar laser_link: it is mounted upside down");
+    assert_noted(&mounted("0 0.5 0"), "the lidar laser_link: it is tilted by 0.500 rad");
+    let level = read(&mounted("0 0 1.5")).notes;
+    assert!(!level.iter().any(|n| n.contains("the lidar")), "{level:?}");
 }
 
 #[test]

@@ -289,6 +289,56 @@ fn nobody_appears_in_the_robot() {
 }
 
 #[test]
+fn nobody_appears_in_somebody() {
+    let comes = |kind: &str| {
+        format!("{{name: b, kind: {kind}, start: [5.05, 2], appears: true, begins: {{at_s: 0.5}}}}")
+    };
+    for (there, kind) in [("person", "person"), ("person", "forklift"), ("cart", "person"), ("cart", "cart")]
+    {
+        let stays = format!("{{name: a, kind: {there}, start: [5, 2]}}");
+        let truths =
+            Stage::new("", &format!("actors: [{stays}, {}]", comes(kind)), FAR).truths(Twist2::ZERO, 2.0);
+        assert!(at(truths.last().unwrap(), "b").x_m.abs() > 1000.0, "{kind} on {there}");
+        // Once the place is free it is there.
+        let goes =
+            format!("{{name: a, kind: {there}, start: [5, 2], waypoints: [[5, 9]], begins: {{at_s: 1}}}}");
+        let truths =
+            Stage::new("", &format!("actors: [{goes}, {}]", comes(kind)), FAR).truths(Twist2::ZERO, 9.0);
+        assert!((at(truths.last().unwrap(), "b").x_m - 5.05).abs() < 1.0, "{kind} after {there}");
+    }
+}
+
+/// The tip of a panel comes into a corner while it goes away from the middle.
+#[test]
+fn a_hinged_door_waits_wherever_it_would_touch() {
+    for (hinge, yaw, width, swing) in
+        [("[0.611, -1.251]", 2.476, 1.054, -1.545), ("[-0.161, -0.343]", -2.756, 1.308, -1.137)]
+    {
+        let yaml = format!(
+            "doors: [{{name: d, hinge: {hinge}, yaw_rad: {yaw}, width_m: {width}, swing_rad: {swing}, travel_s: 3, \
+             schedule: [{{at_s: 1, open: true}}]}}]"
+        );
+        let truths = Stage::new("", &yaml, Pose2::IDENTITY).truths(Twist2::ZERO, 6.0);
+        let last = truths.last().unwrap();
+        assert_eq!(last.collisions, 0, "{hinge}: {last:?}");
+    }
+}
+
+#[test]
+fn what_is_hidden_is_not_detected() {
+    let detections = |width: f64| {
+        let yaml = format!("{PERFECT}actors: [{{name: lift, kind: forklift, start: [6, 0], yaw_rad: 0}}]");
+        let mut stage = Stage::new(&block("shelf", 4.0, 0.0, 0.2, width), &yaml, Pose2::IDENTITY);
+        let all = stage.drive(Twist2::ZERO, 1.0);
+        let sets = all.iter().filter_map(|o| if let Output::Detections(d) = o { Some(d) } else { None });
+        sets.map(|set| set.detections.len()).sum::<usize>()
+    };
+    // Its near corners are 0.55 m to either side at 4.9 m: in the shadow of a shelf 0.44 m to either side at 3.9 m.
+    assert_eq!(detections(1.4), 0);
+    assert!(detections(0.6) > 5);
+}
+
+#[test]
 fn starts_in_one_another_are_refused() {
     let cart = |name: &str, x: f64| format!("{{name: {name}, kind: cart, start: [{x}, 0], yaw_rad: 0}}");
     let refusal = |actors: &str, more: &str| Stage::refusal("", &format!("actors: [{actors}]\n{more}"));

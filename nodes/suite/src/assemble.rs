@@ -4,6 +4,7 @@ use crate::bindings::{AssuranceBinding, GateBinding, PlannerBinding, SimBinding,
 use crate::convert::{command_digest, key_block, permit_code};
 use crate::faults::FaultySensors;
 use crate::scenario::blame::blamed;
+use crate::scenario::expect::Happening;
 use crate::scenario::settings::{self, Setting};
 use crate::scenario::{Scenario, Template, Values};
 use outrider_assurance::{AssuranceNode, SIGNALS, Zones};
@@ -106,9 +107,13 @@ impl Files {
 
     /// That an entry of a list of the scenario cannot be, with file and line.
     pub(crate) fn refusal(&self, list: &str, entry: usize, why: &str) -> AssembleError {
+        self.refused(&[list], Some(entry), why)
+    }
+
+    fn refused(&self, keys: &[&str], entry: Option<usize>, why: &str) -> AssembleError {
         let path = self.scenario.clone().unwrap_or_default();
         match Template::read(&path) {
-            Ok(template) => template.refusal(&[list], Some(entry), why),
+            Ok(template) => template.refusal(keys, entry, why),
             Err(_) => AssembleError::Refused { origin: path.display().to_string(), message: why.to_owned() },
         }
     }
@@ -231,6 +236,28 @@ fn check_mission_trees(read: &ReadScenario, resources: &Resources) -> Result<(),
             format!("mission[{i}]: tree: `{}` is not in the folder of trees; there are {known}", step.tree);
         Err(read.template.refusal(&["mission", "tree"], Some(i), &why))
     })
+}
+
+/// Whether assurance has every rule of which interventions are expected, or may not be.
+pub(crate) fn check_rules(files: &Files, scenario: &Scenario) -> Result<(), AssembleError> {
+    let lists = [("must", &scenario.expect.must), ("must_not", &scenario.expect.must_not)];
+    let named = lists.into_iter().flat_map(|(list, all)| all.iter().map(move |one| (list, &one.what)));
+    let mut named = named.filter_map(|(list, what)| match what {
+        Happening::Intervention(rule) => Some((list, rule)),
+        _ => None,
+    });
+    if named.clone().next().is_none() {
+        return Ok(());
+    }
+    let properties = specifications("assurance", &read_resources("assurance", files)?)?;
+    let mut rules: Vec<&str> = outrider_assurance::rules().collect();
+    rules.extend(properties.iter().map(|property| property.name.as_str()));
+    let Some((list, rule)) = named.find(|(_, rule)| !rules.contains(&rule.as_str())) else { return Ok(()) };
+    rules.sort_unstable();
+    rules.dedup();
+    let known = rules.join(", ");
+    let why = format!("expect.{list}: intervention: assurance has no rule `{rule}`; it has {known}");
+    Err(files.refused(&["expect", list, "intervention"], None, &why))
 }
 
 /// Roles of the models that a world includes begin so; what follows is the model's name.

@@ -1,9 +1,9 @@
 //! One scenario, driven in lock-step: an operator arms the gate and gives the goal, an observer watches the end.
 
-use crate::assemble::Files;
+use crate::assemble::{Files, check_rules};
 use crate::bindings::topics;
 use crate::convert;
-use crate::faults::{Fault, FaultyWire, Hand, World, check_ends};
+use crate::faults::{FaultyWire, Hand, World, check_ends};
 use crate::lockstep::{Lockstep, LockstepError, Observed, Observer, Wrap};
 use crate::scenario::expect::Outcome;
 use crate::scenario::{Arming, MissionAsk, MissionStep, Scenario};
@@ -138,15 +138,14 @@ pub struct Progress<'a> {
     pub decision: Option<&'a Decision>,
 }
 
-/// Whether there is something for every fault of a scenario to strike, without a run.
+/// Whether a scenario can be run, without a run: its nodes start, there is something for every fault to strike, and what is
+/// expected has a name.
 ///
 /// # Errors
-/// Names the fault, or why the nodes cannot be started.
-pub fn check_faults(files: &Files, scenario: &Scenario) -> Result<(), LockstepError> {
-    if scenario.faults.iter().any(Fault::is_of_wires) {
-        check_ends(files, &scenario.faults, &Lockstep::new(files)?.links())?;
-    }
-    Ok(())
+/// Names what cannot be, with file and line where it stands in the scenario.
+pub fn check(files: &Files, scenario: &Scenario) -> Result<(), LockstepError> {
+    check_ends(files, &scenario.faults, &Lockstep::new(files)?.links())?;
+    Ok(check_rules(files, scenario)?)
 }
 
 /// Drives a scenario to its end. `see` gets every message, `show` the progress about ten times a virtual second.

@@ -7,7 +7,8 @@ mod tests;
 use crate::evaluate::suite::scenario_files;
 use crate::gate::policy::{Policy, Situation};
 use anyhow::Context as _;
-use outrider_suite::assemble::{Files, read_all_resources};
+use outrider_suite::assemble::Files;
+use outrider_suite::drive::check;
 use outrider_suite::scenario::{CriticalityClass, Scenario, Template, Values};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -238,11 +239,11 @@ impl Library {
 }
 
 impl Library {
-    /// What a run of each scenario could not read: worlds, zones, trees that are not there.
+    /// What a run of each scenario could not read or start: worlds, zones, trees that are not there or are none, say.
     fn unreadable(&self, library: &Path, config: &Path) -> Vec<String> {
         let missing = |entry: &Entry| {
             let files = Files { scenario: Some(library.join(&entry.file)), ..Files::new(config.to_owned()) };
-            read_all_resources(&files).err().map(|error| error.to_string())
+            check(&files, &entry.scenario).err().map(|error| error.to_string())
         };
         self.standard.iter().chain(&self.open).filter_map(missing).collect()
     }
@@ -257,7 +258,12 @@ fn entries(library: &Path, suite: &Path) -> anyhow::Result<Vec<Entry>> {
         let template = Template::read(&path)?;
         let scenario = template.scenario(&Values::new())?;
         let file = path.strip_prefix(library).unwrap_or(&path).to_string_lossy().into_owned();
-        anyhow::Ok(Entry { file, scenario, runs: template.cases(None)?.len() })
+        let cases = template.cases(None)?;
+        for case in &cases {
+            let values = || serde_json::to_string(&case.parameters).unwrap_or_default();
+            template.scenario(&case.parameters).with_context(|| format!("with {}", values()))?;
+        }
+        anyhow::Ok(Entry { file, scenario, runs: cases.len() })
     };
     paths.into_iter().map(read).collect()
 }

@@ -109,6 +109,11 @@ fn files_that_are_not_there_are_told() {
     says(&told, "person_crosses.yaml: line ");
     says(&told, ": world: ");
     says(&told, "worlds/nix.sdf: No such file");
+    let again = tempfile::tempdir().unwrap();
+    library_of_one(again.path(), |text| text + "events: [{at_s: 1.0, set: {lidar.nope: 1}}]\n");
+    let policy = again.path().join("policy.yaml");
+    let told = Library::read(again.path(), &policy).unwrap().unreadable(again.path(), &config);
+    says(&told, "`lidar.nope`: there is no such key");
 }
 
 #[test]

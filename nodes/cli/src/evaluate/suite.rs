@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, bail, ensure};
 use outrider_runtime::config;
-use outrider_suite::drive::check_faults;
+use outrider_suite::drive::check;
 use outrider_suite::scenario::settings::Setting;
 use outrider_suite::scenario::{Case, CriticalityClass, Family, Scenario, Template};
 use outrider_suite::{Changes, Files, NODES, left_out_of_world, read_resources};
@@ -145,13 +145,22 @@ impl Plan {
             let template = templates.get(&member.scenario.id).context("a scenario without a text")?;
             let begin = runs.len();
             let mut tried = None;
-            for case in template.cases(choice.seeds)? {
+            hashes.left_out.extend(overridden(setup, member, template));
+            let cases = template.cases(choice.seeds)?;
+            let seed = cases.first().map(|case| case.seed);
+            for case in cases {
                 // Nobody waits for a run to be told that one of its values cannot be.
                 if tried.as_ref() != Some(&case.parameters) {
                     let values = || serde_json::to_string(&case.parameters).unwrap_or_default();
                     let scenario = template.scenario(&case.parameters);
                     let scenario = scenario.with_context(|| format!("with {}", values()))?;
-                    check_faults(&setup.files(member, &case), &scenario)?;
+                    // Nodes are started once for every combination.
+                    if Some(case.seed) == seed {
+                        check(&setup.files(member, &case), &scenario).map_err(|error| match values() {
+                            none if none == "{}" => anyhow::anyhow!("{error}"),
+                            some => anyhow::anyhow!("{error}, with {some}"),
+                        })?;
+                    }
                     tried = Some(case.parameters.clone());
                 }
                 let config_hash = hashes.of(setup, member, template, &case)?;
@@ -172,6 +181,17 @@ impl Plan {
     pub fn member(&self, run: &Planned) -> anyhow::Result<&Member> {
         self.members.get(run.member).context("a run of no scenario")
     }
+}
+
+/// Settings of the command line that a scenario's own go over.
+fn overridden(setup: &Setup, member: &Member, template: &Template) -> Vec<String> {
+    let own = template.settings(&member.scenario);
+    let within = |a: &str, b: &str| a == b || a.strip_prefix(b).is_some_and(|rest| rest.starts_with('.'));
+    let meets = |a: &Setting| own.iter().any(|b| within(&a.path, &b.path) || within(&b.path, &a.path));
+    let told = |s: &Setting| {
+        format!("{}: its own `configuration` goes over --set {}={}", member.path.display(), s.path, s.value)
+    };
+    setup.settings.iter().filter(|s| meets(s)).map(told).collect()
 }
 
 impl Choice {

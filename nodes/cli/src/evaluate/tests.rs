@@ -115,6 +115,39 @@ fn settings_that_are_refused_stop_the_suite_before_anything_runs() {
     );
 }
 
+/// What cannot be started, strike or be expected, and what would have no effect.
+#[test]
+fn what_cannot_be_run_is_told_when_it_is_planned() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let told = |more: &str, settings: &[&str]| {
+        fs::write(folder.path().join("short.yaml"), format!("{SHORT}{more}")).unwrap();
+        Plan::new(folder.path(), &Choice::default(), &setup(settings)).map(|plan| plan.left_out)
+    };
+    for (more, why) in [
+        ("events: [{at_s: 0.1, set: {lidar.nope: 1}}]\n", "`lidar.nope`: there is no such key"),
+        ("faults: [{at_s: 0.1, what: {drop: {topic: scan, to: gate}}}]\n", "no node sends such messages"),
+        (
+            "expect: {must_not: [{what: {intervention: braking_acheived}}]}\n",
+            "expect.must_not: intervention: assurance has no rule `braking_acheived`; it has ",
+        ),
+    ] {
+        let error = format!("{:#}", told(more, &[]).unwrap_err());
+        assert!(error.contains("short.yaml: line ") && error.contains(why), "{error}");
+    }
+    for rule in ["braking_achieved", "stopping_distance", "e_stop", "way_out"] {
+        told(&format!("expect: {{must_not: [{{what: {{intervention: {rule}}}}}]}}\n"), &[]).unwrap();
+    }
+    let error = told("", &["robot.limits.v_max_mps=0.3"]).unwrap_err();
+    assert!(format!("{error:#}").contains("follow.cruise_mps"), "{error:#}");
+    let own = "configuration: {planner.follow.cruise_mps: 0.3}\n";
+    let warned = told(own, &["planner.follow.cruise_mps=0.6"]).unwrap();
+    assert!(
+        warned[0].ends_with("its own `configuration` goes over --set planner.follow.cruise_mps=0.6"),
+        "{warned:?}"
+    );
+    assert_eq!(told(own, &["planner.follow.goal_tolerance_m=0.2"]).unwrap_or_default(), [""; 0]);
+}
+
 fn result(planned: &Planned, member: &suite::Member) -> Finished {
     let result = RunResult {
         key: planned.key.clone(),
@@ -368,15 +401,18 @@ fn the_same_suite_gives_the_same_bytes_however_it_is_run() {
 
 #[test]
 fn what_goes_wrong_in_a_run_is_its_result() {
-    // The robot's start is in a wall: the simulator does not start.
-    let text = SHORT.replace("x_m: -8.9, y_m: -4.3", "x_m: -10.0, y_m: -4.3");
+    // With the first seed the robot starts before a wall, with the second in it.
+    let text = SHORT
+        .replace("x_m: -8.9, y_m: -4.3", "x_m: $start_x, y_m: -4.3")
+        .replace("$goal_x", "-8.0")
+        .replace("goal_x: {choices: [-8.0, -7.8]}", "start_x: {uniform: {low: -10.0, high: -8.8}}");
     let folder = suite(&[("short.yaml", SHORT), ("walled.yaml", &text.replace("id: short", "id: walled"))]);
     let out = tempfile::tempdir().unwrap();
-    run(args(folder.path(), out.path(), &["--seeds", "1", "--replay", "none"])).unwrap();
+    run(args(folder.path(), out.path(), &["--replay", "none"])).unwrap();
     let (results, _) = read(out.path()).unwrap();
-    assert_eq!(results.len(), 4);
+    assert_eq!(results.len(), 6);
     for result in &results {
-        let walled = result.scenario == "walled";
+        let walled = result.scenario == "walled" && result.seed == 2;
         assert_eq!(result.status, if walled { Status::Error } else { Status::Done });
         assert_eq!(result.passed, !walled);
         assert!(

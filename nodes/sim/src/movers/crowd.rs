@@ -85,6 +85,16 @@ pub(super) struct Surroundings<'a> {
     pub(super) panels: &'a [Outline],
     /// Who does not give way to people: those who follow a script, and vehicles, as discs with velocities.
     pub(super) others: &'a [(Disc, V2)],
+    /// How many of these follow a script: they come first.
+    pub(super) scripted: usize,
+}
+
+impl Surroundings<'_> {
+    /// Whether neither the robot nor any of the others is in a place.
+    fn leave_free(&self, at: Point2, radius_m: f64) -> bool {
+        let apart = |(disc, _): &(Disc, V2)| disc.centre.distance_m(at) >= disc.radius_m + radius_m;
+        self.robot.gap_m(at, radius_m) >= KEEPS_M && self.others.iter().all(apart)
+    }
 }
 
 impl Crowd {
@@ -166,9 +176,15 @@ impl Crowd {
     fn decide(&mut self, at: Span, seen: &Surroundings<'_>) {
         let middles: Vec<(Point2, f64)> = (0..self.parties.len()).map(|p| self.middle(p)).collect();
         for (index, (party, (middle, members))) in self.parties.iter_mut().zip(&middles).enumerate() {
-            // Nobody appears where the robot is.
+            // Nobody appears where somebody is.
             let mut own = self.walkers.iter().filter(|w| w.party == index);
-            let free = !party.appears || own.all(|w| seen.robot.gap_m(w.at, w.radius_m) >= KEEPS_M);
+            let mut there = self.walkers.iter().filter(|w| w.party != index && w.present);
+            let free = !party.appears
+                || party.phase != Phase::Waits
+                || own.all(|w| {
+                    let apart = |o: &Walker| o.at.distance_m(w.at) >= o.radius_m + w.radius_m;
+                    seen.leave_free(w.at, w.radius_m) && there.all(apart)
+                });
             party.advance(at, free, *middle, *members, &seen.robot);
         }
         let mut chosen = Vec::with_capacity(self.walkers.len());
@@ -238,9 +254,11 @@ impl Crowd {
         };
         let next = at(part);
         let others = self.walkers.iter().enumerate().filter(|(j, w)| *j != i && w.present);
-        let bumps = others.into_iter().any(|(_, w)| {
-            let after = w.at.distance_m(next);
-            after < w.radius_m + me.radius_m && after < w.at.distance_m(me.at)
+        let walkers = others.map(|(_, w)| Disc { centre: w.at, radius_m: w.radius_m });
+        let scripted = seen.others.iter().take(seen.scripted).map(|(disc, _)| *disc);
+        let bumps = walkers.chain(scripted).any(|other| {
+            let after = other.centre.distance_m(next);
+            after < other.radius_m + me.radius_m && after < other.centre.distance_m(me.at)
         });
         if let Some(me) = self.walkers.get_mut(i) {
             if bumps || part < 1.0 {

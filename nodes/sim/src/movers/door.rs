@@ -3,7 +3,8 @@
 use super::{RobotNow, rectangle};
 use crate::rays::Disc;
 use crate::spec::{DoorKind, DoorSpec, point};
-use crate::world::{Outline, overlap};
+use crate::world::Outline;
+use outrider_foundation::gap::apart_m;
 use outrider_foundation::{Point2, Pose2, Span};
 
 /// The room that a door which waits leaves to whoever is in its way.
@@ -94,20 +95,17 @@ impl Door {
     fn is_free(&self, part: f64, robot: &RobotNow<'_>, people: &[Disc], bodies: &[[Point2; 4]]) -> bool {
         let panel =
             |part| rectangle(self.pose_at(part), self.spec.width_m + ROOM_M, self.spec.thickness_m + ROOM_M);
-        let next = panel(part);
         let outline = |corners: [Point2; 4]| Outline::Polygon(corners.to_vec());
-        let (now_outline, next_outline) = (outline(panel(self.part)), outline(next));
-        let nears = |at: Point2| next_outline.nearest(at).0 < now_outline.nearest(at).0 - NEARER_M;
-        let hits_robot = overlap(&next, &robot.corners()) && nears(robot.pose.position());
-        let middle = |body: &[Point2; 4]| {
-            let sum = body.iter().fold((0.0, 0.0), |(x, y), c| (x + c.x_m, y + c.y_m));
-            Point2::new(0.25 * sum.0, 0.25 * sum.1)
+        let (now_outline, next_outline) = (outline(panel(self.part)), outline(panel(part)));
+        let (panel_now, panel_next) = (self.corners_at(self.part), self.corners_at(part));
+        let hits_body = |body: &[Point2]| {
+            let after_m = apart_m(&panel_next, body);
+            after_m < 0.5 * ROOM_M && after_m < apart_m(&panel_now, body) - NEARER_M
         };
-        let hits_body = |body: &[Point2; 4]| overlap(&next, body) && nears(middle(body));
         let hits = |d: &Disc| {
             let after_m = next_outline.nearest(d.centre).0;
             after_m < d.radius_m && after_m < now_outline.nearest(d.centre).0 - NEARER_M
         };
-        !hits_robot && !people.iter().any(hits) && !bodies.iter().any(hits_body)
+        !hits_body(&robot.corners()) && !people.iter().any(hits) && !bodies.iter().any(|b| hits_body(b))
     }
 }

@@ -247,7 +247,9 @@ impl Movers {
         let others: Vec<(Disc, V2)> = scripted.chain(self.vehicles.iter().flat_map(Vehicle::discs)).collect();
         let panels: Vec<Outline> =
             self.doors.iter().map(|d| Outline::Polygon(d.corners().to_vec())).collect();
-        let seen = Surroundings { robot: *robot, walls: &self.walls, panels: &panels, others: &others };
+        let scripted = self.scripts.motions().len();
+        let seen =
+            Surroundings { robot: *robot, walls: &self.walls, panels: &panels, others: &others, scripted };
         self.crowd.step(at, dt_s, &seen);
         if self.vehicles.is_empty() && self.doors.is_empty() {
             return;
@@ -258,7 +260,8 @@ impl Movers {
             walkers.map(|(i, m)| Disc { centre: m.pose.position(), radius_m: self.crowd.radius_m(i) });
         let people: Vec<Disc> = discs.chain(walkers).collect();
         let panels: Vec<[Point2; 4]> = self.doors.iter().map(Door::corners).collect();
-        let way = Way { people: &people, walls: &self.walls, panels: &panels };
+        let bodies: Vec<[Point2; 4]> = self.vehicles.iter().flat_map(Vehicle::outlines).collect();
+        let way = Way { people: &people, walls: &self.walls, panels: &panels, bodies: &bodies };
         for vehicle in &mut self.vehicles {
             vehicle.step(at, dt_s, robot, &way);
         }

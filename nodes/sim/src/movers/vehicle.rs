@@ -7,7 +7,7 @@ use super::{AWAY_M, RobotNow, rectangle};
 use crate::error::SimError;
 use crate::rays::Disc;
 use crate::spec::{ActorSpec, Behaviour, VehicleSize, point};
-use crate::world::{Motion, overlap};
+use crate::world::{Motion, Outline, overlap};
 use outrider_foundation::data::TrueBody;
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::{Point2, Pose2, Span, Twist2};
@@ -36,6 +36,8 @@ pub(super) struct Way<'a> {
     pub(super) walls: &'a Walls,
     /// Of doors.
     pub(super) panels: &'a [[Point2; 4]],
+    /// Of vehicles that are there, its own among them.
+    pub(super) bodies: &'a [[Point2; 4]],
 }
 
 #[derive(Clone)]
@@ -181,9 +183,8 @@ impl Vehicle {
             return;
         }
         if !self.begun {
-            // Nobody appears where the robot is.
-            let free = !self.appears || !self.touches(self.pose, &robot.corners());
-            self.begun = self.trigger.has_begun(at, robot) && free;
+            // Nobody appears where somebody is.
+            self.begun = self.trigger.has_begun(at, robot) && (!self.appears || self.has_room(robot, way));
         }
         if !self.begun {
             return;
@@ -198,6 +199,18 @@ impl Vehicle {
         } else {
             (self.pose, self.twist) = (next, twist);
         }
+    }
+
+    /// Whether nobody and nothing that moves is in its place.
+    fn has_room(&self, robot: &RobotNow<'_>, way: &Way<'_>) -> bool {
+        let own: Vec<_> = std::iter::once(self.corners(self.pose)).chain(self.forks(self.pose)).collect();
+        let touches = |disc: &Disc| {
+            let outline = Outline::Disc { centre: disc.centre, radius_m: disc.radius_m };
+            own.iter().any(|part| outline.meets_polygon(part))
+        };
+        !self.touches(self.pose, &robot.corners())
+            && !way.people.iter().any(touches)
+            && !way.bodies.iter().chain(way.panels).any(|body| self.touches(self.pose, body))
     }
 
     /// Where it comes to in `dt_s`, and how fast it is then.

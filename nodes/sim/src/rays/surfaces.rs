@@ -11,6 +11,8 @@ const GLASS_COSINE: f64 = 0.984_807_753;
 const DARK_COSINE: f64 = 0.866_025_404;
 /// How much wider something retroreflective looks on either side: 1.5°.
 const BLOOM_RAD: f64 = 0.026_179_939;
+/// Ways that differ by less are the same.
+const STRAIGHT_M: f64 = 1e-6;
 /// After so many panes and mirrors a beam is lost.
 const PASSAGE_LIMIT: usize = 6;
 
@@ -74,15 +76,21 @@ impl RayScene {
             }
         }
         let origin = world_from_lidar.position();
-        for (i, (range, first)) in ranges_m.iter_mut().zip(&first_m).enumerate() {
+        let beams = ranges_m.iter_mut().zip(&first_m).zip(&mut retro_m).enumerate();
+        for (i, ((range, first), retro)) in beams {
             if *first < *range {
                 let (s, c) = libm::sincos(
                     world_from_lidar.yaw_rad + fan.angle_min_rad() + i as f64 * fan.increment_rad(),
                 );
                 *range = self.trace(origin, Point2::new(c, s), moving);
+                // What the beam comes to by a mirror, or not at all, answers none the stronger.
+                *retro = if (*retro - *range).abs() < STRAIGHT_M { *range } else { f64::INFINITY };
+            } else if *retro >= *range {
+                *retro = f64::INFINITY;
             }
         }
-        bloom(&retro_m, (BLOOM_RAD / fan.increment_rad()) as usize, ranges_m);
+        let around = (fan.beams() as f64 * fan.increment_rad() - std::f64::consts::TAU).abs() < 1e-6;
+        bloom(&retro_m, (BLOOM_RAD / fan.increment_rad()) as usize, around, ranges_m);
     }
 
     /// Follows one beam through panes and by mirrors; infinite when it is lost.
@@ -120,17 +128,20 @@ impl RayScene {
     }
 }
 
-/// Beams up to `beside` away from one that ends at a strong answer end there too.
-fn bloom(retro_m: &[f64], beside: usize, ranges_m: &mut [f64]) {
-    let answers = retro_m
-        .iter()
-        .zip(&*ranges_m)
-        .map(|(retro, range)| if retro < range { *retro } else { f64::INFINITY });
-    let answers: Vec<f64> = answers.collect();
-    for (i, answer) in answers.iter().enumerate().filter(|(_, a)| a.is_finite()) {
-        let around = i.saturating_sub(beside)..(i + beside + 1).min(ranges_m.len());
-        for range in ranges_m.get_mut(around).into_iter().flatten() {
-            *range = range.min(*answer);
+/// Beams up to `beside` away from one that ends at a strong answer end there too; `around`: the last beam is next to the first.
+fn bloom(answers_m: &[f64], beside: usize, around: bool, ranges_m: &mut [f64]) {
+    let beams = ranges_m.len();
+    for (i, answer_m) in answers_m.iter().enumerate().filter(|(_, a)| a.is_finite()) {
+        for offset in 0..=2 * beside {
+            let place = match (i + offset).checked_sub(beside) {
+                Some(place) if place < beams => place,
+                Some(place) if around => place - beams,
+                None if around => beams + i + offset - beside,
+                _ => continue,
+            };
+            if let Some(range) = ranges_m.get_mut(place) {
+                *range = range.min(*answer_m);
+            }
         }
     }
 }
@@ -197,6 +208,42 @@ mod tests {
             0.8,
             max_relative = 1e-9
         );
+    }
+
+    /// A pole that answers strongly, behind something that lets nothing through, or round a mirror.
+    #[test]
+    fn what_a_beam_does_not_come_to_does_not_bloom() {
+        let pole = Outline::Disc { centre: Point2::new(4.0, 0.0), radius_m: 0.1 };
+        let corners = [(1.9, -1.5), (2.0, -1.5), (3.0, 1.5), (2.9, 1.5)].map(|(x, y)| Point2::new(x, y));
+        let panel = Outline::Polygon(corners.to_vec());
+        let seen = |kind| {
+            let scene = RayScene::with_surfaces([(&panel, Some(kind)), (&pole, Some(SurfaceKind::Retro))]);
+            sweep(&scene, Moving::default())(0.0)
+        };
+        // The panel is met at 18° from squarely: dark answers, so turn it away from the lidar for that.
+        assert_relative_eq!(seen(SurfaceKind::Glass), 3.9, max_relative = 1e-9);
+        assert!(seen(SurfaceKind::Mirror) > 3.9 + 1e-3 || seen(SurfaceKind::Mirror) < 3.9 - 1e-3);
+        let turned = [(1.0, -1.5), (1.1, -1.5), (4.0, 1.5), (3.9, 1.5)].map(|(x, y)| Point2::new(x, y));
+        let turned = Outline::Polygon(turned.to_vec());
+        let scene =
+            RayScene::with_surfaces([(&turned, Some(SurfaceKind::Dark)), (&pole, Some(SurfaceKind::Retro))]);
+        assert!(sweep(&scene, Moving::default())(0.0).is_infinite());
+    }
+
+    #[test]
+    fn a_bloom_goes_on_over_the_seam_of_a_circle() {
+        // All of it is on one side of the seam.
+        for side in [1.0, -1.0] {
+            let (s, c) = libm::sincos(side * 0.015);
+            let pole = Outline::Disc { centre: Point2::new(3.0 * c, 3.0 * s), radius_m: 0.03 };
+            let scene = RayScene::with_surfaces([(&pole, Some(SurfaceKind::Retro))]);
+            let range = sweep(&scene, Moving::default());
+            let beside = |angle: f64| range((side * angle).rem_euclid(TAU));
+            for angle in [0.015, 0.04, -0.015] {
+                assert_relative_eq!(beside(angle), 2.98, max_relative = 1e-2);
+            }
+            assert!(beside(0.06).is_infinite() && beside(-0.04).is_infinite());
+        }
     }
 
     use super::super::Disc;

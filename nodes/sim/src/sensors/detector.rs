@@ -72,7 +72,9 @@ impl Detector {
                 detections.push(seen);
             }
         }
-        let ghost = self.ghost(subjects.first().map_or(0.25, |s| s.disc.radius_m), &mut rng);
+        // What is not there looks like a person, where there are any.
+        let person = subjects.iter().find(|s| s.class == Class::Person);
+        let ghost = self.ghost(person.map_or(0.25, |s| s.disc.radius_m), &mut rng);
         detections.extend(ghost);
         let set = DetectionSet {
             stamp,
@@ -119,6 +121,15 @@ impl Detector {
         }
         if distance_m <= person.radius_m {
             return true;
+        }
+        if let Some(body) = &subject.body {
+            // Its middle and its corners, a little inside.
+            let centre = body.pose.position();
+            let inside = |c: Point2| {
+                Point2::new(centre.x_m + 0.9 * (c.x_m - centre.x_m), centre.y_m + 0.9 * (c.y_m - centre.y_m))
+            };
+            let mut places = std::iter::once(centre).chain(body.corners().map(inside));
+            return places.any(|to| !scene.blocked(eye, to, moving, subject.number));
         }
         // Points on its visible outline, a little inside the edges.
         let side = 0.9 * person.radius_m / distance_m;

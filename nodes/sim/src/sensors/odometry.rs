@@ -71,12 +71,10 @@ impl OdometrySensor {
     pub(crate) fn moved(&mut self, twist: Twist2, dt_s: f64) {
         let way = &mut self.since;
         let c = &self.config;
-        let (travel_m, turn_rad) = (
-            twist.v_mps * dt_s * c.travel_scale,
-            twist.w_radps * dt_s * c.turn_scale + c.turn_bias_radps * dt_s,
-        );
-        way.travel_m += travel_m;
-        way.turn_rad += turn_rad;
+        let (travel_m, turn_rad) = (twist.v_mps * dt_s, twist.w_radps * dt_s);
+        way.travel_m += travel_m * c.travel_scale;
+        way.turn_rad += turn_rad * c.turn_scale + c.turn_bias_radps * dt_s;
+        // What the covariance is reckoned from does not know of the faults.
         way.travelled_m += travel_m.abs();
         way.turned_rad += turn_rad.abs();
         way.elapsed_s += dt_s;
@@ -307,6 +305,13 @@ mod tests {
         sensor.moved(Twist2::new(1.0, 0.0), 1.0);
         let odom = sensor.measure(Stamp::default(), Twist2::ZERO);
         assert!((odom.twist.v_mps - 0.5).abs() < 1e-12 && (odom.twist.w_radps - 0.1).abs() < 1e-12);
+        // How sure it is does not know of it, but for its scale, which it holds to be that of what it measures.
+        let config = OdometryConfig { turn_bias_radps: 0.2, ..shipped().odometry };
+        let mut standing = OdometrySensor::new(config, 1);
+        standing.moved(Twist2::ZERO, 1.0);
+        let variance = standing.measure(Stamp::default(), Twist2::ZERO).pose_covariance[8];
+        let scale = 0.2 * config.turn_scale_sigma;
+        assert!((variance - scale * scale - VARIANCE_FLOOR).abs() < 1e-12, "{variance}");
         sensor.reconfigure(&perfect().odometry);
         sensor.moved(Twist2::new(1.0, 0.0), 1.0);
         assert!((sensor.measure(Stamp::default(), Twist2::ZERO).twist.v_mps - 1.0).abs() < 1e-12);

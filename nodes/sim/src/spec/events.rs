@@ -29,7 +29,7 @@ pub struct EventSpec {
 }
 
 /// What only holds from the very start to the end.
-const FIXED: [&str; 16] = [
+const FIXED: [&str; 20] = [
     "physics_period_s",
     "publish_clock",
     "body",
@@ -39,6 +39,11 @@ const FIXED: [&str; 16] = [
     "lidar.beams",
     "lidar.fov_rad",
     "odometry.timing",
+    // Drawn once, at the start.
+    "odometry.travel_scale_sigma",
+    "odometry.turn_scale_sigma",
+    "odometry.turn_bias_sigma_radps",
+    "imu.gyro_bias_sigma_radps",
     "imu.timing",
     "localiser.timing",
     "map",
@@ -246,6 +251,8 @@ mod tests {
         let expected = "events[1], at 2 s: `lidar.range_max_m`: 8 is not greater than lidar.range_min_m, 9";
         assert_eq!(text, expected);
         assert!(refusal("[{at_s: 1, set: {events: []}}]").contains("cannot be changed by an event"));
+        let text = refusal("[{at_s: 1, set: {odometry.turn_scale_sigma: 0.1}}]");
+        assert!(text.contains("`odometry.turn_scale_sigma`: can only be set from 0 s to the end"), "{text}");
         let text = refusal("[{at_s: 0, for_s: 4, set: {lidar.beams: 90}}]");
         assert!(text.contains("at 4 s: `lidar.beams`: can only be set from 0 s to the end"), "{text}");
         let text = refusal("[{at_s: 5, set: {absent: [map]}}]");

@@ -141,19 +141,28 @@ fn window(scenario: &Scenario, eyes: &Eyes, occurrence: &Occurrence) -> Option<(
 fn occurrences(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) {
     let mut fail = |check: String, text: String| failures.push(Failure { check, text });
     let words = |o: &Occurrence| serde_json::to_string(&o.what).unwrap_or_default();
+    // What begins when the run is over says nothing, of what has to happen or of what may not.
+    let over =
+        |from_s: f64| format!("the run was over at {:.3} s, before {from_s:.3} s", eyes.timeline.end_s);
     for (i, must) in scenario.expect.must.iter().enumerate() {
         let check = format!("expect.must[{i}]");
         let Some((from_s, to_s)) = window(scenario, eyes, must) else {
             fail(check, format!("{}: the goal was never given", words(must)));
             continue;
         };
-        if eyes.timeline.first(&must.what, from_s, to_s.min(eyes.timeline.end_s)).is_none() {
+        if from_s > eyes.timeline.end_s {
+            fail(check, format!("{}: {}", words(must), over(from_s)));
+        } else if eyes.timeline.first(&must.what, from_s, to_s.min(eyes.timeline.end_s)).is_none() {
             let end = if to_s.is_finite() { format!("{to_s:.3} s") } else { "the end".to_owned() };
             fail(check, format!("{} did not happen from {from_s:.3} s to {end}", words(must)));
         }
     }
     for (i, never) in scenario.expect.must_not.iter().enumerate() {
         let Some((from_s, to_s)) = window(scenario, eyes, never) else { continue };
+        if from_s > eyes.timeline.end_s {
+            fail(format!("expect.must_not[{i}]"), format!("{}: {}", words(never), over(from_s)));
+            continue;
+        }
         if let Some(t) = eyes.timeline.first(&never.what, from_s, to_s.min(eyes.timeline.end_s)) {
             fail(format!("expect.must_not[{i}]"), format!("{} happened at {t:.3} s", words(never)));
         }

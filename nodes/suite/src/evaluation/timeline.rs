@@ -59,6 +59,9 @@ impl Timeline {
 
     /// Whether something happened between two times, s; when it first did.
     pub fn first(&self, what: &Happening, from_s: f64, to_s: f64) -> Option<f64> {
+        if from_s > to_s {
+            return None;
+        }
         let inside = |t: f64| t >= from_s && t <= to_s;
         match what {
             Happening::Mode(mode) => first_of(&self.modes, from_s, to_s, |m| *m >= mode.code()),

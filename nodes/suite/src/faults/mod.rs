@@ -240,13 +240,6 @@ impl Party {
     }
 }
 
-impl Fault {
-    /// Whether it strikes messages between nodes.
-    pub(crate) fn is_of_wires(&self) -> bool {
-        wire::strikes_wires(&self.what)
-    }
-}
-
 /// Checks that every fault of wires has a wire: who sends the topic, and who takes it, only the nodes tell.
 ///
 /// # Errors

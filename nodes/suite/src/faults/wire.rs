@@ -199,11 +199,6 @@ pub(super) fn most_copies(faults: &[Fault]) -> Option<(usize, usize)> {
     all.iter().map(|(index, own)| (*index, copies(own))).max_by_key(|(_, copies)| *copies)
 }
 
-/// Whether a fault is one of wires.
-pub(super) fn strikes_wires(what: &FaultKind) -> bool {
-    Link::of(what).is_some()
-}
-
 /// Whether there is anything that the fault could strike, among all that nodes send each other: sender, topic, receiver.
 pub(super) fn strikes_any<'a>(
     what: &FaultKind,

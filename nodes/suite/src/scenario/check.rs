@@ -49,6 +49,14 @@ impl Scenario {
             }
         }
         self.check_expectations()?;
+        let mut names = self.criteria.stl.iter().map(|named| named.name.as_str()).collect::<Vec<_>>();
+        names.sort_unstable();
+        if let Some([twice, _]) = names.array_windows().find(|[a, b]| a == b) {
+            return Err(Misfit::new(
+                &["criteria", "stl"],
+                format!("criteria.stl: `{twice}` stands there twice"),
+            ));
+        }
         let formulas = self.criteria.formulas().map(drop);
         formulas.map_err(|why| Misfit::new(&["criteria", "stl"], why))
     }
@@ -129,6 +137,16 @@ impl Scenario {
                         let why = format!("expect.{list}: {key}: {index}: there are {count}, counted from 0");
                         return Err(Misfit::new(&["expect", list, key], why));
                     }
+                }
+                let fault = occurrence.after_fault.and_then(|i| self.faults.get(i)).map(|f| f.at_s);
+                let event = occurrence.after_event.and_then(|i| self.events.get(i)).map(|e| e.at_s);
+                let from_s = fault.or(event).unwrap_or(0.0) + occurrence.after_s.unwrap_or(0.0);
+                if from_s >= self.time_limit_s {
+                    let limit_s = self.time_limit_s;
+                    let why = format!(
+                        "expect.{list}: after_s: from {from_s} s on, which is not before time_limit_s, {limit_s}"
+                    );
+                    return Err(Misfit::new(&["expect", list, "after_s"], why));
                 }
                 if occurrence.after_fault.is_some() && occurrence.after_event.is_some() {
                     let why = format!("expect.{list}: after_fault and after_event: one of them");

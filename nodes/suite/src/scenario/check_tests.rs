@@ -48,6 +48,45 @@ fn keys_of_an_actor_go_together() {
 }
 
 #[test]
+fn what_is_expected_begins_before_the_end_and_formulas_have_names_of_their_own() {
+    let fault = "faults: [{at_s: 100, what: e_stop_pressed}]\n";
+    for (expected, why) in [
+        ("{what: standing, after_s: 120}", "from 120 s on, which is not before time_limit_s, 120"),
+        (
+            "{what: standing, after_fault: 0, after_s: 30}",
+            "from 130 s on, which is not before time_limit_s, 120",
+        ),
+    ] {
+        for list in ["must", "must_not"] {
+            let text = refusal(&format!("{fault}expect: {{{list}: [{expected}]}}\n"));
+            assert!(text.contains(&format!("expect.{list}: after_s: {why}")), "{text}");
+        }
+    }
+    let formula = |name: &str| format!("{{name: {name}, formula: velocity_mps < 5}}");
+    let twice = format!("criteria: {{stl: [{}, {}]}}\n", formula("slow"), formula("slow"));
+    assert!(refusal(&twice).contains("criteria.stl: `slow` stands there twice"), "{}", refusal(&twice));
+}
+
+/// In quotes it is no number to whoever looks for one, and one to whoever reads it.
+#[test]
+fn what_is_not_a_number_is_refused_in_quotes_as_well() {
+    for key in ["time_limit_s", "goal_tolerance_m"] {
+        let line = PLAIN.lines().find(|line| line.starts_with(key)).unwrap();
+        let text = PLAIN.replace(line, &format!("{key}: '.nan'"));
+        let error = Template::parse("x.yaml", text).and_then(|t| t.scenario(&Values::new())).unwrap_err();
+        assert!(error.to_string().contains("NaN is not within"), "{error}");
+    }
+    let goal = PLAIN.lines().find(|line| line.starts_with("goal:")).unwrap();
+    let text = PLAIN.replace(goal, "goal: {x_m: '.nan', y_m: 0, yaw_rad: 0}");
+    let error = Template::parse("x.yaml", text).and_then(|t| t.scenario(&Values::new())).unwrap_err();
+    assert!(error.to_string().contains("NaN is not within [-1000, 1000]"), "{error}");
+    let id = PLAIN.lines().find(|line| line.starts_with("id:")).unwrap();
+    let text = PLAIN.replace(id, "id: ../up");
+    let error = Template::parse("x.yaml", text).and_then(|t| t.scenario(&Values::new())).unwrap_err();
+    assert!(error.to_string().contains("has '/' in it"), "{error}");
+}
+
+#[test]
 fn keys_of_a_door_go_together() {
     for (keys, why) in [
         (

@@ -21,6 +21,7 @@ pub use check::Misfit;
 use expect::{Criteria, Expect};
 use garde::Validate;
 use outrider_foundation::Pose2;
+use outrider_foundation::validate::within;
 pub use outrider_sim::{ActorSpec, DoorSpec, EventSpec, FloorPatch, RecordedTrack, Surface};
 pub use parameters::{Case, Scalar, Values};
 use parameters::{Parameter, Sweep};
@@ -43,7 +44,7 @@ const SETTING_LIMIT: usize = 100;
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
     /// Unique name.
-    #[garde(length(min = 1, max = 64))]
+    #[garde(length(min = 1, max = 64), custom(plain))]
     pub id: String,
     /// What it tries.
     #[garde(length(min = 1, max = 400))]
@@ -101,17 +102,20 @@ pub struct Scenario {
     #[garde(dive)]
     pub goal: ScenarioPose,
     /// How near to the goal counts as reached.
-    #[garde(range(min = 0.01, max = 10.0))]
+    #[garde(custom(within(0.01, 10.0)))]
+    #[schemars(range(min = 0.01, max = 10.0))]
     pub goal_tolerance_m: f64,
     /// Seed of everything random, where there are no `seeds`.
     #[garde(skip)]
     #[serde(default = "first_seed")]
     pub seed: u64,
     /// When to give up.
-    #[garde(range(min = 0.1, max = 3600.0))]
+    #[garde(custom(within(0.1, 3600.0)))]
+    #[schemars(range(min = 0.1, max = 3600.0))]
     pub time_limit_s: f64,
     /// When the goal is given, at the earliest.
-    #[garde(range(min = 0.0, max = 3600.0))]
+    #[garde(custom(within(0.0, 3600.0)))]
+    #[schemars(range(min = 0.0, max = 3600.0))]
     #[serde(default, skip_serializing_if = "is_zero")]
     pub goal_at_s: f64,
     /// Who walks, in place of the people in the world file. Checked by the simulator.
@@ -368,7 +372,8 @@ pub enum MissionAsk {
 #[serde(deny_unknown_fields)]
 pub struct MissionStep {
     /// When, at the earliest: not before the gate is armed.
-    #[garde(range(min = 0.0, max = 3600.0))]
+    #[garde(custom(within(0.0, 3600.0)))]
+    #[schemars(range(min = 0.0, max = 3600.0))]
     pub at_s: f64,
     /// What.
     #[garde(skip)]
@@ -392,6 +397,15 @@ fn is_none(count: &u32) -> bool {
     *count == 0
 }
 
+/// It stands in lines of text and names of files.
+#[allow(clippy::ptr_arg, reason = "garde wants it so")]
+fn plain(id: &String, _: &()) -> garde::Result {
+    match id.chars().find(|c| c.is_control() || matches!(c, '/' | '\\')) {
+        Some(c) => Err(garde::Error::new(format!("{id:?} has {c:?} in it"))),
+        None => Ok(()),
+    }
+}
+
 #[allow(clippy::ptr_arg, reason = "garde wants it so")]
 fn in_order(steps: &Vec<MissionStep>, _: &()) -> garde::Result {
     match steps.windows(2).find(|pair| matches!(pair, [a, b] if b.at_s < a.at_s)) {
@@ -407,13 +421,16 @@ fn in_order(steps: &Vec<MissionStep>, _: &()) -> garde::Result {
 #[serde(deny_unknown_fields)]
 pub struct ScenarioPose {
     /// Metres along x.
-    #[garde(range(min = -1000.0, max = 1000.0))]
+    #[garde(custom(within(-1000.0, 1000.0)))]
+    #[schemars(range(min = -1000.0, max = 1000.0))]
     pub x_m: f64,
     /// Metres along y.
-    #[garde(range(min = -1000.0, max = 1000.0))]
+    #[garde(custom(within(-1000.0, 1000.0)))]
+    #[schemars(range(min = -1000.0, max = 1000.0))]
     pub y_m: f64,
     /// Heading.
-    #[garde(range(min = -6.3, max = 6.3))]
+    #[garde(custom(within(-6.3, 6.3)))]
+    #[schemars(range(min = -6.3, max = 6.3))]
     pub yaw_rad: f64,
 }
 

@@ -14,6 +14,10 @@ const VALUE_LIMIT: usize = 1_000;
 const SAMPLED: u32 = 0x5361_6d70;
 /// Drawn numbers have so many steps in a unit, so that their text is short and says all.
 const STEPS_PER_UNIT: f64 = 1e6;
+/// Numbers that are drawn or spaced go no farther than this, so that these steps are exact.
+const FAR: f64 = 1e9;
+/// Whole numbers beyond have no exact place among numbers.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// A value that stands in the place of `$name`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,7 +50,7 @@ pub type Values = BTreeMap<String, Scalar>;
 pub enum Parameter {
     /// One of these; by default the first.
     Choices(#[schemars(length(min = 1, max = VALUE_LIMIT))] Vec<Scalar>),
-    /// So many evenly spaced numbers, both ends among them; by default the first.
+    /// So many evenly spaced numbers, both ends among them, or, with `sweep: sampled`, any between them; by default the first.
     Range {
         /// The first.
         from: f64,
@@ -63,7 +67,7 @@ pub enum Parameter {
         /// Less than this.
         high: f64,
     },
-    /// Drawn from a normal distribution for every run; by default the mean.
+    /// Drawn from a normal distribution for every run; by default the mean, or the end that is nearest to it.
     Normal {
         /// Mean.
         mean: f64,
@@ -82,33 +86,45 @@ pub enum Parameter {
 impl Parameter {
     /// What is wrong with it.
     pub fn problem(&self) -> Option<String> {
-        let finite = |values: &[f64]| values.iter().all(|v| v.is_finite());
+        let far = |keys: &[(&str, f64)]| {
+            let far = keys.iter().find(|(_, v)| !(-FAR..=FAR).contains(v));
+            far.map(|(key, v)| format!("{key}: {v} is not within [-{FAR}, {FAR}]"))
+        };
         match self {
             Self::Choices(all) if all.is_empty() || all.len() > VALUE_LIMIT => {
                 Some(format!("{} choices, allowed are 1 to {VALUE_LIMIT}", all.len()))
             }
-            Self::Choices(all) => all.iter().find_map(|v| match v {
+            Self::Choices(all) => all.iter().enumerate().find_map(|(i, v)| match v {
+                _ if all.iter().take(i).any(|other| other == v) => Some(format!("{v} stands there twice")),
                 Scalar::Text(t) if t.contains(['\n', '$']) => {
                     Some(format!("{t:?}: a word has no line breaks and no `$`"))
                 }
                 Scalar::Number(v) if !v.is_finite() => Some(format!("{v} is not finite")),
+                Scalar::Number(v) if v.abs() > WHOLE => Some(format!("{v} is beyond {WHOLE}: not exact")),
                 _ => None,
             }),
             Self::Range { steps, .. } if !(1..=VALUE_LIMIT).contains(steps) => {
                 Some(format!("steps: {steps} is not within [1, {VALUE_LIMIT}]"))
             }
-            Self::Range { from, to, .. } => {
-                (!finite(&[*from, *to])).then(|| "from, to: not finite".to_owned())
-            }
-            Self::Uniform { low, high } => (!finite(&[*low, *high]) || low >= high)
-                .then(|| format!("low: {low} is not below high, {high}")),
+            Self::Range { from, to, .. } => far(&[("from", *from), ("to", *to)]).or_else(|| {
+                let grid = self.grid();
+                let twice = grid.array_windows().find(|[a, b]| a == b).map(|[a, _]| a.clone());
+                twice.map(|value| format!("{value} is there twice: steps are of 1e-6 and more"))
+            }),
+            Self::Uniform { low, high } => far(&[("low", *low), ("high", *high)]).or_else(|| {
+                // So many that the ends do not matter.
+                (high - low < 10.0 / STEPS_PER_UNIT)
+                    .then(|| format!("low: {low} is not below high, {high}, by 1e-5 or more"))
+            }),
             Self::Normal { mean, sigma, low, high } => {
-                let (least, most) = (low.unwrap_or(f64::MIN), high.unwrap_or(f64::MAX));
-                if !finite(&[*mean, *sigma, least, most]) || *sigma <= 0.0 {
-                    Some(format!("sigma: {sigma} is not a positive number"))
-                } else {
+                let (least, most) = (low.unwrap_or(-FAR), high.unwrap_or(FAR));
+                let keys = [("mean", *mean), ("sigma", *sigma), ("low", least), ("high", most)];
+                far(&keys).or_else(|| {
+                    if *sigma <= 0.0 {
+                        return Some(format!("sigma: {sigma} is not a positive number"));
+                    }
                     (least >= most).then(|| format!("low: {least} is not below high, {most}"))
-                }
+                })
             }
         }
     }
@@ -119,7 +135,9 @@ impl Parameter {
             Self::Choices(all) => all.first().cloned().unwrap_or(Scalar::Bool(false)),
             Self::Range { from, .. } => Scalar::Number(*from),
             Self::Uniform { low, high } => Scalar::Number(rounded(0.5 * (low + high))),
-            Self::Normal { mean, .. } => Scalar::Number(*mean),
+            Self::Normal { mean, low, high, .. } => {
+                Scalar::Number(mean.clamp(low.unwrap_or(-FAR), high.unwrap_or(FAR)))
+            }
         }
     }
 
@@ -143,10 +161,15 @@ impl Parameter {
                 all.get(index).cloned().unwrap_or_else(|| self.default_value())
             }
             Self::Range { from, to, .. } => Scalar::Number(rounded(from + (to - from) * rng.uniform())),
-            Self::Uniform { low, high } => Scalar::Number(rounded(low + (high - low) * rng.uniform())),
+            Self::Uniform { low, high } => {
+                let drawn = rounded(low + (high - low) * rng.uniform());
+                // What is rounded out of it is put back.
+                let last = rounded(high - 1.0 / STEPS_PER_UNIT);
+                Scalar::Number(drawn.clamp(*low, last.max(*low)))
+            }
             Self::Normal { mean, sigma, low, high } => {
                 let drawn = mean + sigma * rng.normal();
-                Scalar::Number(rounded(drawn.clamp(low.unwrap_or(f64::MIN), high.unwrap_or(f64::MAX))))
+                Scalar::Number(rounded(drawn.clamp(low.unwrap_or(-FAR), high.unwrap_or(FAR))))
             }
         }
     }
@@ -219,6 +242,11 @@ pub fn cases(
             }
             cases.push(case);
         }
+    }
+    if sweep == Sweep::Sampled {
+        // The same drawn twice is one run.
+        let mut texts = std::collections::BTreeSet::new();
+        cases.retain(|case| texts.insert(serde_json::to_string(case).unwrap_or_default()));
     }
     Ok(cases)
 }
@@ -313,6 +341,40 @@ mod tests {
             cases(&huge, Sweep::Full, 0, &[1]).unwrap_err(),
             "1000000 combinations, the limit is 10000: try `sweep: pairwise`"
         );
+    }
+
+    #[test]
+    fn values_are_exact_and_each_is_there_once() {
+        let of = |values: &[f64]| Parameter::Choices(values.iter().copied().map(number).collect());
+        let range = |from, to, steps| Parameter::Range { from, to, steps };
+        let normal =
+            |mean, low, high| Parameter::Normal { mean, sigma: 0.3, low: Some(low), high: Some(high) };
+        for (parameter, why) in [
+            (of(&[1.0, 2.0, 1.0]), "1 stands there twice"),
+            (of(&[1e16]), "10000000000000000 is beyond 9007199254740992: not exact"),
+            (range(1.0, 1.0, 3), "1 is there twice: steps are of 1e-6 and more"),
+            (range(0.0, 1e-6, 5), "0 is there twice: steps are of 1e-6 and more"),
+            (range(-1e308, 1e308, 3), "is not within [-1000000000, 1000000000]"),
+            (Parameter::Uniform { low: 1e-7, high: 4e-7 }, "by 1e-5 or more"),
+            (Parameter::Uniform { low: f64::NAN, high: 1.0 }, "low: NaN is not within"),
+            (normal(1e303, 0.0, 1.0), "mean: "),
+        ] {
+            let problem = parameter.problem().unwrap_or_default();
+            assert!(problem.contains(why), "{parameter:?}: {problem}");
+        }
+        for sound in [of(&[1.0, 2.0]), range(2.0, 2.0, 1), range(1.0, 0.0, 3), normal(0.0, 0.1, 0.5)] {
+            assert_eq!(sound.problem(), None, "{sound:?}");
+        }
+        assert_eq!(normal(0.0, 0.1, 0.5).default_value(), number(0.1), "what can be drawn");
+        // No draw is rounded out of its range.
+        let narrow = Parameter::Uniform { low: 1e-7, high: 2e-5 };
+        for i in 0..1000 {
+            let Scalar::Number(drawn) = narrow.draw(&mut Rng::new(1, 2, i)) else { panic!("no number") };
+            assert!((1e-7..2e-5).contains(&drawn), "{drawn}");
+        }
+        let two = BTreeMap::from([("a".to_owned(), of(&[1.0, 2.0]))]);
+        let texts = |seeds: &[u64]| cases(&two, Sweep::Sampled, 20, seeds).unwrap().len();
+        assert_eq!((texts(&[1]), texts(&[1, 2])), (2, 4), "what is drawn twice is one run");
     }
 
     #[test]

@@ -44,9 +44,16 @@ impl Template {
     pub fn parse(name: &str, text: String) -> Result<Self, AssembleError> {
         let mut template = Self { name: name.to_owned(), text, parameters: BTreeMap::new() };
         // `${name}` is no YAML everywhere; and which names there are is not known yet.
-        let plain = template.filled(&mut |_| Some("0".to_owned()))?;
-        let head: Head = config::parse_unchecked(name, &plain)?;
-        template.parameters = head.parameters;
+        let head = |value: &str| -> Result<Head, AssembleError> {
+            Ok(config::parse_value(name, &template.filled(&mut |_| Some(value.to_owned()))?)?)
+        };
+        let (parameters, again) = (head("0")?.parameters, head("1")?.parameters);
+        if let Some((other, _)) = parameters.iter().find(|(other, what)| again.get(*other) != Some(what)) {
+            let line = template.line_of(&["parameters", other]);
+            let why = format!("parameters.{other}: a parameter cannot hold another one");
+            return Err(template.refused(line, &why));
+        }
+        template.parameters = parameters;
         for (parameter, what) in &template.parameters {
             let line = template.line_of(&["parameters", parameter]);
             let sound =
@@ -116,9 +123,15 @@ impl Template {
         let mut list = if scenario.seeds.is_empty() { vec![scenario.seed] } else { scenario.seeds.clone() };
         if let Some(count) = seeds {
             // More than the file has: the ones after its greatest.
-            let next = list.iter().max().map_or(0, |most| most.saturating_add(1));
+            let most = list.iter().max().copied();
             let missing = count.saturating_sub(list.len()) as u64;
-            list.extend((next..).take(missing as usize));
+            if most.is_some_and(|most| most.checked_add(missing).is_none()) {
+                let line = self.line_of(&["seeds"]).or_else(|| self.line_of(&["seed"]));
+                let why = format!("seeds: there are no {missing} more after {}", most.unwrap_or_default());
+                return Err(self.refused(line, &why));
+            }
+            let next = most.map_or(0, |most| most.saturating_add(1));
+            list.extend((0..missing).map(|i| next.saturating_add(i)));
             list.truncate(count);
         }
         let samples = scenario.samples.unwrap_or(1);

@@ -44,6 +44,21 @@ fn parameters_are_put_in_and_swept() {
 }
 
 #[test]
+fn parameters_hold_no_others_and_words_stay_words() {
+    let error = with("parameters: {a: {choices: [1, 2]}, b: {uniform: {low: -1, high: $a}}}\n# $a $b\n");
+    let error = error.err().unwrap();
+    assert!(error.contains("parameters.b: a parameter cannot hold another one"), "{error}");
+    let words = "parameters:\n  a: {choices: [yes, off, 'on', true]}\ntree: $a.xml\n";
+    let cases = with(words).unwrap().cases(None).unwrap();
+    let told: Vec<String> = cases.iter().map(|case| case.parameters["a"].to_string()).collect();
+    assert_eq!(told, ["yes", "off", "on", "true"]);
+    let greatest = with("seeds: [18446744073709551615]\n").unwrap();
+    let error = greatest.cases(Some(2)).unwrap_err().to_string();
+    assert!(error.contains("seeds: there are no 1 more after 18446744073709551615"), "{error}");
+    assert_eq!(greatest.cases(Some(1)).unwrap().len(), 1);
+}
+
+#[test]
 fn a_dollar_is_written_twice() {
     let text = PLAIN.replace("Two rooms", "$$5 for two rooms");
     let template = Template::parse("x.yaml", text).unwrap();
