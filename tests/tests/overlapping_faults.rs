@@ -89,7 +89,7 @@ fn a_pressed_button_stays_pressed_whoever_arms() {
     assert!(after.len() > 1 && after.iter().all(|pressed| **pressed) && v.abs() < 0.01, "{told:?} {v}");
     // Released, it drives.
     let (_, v) =
-        pressed_and_speed(&driven(5.0, &["{at_s: 0.0, for_s: 1.0, what: e_stop_pressed}", kills]).unwrap());
+        pressed_and_speed(&driven(8.0, &["{at_s: 0.0, for_s: 1.0, what: e_stop_pressed}", kills]).unwrap());
     assert!(v > 0.3, "{v}");
 }
 
@@ -212,7 +212,8 @@ fn a_fault_that_can_strike_nothing_is_refused() {
         "{at_s: 0.1, what: {drop: {topic: cmd_vel, from: gate, to: gate}}}",
     ] {
         let error = driven(0.5, &["{at_s: 0.1, what: {drop: {topic: scan}}}", fault]).err().unwrap();
-        let place = error.split_once("short.yaml:").and_then(|(_, rest)| rest.split_once(": faults[1]: "));
+        let place =
+            error.split_once("short.yaml: line ").and_then(|(_, rest)| rest.split_once(": faults[1]: "));
         let line = place.and_then(|(line, _)| line.parse::<usize>().ok());
         assert!(line.is_some_and(|line| line > 5), "with its line: {error}");
         assert!(error.contains("no node sends such messages"), "{error}");
