@@ -308,6 +308,28 @@ fn nobody_appears_in_somebody() {
     }
 }
 
+/// Every member of a group needs a place, and so do two who appear at the same time.
+#[test]
+fn all_who_appear_need_a_place() {
+    let appears = |name: &str, more: &str| {
+        format!("{{name: {name}, {more}, start: [5, 2], yaw_rad: 0, appears: true, begins: {{at_s: 0.5}}}}")
+    };
+    let there = |actors: &[String], name: &str| {
+        let truths =
+            Stage::new("", &format!("actors: [{}]", actors.join(", ")), FAR).truths(Twist2::ZERO, 2.0);
+        at(truths.last().unwrap(), name).x_m.abs() < 1000.0
+    };
+    // Members stand side by side, 0.65 m apart: one on either side of the start.
+    for y in [2.325, 1.675, 4.0] {
+        let stays = format!("{{name: ann, start: [5, {y}]}}");
+        assert_eq!(there(&[stays, appears("tour", "members: 2")], "tour_1"), y > 3.0, "{y}");
+    }
+    for kind in ["kind: person", "kind: cart"] {
+        let both = [appears("a", kind), appears("b", kind)];
+        assert!(there(&both, "a") && !there(&both, "b"), "{kind}");
+    }
+}
+
 /// The tip of a panel comes into a corner while it goes away from the middle.
 #[test]
 fn a_hinged_door_waits_wherever_it_would_touch() {

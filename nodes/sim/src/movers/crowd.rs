@@ -90,10 +90,12 @@ pub(super) struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// Whether neither the robot nor any of the others is in a place.
+    /// Whether neither the robot nor any of the others nor a door is in a place.
     fn leave_free(&self, at: Point2, radius_m: f64) -> bool {
         let apart = |(disc, _): &(Disc, V2)| disc.centre.distance_m(at) >= disc.radius_m + radius_m;
-        self.robot.gap_m(at, radius_m) >= KEEPS_M && self.others.iter().all(apart)
+        self.robot.gap_m(at, radius_m) >= KEEPS_M
+            && self.others.iter().all(apart)
+            && self.panels.iter().all(|panel| panel.nearest(at).0 >= radius_m)
     }
 }
 
@@ -175,17 +177,24 @@ impl Crowd {
 
     fn decide(&mut self, at: Span, seen: &Surroundings<'_>) {
         let middles: Vec<(Point2, f64)> = (0..self.parties.len()).map(|p| self.middle(p)).collect();
+        // Places that somebody takes who appears in this decision.
+        let mut taken: Vec<(Point2, f64)> = Vec::new();
         for (index, (party, (middle, members))) in self.parties.iter_mut().zip(&middles).enumerate() {
+            let waits = party.appears && party.phase == Phase::Waits;
+            let own = || self.walkers.iter().filter(|w| w.party == index).map(|w| (w.at, w.radius_m));
             // Nobody appears where somebody is.
-            let mut own = self.walkers.iter().filter(|w| w.party == index);
-            let mut there = self.walkers.iter().filter(|w| w.party != index && w.present);
-            let free = !party.appears
-                || party.phase != Phase::Waits
-                || own.all(|w| {
-                    let apart = |o: &Walker| o.at.distance_m(w.at) >= o.radius_m + w.radius_m;
-                    seen.leave_free(w.at, w.radius_m) && there.all(apart)
-                });
+            let free = !waits || {
+                let there = self.walkers.iter().filter(|w| w.party != index && w.present);
+                let there: Vec<_> = there.map(|w| (w.at, w.radius_m)).chain(taken.iter().copied()).collect();
+                let apart = |at: Point2, radius_m: f64| {
+                    there.iter().all(|(other, other_m)| other.distance_m(at) >= other_m + radius_m)
+                };
+                own().all(|(at, radius_m)| seen.leave_free(at, radius_m) && apart(at, radius_m))
+            };
             party.advance(at, free, *middle, *members, &seen.robot);
+            if waits && party.is_there() {
+                taken.extend(own());
+            }
         }
         let mut chosen = Vec::with_capacity(self.walkers.len());
         for (i, walker) in self.walkers.iter().enumerate() {

@@ -260,10 +260,14 @@ impl Movers {
             walkers.map(|(i, m)| Disc { centre: m.pose.position(), radius_m: self.crowd.radius_m(i) });
         let people: Vec<Disc> = discs.chain(walkers).collect();
         let panels: Vec<[Point2; 4]> = self.doors.iter().map(Door::corners).collect();
-        let bodies: Vec<[Point2; 4]> = self.vehicles.iter().flat_map(Vehicle::outlines).collect();
-        let way = Way { people: &people, walls: &self.walls, panels: &panels, bodies: &bodies };
+        let mut bodies: Vec<[Point2; 4]> = self.vehicles.iter().flat_map(Vehicle::outlines).collect();
         for vehicle in &mut self.vehicles {
+            let was_there = vehicle.is_there();
+            let way = Way { people: &people, walls: &self.walls, panels: &panels, bodies: &bodies };
             vehicle.step(at, dt_s, robot, &way);
+            if !was_there {
+                bodies.extend(vehicle.outlines());
+            }
         }
         let bodies: Vec<[Point2; 4]> = self.vehicles.iter().flat_map(Vehicle::outlines).collect();
         for door in &mut self.doors {

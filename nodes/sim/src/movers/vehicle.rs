@@ -119,7 +119,7 @@ impl Vehicle {
         None
     }
 
-    fn is_there(&self) -> bool {
+    pub(super) fn is_there(&self) -> bool {
         !self.gone && (self.begun || !self.appears)
     }
 

@@ -56,7 +56,7 @@ pub struct ActorSpec {
     #[garde(dive)]
     #[serde(default)]
     pub begins: Begin,
-    /// Not there before it begins; and it begins only once the robot is not in its place.
+    /// Not there before it begins; and it begins only once nobody is in its place.
     #[garde(skip)]
     #[serde(default)]
     pub appears: bool,

@@ -11,6 +11,8 @@ pub(crate) const MODEL: &str = "__model__";
 const LINK: &str = "__link__";
 /// The most elements that are relative to one another in a row.
 const CHAIN_LIMIT: usize = 64;
+/// A frame by which a model is placed counts as so many: each may be looked up once more for every one that it goes through.
+const PLACED: usize = 8;
 
 /// The pose of an element in its parent, the scope; `parent` is what the scope calls itself. `None` when it is relative
 /// to what the scope does not have, or in a circle.
@@ -93,7 +95,7 @@ fn by_frame(
     depth: usize,
 ) -> Result<Option<Pose3>, SimError> {
     let Some(frame) = frame else { return Ok(Some(scope_from_placed)) };
-    let model_from_frame = named_in(model, &frame, MODEL, None, depth + 1)?;
+    let model_from_frame = named_in(model, &frame, MODEL, None, depth + PLACED)?;
     Ok(model_from_frame.map(|model_from_frame| scope_from_placed * model_from_frame.inverse()))
 }
 

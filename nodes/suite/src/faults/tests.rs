@@ -73,6 +73,11 @@ fn faults_that_duplicate_are_bounded_together() {
     for apart in [fault(odom, 2.0), fault(scan, 1.0)] {
         assert_eq!(refused([fault(odom, 1.0), apart]), None);
     }
+    let to = |listener: &str| fault(&format!("topic: odom, to: {listener}, "), 1.0);
+    assert_eq!(refused([to("world_model"), to("assurance")]), None);
+    // Two that never meet, and one that meets both.
+    let long = "  - {at_s: 0, what: {duplicate: {topic: odom, copies: 20}}}\n".to_owned();
+    assert_eq!(parsed(&[long, fault(odom, 1.0), fault(odom, 5.0)].concat()).err(), None);
 }
 
 #[test]

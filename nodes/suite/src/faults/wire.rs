@@ -188,9 +188,10 @@ pub(super) fn most_copies(faults: &[Fault]) -> Option<(usize, usize)> {
     let meets = |(a, one): &(Fault, Duplicate), (b, other): &(Fault, Duplicate)| {
         let topics = one.topic.as_deref().zip(other.topic.as_deref());
         let apart = topics.is_some_and(|(a, b)| a.trim_start_matches('/') != b.trim_start_matches('/'));
-        let over =
-            |first: &Fault, then: &Fault| first.end().is_some_and(|end| end <= Span::from_s(then.at_s));
-        !(apart || over(a, b) || over(b, a))
+        let others = |ends: Option<(Party, Party)>| ends.is_some_and(|(a, b)| a != b);
+        let apart = apart || others(one.from.zip(other.from)) || others(one.to.zip(other.to));
+        // The most are under way when one begins.
+        !apart && b.strikes_at(a.at_s)
     };
     let copies = |own| {
         let together = all.iter().filter(|(_, other)| meets(own, other));

@@ -160,7 +160,10 @@ impl Parameter {
                 let index = (rng.uniform() * all.len() as f64) as usize;
                 all.get(index).cloned().unwrap_or_else(|| self.default_value())
             }
-            Self::Range { from, to, .. } => Scalar::Number(rounded(from + (to - from) * rng.uniform())),
+            Self::Range { from, to, .. } => {
+                let drawn = rounded(from + (to - from) * rng.uniform());
+                Scalar::Number(drawn.clamp(from.min(*to), from.max(*to)))
+            }
             Self::Uniform { low, high } => {
                 let drawn = rounded(low + (high - low) * rng.uniform());
                 // What is rounded out of it is put back.
@@ -169,7 +172,7 @@ impl Parameter {
             }
             Self::Normal { mean, sigma, low, high } => {
                 let drawn = mean + sigma * rng.normal();
-                Scalar::Number(rounded(drawn.clamp(low.unwrap_or(-FAR), high.unwrap_or(FAR))))
+                Scalar::Number(rounded(drawn).clamp(low.unwrap_or(-FAR), high.unwrap_or(FAR)))
             }
         }
     }
@@ -372,6 +375,9 @@ mod tests {
             let Scalar::Number(drawn) = narrow.draw(&mut Rng::new(1, 2, i)) else { panic!("no number") };
             assert!((1e-7..2e-5).contains(&drawn), "{drawn}");
         }
+        let narrow = Parameter::Normal { mean: 0.0, sigma: 1.0, low: Some(1.4e-6), high: Some(2.6e-6) };
+        let Scalar::Number(drawn) = narrow.draw(&mut Rng::new(1, 2, 0)) else { panic!("no number") };
+        assert!((1.4e-6..=2.6e-6).contains(&drawn), "{drawn}");
         let two = BTreeMap::from([("a".to_owned(), of(&[1.0, 2.0]))]);
         let texts = |seeds: &[u64]| cases(&two, Sweep::Sampled, 20, seeds).unwrap().len();
         assert_eq!((texts(&[1]), texts(&[1, 2])), (2, 4), "what is drawn twice is one run");

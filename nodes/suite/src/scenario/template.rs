@@ -48,7 +48,11 @@ impl Template {
             Ok(config::parse_value(name, &template.filled(&mut |_| Some(value.to_owned()))?)?)
         };
         let (parameters, again) = (head("0")?.parameters, head("1")?.parameters);
-        if let Some((other, _)) = parameters.iter().find(|(other, what)| again.get(*other) != Some(what)) {
+        // As texts: what is not a number is told as that, below.
+        let differs = |(other, what): &(&String, &Parameter)| {
+            again.get(*other).is_none_or(|then| format!("{then:?}") != format!("{what:?}"))
+        };
+        if let Some((other, _)) = parameters.iter().find(differs) {
             let line = template.line_of(&["parameters", other]);
             let why = format!("parameters.{other}: a parameter cannot hold another one");
             return Err(template.refused(line, &why));
