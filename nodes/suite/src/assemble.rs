@@ -105,12 +105,8 @@ impl Files {
         Ok(self.read_scenario()?.ok_or_else(missing)?.scenario)
     }
 
-    /// That an entry of a list of the scenario cannot be, with file and line.
-    pub(crate) fn refusal(&self, list: &str, entry: usize, why: &str) -> AssembleError {
-        self.refused(&[list], Some(entry), why)
-    }
-
-    fn refused(&self, keys: &[&str], entry: Option<usize>, why: &str) -> AssembleError {
+    /// That something of the scenario cannot be, with file and line: see [`Template::refusal`].
+    pub(crate) fn refusal(&self, keys: &[&str], entry: Option<usize>, why: &str) -> AssembleError {
         let path = self.scenario.clone().unwrap_or_default();
         match Template::read(&path) {
             Ok(template) => template.refusal(keys, entry, why),
@@ -257,7 +253,7 @@ pub(crate) fn check_rules(files: &Files, scenario: &Scenario) -> Result<(), Asse
     rules.dedup();
     let known = rules.join(", ");
     let why = format!("expect.{list}: intervention: assurance has no rule `{rule}`; it has {known}");
-    Err(files.refused(&["expect", list, "intervention"], None, &why))
+    Err(files.refusal(&["expect", list, "intervention"], None, &why))
 }
 
 /// Roles of the models that a world includes begin so; what follows is the model's name.

@@ -245,8 +245,8 @@ impl Movers {
             (Disc { centre: m.pose.position(), radius_m }, V2::new(m.v_mps * c, m.v_mps * s))
         });
         let others: Vec<(Disc, V2)> = scripted.chain(self.vehicles.iter().flat_map(Vehicle::discs)).collect();
-        let panels: Vec<Outline> =
-            self.doors.iter().map(|d| Outline::Polygon(d.corners().to_vec())).collect();
+        let corners: Vec<[Point2; 4]> = self.doors.iter().map(Door::corners).collect();
+        let panels: Vec<Outline> = corners.iter().map(|c| Outline::Polygon(c.to_vec())).collect();
         let scripted = self.scripts.motions().len();
         let seen =
             Surroundings { robot: *robot, walls: &self.walls, panels: &panels, others: &others, scripted };
@@ -259,11 +259,10 @@ impl Movers {
         let walkers =
             walkers.map(|(i, m)| Disc { centre: m.pose.position(), radius_m: self.crowd.radius_m(i) });
         let people: Vec<Disc> = discs.chain(walkers).collect();
-        let panels: Vec<[Point2; 4]> = self.doors.iter().map(Door::corners).collect();
         let mut bodies: Vec<[Point2; 4]> = self.vehicles.iter().flat_map(Vehicle::outlines).collect();
         for vehicle in &mut self.vehicles {
             let was_there = vehicle.is_there();
-            let way = Way { people: &people, walls: &self.walls, panels: &panels, bodies: &bodies };
+            let way = Way { people: &people, walls: &self.walls, panels: &corners, bodies: &bodies };
             vehicle.step(at, dt_s, robot, &way);
             if !was_there {
                 bodies.extend(vehicle.outlines());

@@ -165,16 +165,20 @@ impl Vehicle {
         (forks_m > 0.0).then(|| rectangle(ahead, forks_m, TrueBody::FORKS_SHARE * width_m))
     }
 
-    /// All that it consists of, where it is there.
+    /// All that it consists of.
+    fn parts(&self, pose: Pose2) -> impl Iterator<Item = [Point2; 4]> {
+        std::iter::once(self.corners(pose)).chain(self.forks(pose))
+    }
+
+    /// The same where it is, if it is there.
     pub(super) fn outlines(&self) -> impl Iterator<Item = [Point2; 4]> {
         let there = self.is_there();
-        std::iter::once(self.corners(self.pose)).chain(self.forks(self.pose)).filter(move |_| there)
+        self.parts(self.pose).filter(move |_| there)
     }
 
     /// Whether it touches an outline when it is there.
     fn touches(&self, pose: Pose2, outline: &[Point2]) -> bool {
-        overlap(&self.corners(pose), outline)
-            || self.forks(pose).is_some_and(|forks| overlap(&forks, outline))
+        self.parts(pose).any(|part| overlap(&part, outline))
     }
 
     /// One physics period of `dt_s` that ends at `at`.
@@ -203,10 +207,9 @@ impl Vehicle {
 
     /// Whether nobody and nothing that moves is in its place.
     fn has_room(&self, robot: &RobotNow<'_>, way: &Way<'_>) -> bool {
-        let own: Vec<_> = std::iter::once(self.corners(self.pose)).chain(self.forks(self.pose)).collect();
         let touches = |disc: &Disc| {
             let outline = Outline::Disc { centre: disc.centre, radius_m: disc.radius_m };
-            own.iter().any(|part| outline.meets_polygon(part))
+            self.parts(self.pose).any(|part| outline.meets_polygon(&part))
         };
         !self.touches(self.pose, &robot.corners())
             && !way.people.iter().any(touches)

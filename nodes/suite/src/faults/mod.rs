@@ -257,7 +257,7 @@ pub(crate) fn check_ends(
     let why = format!(
         "faults[{index}]: {what}: no node sends such messages to such a node, so that nothing would happen"
     );
-    Err(files.refusal("faults", index, &why))
+    Err(files.refusal(&["faults"], Some(index), &why))
 }
 
 /// Checks what the numbers alone do not tell.

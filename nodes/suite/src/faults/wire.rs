@@ -152,10 +152,16 @@ impl Link<'_> {
     }
 
     fn takes(&self, passage: &Passage) -> bool {
-        let same = |topic: &str| topic.trim_start_matches('/') == passage.topic.trim_start_matches('/');
-        self.topic.is_none_or(same)
+        self.topic.is_none_or(|topic| same_topic(topic, passage.topic))
             && self.from.is_none_or(|node| node.name() == passage.from)
             && self.to.is_none_or(|node| node.name() == passage.to)
+    }
+
+    /// Whether there may be messages that both take.
+    fn meets(&self, other: &Self) -> bool {
+        self.topic.zip(other.topic).is_none_or(|(own, other)| same_topic(own, other))
+            && self.from.zip(other.from).is_none_or(|(own, other)| own == other)
+            && self.to.zip(other.to).is_none_or(|(own, other)| own == other)
     }
 }
 
@@ -179,25 +185,25 @@ pub(super) fn problem(what: &FaultKind) -> Option<String> {
 
 /// How many times over a message comes at the most: of all that may be doubled at the same time, one after the other.
 pub(super) fn most_copies(faults: &[Fault]) -> Option<(usize, usize)> {
-    let doubles = |fault: &Fault| match &fault.what {
-        FaultKind::Duplicate(duplicate) => Some((fault.clone(), duplicate.clone())),
+    let doubled = |fault: &Fault| match &fault.what {
+        FaultKind::Duplicate(duplicate) => Some(duplicate.copies + 1),
         _ => None,
     };
-    let all: Vec<_> =
-        faults.iter().enumerate().filter_map(|(index, fault)| Some((index, doubles(fault)?))).collect();
-    let meets = |(a, one): &(Fault, Duplicate), (b, other): &(Fault, Duplicate)| {
-        let topics = one.topic.as_deref().zip(other.topic.as_deref());
-        let apart = topics.is_some_and(|(a, b)| a.trim_start_matches('/') != b.trim_start_matches('/'));
-        let others = |ends: Option<(Party, Party)>| ends.is_some_and(|(a, b)| a != b);
-        let apart = apart || others(one.from.zip(other.from)) || others(one.to.zip(other.to));
-        // The most are under way when one begins.
-        !apart && b.strikes_at(a.at_s)
+    let all: Vec<(usize, &Fault, usize)> = faults
+        .iter()
+        .enumerate()
+        .filter_map(|(index, fault)| Some((index, fault, doubled(fault)?)))
+        .collect();
+    // The most are under way when one begins.
+    let meets = |own: &Fault, other: &Fault| {
+        let links = Link::of(&own.what).zip(Link::of(&other.what));
+        links.is_some_and(|(own, other)| own.meets(&other)) && other.strikes_at(own.at_s)
     };
-    let copies = |own| {
-        let together = all.iter().filter(|(_, other)| meets(own, other));
-        together.fold(1, |product: usize, (_, (_, other))| product.saturating_mul(other.copies + 1))
+    let copies = |own: &Fault| {
+        let together = all.iter().filter(|(_, other, _)| meets(own, other));
+        together.fold(1, |product: usize, (.., times)| product.saturating_mul(*times))
     };
-    all.iter().map(|(index, own)| (*index, copies(own))).max_by_key(|(_, copies)| *copies)
+    all.iter().map(|(index, own, _)| (*index, copies(own))).max_by_key(|(_, copies)| *copies)
 }
 
 /// Whether there is anything that the fault could strike, among all that nodes send each other: sender, topic, receiver.
@@ -210,13 +216,14 @@ pub(super) fn strikes_any<'a>(
     links.any(|(from, topic, to)| link.takes(&Passage { now, topic, from, to, bytes: &[] }))
 }
 
+/// With a slash in front or without.
+fn same_topic(one: &str, other: &str) -> bool {
+    one.trim_start_matches('/') == other.trim_start_matches('/')
+}
+
 /// The type of a topic's messages; the stamped one of `cmd_vel`.
 fn topic_type(name: &str) -> Option<&'static str> {
-    let plain = |name: &str| name.trim_start_matches('/').to_owned();
-    topics::all(&NODES, true)
-        .iter()
-        .find(|topic| plain(&topic.name) == plain(name))
-        .map(|topic| topic.type_name)
+    topics::all(&NODES, true).iter().find(|topic| same_topic(&topic.name, name)).map(|topic| topic.type_name)
 }
 
 fn schema(type_name: &str) -> Option<Schema> {

@@ -84,12 +84,12 @@ struct Lane {
     /// Who listens, with which input index.
     listeners: Rc<Vec<(usize, usize)>>,
     /// The last message, of those that are kept for late comers.
-    kept: Option<Kept>,
+    kept: Option<Sent>,
 }
 
-/// A message that is kept for late comers.
+/// A message as it was published.
 #[derive(Clone)]
-struct Kept {
+struct Sent {
     output: Rc<Output>,
     origin: Origin,
     message: Payload,
@@ -244,8 +244,8 @@ impl Lockstep {
         see(&Observed { topic, from: "", boot_id: 0, now, bytes, digest, altered: false });
         let name = topic.absolute_name();
         let output = Rc::new(Output { topic: topic.clone(), lane: self.lane(&name), name });
-        let outside = Origin { node: "".into(), boot_id: 0 };
-        self.send(&output, &outside, &message, &mut Undisturbed, see);
+        let origin = Origin { node: "".into(), boot_id: 0 };
+        self.send(Sent { output, origin, message }, &mut Undisturbed, see);
     }
 
     /// Goes on to the next instant at which something happens and lets it happen.
@@ -369,7 +369,7 @@ impl Lockstep {
     ) -> Result<(), LockstepError> {
         self.announce(index, see)?;
         let inputs = self.members.get(index).map_or(&[][..], |m| m.node.inputs());
-        let kept: Vec<(usize, Kept)> = inputs
+        let kept: Vec<(usize, Sent)> = inputs
             .iter()
             .enumerate()
             .filter_map(|(input, topic)| {
@@ -377,9 +377,8 @@ impl Lockstep {
                 Some((input, self.lanes.get(*lane)?.kept.clone()?))
             })
             .collect();
-        for (input, Kept { output, origin, message }) in kept {
-            let mut last = message.clone();
-            self.pass((index, input), &output, &origin, &message, &mut last, wire, see);
+        for (input, sent) in kept {
+            self.pass((index, input), &sent, &mut sent.message.clone(), wire, see);
         }
         Ok(())
     }
@@ -437,43 +436,34 @@ impl Lockstep {
         see(&observed(member, &member.journal, now, &self.journal, payload_digest(&self.journal)));
         for (output, message) in sent.drain(..) {
             if let Some(output) = outputs.get(output) {
-                self.send(output, &origin, &message, wire, see);
+                let (output, origin) = (Rc::clone(output), origin.clone());
+                self.send(Sent { output, origin, message }, wire, see);
             }
         }
         self.sent = sent;
         Ok(())
     }
 
-    fn send(
-        &mut self,
-        output: &Rc<Output>,
-        origin: &Origin,
-        whole: &Payload,
-        wire: &mut dyn Wire,
-        see: &mut Observer,
-    ) {
-        let mut last = whole.clone();
-        let listeners =
-            self.lanes.get(output.lane).map(|lane| Rc::clone(&lane.listeners)).unwrap_or_default();
+    fn send(&mut self, sent: Sent, wire: &mut dyn Wire, see: &mut Observer) {
+        let mut last = sent.message.clone();
+        let lane = sent.output.lane;
+        let listeners = self.lanes.get(lane).map(|lane| Rc::clone(&lane.listeners)).unwrap_or_default();
         for listener in listeners.iter().copied() {
-            self.pass(listener, output, origin, whole, &mut last, wire, see);
+            self.pass(listener, &sent, &mut last, wire, see);
         }
         // Records are kept as well, but for a recorder: no node starts from them.
-        let is_kept = output.topic.qos.transient_local && output.topic.qos != Qos::RECORD;
-        if let Some(lane) = self.lanes.get_mut(output.lane).filter(|_| is_kept) {
-            let (output, origin) = (Rc::clone(output), origin.clone());
-            lane.kept = Some(Kept { output, origin, message: whole.clone() });
+        let qos = sent.output.topic.qos;
+        let is_kept = qos.transient_local && qos != Qos::RECORD;
+        if let Some(lane) = self.lanes.get_mut(lane).filter(|_| is_kept) {
+            lane.kept = Some(sent);
         }
     }
 
     /// A message to one listener, over the wire; `last` is what the one before took in.
-    #[allow(clippy::too_many_arguments, reason = "a message with all that belongs to it")]
     fn pass(
         &mut self,
         (index, input): (usize, usize),
-        output: &Output,
-        origin: &Origin,
-        whole: &Payload,
+        Sent { output, origin, message: whole }: &Sent,
         last: &mut Payload,
         wire: &mut dyn Wire,
         see: &mut Observer,
