@@ -1,11 +1,6 @@
 //! Input that is no sound bag gets an error, or a finding, that names the file, the byte and what is wrong there.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests read and write files")]
-
-mod common;
-
-use common::{options, read_bytes, records, write};
+use crate::common::{options, read_bytes, records, write};
 use outrider_bags::{BagReader, BagWriter, Compression, MESSAGE_LIMIT, Order, WriterOptions, recover};
 use std::fs;
 use std::path::Path;

@@ -1,11 +1,6 @@
 //! A bag cut at any byte, or with its tail lost to zeros: every message that is complete comes back, and no other.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests read and write files")]
-
-mod common;
-
-use common::{
+use crate::common::{
     Dice, Written, chunks, complete, options, read_all, read_bytes, records, which, whole_blocks, write,
 };
 use outrider_bags::{BagReader, BagWriter, Compression, WriterOptions, recover};

@@ -1,12 +1,7 @@
 //! Bits flipped and blocks lost anywhere in a bag: what is not hit comes back, what is hit is never taken for good, and
 //! every loss is told.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests read and write files")]
-
-mod common;
-
-use common::{Chunk, Dice, Written, chunks, options, read_bytes, which, write};
+use crate::common::{Chunk, Dice, Written, chunks, options, read_bytes, which, write};
 use outrider_bags::{BagWriter, Compression};
 use std::fs;
 use std::ops::Range;

@@ -1,11 +1,6 @@
 //! The golden bags: the bytes are those of the checksums, and the reader finds in them what their makers put in.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests read and write files")]
-
-mod common;
-
-use common::read_all;
+use crate::common::read_all;
 use outrider_bags::{BagReader, WriterOptions, recover};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};

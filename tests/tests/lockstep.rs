@@ -1,7 +1,5 @@
 //! The suite in one process: it arrives, it is the same twice, and its bag gives every decision again.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
-
 use outrider_evaluation::files;
 use outrider_suite::Files;
 use outrider_suite::drive::{DriveResult, drive};

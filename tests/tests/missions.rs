@@ -1,7 +1,5 @@
 //! Missions through the whole suite in one process: asked by the scenario, answered and told by the planner, replayed from the bag.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
-
 use outrider_evaluation::files;
 use outrider_msgs::outrider_msgs::{MissionReply, MissionState};
 use outrider_suite::drive::drive;

@@ -1,7 +1,5 @@
 //! Faults that hold at the same time, from the first moment on, or nowhere: each does what the scenario says, or is refused.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests write files")]
-
 use outrider_evaluation::short_drive;
 use outrider_msgs::outrider_msgs::GroundTruth;
 use outrider_msgs::sensor_msgs::LaserScan;

@@ -1,7 +1,5 @@
 //! A suite with a key: it drives, the key is in no message, and a replay asks for it.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read and write files")]
-
 use outrider_evaluation::short_drive;
 use outrider_msgs::outrider_msgs::{GateState, OperatorReply, Permit};
 use outrider_runtime::Secret;

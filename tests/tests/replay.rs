@@ -1,13 +1,6 @@
 //! Determinism and its checks: two runs of one seed give the same bag, a bag gives every decision again, and whatever breaks
 //! this is found and named.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "tests read files, and seed the nondeterminism that cores must not have"
-)]
-
 use outrider_evaluation::altered::Altered;
 use outrider_evaluation::short_drive;
 use outrider_msgs::geometry_msgs::TwistStamped;

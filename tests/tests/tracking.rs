@@ -1,7 +1,5 @@
 //! Tracking on simulated crowds: the same every time, honest about its errors, and no worse than a plain tracker.
 
-#![allow(clippy::unwrap_used, reason = "tests stop at the first fault")]
-
 use outrider_evaluation::tracking::crowd::{Motion, Setting};
 use outrider_evaluation::tracking::{Line, line};
 use outrider_evaluation::{files, root};

@@ -1,7 +1,5 @@
 //! Trees with the shape of those that Nav2 Jazzy ships, with Nav2's node names, drive the robot in the simulator.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
-
 use outrider_evaluation::{files, root};
 use outrider_foundation::Point2;
 use outrider_foundation::data::{Goal, WorldModel};

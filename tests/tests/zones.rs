@@ -1,7 +1,5 @@
 //! Zones over whole drives: out of one that the robot was put down in, and along a lane that is closed to it.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "tests read files")]
-
 use outrider_evaluation::root;
 use outrider_msgs::outrider_msgs::{AssuranceState, GroundTruth, Intervention, Permit};
 use outrider_suite::Files;

@@ -1,9 +1,6 @@
 //! What nodes with children do: one test a rule.
-#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
-mod common;
-
-use common::{Bench, run};
+use crate::common::{Bench, run};
 use outrider_bt::Status;
 
 #[test]

@@ -1,9 +1,6 @@
 //! What nodes with one child do, and conditions around a node: one test a rule.
-#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
-mod common;
-
-use common::{Bench, run, wrap};
+use crate::common::{Bench, run, wrap};
 use outrider_bt::{Cause, Status, Transition};
 
 #[test]

@@ -1,9 +1,6 @@
 //! Reading and checking files: one test a rule.
-#![allow(clippy::panic, missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
-mod common;
-
-use common::{expand, refused, wrap};
+use crate::common::{expand, refused, wrap};
 use outrider_bt::trace::{Stage, registry};
 use outrider_bt::{
     BtError, DEPTH_LIMIT, FILE_LIMIT, INCLUDE_LIMIT, Include, Library, NESTING_LIMIT, NoFiles, Tree,
@@ -67,7 +64,7 @@ fn document_types_and_their_entities_are_refused() {
 #[test]
 fn less_and_ampersand_in_an_attribute_stand_for_themselves() {
     for script in ["1 < 2 && 3 < 4", "1 &lt; 2 &amp;&amp; 3 &lt; 4", "1 &#60; 2 &#x26;&#38; 3 < 4"] {
-        assert_eq!(common::run(&format!("<a _successIf=\"{script}\"/>"), "a=f", 1), ["S"], "{script}");
+        assert_eq!(crate::common::run(&format!("<a _successIf=\"{script}\"/>"), "a=f", 1), ["S"], "{script}");
     }
 }
 
@@ -147,7 +144,7 @@ fn values_of_ports_are_checked() {
 #[test]
 fn nodes_may_be_written_with_their_class() {
     let body = "<Control ID=\"Sequence\"><Action ID=\"Leaf\" name=\"a\"/><Condition ID=\"Check\" name=\"p\"/></Control>";
-    assert_eq!(common::run(body, "a=s p=s", 1), ["S a p"]);
+    assert_eq!(crate::common::run(body, "a=s p=s", 1), ["S a p"]);
     assert!(error_of("<Action name=\"a\"/>").contains("<Action> needs the attribute ID"));
     assert!(error_of("<Leaf ID=\"b\" name=\"a\"/>").contains("ID is not allowed in <Leaf>"));
 }

@@ -1,9 +1,6 @@
 //! Nav2's control nodes: one test a rule.
-#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
-mod common;
-
-use common::{Bench, run};
+use crate::common::{Bench, run};
 
 #[test]
 fn pipeline_ticks_the_earlier_children_again_while_a_later_one_runs() {

@@ -1,11 +1,6 @@
 //! A tick takes nothing from the heap, also with ports, scripts, subtrees, timers and halting.
-#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
-#[path = "../../foundation/tests/counting/mod.rs"]
-mod counting;
-mod shapes;
-
-use counting::allocations;
+use crate::counting::allocations;
 use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status, Tree};
 use outrider_foundation::Instant;
 
@@ -52,9 +47,9 @@ fn count(xml: &str) -> u64 {
 
 #[test]
 fn a_tick_takes_nothing_from_the_heap() {
-    for shape in shapes::ALL {
+    for shape in crate::shapes::ALL {
         for nodes in [10, 50, 200] {
-            assert_eq!(count(&shapes::tree(shape, nodes)), 0, "{shape:?} of {nodes}");
+            assert_eq!(count(&crate::shapes::tree(shape, nodes)), 0, "{shape:?} of {nodes}");
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Random trees of scripted leaves against the traces of BehaviorTree.CPP 4.10.0: 200 of 200 have to be equal.
 //!
 //! The traces are no part of this repository: `OUTRIDER_DATA` names the folder they are in, and the test says so where there is none.
-#![allow(clippy::expect_used, clippy::disallowed_methods)]
 
 use outrider_bt::trace::{Script, Trace, registry};
 use outrider_bt::{Library, NoFiles};

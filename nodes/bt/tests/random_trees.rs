@@ -1,9 +1,6 @@
 //! Random trees of scripted leaves: what holds for every tick of every tree.
-#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
-mod common;
-
-use common::{script, wrap};
+use crate::common::{script, wrap};
 use outrider_bt::trace::{Stage, registry};
 use outrider_bt::{Cause, Library, NoFiles, ScriptSource, Status, Tree};
 use outrider_foundation::Instant;

@@ -1,9 +1,6 @@
 //! The script language: one test a rule.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::float_cmp)]
 
-mod common;
-
-use common::{Bench, registry_with_enums};
+use crate::common::{Bench, registry_with_enums};
 use outrider_bt::{BtError, EXPRESSION_DEPTH_LIMIT, EXPRESSION_HEIGHT_LIMIT, SCRIPT_LIMIT, ScriptSource};
 
 /// Runs a script; the entry `x` afterwards.
@@ -188,7 +185,7 @@ fn an_integer_that_does_not_fit_is_zero() {
 fn enumerations_are_numbers_in_scripts_and_in_switches() {
     let body = "<Sequence><Script code=\"x := BLUE; ok := x == BLUE\"/>\
                 <Switch2 variable=\"{x}\" case_1=\"RED\" case_2=\"BLUE\"><a/><b/><c/></Switch2></Sequence>";
-    let mut bench = Bench::of(&common::wrap(body), &registry_with_enums(), "a=s b=s c=s");
+    let mut bench = Bench::of(&crate::common::wrap(body), &registry_with_enums(), "a=s b=s c=s");
     assert_eq!(bench.tick(), "S b");
     assert_eq!((bench.number("x"), bench.number("ok")), (3.0, 1.0));
 }

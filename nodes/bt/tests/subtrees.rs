@@ -1,9 +1,6 @@
 //! Subtrees, blackboards and ports: one test a rule.
-#![allow(missing_docs, clippy::unwrap_used, clippy::float_cmp)]
 
-mod common;
-
-use common::{Bench, expand, refused};
+use crate::common::{Bench, expand, refused};
 use outrider_bt::trace::{Stage, registry};
 use outrider_bt::{Include, Kind, Library, Value};
 
@@ -52,7 +49,7 @@ fn braces_with_an_equal_sign_mean_the_same_name() {
     assert_eq!(bench.number("x"), 4.0);
     let body =
         "<Sequence><Script code=\"num_cycles := 2\"/><Repeat num_cycles=\"{=}\"><a/></Repeat></Sequence>";
-    assert_eq!(common::run(body, "a=s", 2), ["R a", "S a"]);
+    assert_eq!(crate::common::run(body, "a=s", 2), ["R a", "S a"]);
 }
 
 #[test]
@@ -112,20 +109,20 @@ fn set_blackboard_empties_an_entry_that_a_script_made() {
 fn set_blackboard_of_an_entry_that_is_not_there_is_an_error() {
     let body = "<SetBlackboard value=\"{y}\" output_key=\"x\"/>";
     // The port itself makes the entry, without a value.
-    assert_eq!(common::run(body, "", 1), ["F"]);
+    assert_eq!(crate::common::run(body, "", 1), ["F"]);
 }
 
 #[test]
 fn unset_blackboard_removes_an_entry() {
     let body =
         "<Sequence><Script code=\"x := 1\"/><UnsetBlackboard key=\"x\"/><Script code=\"x = 2\"/></Sequence>";
-    assert_eq!(common::run(body, "", 1), ["error"]);
+    assert_eq!(crate::common::run(body, "", 1), ["error"]);
 }
 
 #[test]
 fn a_port_reads_text_of_an_entry_as_its_own_type() {
     let body = "<Sequence><Script code=\"n := '2'\"/><Repeat num_cycles=\"{n}\"><a/></Repeat></Sequence>";
-    assert_eq!(common::run(body, "a=s", 2), ["R a", "S a"]);
+    assert_eq!(crate::common::run(body, "a=s", 2), ["R a", "S a"]);
 }
 
 #[test]
@@ -138,7 +135,7 @@ fn a_port_of_an_entry_without_a_value_is_an_error() {
 fn an_entry_has_one_type_for_all_ports() {
     let body =
         "<Sequence><Repeat num_cycles=\"{n}\"><a/></Repeat><Delay delay_msec=\"{n}\"><b/></Delay></Sequence>";
-    let error = refused(&common::wrap(body)).to_string();
+    let error = refused(&crate::common::wrap(body)).to_string();
     assert!(error.contains("entry `n` is of type int; port `delay_msec` is of type unsigned int"), "{error}");
 }
 

@@ -1,12 +1,5 @@
 //! `outrider evaluate`, killed or interrupted in mid-run and called again: nothing is lost, and nothing tells that it was.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "a test runs programs, and waits for them"
-)]
-
 use rustix::process::{Pid, Signal, kill_process};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

@@ -1,7 +1,5 @@
 //! `outrider ... | head -1`: whoever reads the output may go before its end, and `> file`: the disk may be full.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_types, reason = "a test runs programs")]
-
 use std::process::{Command, Stdio};
 
 /// Runs the program with an output that nobody reads: exit code, and what it says about it.

@@ -1,10 +1,8 @@
 //! Who stands is given a wide berth; in a lane of one direction by no steeper a way than it permits.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Loop, Walker, brute_clearance_m, grid, hall, lethal_cells, planner};
+use crate::common::{Loop, Walker, brute_clearance_m, grid, hall, lethal_cells, planner};
 use outrider_foundation::data::{TrackState, TreeStatus, WorldModel};
 use outrider_foundation::zones::{DirectionZone, Zones};
 use outrider_foundation::{Point2, Pose2};

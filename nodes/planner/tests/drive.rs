@@ -1,10 +1,8 @@
 //! The planner drives: closed loop through doorways, round and behind people.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Loop, Walker, hall, two_rooms};
+use crate::common::{Loop, Walker, hall, two_rooms};
 use outrider_foundation::data::TreeStatus;
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_planner::Input;
@@ -137,8 +135,8 @@ fn a_wall_that_appears_is_planned_around() {
     l.goal(goal);
     l.run(3.0);
     let plans = l.plans.len();
-    l.grid = common::grid([12.0, 8.0], Point2::default(), &[[6.0, 2.0, 6.2, 5.0]]);
-    l.lethal = common::lethal_cells(&l.grid);
+    l.grid = crate::common::grid([12.0, 8.0], Point2::default(), &[[6.0, 2.0, 6.2, 5.0]]);
+    l.lethal = crate::common::lethal_cells(&l.grid);
     l.run(0.1);
     assert!(l.plans.len() > plans, "no new plan at once");
     assert!(l.run_to_end(40.0), "{}", l.trace(0.5));
@@ -153,8 +151,8 @@ fn a_wall_that_appears_right_in_front_stops_it() {
     l.run(5.0);
     // As near as the braking tail reached: anything nearer nobody could stop for.
     let x = l.pose.x_m + 0.35 + 0.95;
-    l.grid = common::grid([12.0, 8.0], Point2::default(), &[[x, 0.0, x + 0.2, 8.0]]);
-    l.lethal = common::lethal_cells(&l.grid);
+    l.grid = crate::common::grid([12.0, 8.0], Point2::default(), &[[x, 0.0, x + 0.2, 8.0]]);
+    l.lethal = crate::common::lethal_cells(&l.grid);
     l.least_clearance_m = 1.0;
     l.run(4.0);
     assert!(
@@ -210,8 +208,8 @@ fn the_limit_of_the_jerk_delays_no_stop() {
     l.goal(Pose2::new(10.5, 4.0, 0.0));
     l.run(5.0);
     let (before_s, x) = (l.t_s(), l.pose.x_m + 0.35 + 0.95);
-    l.grid = common::grid([12.0, 8.0], Point2::default(), &[[x, 0.0, x + 0.2, 8.0]]);
-    l.lethal = common::lethal_cells(&l.grid);
+    l.grid = crate::common::grid([12.0, 8.0], Point2::default(), &[[x, 0.0, x + 0.2, 8.0]]);
+    l.lethal = crate::common::lethal_cells(&l.grid);
     l.run(0.12);
     // The first command that brakes brakes in full: the profile would take three periods to get there.
     let all = accelerations(&l, before_s - 0.03);

@@ -1,11 +1,9 @@
 //! External planners: in shadow nothing changes but the record; in command what is fresh and safe is driven, and nothing
 //! else, whatever is proposed.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Loop, TREE, Walker, config, hall, robot, two_rooms};
+use crate::common::{Loop, TREE, Walker, config, hall, robot, two_rooms};
 use outrider_foundation::data::{
     Alternative, AssuranceState, MissionAction, MissionRequest, Mode, TreeStatus,
 };
@@ -28,7 +26,7 @@ fn suite(grid: CostGrid, start: Pose2, mode: ExternalMode) -> Loop {
 
 /// Runs to the end of the tree with a message every 50 ms: what `says` gives for time and pose.
 fn run(l: &mut Loop, limit_s: f64, mut says: impl FnMut(f64, Pose2) -> Option<Twist2>) -> bool {
-    for tick in 0..(limit_s / common::STEP_S) as u64 {
+    for tick in 0..(limit_s / crate::common::STEP_S) as u64 {
         if tick % 10 == 3
             && let Some(twist) = says(l.t_s(), l.pose)
         {

@@ -1,10 +1,8 @@
 //! Missions in a closed loop: what is asked, what is answered, and how it ends.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
-mod common;
-
-use common::{Loop, Walker, config, grid, hall, robot};
+use crate::common::{Loop, Walker, config, grid, hall, robot};
 use outrider_foundation::data::{
     AssuranceState, BlockKind, GateMode, GateState, MissionAction, MissionKind, MissionOrder, MissionReply,
     MissionRequest, MissionState, MissionStatus, Mode, Outcome, SourceStatus, TreeStatus,
@@ -23,7 +21,7 @@ const TREES: [(&str, &str); 3] = [
 
 fn start_with(config: Config, grid: outrider_foundation::grid::CostGrid, from: Pose2) -> Loop {
     let mut l = Loop::new(grid, from);
-    l.node = PlannerNode::new(config, &robot(), common::TREE, 7).unwrap().with_trees(TREES).unwrap();
+    l.node = PlannerNode::new(config, &robot(), crate::common::TREE, 7).unwrap().with_trees(TREES).unwrap();
     l
 }
 
@@ -233,7 +231,7 @@ fn waypoints_are_stopped_at_and_a_missed_one_is_told() {
     // The second one is inside of a pillar.
     let world = grid([12.0, 8.0], Point2::default(), &[[5.5, 5.5, 6.5, 6.5]]);
     let poses = [Pose2::new(3.0, 2.0, 0.0), Pose2::new(6.0, 6.0, 0.0), Pose2::new(8.0, 2.0, 0.0)];
-    let tree = common::TREE.replace("number_of_retries=\"40\"", "number_of_retries=\"2\"");
+    let tree = crate::common::TREE.replace("number_of_retries=\"40\"", "number_of_retries=\"2\"");
     let run = |stop: bool| {
         let mut config = config();
         config.mission.stop_on_missed_waypoint = stop;
@@ -385,7 +383,7 @@ fn requests_beyond_the_limit_of_a_step_are_counted() {
 
 #[test]
 fn trees_that_cannot_be_stop_the_start_with_their_name() {
-    let node = || PlannerNode::new(config(), &robot(), common::TREE, 7).unwrap();
+    let node = || PlannerNode::new(config(), &robot(), crate::common::TREE, 7).unwrap();
     let error = |trees: &[(&'static str, &'static str)]| {
         node().with_trees(trees.iter().copied()).err().map(|error| error.to_string()).unwrap_or_default()
     };

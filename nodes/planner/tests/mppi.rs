@@ -1,10 +1,7 @@
 //! The sampling controller alone: bits, symmetry, limits, walls, people and wild input.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::sampling::{Place, controller, undecided};
-use common::{Walker, config, robot};
+use crate::common::sampling::{Place, controller, undecided};
+use crate::common::{Walker, config, robot};
 use outrider_foundation::data::{Component, Track};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_planner::mppi::{Answer, Level, Mppi, Outcome, STEP_LIMIT};
@@ -195,15 +192,15 @@ fn it_follows_a_free_way_fast_and_straight() {
 fn it_goes_round_what_stands_in_the_way_and_stops_where_there_is_no_way() {
     let mut place = Place::hall(&[[2.0, -0.3, 2.2, 0.3]]);
     let way = drive(&mut controller(), &mut place, Pose2::IDENTITY, 160);
-    let lethal = common::lethal_cells(&place.grid);
-    let clearance = |p: &Pose2| common::brute_clearance_m(&robot(), &place.grid, &lethal, *p);
+    let lethal = crate::common::lethal_cells(&place.grid);
+    let clearance = |p: &Pose2| crate::common::brute_clearance_m(&robot(), &place.grid, &lethal, *p);
     let least = way.iter().map(|(p, ..)| clearance(p)).fold(1.0, f64::min);
     assert!(least > 0.03 && way.last().unwrap().0.x_m > 3.5, "{least} {:?}", way.last());
     let mut place = Place::hall(&[[2.0, -5.0, 2.2, 5.0]]);
     let way = drive(&mut controller(), &mut place, Pose2::IDENTITY, 160);
     let (pose, twist, _) = way.last().unwrap();
-    let lethal = common::lethal_cells(&place.grid);
-    let clearance = |p: &Pose2| common::brute_clearance_m(&robot(), &place.grid, &lethal, *p);
+    let lethal = crate::common::lethal_cells(&place.grid);
+    let clearance = |p: &Pose2| crate::common::brute_clearance_m(&robot(), &place.grid, &lethal, *p);
     let least = way.iter().map(|(p, ..)| clearance(p)).fold(1.0, f64::min);
     assert!(least > 0.03 && twist.v_mps.abs() < 0.1 && pose.x_m > 1.0, "{least} {pose:?} {twist:?}");
 }

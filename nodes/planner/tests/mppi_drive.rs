@@ -1,9 +1,6 @@
 //! The sampling controller drives: closed loop through doorways, round and behind people, as `drive.rs` for the pursuit.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Loop, TREE, Walker, config, grid, hall, robot, two_rooms};
+use crate::common::{Loop, TREE, Walker, config, grid, hall, robot, two_rooms};
 use outrider_foundation::data::{AssuranceState, Mode};
 use outrider_foundation::{Point2, Pose2};
 use outrider_planner::{Controller, Input, PlannerNode};

@@ -1,12 +1,7 @@
 //! A decision of the sampling controller takes nothing from the heap once it has warmed up.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-#[path = "../../foundation/tests/counting/mod.rs"]
-mod counting;
-
-use common::sampling::{Place, controller};
-use counting::allocations;
+use crate::common::sampling::{Place, controller};
+use crate::counting::allocations;
 use outrider_foundation::{Pose2, Twist2};
 
 #[test]

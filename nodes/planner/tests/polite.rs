@@ -1,10 +1,8 @@
 //! Somebody who waits for the robot, and a robot that waits for him: one of them has to make way.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Loop, Walker, grid, two_rooms};
+use crate::common::{Loop, Walker, grid, two_rooms};
 use outrider_foundation::data::{CommandSource, GateMode, GateState, TreeStatus};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_planner::Input;
@@ -28,7 +26,7 @@ impl Polite {
             return;
         };
         let left_m = self.at.distance_m(to);
-        let step_m = (self.speed_mps * common::STEP_S).min(left_m);
+        let step_m = (self.speed_mps * crate::common::STEP_S).min(left_m);
         let share = if left_m > 0.0 { step_m / left_m } else { 0.0 };
         let next = Point2::new(
             self.at.x_m + share * (to.x_m - self.at.x_m),
@@ -36,12 +34,14 @@ impl Polite {
         );
         let gap = |p: Point2| l.robot.footprint.signed_distance_m(l.pose.inverse().apply(p)) - RADIUS_M;
         if gap(next) < WAITS_WITHIN_M && gap(next) < gap(self.at) {
-            self.waited_s += common::STEP_S;
+            self.waited_s += crate::common::STEP_S;
             l.walkers = vec![standing(self.at)];
             return;
         }
-        let velocity =
-            Point2::new((next.x_m - self.at.x_m) / common::STEP_S, (next.y_m - self.at.y_m) / common::STEP_S);
+        let velocity = Point2::new(
+            (next.x_m - self.at.x_m) / crate::common::STEP_S,
+            (next.y_m - self.at.y_m) / crate::common::STEP_S,
+        );
         l.walkers = vec![Walker { from: self.at, velocity, starts_s: l.t_s(), ends_s: l.t_s() + 5.0 }];
         self.at = next;
         if left_m <= step_m {
@@ -178,19 +178,19 @@ fn the_robot_does_not_turn_before_the_feet_of_somebody_who_closes_in() {
 
 #[test]
 fn with_somebody_close_behind_it_leaves_no_faster_than_beside_him() {
-    let mut l = Loop::new(common::hall(), Pose2::new(2.0, 4.0, 0.0));
+    let mut l = Loop::new(crate::common::hall(), Pose2::new(2.0, 4.0, 0.0));
     l.goal(Pose2::new(10.0, 4.0, 0.0));
     // He follows it at 0.4 m/s, 0.1 m behind its rear at first.
     let behind = Point2::new(2.0 - 0.35 - RADIUS_M - 0.1, 4.0);
     l.walkers = vec![Walker { from: behind, velocity: Point2::new(0.4, 0.0), starts_s: 0.0, ends_s: 3.0 }];
-    let (close_mps, mut close_s, mut fastest_mps) = (common::config().yielding.close_mps, 0.0, 0.0f64);
-    for _ in 0..(8.0 / common::STEP_S) as usize {
+    let (close_mps, mut close_s, mut fastest_mps) = (crate::common::config().yielding.close_mps, 0.0, 0.0f64);
+    for _ in 0..(8.0 / crate::common::STEP_S) as usize {
         let he = l.walkers[0].at(l.t_s());
         let gap_m = l.robot.footprint.signed_distance_m(l.pose.inverse().apply(he)) - RADIUS_M;
         l.tick();
         let v_mps = l.last().twist.v_mps;
         if gap_m < 0.38 {
-            close_s += common::STEP_S;
+            close_s += crate::common::STEP_S;
             assert!(v_mps <= close_mps + 1e-9, "{gap_m}: {v_mps}\n{}", l.trace(0.2));
         }
         fastest_mps = fastest_mps.max(v_mps);

@@ -1,10 +1,8 @@
 //! Recoveries that move, goals on the way, and the trees that need more than one goal: closed loop.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)]
 
-mod common;
-
-use common::{Loop, grid, hall, planner_with};
+use crate::common::{Loop, grid, hall, planner_with};
 use outrider_foundation::data::TreeStatus;
 use outrider_foundation::zones::{DirectionZone, Zones};
 use outrider_foundation::{Point2, Pose2};
@@ -48,7 +46,7 @@ fn a_recovery_that_moves_is_judged_as_every_command_and_fails_at_a_wall() {
     // 0.25 m behind the robot's outline stands a wall.
     let wall = grid([8.0, 6.0], Point2::default(), &[[1.0, 0.0, 1.1, 6.0]]);
     let back = "<Fallback><BackUp backup_dist=\"1.0\" backup_speed=\"0.2\" time_allowance=\"6.0\"/><AlwaysFailure/></Fallback>";
-    let half_length_m = common::robot().footprint.circumscribed_m();
+    let half_length_m = crate::common::robot().footprint.circumscribed_m();
     let mut l = Loop::new(wall, Pose2::new(1.1 + half_length_m + 0.25, 3.0, 0.0));
     l.node = planner_with(&tree(back));
     l.goal(Pose2::new(6.0, 3.0, 0.0));

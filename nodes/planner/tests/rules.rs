@@ -1,10 +1,10 @@
 //! What holds for every command: time, reasons, modes, frames, and the braking tail.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Loop, Walker, brute_clearance_m, config, grid, hall, lethal_cells, planner, robot, two_rooms};
+use crate::common::{
+    Loop, Walker, brute_clearance_m, config, grid, hall, lethal_cells, planner, robot, two_rooms,
+};
 use outrider_bt::BtError;
 use outrider_foundation::data::{
     Alternative, AssuranceState, Command, CommandSource, Decision, GateMode, GateState, Goal, Mode,
@@ -338,8 +338,8 @@ fn a_decision_names_the_path_that_was_not_taken() {
 }
 
 fn yaml_error(from: &str, to: &str) -> String {
-    assert!(common::YAML.contains(from));
-    serde_saphyr::from_str_valid::<Config>(&common::YAML.replace(from, to)).unwrap_err().to_string()
+    assert!(crate::common::YAML.contains(from));
+    serde_saphyr::from_str_valid::<Config>(&crate::common::YAML.replace(from, to)).unwrap_err().to_string()
 }
 
 #[test]
@@ -354,11 +354,11 @@ fn bad_configurations_refuse_to_start() {
     let refused = |change: fn(&mut Config)| {
         let mut config = config();
         change(&mut config);
-        PlannerNode::new(config, &robot(), common::TREE, 1).err().unwrap().to_string()
+        PlannerNode::new(config, &robot(), crate::common::TREE, 1).err().unwrap().to_string()
     };
     assert_eq!(refused(|c| c.follow.cruise_mps = 1.5), "follow.cruise_mps: 1.5 is not within [0, 1]");
     assert!(refused(|c| c.goal.xy_tolerance_m = f64::NAN).contains("goal.xy_tolerance_m"));
-    let tree = common::TREE.replace("<FollowPath/>", "<FollowPath speed=\"3\"/>");
+    let tree = crate::common::TREE.replace("<FollowPath/>", "<FollowPath speed=\"3\"/>");
     let error = PlannerNode::new(config(), &robot(), &tree, 1).err().unwrap();
     let PlannerError::Tree(BtError::Load { at, message, .. }) = &error else { panic!("{error}") };
     let line = tree.lines().position(|line| line.contains("<FollowPath")).unwrap() + 1;

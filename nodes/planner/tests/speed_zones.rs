@@ -1,10 +1,8 @@
 //! The planner slows down before a speed zone, gently, and drives on behind it.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Loop, hall, planner};
+use crate::common::{Loop, hall, planner};
 use outrider_foundation::Pose2;
 use outrider_foundation::data::TreeStatus;
 use outrider_foundation::zones::{SpeedZone, Zones};
@@ -27,7 +25,7 @@ fn drive(zones: &Zones) -> (f64, f64, f64, bool) {
         match l.pose.x_m {
             x if (5.0..=7.0).contains(&x) => inside_mps = inside_mps.max(v_mps),
             x if x > 7.0 => behind_mps = behind_mps.max(v_mps),
-            _ => braking_mps2 = braking_mps2.max((before_mps - v_mps) / common::STEP_S),
+            _ => braking_mps2 = braking_mps2.max((before_mps - v_mps) / crate::common::STEP_S),
         }
         before_mps = v_mps;
     }

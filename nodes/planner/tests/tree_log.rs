@@ -1,9 +1,6 @@
 //! What the planner tells of its tree: every change with its cause, and the orders to clear a costmap.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Loop, TREE, hall, planner_with};
+use crate::common::{Loop, TREE, hall, planner_with};
 use outrider_foundation::Pose2;
 use outrider_foundation::data::{ClearCostmap, ClearRegion, TreeStatus};
 use outrider_planner::{CHANGE_LIMIT, Cause, Input, Status, TreeChanges};

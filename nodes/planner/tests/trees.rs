@@ -1,5 +1,4 @@
 //! The trees that come with the planner, and the page of its nodes.
-#![allow(missing_docs, clippy::unwrap_used, clippy::disallowed_methods)]
 
 use outrider_bt::{Library, NoFiles};
 use outrider_planner::leaves;

@@ -1,10 +1,10 @@
 //! The path: found with the robot's outline where the plain one does not fit, and kept unless another is clearly better.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used)]
 
-mod common;
-
-use common::{Loop, Walker, brute_clearance_m, config, grid, lethal_cells, planner_with, robot, two_rooms};
+use crate::common::{
+    Loop, Walker, brute_clearance_m, config, grid, lethal_cells, planner_with, robot, two_rooms,
+};
 use outrider_foundation::data::{TreeStatus, WorldModel};
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::{CostGrid, FrameId};
@@ -134,8 +134,9 @@ fn the_plain_path_is_taken_where_it_fits_and_the_lattices_when_asked_for() {
 
 #[test]
 fn a_tree_may_ask_for_the_lattice() {
-    let tree = common::TREE.replace("<ComputePathToPose/>", "<ComputePathToPose planner_id=\"Lattice\"/>");
-    assert_ne!(tree, common::TREE);
+    let tree =
+        crate::common::TREE.replace("<ComputePathToPose/>", "<ComputePathToPose planner_id=\"Lattice\"/>");
+    assert_ne!(tree, crate::common::TREE);
     let mut l = Loop::new(two_rooms(), Pose2::new(2.0, 2.0, 2.5));
     l.node = planner_with(&tree);
     let map = l.grid.clone();
@@ -160,8 +161,8 @@ fn a_planner_or_a_controller_that_there_is_not_is_an_error_with_its_name_and_tho
     for (node, port, message, code) in wrong {
         // In the XML: the tree is not built.
         let asked = |value: &str| node.replace("/>", &format!(" {port}=\"{value}\"/>"));
-        let tree = common::TREE.replace(node, &asked("Smac"));
-        assert_ne!(tree, common::TREE);
+        let tree = crate::common::TREE.replace(node, &asked("Smac"));
+        assert_ne!(tree, crate::common::TREE);
         let refused = outrider_planner::PlannerNode::new(config(), &robot(), &tree, 7).err().unwrap();
         assert!(refused.to_string().contains(message), "{refused}");
         // From the blackboard: it fails with Nav2's code when it is used.
@@ -230,7 +231,7 @@ fn steps(l: &mut Loop, seconds: f64) -> Vec<(usize, u64)> {
     };
     let mut before = (l.commands.len(), searches(l));
     let mut steps = Vec::new();
-    for _ in 0..(seconds / common::STEP_S) as usize {
+    for _ in 0..(seconds / crate::common::STEP_S) as usize {
         l.tick();
         let after = (l.commands.len(), searches(l));
         steps.push((after.0 - before.0, after.1 - before.1));
@@ -241,7 +242,7 @@ fn steps(l: &mut Loop, seconds: f64) -> Vec<(usize, u64)> {
 
 #[test]
 fn no_command_waits_for_a_search_while_there_is_a_path_to_drive_on() {
-    let mut l = Loop::new(common::hall(), Pose2::new(2.0, 4.0, 0.0));
+    let mut l = Loop::new(crate::common::hall(), Pose2::new(2.0, 4.0, 0.0));
     l.goal(Pose2::new(10.0, 4.0, 0.0));
     // Without a path there is nothing to give but a search.
     let first = steps(&mut l, 0.1);
@@ -257,7 +258,7 @@ fn no_command_waits_for_a_search_while_there_is_a_path_to_drive_on() {
 
 #[test]
 fn a_blocked_path_is_planned_anew_before_the_next_command() {
-    let mut l = Loop::new(common::hall(), Pose2::new(2.0, 4.0, 0.0));
+    let mut l = Loop::new(crate::common::hall(), Pose2::new(2.0, 4.0, 0.0));
     l.goal(Pose2::new(10.0, 4.0, 0.0));
     l.run(1.5);
     let (plans, free) = (l.plans.len(), l.grid.clone());
@@ -270,18 +271,18 @@ fn a_blocked_path_is_planned_anew_before_the_next_command() {
 
 #[test]
 fn what_a_search_found_is_no_excuse_for_a_path_that_was_blocked_since() {
-    let mut l = Loop::new(common::hall(), Pose2::new(2.0, 4.0, 0.0));
+    let mut l = Loop::new(crate::common::hall(), Pose2::new(2.0, 4.0, 0.0));
     l.goal(Pose2::new(10.0, 4.0, 0.0));
     l.run(0.5);
     // To a step that searches before the next command comes with a new world model, and no farther: then the way is blocked.
-    let found = (0..1000).any(|_| steps(&mut l, common::STEP_S) == [(0, 1)] && l.ticks % 10 == 7);
+    let found = (0..1000).any(|_| steps(&mut l, crate::common::STEP_S) == [(0, 1)] && l.ticks % 10 == 7);
     assert!(found);
     let plans = l.plans.len();
     l.grid = grid([12.0, 8.0], Point2::default(), &[[l.pose.x_m + 1.2, 3.7, l.pose.x_m + 1.6, 4.5]]);
     while !l.ticks.is_multiple_of(10) {
         l.tick();
     }
-    let with_the_block = steps(&mut l, common::STEP_S);
+    let with_the_block = steps(&mut l, crate::common::STEP_S);
     assert_eq!(with_the_block, [(1, 1)], "the search is made anew");
     assert!(l.plans.len() > plans);
 }

@@ -1,13 +1,10 @@
 //! What changes over time, as the whole simulator shows it.
 
 // Helpers of tests, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod stage;
-
+use crate::stage::{Stage, block};
 use outrider_foundation::{Pose2, Twist2};
 use outrider_sim::Output;
-use stage::{Stage, block};
 
 const FORWARD: Twist2 = Twist2::new(0.5, 0.0);
 

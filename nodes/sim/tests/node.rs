@@ -1,7 +1,6 @@
 //! The simulator as a node: driving, contact, time, determinism.
 
 // Helpers of tests, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use outrider_foundation::data::{CommandVelocity, GroundTruth};
 use outrider_foundation::robot::example::amr;

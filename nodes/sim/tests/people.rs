@@ -1,15 +1,12 @@
 //! People with a behaviour: they arrive, keep off walls, each other and the robot, and do the same every time.
 
 // Helpers of tests, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod stage;
-
+use crate::stage::{Stage, at, block, world};
 use outrider_foundation::data::{GroundTruth, TrueActor};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_sim::{Outline, World};
 use proptest::prelude::*;
-use stage::{Stage, at, block, world};
 
 const FAR: Pose2 = Pose2::new(0.0, -50.0, 0.0);
 

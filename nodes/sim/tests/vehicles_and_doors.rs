@@ -1,14 +1,11 @@
 //! Forklifts, carts and doors: how they move, who sees them, what runs into them.
 
 // Helpers of tests, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
-mod stage;
-
+use crate::stage::{Stage, at, block};
 use outrider_foundation::data::{Scan, TrueBody};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_sim::Output;
-use stage::{Stage, at, block};
 
 const FAR: Pose2 = Pose2::new(0.0, -50.0, 0.0);
 const PERIOD_S: f64 = 0.005;

@@ -1,7 +1,6 @@
 //! World files: what is read, what is refused and where, and the shipped world.
 
 // Helpers of tests, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use outrider_foundation::data::OccupancyMap;
 use outrider_foundation::{Point2, Stamp};

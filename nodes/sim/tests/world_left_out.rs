@@ -1,7 +1,6 @@
 //! World files: what this simulator does not take is named with its line or refused, and never passed over.
 
 // Helpers of tests, which clippy does not take for tests.
-#![allow(clippy::unwrap_used, clippy::panic)]
 
 use outrider_sim::World;
 

@@ -3,15 +3,13 @@
 //!
 //! The engine cuts windows at the first sample, as the robustness of a row that is still Unknown does; so the sign of
 //! the robustness is compared from the first row, and the state after warming up.
+
 // Helpers of an integration test are outside of #[test] functions.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
 
-mod r2u2;
-
+use crate::r2u2::random::{self, Random};
+use crate::r2u2::{EVER, Formula, R2u2, naive, text};
 use outrider_foundation::{Instant, Span};
 use outrider_stl::{Limits, Monitor, Reason, State, Verdict};
-use r2u2::random::{self, Random};
-use r2u2::{EVER, Formula, R2u2, naive, text};
 
 const SEED: u64 = 0x0007_2755;
 const FORMULAS: usize = 1500;
@@ -214,7 +212,7 @@ fn small_changes_are_noticed() {
         let (mut tally, mut asked) = (Tally::default(), 0);
         for case in cases(300) {
             let other = changed(&case.formula, change);
-            if other != case.formula && r2u2::fits(&other) {
+            if other != case.formula && crate::r2u2::fits(&other) {
                 asked += 1;
                 tally.compare(&case, &other);
             }

@@ -1,9 +1,6 @@
 //! An update allocates nothing, whatever the formula and however bad the data.
 
-#[path = "../../foundation/tests/counting/mod.rs"]
-mod counting;
-
-use counting::allocations;
+use crate::counting::allocations;
 use outrider_foundation::{Instant, Span};
 use outrider_stl::{Formula, Limits, Monitor, State};
 

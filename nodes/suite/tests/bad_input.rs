@@ -1,8 +1,6 @@
 //! The world model behind its border, given bytes as a robot's network would give them: whatever cannot be is refused with a reason in
 //! `/world_model` and `/diagnostics`, what was believed before stays, and the next good message heals.
 
-#![allow(clippy::unwrap_used, reason = "tests stop at the first fault")]
-
 use outrider_foundation::data::{DETECTION_LIMIT, Detection, DetectionSet, Odometry, Scan};
 use outrider_foundation::robot::{Robot, example};
 use outrider_foundation::{Instant, Now, Point2, Pose2, Stamp, Twist2};

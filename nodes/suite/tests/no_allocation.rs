@@ -1,9 +1,6 @@
 //! What the gate is given to digest commands and to authenticate permits takes nothing from the heap.
 
-#[path = "../../foundation/tests/counting/mod.rs"]
-mod counting;
-
-use counting::allocations;
+use crate::counting::allocations;
 use outrider_foundation::data::{Command, Permit, TRAJECTORY_LIMIT, TrajectoryPoint};
 use outrider_suite::convert::{command_digest, key_block, permit_code};
 use std::hint::black_box;

@@ -1,15 +1,9 @@
 //! Once its buffers have grown, the ego part takes nothing from the heap: odometry, inertial messages, scans against a map.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
-
-#[path = "../../foundation/tests/counting/mod.rs"]
-mod counting;
-mod room;
-
-use counting::allocations;
+use crate::counting::allocations;
+use crate::room::{against_map, imu, localizer, odometry, scan};
 use outrider_foundation::{Pose2, Stamp, Twist2};
 use outrider_world_model::Localizer;
-use room::{against_map, imu, localizer, odometry, scan};
 use std::hint::black_box;
 
 fn drive(localizer: &mut Localizer, from_ms: i64, to_ms: i64) -> u64 {

@@ -1,12 +1,7 @@
 //! Once its buffers have grown, the grid takes nothing from the heap: scans are cleared and marked, distances found and costs
 //! inflated, also with another limit of the distances.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-#[path = "../../foundation/tests/counting/mod.rs"]
-mod counting;
-
-use counting::allocations;
+use crate::counting::allocations;
 use outrider_foundation::Point2;
 use outrider_world_model::Config;
 use outrider_world_model::beams::Beam;

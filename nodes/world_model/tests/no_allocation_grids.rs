@@ -2,12 +2,7 @@
 //! rolling grid after `/costmap/resize`, nor the global one after a map of another size. What a step hands out are messages,
 //! and they own their memory: so the count of a step is what it was, whatever the size.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests")]
-
-#[path = "../../foundation/tests/counting/mod.rs"]
-mod counting;
-
-use counting::allocations;
+use crate::counting::allocations;
 use outrider_foundation::data::{OccupancyMap, Odometry, Scan, TransformStamped};
 use outrider_foundation::grid::GridSize;
 use outrider_foundation::robot::{Robot, example};

@@ -1,10 +1,7 @@
 //! Following objects takes nothing from the heap once everybody is known. What is handed out are messages, and they own
 //! their memory.
 
-#[path = "../../foundation/tests/counting/mod.rs"]
-mod counting;
-
-use counting::allocations;
+use crate::counting::allocations;
 use outrider_foundation::data::{Detection, DetectionSet, Scan};
 use outrider_foundation::{Footprint, Point2, Pose2, Stamp, Twist2};
 use outrider_world_model::Config;
