@@ -161,6 +161,11 @@ impl Formula {
         &self.signals
     }
 
+    /// Whether its value rests on any signal.
+    pub fn reads_signals(&self) -> bool {
+        self.nodes.iter().any(|node| matches!(node.expression, Expression::Signal(_)))
+    }
+
     /// What is written for a node.
     pub fn text_of(&self, node: NodeId) -> &str {
         self.node(node).and_then(|n| self.text.get(n.start..n.end)).unwrap_or("")

@@ -58,9 +58,11 @@ fn what_is_wrong_with_requirements_is_told() {
 
 #[test]
 fn only_tests_are_tests() {
-    let text = "#[test]\n// why\n#[ignore]\nfn one() {}\nfn two() {}\n    #[test]\n    fn three() {}\n";
+    let text = "#[test]\n// why\n#[cold]\nfn one() {}\nfn two() {}\n    #[test]\n    fn three() {}\n";
     assert!(rust_test(text, "one") && rust_test(text, "three"));
     assert!(!rust_test(text, "two") && !rust_test(text, "on"));
+    let text = "#[ignore]\n#[test]\nfn one() {}\n#[test]\n#[ignore = \"slow\"]\nfn two() {}\n#[test]\nfn three() {}\n";
+    assert!(!rust_test(text, "one") && !rust_test(text, "two") && rust_test(text, "three"));
     let text = "class T:\n    def test_one(self):\n        pass\ndef helper():\n    pass\n";
     assert!(python_test(text, "test_one") && !python_test(text, "helper") && !python_test(text, "test_on"));
 }

@@ -113,28 +113,34 @@ impl Hand {
             // One that ends when the next begins hands over to it.
             let mut before = Vec::new();
             while let Some((_, act)) = self.acts.pop_if(|(other, _)| *other == at) {
-                match act {
-                    Act::Begin(index) | Act::End(index) => {
-                        let Some(target) = self.faults.get(index).and_then(Target::of) else { continue };
-                        if !before.iter().any(|(other, _)| *other == target) {
-                            before.push((target, self.ruling(target)));
-                        }
-                        self.active.retain(|other| *other != index);
-                        if matches!(act, Act::Begin(_)) {
-                            self.begin(world, index);
-                        }
-                    }
-                    Act::Drive(v_mps, w_radps) => {
-                        let mut message = TwistStamped::default();
-                        message.header.stamp = outrider_runtime::time_message(world.suite.now().ros);
-                        (message.twist.linear.x, message.twist.angular.z) = (v_mps, w_radps);
-                        world.suite.publish(&topics::teleop(), &message, world.see)?;
-                    }
-                }
+                self.take(world, act, &mut before)?;
             }
             for (target, before) in before {
                 self.turn(world, target, before)?;
             }
+        }
+        Ok(())
+    }
+
+    /// One act; `before` gets what ruled its target until then, if nothing of this moment did so already.
+    fn take(
+        &mut self,
+        world: &mut World,
+        act: Act,
+        before: &mut Vec<(Target, Option<usize>)>,
+    ) -> Result<(), LockstepError> {
+        let (index, begins) = match act {
+            Act::Begin(index) => (index, true),
+            Act::End(index) => (index, false),
+            Act::Drive(v_mps, w_radps) => return drive(world, v_mps, w_radps),
+        };
+        let Some(target) = self.faults.get(index).and_then(Target::of) else { return Ok(()) };
+        if !before.iter().any(|(other, _)| *other == target) {
+            before.push((target, self.ruling(target)));
+        }
+        self.active.retain(|other| *other != index);
+        if begins {
+            self.begin(world, index);
         }
         Ok(())
     }
@@ -219,4 +225,12 @@ impl Hand {
         }
         Ok(())
     }
+}
+
+/// Somebody drives by hand.
+fn drive(world: &mut World, v_mps: f64, w_radps: f64) -> Result<(), LockstepError> {
+    let mut message = TwistStamped::default();
+    message.header.stamp = outrider_runtime::time_message(world.suite.now().ros);
+    (message.twist.linear.x, message.twist.angular.z) = (v_mps, w_radps);
+    Ok(world.suite.publish(&topics::teleop(), &message, world.see)?)
 }

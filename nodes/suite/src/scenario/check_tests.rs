@@ -65,6 +65,8 @@ fn what_is_expected_begins_before_the_end_and_formulas_have_names_of_their_own()
     let formula = |name: &str| format!("{{name: {name}, formula: velocity_mps < 5}}");
     let twice = format!("criteria: {{stl: [{}, {}]}}\n", formula("slow"), formula("slow"));
     assert!(refusal(&twice).contains("criteria.stl: `slow` stands there twice"), "{}", refusal(&twice));
+    let none = refusal("criteria: {stl: [{name: sure, formula: 1 < 2}]}\n");
+    assert!(none.contains("criteria.stl: `sure`: it names no signal: no run could change it"), "{none}");
 }
 
 /// In quotes it is no number to whoever looks for one, and one to whoever reads it.

@@ -294,6 +294,12 @@ impl Criteria {
         let read = |named: &NamedFormula| {
             let formula = outrider_stl::Formula::parse(&named.formula, &signals);
             let formula = formula.map_err(|e| format!("criteria.stl: `{}`: {e}", named.name))?;
+            if !formula.reads_signals() {
+                return Err(format!(
+                    "criteria.stl: `{}`: it names no signal: no run could change it",
+                    named.name
+                ));
+            }
             Ok((named.name.clone(), formula))
         };
         self.stl.iter().map(read).collect()
