@@ -251,9 +251,7 @@ impl Library {
 
 /// The scenarios of a suite; their files relative to `library`.
 fn entries(library: &Path, suite: &Path) -> anyhow::Result<Vec<Entry>> {
-    let (_, mut paths) = scenario_files(suite)?;
-    paths.sort();
-    paths.dedup();
+    let (_, paths) = scenario_files(suite)?;
     let read = |path: PathBuf| {
         let template = Template::read(&path)?;
         let scenario = template.scenario(&Values::new())?;

@@ -4,7 +4,7 @@ use anyhow::{Context as _, bail, ensure};
 use outrider_runtime::config;
 use outrider_suite::drive::check;
 use outrider_suite::scenario::settings::Setting;
-use outrider_suite::scenario::{Case, CriticalityClass, Family, Scenario, Template};
+use outrider_suite::scenario::{Case, CriticalityClass, Family, Scenario, Template, Values};
 use outrider_suite::{Changes, Files, NODES, left_out_of_world, read_resources};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -114,59 +114,19 @@ impl Plan {
     /// # Errors
     /// Names the file and what is wrong with it; two scenarios of one name; nothing to be run.
     pub fn new(suite: &Path, choice: &Choice, setup: &Setup) -> anyhow::Result<Self> {
-        let (root, mut paths) = scenario_files(suite)?;
-        paths.sort();
-        paths.dedup();
-        ensure!(!paths.is_empty(), "{}: there are no scenarios (*.yaml)", suite.display());
-        let mut members: BTreeMap<String, Member> = BTreeMap::new();
-        let mut templates: BTreeMap<String, Template> = BTreeMap::new();
-        for path in paths {
-            let template = Template::read(&path)?;
-            let scenario = template.scenario(&outrider_suite::scenario::Values::new())?;
-            let file = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
-            let id = scenario.id.clone();
-            let member = Member { file, hash: short_hash(&[template.text()]), scenario, path };
-            if let Some(other) = members.get(&id) {
-                bail!("{}: the id `{id}` is that of {} as well", member.path.display(), other.path.display());
-            }
-            if choice.takes(&member.scenario) {
-                members.insert(id.clone(), member);
-                templates.insert(id, template);
-            }
-        }
-        if let Some(unknown) = choice.ids.iter().find(|id| !members.contains_key(*id)) {
-            bail!("--only: there is no scenario `{unknown}` among those that are chosen");
-        }
-        ensure!(!members.is_empty(), "{}: no scenario is left of those asked for", suite.display());
-        let members: Vec<Member> = members.into_values().collect();
-        let mut runs = Vec::new();
+        let chosen = chosen(suite, choice)?;
+        let (mut members, mut runs) = (Vec::new(), Vec::new());
         let mut hashes = Hashes::default();
-        for (index, member) in members.iter().enumerate() {
-            let template = templates.get(&member.scenario.id).context("a scenario without a text")?;
-            let begin = runs.len();
-            let mut tried = None;
-            hashes.left_out.extend(overridden(setup, member, template));
+        for (index, (member, template)) in chosen.into_iter().enumerate() {
+            hashes.left_out.extend(overridden(setup, &member, &template));
             let cases = template.cases(choice.seeds)?;
-            let seed = cases.first().map(|case| case.seed);
-            for case in cases {
-                // Nobody waits for a run to be told that one of its values cannot be.
-                if tried.as_ref() != Some(&case.parameters) {
-                    let values = || serde_json::to_string(&case.parameters).unwrap_or_default();
-                    let scenario = template.scenario(&case.parameters);
-                    let scenario = scenario.with_context(|| format!("with {}", values()))?;
-                    // Nodes are started once for every combination.
-                    if Some(case.seed) == seed {
-                        check(&setup.files(member, &case), &scenario).map_err(|error| match values() {
-                            none if none == "{}" => anyhow::anyhow!("{error}"),
-                            some => anyhow::anyhow!("{error}, with {some}"),
-                        })?;
-                    }
-                    tried = Some(case.parameters.clone());
-                }
-                let config_hash = hashes.of(setup, member, template, &case)?;
+            try_values(setup, &member, &template, &cases)?;
+            for (nth, case) in cases.into_iter().enumerate() {
+                let config_hash = hashes.of(setup, &member, &template, &case)?;
                 let key = key(&member.hash, &case, &config_hash)?;
-                runs.push(Planned { key, member: index, case, config_hash, first: runs.len() == begin });
+                runs.push(Planned { key, member: index, case, config_hash, first: nth == 0 });
             }
+            members.push(member);
         }
         let config_hash = short_hash(&[&config_text(setup)?]);
         let left_out = hashes.left_out.into_iter().collect();
@@ -181,6 +141,52 @@ impl Plan {
     pub fn member(&self, run: &Planned) -> anyhow::Result<&Member> {
         self.members.get(run.member).context("a run of no scenario")
     }
+}
+
+/// The scenarios of a suite that are asked for, in the order of their ids.
+fn chosen(suite: &Path, choice: &Choice) -> anyhow::Result<Vec<(Member, Template)>> {
+    let (root, paths) = scenario_files(suite)?;
+    ensure!(!paths.is_empty(), "{}: there are no scenarios (*.yaml)", suite.display());
+    let mut chosen: BTreeMap<String, (Member, Template)> = BTreeMap::new();
+    for path in paths {
+        let template = Template::read(&path)?;
+        let scenario = template.scenario(&Values::new())?;
+        let file = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
+        let id = scenario.id.clone();
+        let member = Member { file, hash: short_hash(&[template.text()]), scenario, path };
+        if let Some((other, _)) = chosen.get(&id) {
+            bail!("{}: the id `{id}` is that of {} as well", member.path.display(), other.path.display());
+        }
+        if choice.takes(&member.scenario) {
+            chosen.insert(id, (member, template));
+        }
+    }
+    if let Some(unknown) = choice.ids.iter().find(|id| !chosen.contains_key(*id)) {
+        bail!("--only: there is no scenario `{unknown}` among those that are chosen");
+    }
+    ensure!(!chosen.is_empty(), "{}: no scenario is left of those asked for", suite.display());
+    Ok(chosen.into_values().collect())
+}
+
+/// Nobody waits for a run to be told that one of its values cannot be. Nodes are started once for every combination.
+fn try_values(setup: &Setup, member: &Member, template: &Template, cases: &[Case]) -> anyhow::Result<()> {
+    let seed = cases.first().map(|case| case.seed);
+    let mut tried = None;
+    for case in cases {
+        if tried == Some(&case.parameters) {
+            continue;
+        }
+        let values = || serde_json::to_string(&case.parameters).unwrap_or_default();
+        let scenario = template.scenario(&case.parameters).with_context(|| format!("with {}", values()))?;
+        if Some(case.seed) == seed {
+            check(&setup.files(member, case), &scenario).map_err(|error| match values() {
+                none if none == "{}" => anyhow::anyhow!("{error}"),
+                some => anyhow::anyhow!("{error}, with {some}"),
+            })?;
+        }
+        tried = Some(&case.parameters);
+    }
+    Ok(())
 }
 
 /// Settings of the command line that a scenario's own go over.
@@ -219,7 +225,7 @@ impl Choice {
     }
 }
 
-/// The folder that names are relative to, and the files.
+/// The folder that names are relative to, and the files: in order, none twice.
 ///
 /// # Errors
 /// Names what cannot be read or is not there.
@@ -227,6 +233,7 @@ pub fn scenario_files(suite: &Path) -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
     let mut files = Vec::new();
     if suite.is_dir() {
         walk(suite, 0, &mut files)?;
+        files.sort();
         return Ok((suite.to_owned(), files));
     }
     let folder = suite.parent().unwrap_or(Path::new("")).to_owned();
@@ -245,6 +252,8 @@ pub fn scenario_files(suite: &Path) -> anyhow::Result<(PathBuf, Vec<PathBuf>)> {
             files.push(path);
         }
     }
+    files.sort();
+    files.dedup();
     Ok((folder, files))
 }
 
