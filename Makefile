@@ -29,7 +29,7 @@ check: setup ## Format, lints and licences only
 format: ## Formats the Rust code
 	@scripts/format
 
-unit: setup ## Rust tests only
+unit: setup ## Tests of the Rust code and of the scripts
 	@scripts/test unit
 
 gate: setup ## The critical scenarios, and whether what they show may ship
@@ -45,10 +45,10 @@ instructions-baseline: setup ## Takes the instruction counts of now as what late
 	@. .ros/env.sh && cargo bench --locked --workspace --bench instructions -- --write
 
 gate-baseline: build ## Takes what the critical scenarios show now as what later changes are held against
-	@target/release/outrider evaluate tests/scenarios/critical.yaml --seeds 1 --prune --out $(RUNS)/baseline && \
-		mkdir -p tests/gate/baseline && cp $(RUNS)/baseline/{suite.json,results.jsonl,timings.jsonl} tests/gate/baseline
+	@target/release/outrider evaluate tests/scenarios/critical.yaml --seeds 1 --prune --out $(RUNS)/gate-baseline && \
+		mkdir -p tests/gate/baseline && cp $(RUNS)/gate-baseline/{suite.json,results.jsonl,timings.jsonl} tests/gate/baseline
 
-system: build ## Real processes over real DDS only
+system: build ## Real processes over real DDS, launch files, and checks against other programs
 	@scripts/test system
 
 stop-times: build ## Measured: from a killed or frozen node to the first slower command and to standstill
@@ -113,5 +113,5 @@ golden-bags: build ## Writes the golden bags in bags/golden anew
 	@. .ros/env.sh && scratch=$$(mktemp -d) && target/release/outrider sim tests/scenarios/warehouse_crossing.yaml --bag $$scratch/bag \
 		&& python bags/golden/make.py $$scratch/bag target/release/outrider; status=$$?; rm -rf "$$scratch"; exit $$status
 
-clean: ## Removes what was built; the ROS environment stays
-	rm -rf target runs
+clean: ## Removes what was built; the ROS environment and what was recorded and evaluated (runs/) stay
+	rm -rf target

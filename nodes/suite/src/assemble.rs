@@ -275,8 +275,11 @@ fn insert_models(resources: &mut Resources, world: &Path) -> Result<(), Assemble
     Ok(())
 }
 
-/// The simulator's world.
-fn load_world(resources: &Resources) -> Result<World, AssembleError> {
+/// The simulator's world, of the simulator's resources, with the models that it includes.
+///
+/// # Errors
+/// When there is no world, or it is not sound.
+pub fn load_world(resources: &Resources) -> Result<World, AssembleError> {
     let (text, origin) = resources.get("sim", "world")?;
     let model = |name: &str| {
         let mut all = resources.iter();

@@ -16,8 +16,8 @@ pub mod wire;
 pub mod words;
 
 pub use assemble::{
-    AssembleError, Changes, Files, NODES, assemble, left_out_of_world, read_resources, read_scenario,
-    robot_and_zones,
+    AssembleError, Changes, Files, NODES, assemble, left_out_of_world, load_world, read_resources,
+    read_scenario, robot_and_zones,
 };
 pub use bindings::topics;
 pub use scenario::Scenario;

@@ -6,13 +6,13 @@ use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Now, Robot};
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Outputs, Topic, config};
-use outrider_sim::{Outline, World};
+use outrider_sim::Outline;
 use outrider_suite::drive::drive_wrapped;
 use outrider_suite::evaluation::{Eyes, Place, Verdict, judge, measure};
 use outrider_suite::lockstep::Observed;
 use outrider_suite::replay::{Evidence, assembled, replay_all};
 use outrider_suite::scenario::expect::Outcome;
-use outrider_suite::{Files, Scenario, robot_and_zones};
+use outrider_suite::{Files, load_world, robot_and_zones};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -135,7 +135,7 @@ fn make(
     let measures = measure(&scenario, &result, &eyes);
     let verdict = judge(&scenario, &robot, &result, &eyes, &measures);
     let reproduced = evidence.map(|evidence| reproduce(&evidence));
-    let world = world(&files, &scenario, &robot, &zones)?;
+    let world = world(&files, &robot, &zones)?;
     let head = json!({
         "key": planned.key,
         "scenario": scenario.id,
@@ -166,18 +166,11 @@ fn reproduce(evidence: &Evidence) -> Reproduced {
 }
 
 /// The world as it is drawn: what the lidar's plane cuts, and the zones.
-fn world(
-    files: &Files,
-    scenario: &Scenario,
-    robot: &Robot,
-    zones: &Zones,
-) -> anyhow::Result<(String, Value)> {
-    let path = files.scenario.clone().unwrap_or_default();
-    let sdf = config::read(&Scenario::file(&scenario.world, &path, &files.config))?;
+fn world(files: &Files, robot: &Robot, zones: &Zones) -> anyhow::Result<(String, Value)> {
     let resources = outrider_suite::read_resources("sim", files)?;
     let (text, origin) = resources.get("sim", "config")?;
     let sim: outrider_sim::Config = config::parse(origin, text)?;
-    let outlines = World::load(&sdf)?.outlines(sim.lidar.height_m);
+    let outlines = load_world(&resources)?.outlines(sim.lidar.height_m);
     let points = |corners: &mut dyn Iterator<Item = (f64, f64)>| -> Vec<[f64; 2]> {
         corners.map(|(x, y)| [x, y].map(|v| (v * 1e3).round() / 1e3)).collect()
     };
