@@ -69,13 +69,12 @@ impl ClearanceIndex {
             .collect();
         let prism = ConvexPolyhedron::from_convex_hull(&points)
             .ok_or_else(|| SimError::Solid { what: "the robot's body".into() })?;
-        let in_reach = |shape: &Shape| {
-            let (bottom_m, top_m) = shape.z_range_m();
-            bottom_m < high_m && top_m > low_m
-        };
-        let numbered = statics.iter().enumerate().filter(|(_, shape)| in_reach(shape));
+        let in_reach = |(bottom_m, top_m): (f64, f64)| bottom_m < high_m && top_m > low_m;
+        let numbered = statics.iter().enumerate().filter(|(_, shape)| in_reach(shape.z_range_m()));
+        // They stay upright wherever they go.
         let parts = movers.iter().enumerate().flat_map(|(number, mover)| {
-            mover.parts.iter().map(move |(at, solid)| obstacle(number, solid, *at))
+            let parts = mover.parts.iter().filter(|part| in_reach(part.heights_m));
+            parts.map(move |part| obstacle(number, &part.solid, part.mover_from_solid))
         });
         Ok(Self {
             body: prism,
@@ -119,6 +118,16 @@ impl ClearanceIndex {
             distance_m
         });
         nearest.map(|c| if c.distance_m <= CONTACT_M { Clearance { distance_m: 0.0, ..c } } else { c })
+    }
+
+    /// Whether anything but the one with that index is touched.
+    pub fn touches_another(&self, world_from_base: Pose2, movers: &[Motion], but: usize) -> bool {
+        let mut touches = false;
+        self.visit(world_from_base, movers, CONTACT_M, |index, distance_m| {
+            touches |= index != but && distance_m <= CONTACT_M;
+            CONTACT_M
+        });
+        touches
     }
 
     /// Calls `found(index, distance)` for everything that may be nearer than what it returned last.

@@ -9,12 +9,14 @@ use outrider_foundation::{Pose2, Span, Twist2};
 use std::collections::VecDeque;
 
 /// The most commands under way in the dead time; beyond it the oldest is dropped and counted.
-const COMMAND_LIMIT: usize = 256;
+const COMMAND_LIMIT: usize = 1024;
 
 /// A command on its way to the wheels.
 #[derive(Clone, Copy, Debug)]
 struct Pending {
-    /// When it takes effect, in world time.
+    /// When it arrived, in world time: its age counts from there.
+    arrival: Span,
+    /// When it takes effect.
     due: Span,
     twist: Twist2,
 }
@@ -103,7 +105,7 @@ impl Drive {
             self.pending.pop_front();
             self.dropped = self.dropped.saturating_add(1);
         }
-        self.pending.push_back(Pending { due, twist: limited });
+        self.pending.push_back(Pending { arrival, due, twist: limited });
         sound
     }
 
@@ -115,8 +117,7 @@ impl Drive {
                 self.command = Some(next);
             }
         }
-        // The dead time counts for the age: a command is as old as its arrival.
-        let is_fresh = |c: &Pending| self.config.stuck || at - c.due + self.dead_time <= self.timeout;
+        let is_fresh = |c: &Pending| self.config.stuck || at - c.arrival <= self.timeout;
         let fresh = self.command.filter(is_fresh);
         // What has timed out is in force no more, also for a drive that gets stuck later.
         self.command = fresh;
@@ -296,8 +297,29 @@ mod tests {
     #[test]
     fn too_many_commands_are_counted() {
         let mut d = drive();
-        assert!((0..300).all(|_| d.command(at(0), Twist2::ZERO)));
-        assert_eq!(d.dropped(), 300 - COMMAND_LIMIT as u64);
+        assert!((0..2000).all(|_| d.command(at(0), Twist2::ZERO)));
+        assert_eq!(d.dropped(), 2000 - COMMAND_LIMIT as u64);
+    }
+
+    /// Whatever the dead time has become since it came.
+    #[test]
+    fn a_command_is_as_old_as_its_arrival() {
+        // 20 a second. When the dead time rises to 0.4 s the last that got through is less than 0.5 s old until the next does.
+        let mut d = drive();
+        for i in 0..800 {
+            if i == 400 {
+                d.reconfigure(&DriveConfig { dead_time_s: 0.4, ..shipped().drive });
+            }
+            if i % 10 == 0 {
+                d.command(at(i), Twist2::new(0.5, 0.0));
+            }
+            d.step(at(i), &Floor::FIRM);
+            assert!(i < 300 || d.twist().v_mps > 0.499, "{i}: {:?}", d.twist());
+        }
+        // The last came at 3.95 s: at 4.5 s it is too old, with whatever dead time.
+        d.reconfigure(&shipped().drive);
+        run(&mut d, 800..900);
+        assert!(d.twist().v_mps < 0.49, "{:?}", d.twist());
     }
 
     /// Up to speed with a command that is kept up, then what a fault makes of it.

@@ -318,18 +318,30 @@ impl SimNode {
         self.move_others(self.world_time());
         let near = self.clearance.nearest_within(moved, self.movers.motions(), Self::RELEASE_M);
         self.blocked_by = near.filter(|c| c.distance_m <= 0.0).and_then(|c| c.index);
-        if self.blocked_by.is_some() {
-            self.drive.block();
-            if !self.in_contact {
-                self.collisions = self.collisions.saturating_add(1);
-            }
-            self.in_contact = true;
-        } else {
+        if self.blocked_by.is_some() && !self.in_contact {
+            self.collisions = self.collisions.saturating_add(1);
+        }
+        self.in_contact = self.blocked_by.is_some() || (self.in_contact && near.is_some());
+        if self.blocked_by.is_none_or(|index| self.backs_off(index, moved)) {
             self.pose = moved;
-            self.in_contact = self.in_contact && near.is_some();
+        } else {
+            self.drive.block();
         }
         self.odometry.moved(self.drive.wheels(), dt_s);
         self.accel_mps2 = (self.drive.twist().v_mps - before.v_mps) / dt_s;
+    }
+
+    /// Whether a move leads away from the vehicle or door that is touched all the same, and into nothing else. Who has come into the
+    /// robot holds it until he goes.
+    fn backs_off(&self, touched: usize, moved: Pose2) -> bool {
+        let Some(mover) = touched.checked_sub(self.world.statics().len()) else { return false };
+        let apart_m = |pose: Pose2| {
+            let corners = self.robot.footprint.corners().iter().map(|corner| pose.apply(*corner));
+            self.movers.apart_m(mover, &corners.collect::<Vec<_>>())
+        };
+        let (before_m, after_m) = (apart_m(self.pose), apart_m(moved));
+        before_m.zip(after_m).is_some_and(|(before_m, after_m)| after_m > before_m)
+            && !self.clearance.touches_another(moved, self.movers.motions(), touched)
     }
 
     /// What an event changes in the configuration.
@@ -408,7 +420,7 @@ impl SimNode {
             mover.class.map(|class| Subject { disc, body, class, number })
         });
         let subjects: Vec<Subject> = subjects.collect();
-        let moving = self.movers.cut(0.0);
+        let moving = self.movers.whole();
         self.detector.picture(at, stamp, self.pose, &self.scene, moving, &subjects);
     }
 
@@ -428,7 +440,7 @@ impl SimNode {
             out.push(Output::Odometry(odometry));
         }
         if self.config.has(Absent::Localiser) && self.schedules.localiser.due(at) {
-            let map_from_base = self.localiser.measure(self.pose);
+            let map_from_base = self.localiser.measure(stamp, self.pose);
             // The odometry pose at this very moment: a correction must not depend on how old the last one is.
             let map_from_odom = map_from_base.then(self.odometry.peek().inverse());
             transforms.push(transform(&frames.map_frame, &frames.odom_frame, map_from_odom));

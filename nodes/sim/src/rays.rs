@@ -12,7 +12,7 @@ use crate::world::Outline;
 use outrider_foundation::{Point2, Pose2};
 use std::f64::consts::{PI, TAU};
 use std::ops::Range;
-use surfaces::Special;
+use surfaces::{Special, join};
 
 /// Rays this far (as a fraction) beyond the end of an edge still hit it, so that none slips between two edges.
 const EDGE_SLACK: f64 = 1e-9;
@@ -128,7 +128,8 @@ impl RayScene {
         let mut scene = Self::default();
         for (outline, kind) in outlines {
             if let Some(kind) = kind {
-                scene.surfaces.push(Special { outline: outline.clone(), kind });
+                let body = scene.surfaces.len();
+                scene.surfaces.push(Special { outline: outline.clone(), kind, body });
                 continue;
             }
             match outline {
@@ -143,6 +144,7 @@ impl RayScene {
                 }
             }
         }
+        join(&mut scene.surfaces);
         scene
     }
 

@@ -7,7 +7,7 @@ mod urdf;
 
 use crate::config::{BODY_HEIGHT_M, LIDAR_HEIGHT_M, WHEEL_SEPARATION_M};
 use crate::error::SimError;
-use crate::world::xml::{child, fault, line, numbers, required, solids};
+use crate::world::xml::{MODEL, child, fault, line, numbers, required, solids};
 use crate::world::{Outline, Pose3, Shape, Solid, convex_hull};
 use links::{Links, base_of, in_base, sdf_links, urdf_links};
 use nalgebra::Vector3;
@@ -84,7 +84,14 @@ fn read(text: &str, over: &RobotDescription) -> Result<RobotFile, SimError> {
     }
     let mut read = RobotFile { description: over.clone(), settings: BTreeMap::new(), notes: Vec::new() };
     read.description.name = robot.attribute("name").unwrap_or(&over.name).to_owned();
-    base.clone_into(&mut read.description.base_frame);
+    if base == MODEL {
+        let kept = &read.description.base_frame;
+        read.notes.push(format!(
+            "no link is called base_link or base_footprint: the frame of the model is taken for {kept}"
+        ));
+    } else {
+        base.clone_into(&mut read.description.base_frame);
+    }
     let mut reader = Reader { robot, links, base, is_urdf, read, notes_dropped: 0 };
     let (low_m, top_m) = reader.body()?;
     let (lidar, lidar_m) = reader.lidar()?;
@@ -210,8 +217,9 @@ impl<'a, 'i> Reader<'a, 'i> {
             return Err(fault(self.robot, expected, "none"));
         };
         let (frame, node) = (*frame, link.node);
-        let on_it = |sensor: &Node<'_, '_>| !self.is_urdf && carrier(*sensor) == Some(frame);
+        let on_it = |sensor: &Node<'_, '_>| carrier(*sensor) == Some(frame);
         let within = match first.filter(on_it) {
+            Some(sensor) if self.is_urdf => urdf::pose_of(sensor)?,
             Some(sensor) => sdf::pose_in(node, sensor)?,
             None => Pose3::identity(),
         };

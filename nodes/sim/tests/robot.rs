@@ -205,3 +205,24 @@ fn second_sensors_are_noted_and_notes_stay_in_their_line() {
     let many = read(&and(&"<odd/>".repeat(400))).notes;
     assert_eq!((many.len(), many.last().unwrap().as_str()), (257, "and 146 more"));
 }
+
+/// In the link that `<gazebo>` is about.
+#[test]
+fn the_pose_of_a_sensor_counts() {
+    let sensor = |pose: &str| {
+        and(&format!(
+            "<gazebo reference='laser_link'><sensor name='s' type='gpu_lidar'><pose{pose}</pose></sensor></gazebo>"
+        ))
+    };
+    let plain = read(CART);
+    let moved = read(&sensor(">0.2 0.1 0.3 0 0 3.141592653589793"));
+    let by = |key: fn(&RobotFile) -> f64| key(&moved) - key(&plain);
+    assert!((by(|r| r.description.lidar.x_m) - 0.2).abs() < 1e-9, "{:?}", moved.description.lidar);
+    assert!((by(|r| r.description.lidar.y_m) - 0.1).abs() < 1e-9, "{:?}", moved.description.lidar);
+    assert!((by(|r| r.settings["lidar.height_m"]) - 0.3).abs() < 1e-6, "{:?}", moved.settings);
+    assert!((moved.description.lidar.yaw_rad.abs() - std::f64::consts::PI).abs() < 1e-9);
+    assert_refused(
+        &sensor(" relative_to='base_link'>0 0 0 0 0 0"),
+        "relative to nothing else, found base_link",
+    );
+}

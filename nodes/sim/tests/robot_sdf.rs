@@ -128,3 +128,14 @@ fn what_is_not_read_is_noted() {
         assert!(found.iter().any(|n| n.contains(&expected)), "{element}: {found:?}");
     }
 }
+
+/// A robot of other names keeps the frame of the description, and says so.
+#[test]
+fn a_robot_without_a_base_link_keeps_the_frame() {
+    let other = BOT.replace("base_link", "chassis");
+    let read = read(&other);
+    assert_eq!(read.description.base_frame, amr().base_frame);
+    let note = "no link is called base_link or base_footprint: the frame of the model is taken for base_link";
+    assert!(read.notes.iter().any(|n| n == note), "{:?}", read.notes);
+    assert!((lidar_x_m(&other) - 0.3).abs() < 1e-9);
+}

@@ -2,7 +2,7 @@
 
 // Helpers of tests, which clippy does not take for tests.
 
-use crate::stage::{Stage, at, block};
+use crate::stage::{Stage, at, block, config};
 use outrider_foundation::data::{Scan, TrueBody};
 use outrider_foundation::{Point2, Pose2, Twist2};
 use outrider_sim::Output;
@@ -409,4 +409,51 @@ fn keys_that_do_nothing_are_refused() {
     let text =
         Stage::refusal("", "doors: [{name: gate, hinge: [0, 0], yaw_rad: 0, width_m: 1, swing_rad: 0}]");
     assert_eq!(text, "`gate`: swing_rad: 0: a hinged door that does not swing never opens");
+}
+
+/// Who is touched by a forklift can drive off; into it he cannot.
+#[test]
+fn the_robot_backs_off_from_what_has_come_up_to_it() {
+    let yaml =
+        "actors: [{name: lift, kind: forklift, behaviour: blind, start: [4, 0], waypoints: [[-4, 0]]}]\n";
+    let mut stage = Stage::new("", yaml, Pose2::IDENTITY);
+    // Forks and all are at the robot by then, and it has not moved.
+    let touched = stage.truths(Twist2::ZERO, 8.0).pop().unwrap();
+    assert!(touched.clearance_m < 1e-3 && touched.nearest == "lift", "{touched:?}");
+    let x_m = |truths: Vec<outrider_foundation::data::GroundTruth>| truths.last().unwrap().pose.x_m;
+    let pushed = x_m(stage.truths(Twist2::new(0.5, 0.0), 1.0));
+    assert!(pushed < 2e-3, "{pushed}");
+    let free = x_m(stage.truths(Twist2::new(-0.5, 0.0), 2.0));
+    assert!(free < -0.3, "{free}");
+}
+
+/// At the height of the forks a lidar sees these, and below a vehicle's body nothing.
+#[test]
+fn a_lidar_sees_what_is_at_its_height() {
+    let size = "{length_m: 2, width_m: 1, height_m: 2, forks_m: 1, accel_mps2: 1, turn_radps: 1}";
+    let yaml = format!(
+        "{PERFECT}actors: [{{name: lift, kind: forklift, start: [5, 0], yaw_rad: 3.14159265, vehicle: {size}}}]"
+    );
+    for (height_m, nearest_m) in [(0.2, 3.9), (0.1, 2.9), (0.045, 2.9), (0.03, f64::INFINITY)] {
+        let mut config = config(&yaml);
+        config.lidar.height_m = height_m;
+        let mut stage = Stage::of(config, "", Pose2::IDENTITY, 1).unwrap();
+        let seen_m = ahead_m(last_scan(&stage.drive(Twist2::ZERO, 0.2)));
+        assert!(seen_m == nearest_m || (seen_m - nearest_m).abs() < 1e-3, "{height_m}: {seen_m}");
+    }
+}
+
+/// What the body is driven over is not near, whether it moves or not.
+#[test]
+fn forks_below_the_body_do_not_count() {
+    let size = "{length_m: 2, width_m: 1, height_m: 2, forks_m: 1, accel_mps2: 1, turn_radps: 1}";
+    let yaml = format!(
+        "actors: [{{name: lift, kind: forklift, start: [3, 0], yaw_rad: 3.14159265, vehicle: {size}}}]"
+    );
+    for (ground_m, clearance_m) in [(0.2, 1.65), (0.02, 0.65)] {
+        let mut config = config(&yaml);
+        config.body.ground_clearance_m = ground_m;
+        let truth = Stage::of(config, "", Pose2::IDENTITY, 1).unwrap().sim.truth();
+        assert!((truth.clearance_m - clearance_m).abs() < 1e-3, "{}", truth.clearance_m);
+    }
 }

@@ -17,6 +17,7 @@ use outrider_sim::{SimNode, World};
 use outrider_stl::{Specification, StlError};
 use outrider_world_model::WorldModelNode;
 use sha2::{Digest as _, Sha256};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The nodes that have a core, in the order in which one instant reaches them.
@@ -259,18 +260,29 @@ pub(crate) fn check_rules(files: &Files, scenario: &Scenario) -> Result<(), Asse
 /// Roles of the models that a world includes begin so; what follows is the model's name.
 const MODEL: &str = "model/";
 
-/// The models that a world includes and that lie beside it, `models/NAME/model.sdf`. [`left_out_of_world`] names the others.
+/// The models that a world includes, and those that these include, which lie beside it, `models/NAME/model.sdf`.
+/// [`left_out_of_world`] names the others.
 fn insert_models(resources: &mut Resources, world: &Path) -> Result<(), AssembleError> {
-    let refused = |e: outrider_sim::SimError| AssembleError::Refused {
-        origin: world.display().to_string(),
-        message: e.to_string(),
+    let of = |role: &str, resources: &Resources| {
+        let (text, origin) = resources.get("sim", role)?;
+        let refused = |e: outrider_sim::SimError| AssembleError::Refused {
+            origin: origin.to_owned(),
+            message: e.to_string(),
+        };
+        World::includes(text).map_err(refused)
     };
-    let names = World::includes(resources.get("sim", "world")?.0).map_err(refused)?;
-    for name in names {
+    let mut names: BTreeSet<String> = of("world", resources)?.into_iter().collect();
+    let mut tried = BTreeSet::new();
+    // No more of them than `World::load_with` would take in.
+    while let Some(name) = names.pop_first().filter(|_| tried.len() <= World::INCLUDE_LIMIT) {
         let path = world.parent().unwrap_or(Path::new("")).join("models").join(&name).join("model.sdf");
         if path.is_file() {
-            resources.insert_file(&format!("{MODEL}{name}"), &path)?;
+            let role = format!("{MODEL}{name}");
+            resources.insert_file(&role, &path)?;
+            names.extend(of(&role, resources)?);
         }
+        tried.insert(name);
+        names.retain(|name| !tried.contains(name));
     }
     Ok(())
 }

@@ -490,19 +490,35 @@ fn what_a_world_lacks_of_its_file_is_said_with_file_and_line() {
     assert_eq!(plan(whole.path(), &Choice::default()).unwrap().left_out, [""; 0]);
 }
 
+/// Models that a world includes, and those that these include.
 #[test]
 fn what_a_world_includes_is_drawn() {
-    let statue = "<sdf version=\"1.9\"><model name=\"statue\"><static>true</static><link name=\"l\"><collision name=\"c\">\
-                  <geometry><box><size>1 1 2</size></box></geometry></collision></link></model></sdf>";
-    let world = "<sdf version=\"1.9\"><world name=\"hall\"><include><uri>model://statue</uri><pose>-4 -4.3 1 0 0 0</pose>\
-                 </include></world></sdf>";
-    let worlds = suite(&[("hall.sdf", world), ("models/statue/model.sdf", statue)]);
+    let model = |name: &str, size: &str, more: &str| {
+        format!(
+            "<sdf version=\"1.9\"><model name=\"{name}\"><static>true</static><link name=\"l\"><collision name=\"c\">\
+             <geometry><box><size>{size}</size></box></geometry></collision></link>{more}</model></sdf>"
+        )
+    };
+    let include =
+        |name: &str, pose: &str| format!("<include><uri>model://{name}</uri><pose>{pose}</pose></include>");
+    let statue = model("statue", "1 1 2", &include("post", "0 2 0 0 0 0"));
+    let world = include("statue", "-4 -4.3 1 0 0 0");
+    let world = format!("<sdf version=\"1.9\"><world name=\"hall\">{world}</world></sdf>");
+    let worlds = suite(&[
+        ("hall.sdf", &world),
+        ("models/statue/model.sdf", &statue),
+        ("models/post/model.sdf", &model("post", "0.2 0.2 2", "")),
+    ]);
     let sdf = worlds.path().join("hall.sdf").display().to_string();
     let folder = suite(&[("short.yaml", &SHORT.replace("worlds/warehouse.sdf", &sdf))]);
+    assert_eq!(plan(folder.path(), &Choice::default()).unwrap().left_out, [""; 0]);
     let out = tempfile::tempdir().unwrap();
     run(args(folder.path(), out.path(), &["--seeds", "1"])).unwrap();
     let drawn = fs::read_dir(out.path().join("worlds")).unwrap().next().unwrap().unwrap().path();
     let drawn: serde_json::Value = serde_json::from_str(&fs::read_to_string(drawn).unwrap()).unwrap();
-    let corners = serde_json::json!([[[-4.5, -4.8], [-3.5, -4.8], [-3.5, -3.8], [-4.5, -3.8]]]);
+    let corners = serde_json::json!([
+        [[-4.5, -4.8], [-3.5, -4.8], [-3.5, -3.8], [-4.5, -3.8]],
+        [[-4.1, -2.4], [-3.9, -2.4], [-3.9, -2.2], [-4.1, -2.2]]
+    ]);
     assert_eq!(drawn["outlines"], corners);
 }

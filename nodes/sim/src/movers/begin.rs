@@ -34,6 +34,8 @@ pub(super) struct Route {
     waypoints: Vec<(Point2, f64)>,
     loops: bool,
     next: usize,
+    /// It has been at the last one, and goes round again.
+    lapped: bool,
     waits_until: Option<Span>,
 }
 
@@ -43,7 +45,8 @@ impl Route {
             let at = |i| w.get(i).copied().unwrap_or_default();
             (Point2::new(at(0), at(1)), at(2))
         };
-        Self { start, waypoints: waypoints.iter().map(read).collect(), loops, next: 0, waits_until: None }
+        let waypoints = waypoints.iter().map(read).collect();
+        Self { start, waypoints, loops, next: 0, lapped: false, waits_until: None }
     }
 
     /// Where it goes now: the last waypoint (or the start) once it has arrived.
@@ -54,10 +57,11 @@ impl Route {
 
     /// Where this leg began.
     pub(super) fn before(&self) -> Point2 {
-        match self.next.checked_sub(1) {
-            Some(i) => self.waypoints.get(i).map_or(self.start, |w| w.0),
-            None => self.start,
-        }
+        let before = match self.next.checked_sub(1) {
+            Some(i) => self.waypoints.get(i),
+            None => self.waypoints.last().filter(|_| self.lapped),
+        };
+        before.map_or(self.start, |w| w.0)
     }
 
     /// Where it begins.
@@ -97,7 +101,7 @@ impl Route {
         self.waits_until = None;
         self.next += 1;
         if self.loops && self.next >= self.waypoints.len() {
-            self.next = 0;
+            (self.next, self.lapped) = (0, true);
         }
         self.is_done()
     }
@@ -113,5 +117,23 @@ impl Route {
             legs.push((last.0, first.0));
         }
         legs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_leg_back_begins_at_the_last_waypoint() {
+        let waypoints = [vec![1.0, 0.0], vec![1.0, 1.0]];
+        let mut route = Route::new(Point2::default(), &waypoints, true);
+        let mut begins = Vec::new();
+        for second in 0..4 {
+            begins.push(route.before());
+            route.arrived(Span::from_s(f64::from(second)));
+        }
+        let [first, last] = [Point2::new(1.0, 0.0), Point2::new(1.0, 1.0)];
+        assert_eq!(begins, [Point2::default(), first, last, first]);
     }
 }

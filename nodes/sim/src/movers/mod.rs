@@ -20,6 +20,7 @@ use crowd::{Crowd, Surroundings};
 use door::Door;
 use orca::V2;
 use outrider_foundation::data::{BodyBox, TrueActor, TrueBody, TrueDoor};
+use outrider_foundation::gap::apart_m;
 use outrider_foundation::{Footprint, Point2, Pose2, Span, Twist2};
 use scripts::Scripts;
 use vehicle::{Vehicle, Way};
@@ -38,6 +39,24 @@ pub(crate) enum Class {
     Other,
 }
 
+/// A solid that moves with others, upright.
+pub(crate) struct Part {
+    /// In the mover's frame on the floor.
+    pub(crate) mover_from_solid: Pose3,
+    pub(crate) solid: Solid,
+    /// Its lowest and its highest point over the floor.
+    pub(crate) heights_m: (f64, f64),
+}
+
+impl Part {
+    /// Corners of a box, of a mover at `pose`; a person has none.
+    fn corners(&self, pose: Pose2) -> Option<[Point2; 4]> {
+        let Solid::Box { size_m: [length_m, width_m, _] } = self.solid else { return None };
+        let at = self.mover_from_solid.translation;
+        Some(rectangle(pose.then(Pose2::new(at.x, at.y, 0.0)), length_m, width_m))
+    }
+}
+
 /// One of them: what it always is.
 pub(crate) struct Mover {
     pub(crate) name: String,
@@ -45,10 +64,8 @@ pub(crate) struct Mover {
     pub(crate) class: Option<Class>,
     /// Radius of a person, half the diagonal of anything else.
     pub(crate) radius_m: f64,
-    /// Of what it consists, in its own frame on the floor.
-    pub(crate) parts: Vec<(Pose3, Solid)>,
-    /// Height of its tallest part.
-    height_m: f64,
+    /// Of what it consists.
+    pub(crate) parts: Vec<Part>,
     /// Length and width, when it is no disc.
     plan_m: Option<(f64, f64)>,
     /// Length of its forks.
@@ -286,7 +303,25 @@ impl Movers {
     pub(crate) fn cut(&mut self, height_m: f64) -> Moving<'_> {
         self.discs.clear();
         self.boxes.clear();
-        for (mover, motion) in self.list.iter().zip(&self.motions).filter(|(m, _)| m.height_m >= height_m) {
+        for (mover, motion) in self.list.iter().zip(&self.motions) {
+            let is_cut = |part: &&Part| (part.heights_m.0..=part.heights_m.1).contains(&height_m);
+            for part in mover.parts.iter().filter(is_cut) {
+                match part.corners(motion.pose) {
+                    Some(corners) => self.boxes.push(corners),
+                    None => {
+                        self.discs.push(Disc { centre: motion.pose.position(), radius_m: mover.radius_m });
+                    }
+                }
+            }
+        }
+        Moving { discs: &self.discs, boxes: &self.boxes }
+    }
+
+    /// Each of them whole, without forks: one shape each, in the order of their numbers among their kind of shape.
+    pub(crate) fn whole(&mut self) -> Moving<'_> {
+        self.discs.clear();
+        self.boxes.clear();
+        for (mover, motion) in self.list.iter().zip(&self.motions) {
             match mover.plan_m {
                 Some((length_m, width_m)) => self.boxes.push(rectangle(motion.pose, length_m, width_m)),
                 None => {
@@ -295,6 +330,14 @@ impl Movers {
             }
         }
         Moving { discs: &self.discs, boxes: &self.boxes }
+    }
+
+    /// How far a convex outline, counter-clockwise, is apart from one of them, seen from above; negative where they overlap. `None`
+    /// for people.
+    pub(crate) fn apart_m(&self, index: usize, outline: &[Point2]) -> Option<f64> {
+        let (mover, motion) = (self.list.get(index)?, self.motions.get(index)?);
+        let parts = mover.parts.iter().filter_map(|part| part.corners(motion.pose));
+        parts.map(|corners| apart_m(outline, &corners)).min_by(f64::total_cmp)
     }
 }
 
@@ -322,23 +365,28 @@ fn rectangle(pose: Pose2, length_m: f64, width_m: f64) -> [Point2; 4] {
 }
 
 fn on_foot_mover(name: &str, radius_m: f64, height_m: f64) -> Mover {
-    let part =
-        (Pose3::translation(0.0, 0.0, 0.5 * height_m), Solid::Cylinder { radius_m, length_m: height_m });
+    let part = Part {
+        mover_from_solid: Pose3::translation(0.0, 0.0, 0.5 * height_m),
+        solid: Solid::Cylinder { radius_m, length_m: height_m },
+        heights_m: (0.0, height_m),
+    };
     Mover {
         name: name.to_owned(),
         class: Some(Class::Person),
         radius_m,
         parts: vec![part],
-        height_m,
         plan_m: None,
         forks_m: 0.0,
     }
 }
 
 /// A box between two heights, its middle that far forward.
-fn block(forward_m: f64, length_m: f64, width_m: f64, (low_m, high_m): (f64, f64)) -> (Pose3, Solid) {
-    let size_m = [length_m, width_m, high_m - low_m];
-    (Pose3::translation(forward_m, 0.0, 0.5 * (low_m + high_m)), Solid::Box { size_m })
+fn block(forward_m: f64, length_m: f64, width_m: f64, (low_m, high_m): (f64, f64)) -> Part {
+    Part {
+        mover_from_solid: Pose3::translation(forward_m, 0.0, 0.5 * (low_m + high_m)),
+        solid: Solid::Box { size_m: [length_m, width_m, high_m - low_m] },
+        heights_m: (low_m, high_m),
+    }
 }
 
 fn vehicle_mover(name: &str, kind: ActorKind, vehicle: &Vehicle) -> Mover {
@@ -353,7 +401,6 @@ fn vehicle_mover(name: &str, kind: ActorKind, vehicle: &Vehicle) -> Mover {
         class: Some(if kind == ActorKind::Forklift { Class::Forklift } else { Class::Other }),
         radius_m: vehicle.radius_m(),
         parts,
-        height_m: size.height_m,
         plan_m: Some((size.length_m, size.width_m)),
         forks_m: size.forks_m,
     }
@@ -366,7 +413,6 @@ fn door_mover(door: &Door) -> Mover {
         class: None,
         radius_m: 0.5 * libm::hypot(spec.width_m, spec.thickness_m),
         parts: vec![block(0.0, spec.width_m, spec.thickness_m, (0.01, spec.height_m))],
-        height_m: spec.height_m,
         plan_m: Some((spec.width_m, spec.thickness_m)),
         forks_m: 0.0,
     }

@@ -21,6 +21,35 @@ const PASSAGE_LIMIT: usize = 6;
 pub(super) struct Special {
     pub(super) outline: Outline,
     pub(super) kind: SurfaceKind,
+    /// Of which body it is a part, as the index of one of its parts.
+    pub(super) body: usize,
+}
+
+/// Makes one body of the parts that a polyline was cut into: between two that share a side there is no surface.
+pub(super) fn join(surfaces: &mut [Special]) {
+    for i in 1..surfaces.len() {
+        let (before, rest) = surfaces.split_at_mut(i);
+        let Some(part) = rest.first_mut() else { return };
+        for j in 0..before.len() {
+            let Some(other) = before.get(j) else { break };
+            if other.body == part.body
+                || other.kind != part.kind
+                || !share_a_side(&part.outline, &other.outline)
+            {
+                continue;
+            }
+            let (joined, into) = (part.body, other.body);
+            part.body = into;
+            before.iter_mut().filter(|s| s.body == joined).for_each(|s| s.body = into);
+        }
+    }
+}
+
+fn share_a_side(one: &Outline, other: &Outline) -> bool {
+    let (Outline::Polygon(one), Outline::Polygon(other)) = (one, other) else { return false };
+    let same = |a: Point2, b: Point2| a.distance_m(b) < STRAIGHT_M;
+    // Both go round counter-clockwise.
+    edges(one).any(|(a, b)| edges(other).any(|(c, d)| same(a, d) && same(b, c)))
 }
 
 impl Special {
@@ -96,21 +125,21 @@ impl RayScene {
     /// Follows one beam through panes and by mirrors; infinite when it is lost.
     fn trace(&self, origin: Point2, ahead: Point2, moving: Moving<'_>) -> f64 {
         let (mut origin, mut ahead, mut way_m) = (origin, ahead, 0.0);
-        // The panes that it has passed and the mirror that it comes from.
+        // The bodies that it has passed and the mirror that it comes from.
         let mut ignored: Vec<usize> = Vec::new();
         for _ in 0..PASSAGE_LIMIT {
             let walls_m = self.hit_walls(origin, ahead, moving, usize::MAX);
-            let others = self.surfaces.iter().enumerate().filter(|(i, _)| !ignored.contains(i));
-            let hits = others.map(|(i, s)| (i, s.kind, s.hit(origin, ahead)));
+            let others = self.surfaces.iter().filter(|s| !ignored.contains(&s.body));
+            let hits = others.map(|s| (s.body, s.kind, s.hit(origin, ahead)));
             let nearest = hits.min_by(|a, b| a.2.0.total_cmp(&b.2.0));
-            let Some((i, kind, (along_m, normal))) = nearest.filter(|n| n.2.0 < walls_m) else {
+            let Some((body, kind, (along_m, normal))) = nearest.filter(|n| n.2.0 < walls_m) else {
                 return way_m + walls_m;
             };
             let facing = ahead.x_m * normal.x_m + ahead.y_m * normal.y_m;
             match kind {
                 SurfaceKind::Retro => return way_m + along_m,
                 SurfaceKind::Glass if facing.abs() >= GLASS_COSINE => return way_m + along_m,
-                SurfaceKind::Glass => ignored.push(i),
+                SurfaceKind::Glass => ignored.push(body),
                 SurfaceKind::Dark if facing.abs() >= DARK_COSINE => return way_m + along_m,
                 SurfaceKind::Dark => return f64::INFINITY,
                 SurfaceKind::Mirror => {
@@ -120,7 +149,7 @@ impl RayScene {
                         ahead.x_m - 2.0 * facing * normal.x_m,
                         ahead.y_m - 2.0 * facing * normal.y_m,
                     );
-                    ignored = vec![i];
+                    ignored = vec![body];
                 }
             }
         }
@@ -178,6 +207,28 @@ mod tests {
         assert_relative_eq!(range(0.1), 2.0 / libm::cos(0.1), max_relative = 1e-3);
         assert_relative_eq!(range(0.5), 4.0 / libm::cos(0.5), max_relative = 1e-3);
         assert_relative_eq!(range(TAU / 4.0), 3.0, max_relative = 1e-9);
+    }
+
+    /// A polyline comes as triangles: between them there is nothing to answer.
+    #[test]
+    fn glass_of_several_parts_is_one_piece() {
+        let triangle =
+            |corners: [(f64, f64); 3]| Outline::Polygon(corners.map(|(x, y)| Point2::new(x, y)).to_vec());
+        // A square about (3, 0), cut along the diagonal that a beam at 45° meets squarely.
+        let parts = [
+            triangle([(2.0, -1.0), (4.0, -1.0), (2.0, 1.0)]),
+            triangle([(4.0, -1.0), (4.0, 1.0), (2.0, 1.0)]),
+        ];
+        let behind = wall(8.1, 0.0, 0.2, 40.0);
+        let glass = |part| (part, Some(SurfaceKind::Glass));
+        let scene = RayScene::with_surfaces(parts.iter().map(glass).chain([(&behind, None)]));
+        let at = |pose: Pose2| {
+            let mut ranges = Vec::new();
+            scene.sweep(pose, &Fan::new(0.0, TAU / 360.0, 360), 30.0, Moving::default(), &mut ranges);
+            ranges[0]
+        };
+        assert_relative_eq!(at(Pose2::new(1.0, -2.0, FRAC_PI_4)), 7.0 * 2.0_f64.sqrt(), max_relative = 1e-9);
+        assert_relative_eq!(at(Pose2::new(0.0, 0.5, 0.0)), 2.0, max_relative = 1e-9);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::strangers::Known;
 use crate::error::SimError;
-use crate::world::xml::{capsule, child, fault};
+use crate::world::xml::{capsule, child, fault, pose};
 use crate::world::{Pose3, Solid, World};
 use nalgebra::{Translation3, UnitQuaternion};
 use roxmltree::Node;
@@ -69,6 +69,18 @@ fn lengths<const N: usize>(
         return Err(fault(shape, "no size beyond 10000 m", text));
     }
     Ok(values)
+}
+
+/// Where a sensor of a `<gazebo>` element is in the link that the element is about.
+pub(super) fn pose_of(sensor: Node<'_, '_>) -> Result<Pose3, SimError> {
+    let Some(told) = child(sensor, "pose") else { return Ok(Pose3::identity()) };
+    let named = told.attribute("relative_to").or(told.attribute("frame")).filter(|name| !name.is_empty());
+    match named {
+        Some(named) => {
+            Err(fault(told, "a pose in the link that <gazebo> is about, relative to nothing else", named))
+        }
+        None => pose(told),
+    }
 }
 
 /// The solids of a shape, whose sizes are attributes; `None` for one that is not made of solids.

@@ -9,8 +9,8 @@ use outrider_foundation::rng::Rng;
 use outrider_foundation::{Point2, Pose2, Span, Stamp};
 use std::collections::VecDeque;
 
-/// The most pictures that wait for their latency to pass: 2 s at 50 Hz; beyond it the oldest is dropped and counted.
-const PENDING_LIMIT: usize = 100;
+/// The most pictures that wait for their latency to pass: the greatest, 2 s, at the greatest rate, 1000 Hz; beyond it the oldest is dropped and counted.
+const PENDING_LIMIT: usize = 2048;
 /// In the order of [`Class`].
 const CLASSES: [&str; 3] = ["person", "forklift", "other"];
 
@@ -188,7 +188,9 @@ impl Detector {
         rng: &mut Rng,
     ) -> Detection {
         let confidence = self.config.class_confidence;
-        let right = confidence + (1.0 - confidence) * 0.5 * (2.0 * rng.uniform() - 1.0);
+        // Never so little that another class would be the surest.
+        let spread = ((1.0 - confidence) * 0.5).min(confidence - 1.0 / CLASSES.len() as f64);
+        let right = confidence + spread * (2.0 * rng.uniform() - 1.0);
         let wrong = (1.0 - right) / (CLASSES.len() - 1) as f64;
         let (right, wrong) = softened(right, wrong, self.config.temperature);
         let probability = |i| if i == class { right as f32 } else { wrong as f32 };
@@ -364,6 +366,15 @@ mod tests {
         let mut counts = [0.0_f64; 3];
         sets.iter().for_each(|s| counts[argmax(&s.detections[0])] += 1.0 / 4000.0);
         assert!((counts[0] - 0.7).abs() < 0.03 && (counts[1] - 0.2).abs() < 0.03, "{counts:?}");
+        // However unsure it is, the class that it takes one for is the surest.
+        for class_confidence in [0.34, 0.5, 0.6] {
+            let config = DetectorConfig { class_confidence, ..perfect().detector };
+            let sets = see(config, &RayScene::default(), &[person(5.0, 3.0)], 2000);
+            let stated = |s: &DetectionSet| f64::from(s.detections[0].class_probabilities[0]);
+            let mean = sets.iter().map(stated).sum::<f64>() / 2000.0;
+            assert!((mean - class_confidence).abs() < 0.01, "{mean}");
+            assert!(sets.iter().all(|s| argmax(&s.detections[0]) == 0), "{class_confidence}");
+        }
         let config = |temperature| DetectorConfig { temperature, bias_m: [1.0, 0.0], ..perfect().detector };
         let surest = |temperature| {
             let set = see(config(temperature), &RayScene::default(), &[person(5.0, 3.0)], 1).remove(0);

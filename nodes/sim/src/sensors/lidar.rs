@@ -10,8 +10,8 @@ use outrider_foundation::{Pose2, Span, Stamp};
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 
-/// The most sweeps that wait for their latency to pass; beyond it the oldest is dropped and counted.
-const PENDING_LIMIT: usize = 100;
+/// The most sweeps that wait for their latency to pass: the greatest, 2 s, at the greatest rate, 1000 Hz; beyond it the oldest is dropped and counted.
+const PENDING_LIMIT: usize = 2048;
 /// Blocks of the generator at a time.
 const LANES: usize = 16;
 /// Beams that so many blocks have noise for: two of every word.

@@ -2,39 +2,40 @@
 
 use super::stream;
 use crate::config::LocaliserConfig;
-use outrider_foundation::Pose2;
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::rng::Rng;
+use outrider_foundation::{Pose2, Stamp};
 
 pub(crate) struct Localiser {
     config: LocaliserConfig,
     seed: u64,
-    /// How much of the error stays from one measurement to the next.
-    keep: f64,
     /// Error of x, y, yaw in standard deviations.
     error: [f64; 3],
     /// How far it has drifted off, x, y, yaw.
     drifted: [f64; 3],
     measurements: u64,
+    last: Option<Stamp>,
 }
 
 impl Localiser {
     pub(crate) fn new(config: LocaliserConfig, seed: u64) -> Self {
-        let keep = keep(&config);
-        Self { config, seed, keep, error: [0.0; 3], drifted: [0.0; 3], measurements: 0 }
+        Self { config, seed, error: [0.0; 3], drifted: [0.0; 3], measurements: 0, last: None }
     }
 
     /// Takes other numbers; the timing stays.
     pub(crate) fn reconfigure(&mut self, config: &LocaliserConfig) {
-        self.keep = keep(config);
         self.config = *config;
     }
 
     /// Where it takes the base to be: `map_from_base`.
-    pub(crate) fn measure(&mut self, world_from_base: Pose2) -> Pose2 {
+    pub(crate) fn measure(&mut self, stamp: Stamp, world_from_base: Pose2) -> Pose2 {
+        // However often it is asked, and also if nobody asked for a while.
+        let nominal_s = 1.0 / self.config.timing.rate_hz;
+        let since_s = self.last.map_or(nominal_s, |last| stamp.since(last).as_s().max(0.0));
+        self.last = Some(stamp);
         let mut rng = Rng::new(self.seed, stream::LOCALISER, self.measurements);
         // The first error is drawn from the stationary distribution that the others keep.
-        let keep = if self.measurements == 0 { 0.0 } else { self.keep };
+        let keep = if self.measurements == 0 { 0.0 } else { kept(&self.config, since_s) };
         let fresh = (1.0 - keep * keep).sqrt();
         self.measurements = self.measurements.wrapping_add(1);
         for e in &mut self.error {
@@ -42,9 +43,8 @@ impl Localiser {
         }
         let [x, y, yaw] = self.error;
         let c = &self.config;
-        let period_s = 1.0 / c.timing.rate_hz;
         for (drifted, rate) in self.drifted.iter_mut().zip(c.drift_per_s) {
-            *drifted = if rate.abs() > 0.0 { *drifted + rate * period_s } else { 0.0 };
+            *drifted = if rate.abs() > 0.0 { *drifted + rate * since_s } else { 0.0 };
         }
         let ([off_x, off_y, off_yaw], [far_x, far_y, far_yaw]) = (c.offset, self.drifted);
         Pose2::new(
@@ -55,10 +55,9 @@ impl Localiser {
     }
 }
 
-/// How much of the error stays from one measurement to the next.
-fn keep(config: &LocaliserConfig) -> f64 {
-    let period_s = 1.0 / config.timing.rate_hz;
-    if config.correlation_s > 0.0 { libm::exp(-period_s / config.correlation_s) } else { 0.0 }
+/// How much of the error stays after so long.
+fn kept(config: &LocaliserConfig, since_s: f64) -> f64 {
+    if config.correlation_s > 0.0 { libm::exp(-since_s / config.correlation_s) } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -66,12 +65,16 @@ mod tests {
     use super::*;
     use crate::config::tests::shipped;
 
+    fn at(tenth: i64) -> Stamp {
+        Stamp::from_nanos(100_000_000 * tenth)
+    }
+
     #[test]
     fn the_error_wanders_within_its_sigma() {
         let config = shipped().localiser;
         let mut l = Localiser::new(config, 9);
         let errors: Vec<f64> =
-            (0..60_000).map(|_| l.measure(Pose2::IDENTITY).x_m / config.position_sigma_m).collect();
+            (0..60_000).map(|i| l.measure(at(i), Pose2::IDENTITY).x_m / config.position_sigma_m).collect();
         let n = errors.len() as f64;
         let variance = errors.iter().map(|e| e * e).sum::<f64>() / n;
         let next = errors.iter().zip(errors.iter().skip(1)).map(|(a, b)| a * b).sum::<f64>() / n;
@@ -85,13 +88,14 @@ mod tests {
         let mut l = Localiser::new(config, 1);
         config.offset = [1.0, -2.0, 0.5];
         l.reconfigure(&config);
-        assert_eq!(l.measure(Pose2::IDENTITY), Pose2::new(1.0, -2.0, 0.5));
+        assert_eq!(l.measure(at(0), Pose2::IDENTITY), Pose2::new(1.0, -2.0, 0.5));
         (config.offset, config.drift_per_s) = ([0.0; 3], [0.1, 0.0, 0.0]);
         l.reconfigure(&config);
-        let after_2_s = (0..20).map(|_| l.measure(Pose2::IDENTITY)).last().unwrap();
+        // It drifts on while nobody asks.
+        let after_2_s = [1, 2, 15, 20].map(|i| l.measure(at(i), Pose2::IDENTITY))[3];
         assert!((after_2_s.x_m - 0.2).abs() < 1e-9, "{after_2_s:?}");
         config.drift_per_s = [0.0; 3];
         l.reconfigure(&config);
-        assert_eq!(l.measure(Pose2::IDENTITY), Pose2::IDENTITY);
+        assert_eq!(l.measure(at(21), Pose2::IDENTITY), Pose2::IDENTITY);
     }
 }

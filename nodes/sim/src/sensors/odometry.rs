@@ -14,6 +14,8 @@ use outrider_foundation::{Pose2, Stamp, Twist2};
 
 /// Least variance that is published, in m² and rad²: a covariance of zero is no covariance.
 const VARIANCE_FLOOR: f64 = 1e-6;
+/// What is driven is taken for one arc for no longer than this, in s: between two reports the robot may go straight and then turn.
+const ARC_S: f64 = 0.02;
 
 pub(crate) struct OdometrySensor {
     config: OdometryConfig,
@@ -27,6 +29,8 @@ pub(crate) struct OdometrySensor {
     /// Derivative of the pose by the constants.
     sensitivity: Matrix3<f64>,
     since: Way,
+    /// What has been reckoned since the last report.
+    reckoned: Reckoned,
 }
 
 /// What the base has done since the last measurement.
@@ -38,6 +42,16 @@ struct Way {
     travelled_m: f64,
     turned_rad: f64,
     moving_s: f64,
+    elapsed_s: f64,
+}
+
+/// Ways with their errors, and variances of the noise in them.
+#[derive(Clone, Copy, Default)]
+struct Reckoned {
+    travel_m: f64,
+    turn_rad: f64,
+    travel_var: f64,
+    turn_var: f64,
     elapsed_s: f64,
 }
 
@@ -59,6 +73,7 @@ impl OdometrySensor {
             noise: Matrix3::zeros(),
             sensitivity: Matrix3::zeros(),
             since: Way::default(),
+            reckoned: Reckoned::default(),
         }
     }
 
@@ -69,6 +84,10 @@ impl OdometrySensor {
 
     /// The wheels moved for `dt_s` as they would for a base with `twist`.
     pub(crate) fn moved(&mut self, twist: Twist2, dt_s: f64) {
+        if self.since.elapsed_s > 0.0 && self.since.elapsed_s + 0.5 * dt_s > ARC_S {
+            let mut rng = self.draws();
+            self.reckon(&mut rng);
+        }
         let way = &mut self.since;
         let c = &self.config;
         let (travel_m, turn_rad) = (twist.v_mps * dt_s, twist.w_radps * dt_s);
@@ -92,22 +111,13 @@ impl OdometrySensor {
 
     /// What is reported; `twist` is the true one.
     pub(crate) fn measure(&mut self, stamp: Stamp, twist: Twist2) -> Odometry {
-        let mut rng = Rng::new(self.seed, stream::ODOMETRY, self.measurements);
-        self.measurements = self.measurements.wrapping_add(1);
-        let way = std::mem::take(&mut self.since);
-        let c = &self.config;
-        let square = |x: f64| x * x;
-        let travel_var = square(c.travel_sigma_per_sqrt_m) * way.travelled_m;
-        let turn_var = square(c.turn_sigma_per_sqrt_rad) * way.turned_rad
-            + square(c.turn_sigma_per_sqrt_m) * way.travelled_m;
-        let travel_m = way.travel_m * (1.0 + self.constants.x) + travel_var.sqrt() * rng.normal();
-        let turn_rad = way.turn_rad * (1.0 + self.constants.y)
-            + self.constants.z * way.moving_s
-            + turn_var.sqrt() * rng.normal();
-        self.integrate(&way, travel_m, turn_rad, Vector2::new(travel_var, turn_var));
+        let mut rng = self.draws();
+        self.reckon(&mut rng);
+        let Reckoned { travel_m, turn_rad, travel_var, turn_var, elapsed_s } =
+            std::mem::take(&mut self.reckoned);
         // Mean velocity over the interval; before the first one, the velocity itself.
-        let (rate, v, w) = if way.elapsed_s > 0.0 {
-            (1.0 / way.elapsed_s, travel_m / way.elapsed_s, turn_rad / way.elapsed_s)
+        let (rate, v, w) = if elapsed_s > 0.0 {
+            (1.0 / elapsed_s, travel_m / elapsed_s, turn_rad / elapsed_s)
         } else {
             (0.0, twist.v_mps, twist.w_radps)
         };
@@ -124,6 +134,33 @@ impl OdometrySensor {
             twist: Twist2::new(v + c.v_sigma_mps * rng.normal(), w + c.w_sigma_radps * rng.normal()),
             twist_variance: [v_var.max(VARIANCE_FLOOR), w_var.max(VARIANCE_FLOOR)],
         }
+    }
+
+    /// Random numbers of the next arc or report.
+    fn draws(&mut self) -> Rng {
+        let rng = Rng::new(self.seed, stream::ODOMETRY, self.measurements);
+        self.measurements = self.measurements.wrapping_add(1);
+        rng
+    }
+
+    /// Adds the way since, as one arc, to the pose.
+    fn reckon(&mut self, rng: &mut Rng) {
+        let way = std::mem::take(&mut self.since);
+        let c = &self.config;
+        let travel_var = square(c.travel_sigma_per_sqrt_m) * way.travelled_m;
+        let turn_var = square(c.turn_sigma_per_sqrt_rad) * way.turned_rad
+            + square(c.turn_sigma_per_sqrt_m) * way.travelled_m;
+        let travel_m = way.travel_m * (1.0 + self.constants.x) + travel_var.sqrt() * rng.normal();
+        let turn_rad = way.turn_rad * (1.0 + self.constants.y)
+            + self.constants.z * way.moving_s
+            + turn_var.sqrt() * rng.normal();
+        self.integrate(&way, travel_m, turn_rad, Vector2::new(travel_var, turn_var));
+        let reckoned = &mut self.reckoned;
+        reckoned.travel_m += travel_m;
+        reckoned.turn_rad += turn_rad;
+        reckoned.travel_var += travel_var;
+        reckoned.turn_var += turn_var;
+        reckoned.elapsed_s += way.elapsed_s;
     }
 
     fn integrate(&mut self, way: &Way, travel_m: f64, turn_rad: f64, variances: Vector2<f64>) {
@@ -182,13 +219,14 @@ pub(crate) struct ImuSensor {
     /// How far the bias has wandered.
     wandered_radps: f64,
     measurements: u64,
+    last: Option<Stamp>,
 }
 
 impl ImuSensor {
     pub(crate) fn new(config: ImuConfig, frame: String, seed: u64) -> Self {
         let mut rng = Rng::new(seed, stream::IMU_CONSTANTS, 0);
         let bias_radps = config.gyro_bias_sigma_radps * rng.normal();
-        Self { config, frame, seed, bias_radps, wandered_radps: 0.0, measurements: 0 }
+        Self { config, frame, seed, bias_radps, wandered_radps: 0.0, measurements: 0, last: None }
     }
 
     /// Takes other numbers; the timing, and the bias that was drawn, stay.
@@ -204,8 +242,11 @@ impl ImuSensor {
         let (gyro, bias) = (c.gyro_sigma_radps, c.gyro_bias_sigma_radps);
         if c.gyro_walk_sigma_radps > 0.0 {
             let mut walk = Rng::new(self.seed, stream::IMU_WALK, self.measurements);
-            self.wandered_radps += c.gyro_walk_sigma_radps / c.timing.rate_hz.sqrt() * walk.normal();
+            // However often it is asked, and also if nobody asked for a while.
+            let since_s = self.last.map_or(1.0 / c.timing.rate_hz, |last| stamp.since(last).as_s().max(0.0));
+            self.wandered_radps += c.gyro_walk_sigma_radps * since_s.sqrt() * walk.normal();
         }
+        self.last = Some(stamp);
         let error_radps = self.wandered_radps + c.gyro_bias_radps;
         Imu {
             stamp,
@@ -216,6 +257,10 @@ impl ImuSensor {
             accel_y_mps2: twist.v_mps * twist.w_radps + c.accel_sigma_mps2 * rng.normal(),
         }
     }
+}
+
+fn square(x: f64) -> f64 {
+    x * x
 }
 
 #[cfg(test)]
@@ -245,6 +290,23 @@ mod tests {
         assert!(truth.position().distance_m(odom.odom_from_base.position()) < 1e-9);
         assert!((truth.yaw_rad - odom.odom_from_base.yaw_rad).abs() < 1e-9);
         assert!((odom.twist.v_mps - 0.8).abs() < 1e-9 && (odom.twist.w_radps + 0.3).abs() < 1e-9);
+    }
+
+    /// However seldom it reports.
+    #[test]
+    fn a_way_that_bends_between_two_reports_is_no_single_arc() {
+        let mut sensor = OdometrySensor::new(perfect().odometry, 1);
+        sensor.measure(Stamp::default(), Twist2::ZERO);
+        for i in 0..200 {
+            let straight = i < 100;
+            sensor.moved(
+                Twist2::new(if straight { 1.0 } else { 0.0 }, if straight { 0.0 } else { 1.2 }),
+                0.005,
+            );
+        }
+        let odom = sensor.measure(Stamp::default(), Twist2::ZERO);
+        assert!(odom.odom_from_base.position().distance_m(outrider_foundation::Point2::new(0.5, 0.0)) < 1e-9);
+        assert!((odom.twist.v_mps - 0.5).abs() < 1e-9 && (odom.twist.w_radps - 0.6).abs() < 1e-9);
     }
 
     /// The squared error, weighed by the stated covariance, is 3 on average for 3 dimensions (NEES).
@@ -323,8 +385,10 @@ mod tests {
         let config = ImuConfig { gyro_walk_sigma_radps: 0.001, ..perfect().imu };
         let error = |seed| {
             let mut imu = ImuSensor::new(config, String::new(), seed);
-            let measure = |_| imu.measure(Stamp::default(), Twist2::ZERO, 0.0).yaw_rate_radps;
-            (0..5000).map(measure).last().unwrap_or_default()
+            // 50 a second, of which some are left out.
+            let asked = (0..5000).filter(|i| i % 100 < 10 || i % 100 > 90);
+            let at = |i: i64| Stamp::from_nanos(20_000_000 * i);
+            asked.map(|i| imu.measure(at(i), Twist2::ZERO, 0.0).yaw_rate_radps).last().unwrap_or_default()
         };
         let squares: f64 = (0..300).map(|seed| error(seed) * error(seed)).sum();
         let sigma = (squares / 300.0).sqrt();

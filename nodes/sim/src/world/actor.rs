@@ -3,6 +3,9 @@
 use outrider_foundation::Pose2;
 use outrider_foundation::geometry::wrap_angle;
 
+/// Who goes no farther between two waypoints stands.
+const STANDS_M: f64 = 1e-3;
+
 /// A pose that an actor passes at a time.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Waypoint {
@@ -15,7 +18,7 @@ pub struct Waypoint {
 /// Where an actor is and how fast.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Motion {
-    /// `world_from_body`.
+    /// `world_from_body`; who moves looks where he goes.
     pub pose: Pose2,
     /// Speed along its path.
     pub v_mps: f64,
@@ -23,8 +26,9 @@ pub struct Motion {
 
 /// A person with a script (SDF `<actor>`).
 ///
-/// Between waypoints the pose is interpolated linearly, the heading along the shorter arc. Gazebo rounds corners with
-/// a spline; at the waypoints both agree.
+/// Between waypoints the position is interpolated linearly; Gazebo rounds corners with a spline, and at the waypoints both agree.
+/// The heading is that of the way, whatever the script says, for it tells everybody which way the velocity points; who stands
+/// turns along the shorter arc.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Actor {
     /// Its name.
@@ -75,12 +79,14 @@ fn between(a: &Waypoint, b: &Waypoint, t_s: f64) -> Motion {
     let length_s = b.time_s - a.time_s;
     let part = (t_s - a.time_s) / length_s;
     let turn_rad = wrap_angle(b.pose.yaw_rad - a.pose.yaw_rad);
-    let pose = Pose2::new(
-        a.pose.x_m + part * (b.pose.x_m - a.pose.x_m),
-        a.pose.y_m + part * (b.pose.y_m - a.pose.y_m),
-        wrap_angle(a.pose.yaw_rad + part * turn_rad),
-    );
-    Motion { pose, v_mps: a.pose.position().distance_m(b.pose.position()) / length_s }
+    let (x_m, y_m) = (b.pose.x_m - a.pose.x_m, b.pose.y_m - a.pose.y_m);
+    let way_m = libm::hypot(x_m, y_m);
+    let yaw_rad = match way_m > STANDS_M {
+        true => libm::atan2(y_m, x_m),
+        false => wrap_angle(a.pose.yaw_rad + part * turn_rad),
+    };
+    let pose = Pose2::new(a.pose.x_m + part * x_m, a.pose.y_m + part * y_m, yaw_rad);
+    Motion { pose, v_mps: way_m / length_s }
 }
 
 #[cfg(test)]
@@ -107,9 +113,12 @@ mod tests {
         assert_relative_eq!(m.pose.x_m, 1.0, epsilon = 1e-12);
         assert_relative_eq!(m.pose.y_m, 3.5, epsilon = 1e-12);
         assert_relative_eq!(m.v_mps, 1.5);
-        // From 3 to −3 the short way leads over π; the script's frame is turned by π/2.
-        assert_relative_eq!(m.pose.yaw_rad, -FRAC_PI_2, epsilon = 1e-12);
-        assert_relative_eq!(walker().motion_at(3.5).v_mps, 0.0);
+        // He goes along x, wherever the script has him look; the script's frame is turned by π/2.
+        assert_relative_eq!(m.pose.yaw_rad, FRAC_PI_2, epsilon = 1e-12);
+        // Where he stands he turns from −3 to 0, which is 1.5 half way there.
+        let m = walker().motion_at(3.5);
+        assert_relative_eq!(m.v_mps, 0.0);
+        assert_relative_eq!(m.pose.yaw_rad, FRAC_PI_2 - 1.5, epsilon = 1e-12);
     }
 
     #[test]

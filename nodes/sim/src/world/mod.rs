@@ -15,7 +15,7 @@ pub(crate) mod xml {
     pub(crate) use super::frames::{MODEL, pose_in_link, pose_in_scope};
     pub(crate) use super::geometry::{capsule, solids};
     pub(crate) use super::sdf::{HARMLESS_IN_COLLISION, HARMLESS_IN_LINK, HARMLESS_IN_MODEL};
-    pub(crate) use super::values::{child, fault, line, numbers, required};
+    pub(crate) use super::values::{child, fault, line, numbers, pose, required};
 }
 
 pub(crate) use near::overlap;
@@ -129,6 +129,8 @@ impl World {
     pub const ACTOR_LIMIT: usize = 64;
     /// The most waypoints of one actor.
     pub const WAYPOINT_LIMIT: usize = 4096;
+    /// The most models that are included, each as often as it is.
+    pub const INCLUDE_LIMIT: usize = 4096;
     /// Models nest no deeper.
     pub const NESTING_LIMIT: usize = 8;
     /// The most entries of [`Self::unsupported`]; what is beyond is counted by [`Self::unsupported_dropped`].
@@ -156,7 +158,7 @@ impl World {
         sdf::load(sdf, &models)
     }
 
-    /// Names of the models that a world includes, each once: the last parts of their addresses, but for Gazebo's sun
+    /// Names of the models that a world, or a model, includes itself, each once: the last parts of their addresses, but for Gazebo's sun
     /// and floor.
     ///
     /// # Errors

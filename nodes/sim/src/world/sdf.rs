@@ -128,7 +128,8 @@ pub(super) fn load(sdf: &str, models: &Models<'_>) -> Result<World, SimError> {
     if let Some(second) = worlds.next() {
         return Err(fault(second, "one <world> in a file", "a second one"));
     }
-    let mut loader = Loader { world: World::default(), models, file: None, names: BTreeSet::new() };
+    let mut loader =
+        Loader { world: World::default(), models, file: None, names: BTreeSet::new(), includes: 0 };
     for stray in root.children().filter(|c| c.is_element() && !c.has_tag_name("world")) {
         loader.leave_out(stray, "outside of the world");
     }
@@ -143,6 +144,8 @@ struct Loader<'m, 'a> {
     file: Option<String>,
     /// Of models and actors, in full.
     names: BTreeSet<String>,
+    /// How many models have been included so far.
+    includes: usize,
 }
 
 /// What an include says of its model in place of what the model's file says.
@@ -253,6 +256,10 @@ impl Loader<'_, '_> {
             self.leave_out(node, &format!("left out: {reason}"));
             return Ok(());
         };
+        self.includes += 1;
+        if self.includes > World::INCLUDE_LIMIT {
+            return Err(SimError::Limit { what: "included models", limit: World::INCLUDE_LIMIT });
+        }
         let of_file = |e: SimError| SimError::Included { model: model.clone(), reason: e.to_string() };
         let document = parse(sdf).map_err(of_file)?;
         let root = document.root_element();

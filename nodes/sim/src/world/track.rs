@@ -121,6 +121,20 @@ mod tests {
         assert!((at(3.5).pose.yaw_rad - std::f64::consts::FRAC_PI_2).abs() < 1e-12);
     }
 
+    /// Also where a long leg ends in a bend: the velocity is that of the way.
+    #[test]
+    fn people_look_where_they_go() {
+        let actor = track(&[[0.0, 0.0, 0.0], [10.0, 10.0, 0.0], [20.0, 10.0, 5.0], [30.0, 0.0, 5.0]])
+            .actor(0)
+            .unwrap();
+        for (t_s, yaw_rad) in [(0.0, 0.0), (5.0, 0.0), (9.9, 0.0), (15.0, 0.5), (25.0, 1.0)] {
+            assert!(
+                (actor.motion_at(t_s).pose.yaw_rad - yaw_rad * std::f64::consts::PI).abs() < 1e-12,
+                "{t_s}"
+            );
+        }
+    }
+
     #[test]
     fn who_leaves_is_there_only_while_recorded() {
         let mut t = track(&[[1.0, 2.0, 0.0], [3.0, 3.0, 0.0]]);

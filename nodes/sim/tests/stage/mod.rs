@@ -35,8 +35,12 @@ pub struct Stage {
 
 impl Stage {
     pub fn try_new(models: &str, extra: &str, start: Pose2, seed: u64) -> Result<Self, SimError> {
+        Self::of(config(extra), models, start, seed)
+    }
+
+    pub fn of(config: Config, models: &str, start: Pose2, seed: u64) -> Result<Self, SimError> {
         let robot = Robot::new(amr()).unwrap();
-        Ok(Self { sim: SimNode::new(config(extra), &robot, &world(models), start, seed)?, now_ns: 0 })
+        Ok(Self { sim: SimNode::new(config, &robot, &world(models), start, seed)?, now_ns: 0 })
     }
 
     pub fn new(models: &str, extra: &str, start: Pose2) -> Self {
