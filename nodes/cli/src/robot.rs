@@ -1,9 +1,10 @@
 //! `outrider robot`: a robot description from a URDF or SDF file.
 
 use anyhow::Context as _;
-use outrider_foundation::{Robot, RobotDescription};
+use outrider_foundation::Robot;
 use outrider_runtime::config;
 use outrider_sim::RobotFile;
+use outrider_suite::files::robot_description;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -25,7 +26,7 @@ pub struct Args {
 /// When a file is missing or what it says is no robot.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let origin = args.over.display().to_string();
-    let over: RobotDescription = config::parse_unchecked(&origin, &config::read(&args.over)?)?;
+    let over = robot_description(&origin, &config::read(&args.over)?)?;
     let text = config::read(&args.file)?;
     let read = RobotFile::read(&text, &over).with_context(|| args.file.display().to_string())?;
     Robot::new(read.description.clone()).with_context(|| args.file.display().to_string())?;
@@ -67,7 +68,7 @@ mod tests {
             text.contains("# heights are over the lowest solid or wheel, 0.150 m below base_link"),
             "{text}"
         );
-        let again: RobotDescription = config::parse_unchecked("robot.yaml", &text).unwrap();
+        let again = robot_description("robot.yaml", &text).unwrap();
         assert_eq!(again, read.description);
     }
 }

@@ -8,6 +8,7 @@ pub mod convert;
 pub mod drive;
 pub mod evaluation;
 pub mod faults;
+pub mod files;
 pub mod lockstep;
 pub mod quality;
 pub mod replay;

@@ -159,7 +159,7 @@ impl Maker<'_> {
 
     fn of_scenario<T>(&self, get: impl FnOnce(&Scenario) -> T) -> Option<T> {
         let text = self.resource("sim", "scenario")?;
-        outrider_runtime::config::parse::<Scenario>("scenario", text).ok().map(|s| get(&s))
+        outrider_suite::files::scenario("scenario", text).ok().map(|s| get(&s))
     }
 
     /// Name and text of the world file.

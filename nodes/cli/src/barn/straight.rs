@@ -6,8 +6,8 @@ use super::trial::{Moment, Outcome, Watch};
 use anyhow::Context as _;
 use outrider_foundation::data::{CommandVelocity, Odometry, Scan};
 use outrider_foundation::{Instant, Node as _, Now, Outbox, Pose2, Span, Stamp, Stamped, Twist2};
-use outrider_runtime::config;
-use outrider_sim::{Config, Input, Output, SimNode, World};
+use outrider_sim::{Input, Output, SimNode, World};
+use outrider_suite::files::sim_config;
 
 /// Time from one call of the simulator to the next.
 const STEP: Span = Span::from_millis(5);
@@ -44,7 +44,7 @@ pub fn run(
     controller: &mut dyn Controller,
 ) -> anyhow::Result<Outcome> {
     let name = format!("world {}", task.world);
-    let config: Config = config::parse("sim", &setup.config("sim", task))?;
+    let config = sim_config("sim", &setup.config("sim", task))?;
     let mut world = World::load(&task.sdf).with_context(|| name.clone())?;
     world.replace_people(&task.moving).with_context(|| name.clone())?;
     let mut sim = SimNode::in_world(config, &setup.real, world, task.start, seed).context(name)?;

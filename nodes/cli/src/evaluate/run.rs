@@ -5,10 +5,11 @@ use super::suite::{Member, Planned, Setup, build, short_hash};
 use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Now, Robot};
 use outrider_msgs::outrider_msgs::Tick;
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Outputs, Topic, config};
+use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Outputs, Topic};
 use outrider_sim::Outline;
 use outrider_suite::drive::drive_wrapped;
 use outrider_suite::evaluation::{Eyes, Place, Verdict, judge, measure};
+use outrider_suite::files::sim_config;
 use outrider_suite::lockstep::Observed;
 use outrider_suite::replay::{Evidence, assembled, replay_all};
 use outrider_suite::scenario::expect::Outcome;
@@ -169,7 +170,7 @@ fn reproduce(evidence: &Evidence) -> Reproduced {
 fn world(files: &Files, robot: &Robot, zones: &Zones) -> anyhow::Result<(String, Value)> {
     let resources = outrider_suite::read_resources("sim", files)?;
     let (text, origin) = resources.get("sim", "config")?;
-    let sim: outrider_sim::Config = config::parse(origin, text)?;
+    let sim = sim_config(origin, text)?;
     let outlines = load_world(&resources)?.outlines(sim.lidar.height_m);
     let points = |corners: &mut dyn Iterator<Item = (f64, f64)>| -> Vec<[f64; 2]> {
         corners.map(|(x, y)| [x, y].map(|v| (v * 1e3).round() / 1e3)).collect()

@@ -9,7 +9,7 @@ use errors::{Errors, alignment, errors, pair, read_tum, tum_line};
 use outrider_bags::BagReader;
 use outrider_foundation::{Pose2, Robot};
 use outrider_runtime::config;
-use outrider_world_model::Config;
+use outrider_suite::files::{robot_description, world_model_config};
 use run::{Outcome, Story, Track, Wish, map_of, run_bag};
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -91,9 +91,9 @@ fn localize(args: &Args) -> anyhow::Result<(Verdict, Outcome)> {
     ensure!(reference.len() >= 2, "{}: fewer than two poses", args.reference.display());
     let robot_file = args.config.join("robot.yaml");
     let robot =
-        Robot::new(config::parse_unchecked(&robot_file.display().to_string(), &config::read(&robot_file)?)?)?;
+        Robot::new(robot_description(&robot_file.display().to_string(), &config::read(&robot_file)?)?)?;
     let file = args.config.join("world_model.yaml");
-    let settings: Config = config::parse(&file.display().to_string(), &config::read(&file)?)?;
+    let settings = world_model_config(&file.display().to_string(), &config::read(&file)?)?;
     let reader = BagReader::open(&args.bag)?;
     let map = match &args.map {
         None => None,

@@ -399,7 +399,7 @@ fn note_boot(boots: &mut Vec<u64>, boot_id: u64) {
 fn outline(info: &ours::NodeInfo) -> Option<Vec<Point2>> {
     let index = info.resource_names.iter().position(|name| name == "robot")?;
     let text = info.resource_contents.get(index)?;
-    let robot = Robot::new(outrider_runtime::config::parse_unchecked("robot", text).ok()?).ok()?;
+    let robot = Robot::new(outrider_suite::files::robot_description("robot", text).ok()?).ok()?;
     Some(robot.footprint.corners().to_vec())
 }
 

@@ -15,8 +15,8 @@ use clap::Parser;
 use drive::{End, Stage, Task, write_usage};
 use folder::RunFolder;
 use observer::Observer;
-use outrider_foundation::RobotDescription;
 use outrider_runtime::config;
+use outrider_suite::files::robot_description;
 use outrider_suite::read_scenario;
 use show::Show;
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ fn task(args: &Args) -> anyhow::Result<Task> {
     let scenario = read_scenario(&args.scenario)?;
     let robot = args.config.join("robot.yaml");
     let text = config::read(&robot)?;
-    let robot: RobotDescription = config::parse_unchecked(&robot.display().to_string(), &text)?;
+    let robot = robot_description(&robot.display().to_string(), &text)?;
     let limit_s = args.timeout.unwrap_or(scenario.time_limit_s);
     if !(limit_s > 0.0 && limit_s <= 86_400.0) {
         bail!("--timeout: {limit_s} is not within (0, 86400] s");

@@ -19,11 +19,12 @@ use crate::transport::start_ros;
 use config::{Choice, RecorderConfig};
 use numbers::Numbers;
 use outrider_bags::{ChannelId, Definition, Pipeline, PipelineOptions, PipelineStatus};
-use outrider_foundation::{RobotDescription, Span, Stamp};
+use outrider_foundation::{Span, Stamp};
 use outrider_msgs::Message as _;
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
 use outrider_msgs::outrider_msgs::NodeInfo;
 use outrider_runtime::{BUILD, Qos, header};
+use outrider_suite::files::robot_description;
 use outrider_suite::{NODES, topics};
 use services::Services;
 use std::collections::BTreeMap;
@@ -173,9 +174,8 @@ fn read_config(folder: &Path) -> anyhow::Result<RecorderConfig> {
 /// What the robot takes on `cmd_vel`; stamped, as in Jazzy, where there is no description.
 fn stamped_command(folder: &Path) -> bool {
     let path = folder.join("robot.yaml");
-    let description = outrider_runtime::config::read(&path).and_then(|text| {
-        outrider_runtime::config::parse_unchecked::<RobotDescription>(&path.display().to_string(), &text)
-    });
+    let description = outrider_runtime::config::read(&path)
+        .and_then(|text| robot_description(&path.display().to_string(), &text));
     description.map_or_else(
         |error| {
             tracing::warn!("recorder: {error}: taking cmd_vel as TwistStamped");

@@ -124,7 +124,8 @@ mod tests {
     #[test]
     fn scripts_wait_repeat_or_end() {
         let mut a = walker();
-        assert_eq!(a.motion_at(0.5), Motion { pose: a.motion_at(1.0).pose, v_mps: 0.0 });
+        let (waits, goes) = (a.motion_at(0.5), a.motion_at(1.0));
+        assert_eq!((waits.pose.position(), waits.v_mps), (goes.pose.position(), 0.0));
         assert_eq!(a.motion_at(2.0), a.motion_at(6.0));
         a.repeats = false;
         assert_relative_eq!(a.motion_at(60.0).pose.y_m, 5.0);
