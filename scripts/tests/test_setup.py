@@ -21,7 +21,7 @@ SCRIPTS = Path(__file__).resolve().parent.parent
 spec = importlib.util.spec_from_file_location("outrider_setup", SCRIPTS / "setup.py")
 setup = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(setup)
-from setuplib import console, envfile, machine, stamp, wheels  # noqa: E402
+from setuplib import console, envfile, machine, messages, stamp, wheels  # noqa: E402
 
 TOOLS = ("cc", "c++", "cargo", "rustc")
 # Calls setup.main with stages that only leave marks, in the checkout given as the first argument.
@@ -385,6 +385,17 @@ class Choice(Checkout):
         self.assertFalse(machine.make_plan(self.root, environ).sourced)
         environ["AMENT_PREFIX_PATH"] += f":{other}"
         self.assertEqual(machine.make_plan(self.root, environ).prefixes, [other])
+
+
+class Compilers(unittest.TestCase):
+    def test_every_core_compiles_unless_somebody_says_otherwise(self):
+        cores = len(os.sched_getaffinity(0))
+        for told in ({}, {"MAKEFLAGS": ""}, {"MAKEFLAGS": "w --no-print-directory"}):
+            env = messages.every_core({"HOME": "/x", **told})
+            self.assertEqual((env["MAKEFLAGS"], env["CMAKE_BUILD_PARALLEL_LEVEL"]), (f"-j{cores}", str(cores)))
+            self.assertEqual(env["HOME"], "/x")
+        for told in ("-j1", "w -j8 --jobserver-auth=3,4", "--jobs=3"):
+            self.assertEqual(messages.every_core({"MAKEFLAGS": told}), {"MAKEFLAGS": told})
 
 
 class Files(Checkout):
