@@ -117,7 +117,7 @@ impl Drive {
                 self.command = Some(next);
             }
         }
-        let is_fresh = |c: &Pending| self.config.stuck || at - c.due + self.dead_time <= self.timeout;
+        let is_fresh = |c: &Pending| self.config.stuck || at - c.arrival <= self.timeout;
         let fresh = self.command.filter(is_fresh);
         // What has timed out is in force no more, also for a drive that gets stuck later.
         self.command = fresh;

@@ -277,6 +277,7 @@ fn timing(planned: &Planned, times: &Durations, wall_s: f64, elapsed_s: f64) -> 
     let round = |value: f64| (value * 1e3).round() / 1e3;
     RunTiming {
         key: planned.key.clone(),
+        call: None,
         wall_s: round(wall_s),
         times_real: round(elapsed_s / wall_s.max(1e-9)),
         steps: times.nodes.iter().map(|(name, list)| (name.clone(), step_times(list))).collect(),

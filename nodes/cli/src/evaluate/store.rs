@@ -98,6 +98,10 @@ pub struct StepTimes {
 pub struct RunTiming {
     /// Of the run.
     pub key: String,
+    /// Which call of `outrider evaluate` with this folder made it, from 1; 0 when it was taken over from another folder. Earlier
+    /// versions did not tell.
+    #[serde(default)]
+    pub call: Option<u32>,
     /// All of it, s.
     pub wall_s: f64,
     /// Simulated time by the clock's.
@@ -188,6 +192,8 @@ pub struct Store {
     timings: File,
     /// By key, whether it need not be run again to be replayed.
     done: BTreeMap<String, bool>,
+    /// Which call with this folder this is, from 1.
+    call: u32,
     /// Nobody else writes to the folder while this is held.
     _lock: File,
 }
@@ -249,10 +255,11 @@ impl Store {
             forget_verdict(folder)?;
         }
         write_whole(&suite, &text)?;
+        let call = timings.iter().filter_map(|t| t.call).max().unwrap_or(0).saturating_add(1);
         write_sorted(folder, results, timings)?;
         let append = |name: &str| OpenOptions::new().append(true).create(true).open(folder.join(name));
         let (results, timings) = (append("results.jsonl")?, append("timings.jsonl")?);
-        Ok((Self { folder: folder.to_owned(), results, timings, done, _lock: lock }, found))
+        Ok((Self { folder: folder.to_owned(), results, timings, done, call, _lock: lock }, found))
     }
 
     /// Whether a run is there, and has been replayed if that is wanted.
@@ -274,7 +281,7 @@ impl Store {
         if let Some(record) = &run.series {
             write_whole(&series(&self.folder, &run.result.key), &format!("{record}\n"))?;
         }
-        self.enter(&run.result, &run.timing)
+        self.enter(&run.result, &RunTiming { call: Some(self.call), ..run.timing.clone() })
     }
 
     /// The lines of a run whose record is there; a verdict without them is over.
@@ -299,7 +306,7 @@ impl Store {
             let world = world?;
             let to = self.folder.join("worlds").join(world.file_name());
             if !to.is_file() {
-                fs::copy(world.path(), to)?;
+                copy_whole(&world.path(), &to)?;
             }
         }
         let mut taken = 0;
@@ -308,11 +315,11 @@ impl Store {
             let Some(timing) = timings.get(&result.key).filter(|_| is_new) else { continue };
             let record = series(other, &result.key);
             if is_recorded(other, &result.key) {
-                fs::copy(&record, series(&self.folder, &result.key))?;
+                copy_whole(&record, &series(&self.folder, &result.key))?;
             } else if result.status == Status::Done {
                 continue;
             }
-            self.enter(result, timing)?;
+            self.enter(result, &RunTiming { call: Some(0), ..timing.clone() })?;
             taken += 1;
         }
         Ok(taken)
@@ -462,6 +469,12 @@ fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
         fs::rename(&beside, path)
     };
     write().with_context(|| path.display().to_string())
+}
+
+/// A copy, all at once or not at all.
+fn copy_whole(from: &Path, to: &Path) -> anyhow::Result<()> {
+    let text = fs::read_to_string(from).with_context(|| from.display().to_string())?;
+    write_whole(to, &text)
 }
 
 fn write_sorted(

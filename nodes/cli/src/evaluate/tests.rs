@@ -175,6 +175,7 @@ fn result(planned: &Planned, member: &suite::Member) -> Finished {
     };
     let timing = RunTiming {
         key: planned.key.clone(),
+        call: None,
         wall_s: 1.0,
         times_real: 1.0,
         steps: std::collections::BTreeMap::new(),
@@ -230,9 +231,19 @@ fn an_interruption_loses_nothing_and_leaves_no_trace() {
     for run in missing {
         store.add(&result(run, plan.member(run).unwrap())).unwrap();
     }
-    let (results, _) = store.finish().unwrap();
+    let (results, timings) = store.finish().unwrap();
     complete(&manifest, &results).unwrap();
     assert_eq!(bytes(&whole), bytes(&torn));
+    // Which call made what is told beside, and so is what came from elsewhere.
+    let calls = |timings: &[RunTiming]| {
+        let mut calls: Vec<_> = timings.iter().map(|t| t.call.unwrap()).collect();
+        calls.sort_unstable();
+        calls
+    };
+    assert_eq!(calls(&timings), [1, 1, 2, 2]);
+    let (mut store, _) = Store::open(&out.path().join("taken"), &manifest, false).unwrap();
+    assert_eq!(store.take_from(&torn, &manifest).unwrap(), 4);
+    assert_eq!(calls(&store.finish().unwrap().1), [0; 4]);
     // A line that is broken in the middle is no interruption.
     let text = fs::read_to_string(&path).unwrap().replacen("\"seed\"", "\"sead\"", 1);
     fs::write(&path, text).unwrap();

@@ -118,7 +118,7 @@ pub fn judge(
         let enough = share >= policy.evidence.paired_min && compared > 0;
         let least = 100.0 * policy.evidence.paired_min;
         let reason = format!(
-            "{compared} of the candidate's {} runs have the same scenario text, parameters and seed in the baseline \
+            "{compared} of the candidate's {} runs have one of the same scenario text, parameters and seed, to its end, in the baseline \
              ({:.0} %, the least is {least:.0} %)",
             candidate.results.len(),
             100.0 * share
@@ -388,11 +388,12 @@ fn almost_all(mut values: Vec<f64>) -> Option<f64> {
     values.get(rank.checked_sub(1)?).copied()
 }
 
-/// The same run of both: baseline, candidate.
+/// The same run of both: baseline, candidate. One that broke in the baseline is nothing to be compared with.
 type Pair<'a> = (&'a RunResult, &'a RunResult);
 
 fn pairs<'a>(baseline: &'a Evidence, candidate: &'a Evidence) -> Vec<Pair<'a>> {
-    let before: BTreeMap<_, &RunResult> = baseline.results.iter().map(|r| (place(r), r)).collect();
+    let done = baseline.results.iter().filter(|r| r.status == Status::Done);
+    let before: BTreeMap<_, &RunResult> = done.map(|r| (place(r), r)).collect();
     candidate.results.iter().filter_map(|r| before.get(&place(r)).map(|b| (*b, r))).collect()
 }
 

@@ -70,6 +70,7 @@ fn evidence(wobble: f64) -> Evidence {
     let results: Vec<RunResult> = all.map(|(s, seed)| result(s, seed, wobble)).collect();
     let timing = |r: &RunResult| RunTiming {
         key: r.key.clone(),
+        call: Some(1),
         wall_s: 1.0,
         times_real: 30.0,
         steps: BTreeMap::new(),
@@ -535,4 +536,16 @@ fn what_cannot_be_read_has_a_verdict_as_well() {
     assert!(read("gate.md").starts_with("# STOPPED, cannot be judged: evidence.readable\n"));
     assert!(read("gate.json").contains("no results of `outrider evaluate`"));
     assert!(read("gate.junit.xml").contains("failures=\"1\""));
+}
+
+/// What broke in the baseline is nothing to be compared with.
+#[test]
+fn a_baseline_of_broken_runs_compares_nothing() {
+    let mut baseline = Evidence { digest: "b".to_owned(), ..evidence(0.0) };
+    for broken in baseline.results.iter_mut().skip(1) {
+        (broken.status, broken.passed, broken.metrics) = (Status::Error, false, None);
+    }
+    let verdict = judge((&policy(), "policy.yaml"), Some(&baseline), &evidence(0.01));
+    assert_eq!(verdict.finding(), Finding::Unknown, "{}", text::text(&verdict));
+    assert!(reason(&verdict, "evidence.pairs").starts_with("stale: 1 of the candidate's "));
 }

@@ -145,19 +145,21 @@ impl Eyes {
                 })
                 .is_ok(),
             ("assurance/event", _) => read(bytes, |event: Intervention| self.timeline.event(t_s, event)),
-            ("assurance/permit", _) => read(bytes, |permit: Permit| self.chain.permit(&permit)),
-            ("cmd_vel_nominal" | "cmd_vel_recovery", _) => {
-                decode_without_records(bytes).map(|command: Command| self.chain.command(&command)).is_ok()
+            ("assurance/permit", _) => {
+                read(bytes, |permit: Permit| self.chain.permit(observed.boot_id, &permit))
             }
+            ("cmd_vel_nominal" | "cmd_vel_recovery", _) => decode_without_records(bytes)
+                .map(|command: Command| self.chain.command(observed.boot_id, &command))
+                .is_ok(),
             ("decision", _) => decode_without_records(bytes)
                 .map(|decision: Decision| {
-                    self.chain.decision(&decision);
+                    self.chain.decision(observed.boot_id, &decision);
                     self.decision = Some(decision);
                 })
                 .is_ok(),
             ("world_model", _) => decode_without_cells(bytes)
                 .map(|model: WorldModel| {
-                    self.chain.model(model.sequence);
+                    self.chain.model(observed.boot_id, model.sequence);
                     self.belief = Some((model, observed.now.mono));
                 })
                 .is_ok(),

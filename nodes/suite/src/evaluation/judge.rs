@@ -6,7 +6,7 @@ use super::rounded;
 use crate::drive::DriveResult;
 use crate::scenario::expect::{AssuranceMode, Occurrence, Outcome, RUN_SIGNALS};
 use crate::scenario::{Scenario, parameters::CASE_LIMIT};
-use outrider_foundation::{Instant, Robot, Span};
+use outrider_foundation::{Instant, Pose2, Robot, Span};
 use outrider_msgs::outrider_msgs::GateState;
 use outrider_sim::EventSpec;
 use outrider_stl::{Limits, Monitor, State};
@@ -237,10 +237,10 @@ fn forbidden_mode(allowed: &[AssuranceMode], eyes: &Eyes) -> Option<String> {
     Some(format!("{name} from {begin:.3} s to {:.3} s", end(i)))
 }
 
-/// In the order of [`RUN_SIGNALS`].
-fn signals(s: &Sample, acceleration_mps2: f64) -> [f64; RUN_SIGNALS.len()] {
+/// In the order of [`RUN_SIGNALS`]. `belief` is that of the sample, or the last one before.
+fn signals(s: &Sample, belief: Option<(Pose2, f64)>, acceleration_mps2: f64) -> [f64; RUN_SIGNALS.len()] {
     let truth = |b: bool| f64::from(u8::from(b));
-    let error_m = s.belief.map_or(0.0, |(pose, _)| pose.position().distance_m(s.pose.position()));
+    let error_m = belief.map_or(0.0, |(pose, _)| pose.position().distance_m(s.pose.position()));
     let armed = !matches!(s.gate, GateState::DISARMED | GateState::E_STOP);
     [
         s.t_s,
@@ -252,7 +252,7 @@ fn signals(s: &Sample, acceleration_mps2: f64) -> [f64; RUN_SIGNALS.len()] {
         capped(s.ttc_s),
         s.goal_distance_m,
         error_m,
-        s.belief.map_or(0.0, |(_, sigma)| sigma),
+        belief.map_or(0.0, |(_, sigma)| sigma),
         f64::from(s.mode),
         truth(s.gate == GateState::FORWARDING),
         s.commanded_mps,
@@ -294,13 +294,14 @@ fn formulas(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) -> BT
         let mut least: Option<f64> = None;
         let mut first: Option<String> = None;
         let mut judged = false;
-        let mut before: Option<Sample> = None;
+        let (mut before, mut belief): (Option<Sample>, _) = (None, None);
         for sample in &eyes.samples {
             let acceleration = before.map_or(0.0, |b: Sample| {
                 (sample.twist.v_mps - b.twist.v_mps) / (sample.t_s - b.t_s).max(1e-3)
             });
             before = Some(*sample);
-            let all = signals(sample, acceleration);
+            belief = sample.belief.or(belief);
+            let all = signals(sample, belief, acceleration);
             let values: Vec<Option<f64>> = places.iter().map(|i| all.get(*i).copied()).collect();
             let verdict = monitor.update(Instant::default() + Span::from_s(sample.t_s), &values);
             judged |= verdict.state != State::Unknown;

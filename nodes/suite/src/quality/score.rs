@@ -89,10 +89,14 @@ pub struct Nees {
 }
 
 impl Nees {
-    /// Takes one more.
+    /// Takes one more. With one that is infinite so is the mean from then on.
     pub fn push(&mut self, nees: f64) {
-        // Welford's.
         self.count += 1;
+        if !nees.is_finite() || !self.mean.is_finite() {
+            (self.mean, self.squares) = (f64::INFINITY, f64::INFINITY);
+            return;
+        }
+        // Welford's.
         let before = nees - self.mean;
         self.mean += before / self.count as f64;
         self.squares += before * (nees - self.mean);
@@ -218,6 +222,8 @@ impl Scorer {
             let count = self.apart.entry(person.number).or_default();
             *count = if is_apart(person, truth, estimates) { *count + 1 } else { 0 };
         }
+        // Who does not count for a while may meet anybody meanwhile.
+        self.apart.retain(|number, _| truth.iter().any(|person| person.number == *number));
         self.judged.clear();
         if self.times.is_multiple_of(APART) {
             for (person, estimate) in met {
@@ -347,6 +353,28 @@ mod tests {
         scorer.take(&truth, &[estimate(7, 0.1), estimate(8, 5.0)]);
         assert_eq!(scorer.score().switches, 1);
         assert!((scorer.score().mota - 0.25).abs() < 1e-12);
+    }
+
+    /// Who was out of sight may have met anybody there.
+    #[test]
+    fn who_does_not_count_for_a_while_is_not_apart_at_once() {
+        let at =
+            |number, x_m| Target { number, position: Point2::new(x_m, 0.0), velocity: Point2::default() };
+        let mut scorer = Scorer::default();
+        scorer.begin();
+        (0..=2 * APART).for_each(|_| drop(scorer.take(&[at(1, 0.0)], &[estimate(1, 0.1)])));
+        assert_eq!(scorer.score().nees_apart.count, 2);
+        (1..2 * APART).for_each(|_| drop(scorer.take(&[], &[])));
+        (0..=APART).for_each(|_| drop(scorer.take(&[at(1, 0.0)], &[estimate(2, 0.1)])));
+        assert_eq!((scorer.score().nees.count, scorer.score().nees_apart.count), (5, 3));
+    }
+
+    /// Once a covariance is singular the mean is infinite for good, and no number that is none.
+    #[test]
+    fn a_singular_covariance_is_seen_in_the_mean() {
+        let mut nees = Nees::default();
+        [4.0, f64::INFINITY, 4.0, f64::INFINITY, 3.0].into_iter().for_each(|one| nees.push(one));
+        assert_eq!((nees.mean, nees.count), (f64::INFINITY, 5));
     }
 
     /// The band is that of χ²: 95 % of means of honest errors lie in it.

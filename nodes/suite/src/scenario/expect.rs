@@ -16,7 +16,11 @@ pub const RUN_SIGNALS: [(&str, &str, &str); 19] = [
     ("person_gap_m", "m", "from the outline to the nearest moving object's disc, capped at 100"),
     ("time_to_collision_s", "s", "until the outline meets a moving object if all go on as now, capped at 10"),
     ("goal_distance_m", "m", "from the goal"),
-    ("position_error_m", "m", "from where the world model takes the robot to be; 0 before the first"),
+    (
+        "position_error_m",
+        "m",
+        "from where the world model takes the robot to be, or took it last; 0 before the first",
+    ),
     ("position_sigma_m", "m", "what the world model states for it along its worst axis; 0 before the first"),
     ("mode", "", "of assurance: 0 nominal, 1 degraded, 2 safe stop, 3 e-stop; 2 before the first"),
     ("gate_forwards", "", "1 while the gate lets permitted commands through, else 0"),

@@ -346,6 +346,13 @@ fn reproducibility(folder: &Folder) -> Kpi {
     kpi
 }
 
+/// Whether one call made all runs: an evaluation that was resumed, or put together of others, was not made in the time of its last
+/// call. Earlier versions told no call.
+fn of_one_call(calls: impl Iterator<Item = Option<u32>>) -> bool {
+    let calls: BTreeSet<Option<u32>> = calls.collect();
+    calls.len() == 1 && !calls.contains(&Some(0))
+}
+
 /// From the call to the last result by the clock, where the folder tells; else all runs one after the other.
 fn lead_time(folder: &Folder, policy: &Policy) -> Kpi {
     let spent: Vec<f64> =
@@ -359,9 +366,11 @@ fn lead_time(folder: &Folder, policy: &Policy) -> Kpi {
         "{simulated:.0} s simulated in {sum_s:.0} s of runs, {:.0} times real time; the longest took {longest_s:.1} s",
         simulated / sum_s
     );
-    // An evaluation that was resumed was not made in the time of its last call: no machine does so many runs at a time.
+    // Where no call is told: no machine does so many runs at a time.
+    let calls = folder.runs.iter().filter_map(|r| folder.timings.get(&r.key)).map(|t| t.call);
+    let in_one_go = of_one_call(calls);
     let processors = std::thread::available_parallelism().map_or(1, usize::from) as f64;
-    let believable = |s: &f64| *s >= longest_s && sum_s / s <= processors;
+    let believable = |s: &f64| in_one_go && *s >= longest_s && sum_s / s <= processors;
     let evaluated_s = folder.written.evaluated_s.filter(believable);
     let how = match (evaluated_s, folder.written.verdict_s) {
         (Some(_), Some(s)) => format!("from the call to the last result; the verdict came {s:.0} s later; "),

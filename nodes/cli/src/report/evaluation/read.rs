@@ -162,6 +162,7 @@ pub struct StepTimes {
 #[allow(missing_docs, reason = "docs/evaluation.md describes the files")]
 pub struct Timing {
     pub key: String,
+    pub call: Option<u32>,
     pub wall_s: f64,
     pub times_real: f64,
     pub decision: StepTimes,
