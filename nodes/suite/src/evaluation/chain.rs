@@ -94,7 +94,7 @@ mod tests {
     /// A command of the planner that goes the whole way: what rests on what, and each with the same number.
     fn forwarded(chain: &mut Chain, boot_id: u64, sequence: u64, decided: bool) {
         chain.model(boot_id, sequence);
-        let (source, world_model_sequence) = (Command::NOMINAL, sequence);
+        let (source, world_model_sequence) = (Command::PLANNER, sequence);
         chain.command(boot_id, &Command { source, sequence, world_model_sequence, ..Command::default() });
         if decided {
             chain.decision(boot_id, &Decision { command_sequence: sequence, ..Decision::default() });
