@@ -420,7 +420,7 @@ impl SimNode {
             mover.class.map(|class| Subject { disc, body, class, number })
         });
         let subjects: Vec<Subject> = subjects.collect();
-        let moving = self.movers.whole();
+        let moving = self.movers.bodies();
         self.detector.picture(at, stamp, self.pose, &self.scene, moving, &subjects);
     }
 

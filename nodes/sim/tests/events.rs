@@ -1,7 +1,5 @@
 //! What changes over time, as the whole simulator shows it.
 
-// Helpers of tests, which clippy does not take for tests.
-
 use crate::stage::{Stage, block};
 use outrider_foundation::{Pose2, Twist2};
 use outrider_sim::Output;

@@ -1,7 +1,5 @@
 //! The simulator as a node: driving, contact, time, determinism.
 
-// Helpers of tests, which clippy does not take for tests.
-
 use outrider_foundation::data::{CommandVelocity, GroundTruth};
 use outrider_foundation::robot::example::amr;
 use outrider_foundation::{

@@ -1,7 +1,5 @@
 //! People with a behaviour: they arrive, keep off walls, each other and the robot, and do the same every time.
 
-// Helpers of tests, which clippy does not take for tests.
-
 use crate::stage::{Stage, at, block, world};
 use outrider_foundation::data::{GroundTruth, TrueActor};
 use outrider_foundation::{Point2, Pose2, Twist2};

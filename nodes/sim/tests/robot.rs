@@ -1,7 +1,5 @@
 //! Robot files: heights over the floor, what is refused and where, what is noted.
 
-// Helpers of tests, which clippy does not take for tests.
-
 use outrider_foundation::robot::example::amr;
 use outrider_sim::RobotFile;
 

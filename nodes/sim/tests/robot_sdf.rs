@@ -1,7 +1,5 @@
 //! Robots of SDF files: what poses are relative to, and what is not read.
 
-// Helpers of tests, which clippy does not take for tests.
-
 use outrider_foundation::robot::example::amr;
 use outrider_sim::RobotFile;
 

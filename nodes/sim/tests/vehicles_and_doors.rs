@@ -1,7 +1,5 @@
 //! Forklifts, carts and doors: how they move, who sees them, what runs into them.
 
-// Helpers of tests, which clippy does not take for tests.
-
 use crate::stage::{Stage, at, block, config};
 use outrider_foundation::data::{Scan, TrueBody};
 use outrider_foundation::{Point2, Pose2, Twist2};

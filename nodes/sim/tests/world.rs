@@ -1,7 +1,5 @@
 //! World files: what is read, what is refused and where, and the shipped world.
 
-// Helpers of tests, which clippy does not take for tests.
-
 use outrider_foundation::data::OccupancyMap;
 use outrider_foundation::{Point2, Stamp};
 use outrider_sim::{Raster, SimError, Solid, World};

@@ -1,7 +1,5 @@
 //! World files: what this simulator does not take is named with its line or refused, and never passed over.
 
-// Helpers of tests, which clippy does not take for tests.
-
 use outrider_sim::World;
 
 const BOX: &str = "<box><size>1 1 1</size></box>";

@@ -3,13 +3,14 @@
 use crate::bindings::{AssuranceBinding, GateBinding, PlannerBinding, SimBinding, WorldModelBinding};
 use crate::convert::{command_digest, key_block, permit_code};
 use crate::faults::FaultySensors;
+use crate::files::robot_description;
 use crate::scenario::blame::blamed;
 use crate::scenario::expect::Happening;
 use crate::scenario::settings::{self, Setting};
 use crate::scenario::{Scenario, Template, Values};
 use outrider_assurance::{AssuranceNode, SIGNALS, Zones};
+use outrider_foundation::Robot;
 use outrider_foundation::data::{Digest, PermitAuthenticator, PinnedHashes};
-use outrider_foundation::{Robot, RobotDescription};
 use outrider_gate::GateNode;
 use outrider_planner::PlannerNode;
 use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, Secret, config, remembered};
@@ -473,8 +474,7 @@ where
 fn robot(node: &str, resources: &Resources) -> Result<Robot, AssembleError> {
     let (text, origin) = resources.get(node, "robot")?;
     remembered(text, || {
-        let description: RobotDescription = config::parse_unchecked(origin, text)?;
-        Robot::new(description)
+        Robot::new(robot_description(origin, text)?)
             .map_err(|e| AssembleError::Refused { origin: origin.to_owned(), message: e.to_string() })
     })
 }

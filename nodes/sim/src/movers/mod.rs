@@ -64,7 +64,7 @@ pub(crate) struct Mover {
     pub(crate) class: Option<Class>,
     /// Radius of a person, half the diagonal of anything else.
     pub(crate) radius_m: f64,
-    /// Of what it consists.
+    /// Of what it consists: its body, and then its forks.
     pub(crate) parts: Vec<Part>,
     /// Length and width, when it is no disc.
     plan_m: Option<(f64, f64)>,
@@ -301,31 +301,25 @@ impl Movers {
 
     /// What a plane at `height_m` cuts of them.
     pub(crate) fn cut(&mut self, height_m: f64) -> Moving<'_> {
+        self.seen_from_above(|_, part| (part.heights_m.0..=part.heights_m.1).contains(&height_m))
+    }
+
+    /// Each of them without forks: one shape each, in the order of their numbers among their kind of shape.
+    pub(crate) fn bodies(&mut self) -> Moving<'_> {
+        self.seen_from_above(|nth, _| nth == 0)
+    }
+
+    /// Some of the parts of each, by their place among them.
+    fn seen_from_above(&mut self, is_wanted: impl Fn(usize, &Part) -> bool) -> Moving<'_> {
         self.discs.clear();
         self.boxes.clear();
         for (mover, motion) in self.list.iter().zip(&self.motions) {
-            let is_cut = |part: &&Part| (part.heights_m.0..=part.heights_m.1).contains(&height_m);
-            for part in mover.parts.iter().filter(is_cut) {
+            for (_, part) in mover.parts.iter().enumerate().filter(|(nth, part)| is_wanted(*nth, part)) {
                 match part.corners(motion.pose) {
                     Some(corners) => self.boxes.push(corners),
                     None => {
                         self.discs.push(Disc { centre: motion.pose.position(), radius_m: mover.radius_m });
                     }
-                }
-            }
-        }
-        Moving { discs: &self.discs, boxes: &self.boxes }
-    }
-
-    /// Each of them whole, without forks: one shape each, in the order of their numbers among their kind of shape.
-    pub(crate) fn whole(&mut self) -> Moving<'_> {
-        self.discs.clear();
-        self.boxes.clear();
-        for (mover, motion) in self.list.iter().zip(&self.motions) {
-            match mover.plan_m {
-                Some((length_m, width_m)) => self.boxes.push(rectangle(motion.pose, length_m, width_m)),
-                None => {
-                    self.discs.push(Disc { centre: motion.pose.position(), radius_m: mover.radius_m });
                 }
             }
         }

@@ -78,12 +78,12 @@ impl Actor {
 fn between(a: &Waypoint, b: &Waypoint, t_s: f64) -> Motion {
     let length_s = b.time_s - a.time_s;
     let part = (t_s - a.time_s) / length_s;
-    let turn_rad = wrap_angle(b.pose.yaw_rad - a.pose.yaw_rad);
     let (x_m, y_m) = (b.pose.x_m - a.pose.x_m, b.pose.y_m - a.pose.y_m);
     let way_m = libm::hypot(x_m, y_m);
-    let yaw_rad = match way_m > STANDS_M {
-        true => libm::atan2(y_m, x_m),
-        false => wrap_angle(a.pose.yaw_rad + part * turn_rad),
+    let yaw_rad = if way_m > STANDS_M {
+        libm::atan2(y_m, x_m)
+    } else {
+        wrap_angle(a.pose.yaw_rad + part * wrap_angle(b.pose.yaw_rad - a.pose.yaw_rad))
     };
     let pose = Pose2::new(a.pose.x_m + part * x_m, a.pose.y_m + part * y_m, yaw_rad);
     Motion { pose, v_mps: way_m / length_s }

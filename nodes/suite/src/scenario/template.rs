@@ -4,6 +4,7 @@ use super::parameters::{Parameter, Values, cases};
 use super::settings::Setting;
 use super::{Case, Scenario};
 use crate::assemble::AssembleError;
+use crate::files;
 use outrider_runtime::{ConfigError, config, remembered};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -110,7 +111,7 @@ impl Template {
         let mut all = self.defaults();
         all.extend(values.iter().map(|(name, value)| (name.clone(), value.clone())));
         let text = self.filled(&mut |name| all.get(name).map(ToString::to_string))?;
-        let scenario: Scenario = remembered(&text, || config::parse(&self.name, &text))?;
+        let scenario: Scenario = remembered(&text, || files::scenario(&self.name, &text))?;
         scenario.check().map_err(|misfit| self.refusal(&misfit.keys, misfit.entry, &misfit.why))?;
         for setting in self.settings(&scenario) {
             setting.check_name()?;
