@@ -89,9 +89,9 @@ fn main() {
     let crowd: String = (0..10)
         .map(|i| {
             format!(
-                "  - {{name: p{i}, start: [{}, -3.3], waypoints: [[{}, -3.3]], loops: true}}\n",
-                -8 + i,
-                1 - i
+                "  - {{name: p{i}, start: [{from}, -3.3], waypoints: [[{to}, -3.3], [{from}, -3.3]], loops: true}}\n",
+                from = -8 + i,
+                to = 1 - i
             )
         })
         .collect();
