@@ -1,8 +1,8 @@
 //! A sound node, but for what it says.
 
-use outrider_foundation::{Instant, Now};
+use outrider_foundation::Now;
 use outrider_msgs::outrider_msgs::Tick;
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, OutputDigest, Outputs, Topic, payload_digest};
+use outrider_runtime::{Around, HostedNode, OutputDigest, Outputs, payload_digest};
 
 /// A node whose outputs are altered on their way out; its record of the step tells of what went out.
 pub struct Altered<F> {
@@ -17,18 +17,12 @@ impl<F: FnMut(&mut Vec<u8>) + 'static> Altered<F> {
     }
 }
 
-impl<F: FnMut(&mut Vec<u8>)> HostedNode for Altered<F> {
-    fn spec(&self) -> &NodeSpec {
-        self.node.spec()
+impl<F: FnMut(&mut Vec<u8>)> Around for Altered<F> {
+    fn inner(&self) -> &dyn HostedNode {
+        self.node.as_ref()
     }
-    fn inputs(&self) -> &[Topic] {
-        self.node.inputs()
-    }
-    fn outputs(&self) -> &[Topic] {
-        self.node.outputs()
-    }
-    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
-        self.node.deliver(input, received, bytes);
+    fn inner_mut(&mut self) -> &mut dyn HostedNode {
+        self.node.as_mut()
     }
     fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
         let Self { node, alter } = self;
@@ -43,14 +37,5 @@ impl<F: FnMut(&mut Vec<u8>)> HostedNode for Altered<F> {
         });
         (tick.outputs, tick.output_digest) = all.finish();
         tick
-    }
-    fn has_input(&self) -> bool {
-        self.node.has_input()
-    }
-    fn next_wakeup(&self) -> Option<Instant> {
-        self.node.next_wakeup()
-    }
-    fn diagnose(&self) -> Diagnosis {
-        self.node.diagnose()
     }
 }

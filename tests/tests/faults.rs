@@ -7,7 +7,7 @@ use outrider_foundation::{Instant, Now};
 use outrider_msgs::geometry_msgs::TwistStamped;
 use outrider_msgs::outrider_msgs::{Command, OperatorRequest, Tick};
 use outrider_msgs::std_msgs::Bool;
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Outputs, Topic, payload_digest};
+use outrider_runtime::{Around, HostedNode, Outputs, payload_digest};
 
 const HOW: Campaign = Campaign { repetitions: 1, jobs: 2, seed: 7 };
 
@@ -102,17 +102,14 @@ impl Broken {
     }
 }
 
-impl HostedNode for Broken {
-    fn spec(&self) -> &NodeSpec {
-        self.gate.spec()
+impl Around for Broken {
+    fn inner(&self) -> &dyn HostedNode {
+        self.gate.as_ref()
     }
-    fn inputs(&self) -> &[Topic] {
-        self.gate.inputs()
+    fn inner_mut(&mut self) -> &mut dyn HostedNode {
+        self.gate.as_mut()
     }
-    fn outputs(&self) -> &[Topic] {
-        self.gate.outputs()
-    }
-    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
+    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
         if input == self.input("cmd_vel_nominal")
             && let Ok(command) = outrider_msgs::decode::<Command>(bytes)
         {
@@ -128,7 +125,7 @@ impl HostedNode for Broken {
         if self.harm == Harm::ArmsItself && input == self.input("cmd_vel_nominal") {
             self.arm(received);
         }
-        self.gate.deliver(input, received, bytes);
+        self.gate.deliver_digested(input, received, bytes, digest);
     }
     fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
         let (harm, proposal) = (self.harm, self.proposal.clone());
@@ -156,15 +153,6 @@ impl HostedNode for Broken {
         });
         (self.published, self.fast) = (before, fast);
         tick
-    }
-    fn has_input(&self) -> bool {
-        self.gate.has_input()
-    }
-    fn next_wakeup(&self) -> Option<Instant> {
-        self.gate.next_wakeup()
-    }
-    fn diagnose(&self) -> Diagnosis {
-        self.gate.diagnose()
     }
 }
 

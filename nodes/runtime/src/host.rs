@@ -114,11 +114,11 @@ pub trait HostedNode {
     /// What it publishes.
     fn outputs(&self) -> &[Topic];
     /// Hands it a message that arrived at `received`, to be consumed by the next step.
-    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]);
-    /// As [`Self::deliver`], for who has the [`payload_digest`] of `bytes` already.
-    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], _digest: u64) {
-        self.deliver(input, received, bytes);
+    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
+        self.deliver_digested(input, received, bytes, payload_digest(bytes));
     }
+    /// As [`Self::deliver`], for who has the [`payload_digest`] of `bytes` already.
+    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64);
     /// Consumes what was delivered. What comes out goes to `outputs`; the journal record of the step comes back, its duration zero. It
     /// is the node's own, used again at the next step.
     fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick;
@@ -130,7 +130,55 @@ pub trait HostedNode {
     fn diagnose(&self) -> Diagnosis;
 }
 
-/// The one implementation of [`HostedNode`].
+/// A node around another one, which does everything that is not said here.
+pub trait Around {
+    /// The other one.
+    fn inner(&self) -> &dyn HostedNode;
+    /// The other one.
+    fn inner_mut(&mut self) -> &mut dyn HostedNode;
+    /// As [`HostedNode::deliver_digested`].
+    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
+        self.inner_mut().deliver_digested(input, received, bytes, digest);
+    }
+    /// As [`HostedNode::step`].
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick;
+}
+
+impl<A: Around> HostedNode for A {
+    fn spec(&self) -> &NodeSpec {
+        self.inner().spec()
+    }
+
+    fn inputs(&self) -> &[Topic] {
+        self.inner().inputs()
+    }
+
+    fn outputs(&self) -> &[Topic] {
+        self.inner().outputs()
+    }
+
+    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
+        Around::deliver_digested(self, input, received, bytes, digest);
+    }
+
+    fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
+        Around::step(self, now, outputs)
+    }
+
+    fn has_input(&self) -> bool {
+        self.inner().has_input()
+    }
+
+    fn next_wakeup(&self) -> Option<Instant> {
+        self.inner().next_wakeup()
+    }
+
+    fn diagnose(&self) -> Diagnosis {
+        self.inner().diagnose()
+    }
+}
+
+/// A core in its host.
 pub struct Host<B: Binding> {
     spec: NodeSpec,
     binding: B,
@@ -145,6 +193,7 @@ pub struct Host<B: Binding> {
     outbox: Outbox<<B::Core as Node>::Output>,
     rejected: u64,
     overflowed: u64,
+    outputs_dropped: u64,
     encode_errors: u64,
     last_rejection: String,
 }
@@ -161,6 +210,7 @@ impl<B: Binding> Host<B> {
             record: Tick { node: spec.name.clone(), boot_id: spec.boot_id, ..Tick::default() },
             rejected: 0,
             overflowed: 0,
+            outputs_dropped: 0,
             encode_errors: 0,
             last_rejection: String::new(),
             spec,
@@ -183,10 +233,6 @@ impl<B: Binding> HostedNode for Host<B> {
 
     fn outputs(&self) -> &[Topic] {
         &self.outputs
-    }
-
-    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
-        self.deliver_digested(input, received, bytes, payload_digest(bytes));
     }
 
     fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
@@ -222,6 +268,7 @@ impl<B: Binding> HostedNode for Host<B> {
         self.core.step(now, &self.pending, &mut self.outbox);
         self.pending.clear();
         let dropped = u32::try_from(self.outbox.dropped()).unwrap_or(u32::MAX);
+        self.outputs_dropped = self.outputs_dropped.saturating_add(u64::from(dropped));
         let mut all = OutputDigest::default();
         for output in self.outbox.drain() {
             let mut each = |index: usize, bytes: Vec<u8>| {
@@ -262,11 +309,12 @@ impl<B: Binding> HostedNode for Host<B> {
         }
         add("messages_refused", self.rejected.to_string());
         add("inputs_overflowed", self.overflowed.to_string());
+        add("outputs_dropped", self.outputs_dropped.to_string());
         add("encode_errors", self.encode_errors.to_string());
         if self.rejected > 0 {
             add("last_refusal", self.last_rejection.clone());
         }
-        if self.overflowed > 0 || self.encode_errors > 0 {
+        if self.overflowed > 0 || self.outputs_dropped > 0 || self.encode_errors > 0 {
             diagnosis.level = diagnosis.level.max(DiagnosticStatus::WARN);
         }
         diagnosis

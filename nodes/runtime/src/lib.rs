@@ -15,7 +15,7 @@ mod topic;
 
 pub use config::{ConfigError, Resources};
 pub use host::{
-    Binding, Decoded, Diagnosis, Host, HostedNode, Inputs, NodeSpec, Outputs, PENDING_LIMIT, Sink,
+    Around, Binding, Decoded, Diagnosis, Host, HostedNode, Inputs, NodeSpec, Outputs, PENDING_LIMIT, Sink,
     diagnostics, emit, header, node_info, time_message,
 };
 pub use journal::{OutputDigest, payload_digest};

@@ -1,7 +1,7 @@
 //! Faults of a scenario: what sensors, nodes, wires and people do wrong, and when.
 //!
 //! Those of the sensors strike what the simulator publishes, so a bag shows them as it would show those of a real one, and
-//! they strike alike in one process and live. Those of nodes, clocks, wires and people are the doing of [`crate::drive`]: in
+//! they strike alike in one process and live, where they count from the simulator's first step as well. Those of nodes, clocks, wires and people are the doing of [`crate::drive`]: in
 //! one process only. A bag shows what was published; what a wire did to it on its way shows in the journals.
 
 mod hand;
@@ -11,7 +11,7 @@ mod tests;
 mod wire;
 
 pub(crate) use hand::{Hand, World};
-pub(crate) use sensors::FaultySensors;
+pub(crate) use sensors::{FaultySensors, sensor_of};
 pub use wire::FaultyWire;
 
 use crate::assemble::{AssembleError, Files};

@@ -7,7 +7,7 @@ use outrider_msgs::geometry_msgs::{Point, Quaternion, Vector3};
 use outrider_msgs::nav_msgs::Odometry;
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::sensor_msgs::{Imu, LaserScan};
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Outputs, Topic, payload_digest};
+use outrider_runtime::{Around, HostedNode, Outputs, Topic, payload_digest};
 use std::collections::BTreeMap;
 
 /// A simulator whose sensors have faults.
@@ -36,25 +36,13 @@ impl FaultySensors {
     }
 }
 
-impl HostedNode for FaultySensors {
-    fn spec(&self) -> &NodeSpec {
-        self.inner.spec()
+impl Around for FaultySensors {
+    fn inner(&self) -> &dyn HostedNode {
+        self.inner.as_ref()
     }
 
-    fn inputs(&self) -> &[Topic] {
-        self.inner.inputs()
-    }
-
-    fn outputs(&self) -> &[Topic] {
-        self.inner.outputs()
-    }
-
-    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
-        self.inner.deliver(input, received, bytes);
-    }
-
-    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
-        self.inner.deliver_digested(input, received, bytes, digest);
+    fn inner_mut(&mut self) -> &mut dyn HostedNode {
+        self.inner.as_mut()
     }
 
     fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
@@ -87,21 +75,10 @@ impl HostedNode for FaultySensors {
             }
         })
     }
-
-    fn has_input(&self) -> bool {
-        self.inner.has_input()
-    }
-
-    fn next_wakeup(&self) -> Option<Instant> {
-        self.inner.next_wakeup()
-    }
-
-    fn diagnose(&self) -> Diagnosis {
-        self.inner.diagnose()
-    }
 }
 
-fn sensor_of(what: &FaultKind) -> Option<Sensor> {
+/// The sensor that fails by a fault, if one does.
+pub(crate) fn sensor_of(what: &FaultKind) -> Option<Sensor> {
     match what {
         FaultKind::Silent(sensor) | FaultKind::Frozen(sensor) | FaultKind::NotANumber(sensor) => {
             Some(*sensor)

@@ -16,7 +16,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-use crate::faults::{self, Fault};
+use crate::faults::{self, Fault, sensor_of};
 pub use check::Misfit;
 use expect::{Criteria, Expect};
 use garde::Validate;
@@ -333,6 +333,17 @@ impl Scenario {
         let fault = move |f: &Fault| (f.at_s, end(f.at_s, f.for_s), of(serde_json::to_value(&f.what)));
         let event = move |e: &EventSpec| (e.at_s, end(e.at_s, e.for_s), of(serde_json::to_value(&e.set)));
         self.faults.iter().map(fault).chain(self.events.iter().map(event))
+    }
+
+    /// What of it nobody does where its nodes run as processes, a line each: faults of anything but sensors.
+    pub fn not_live(&self) -> Vec<String> {
+        let others = self.faults.iter().enumerate().filter(|(_, fault)| sensor_of(&fault.what).is_none());
+        let name = |fault: &Fault| {
+            let value = serde_json::to_value(&fault.what).unwrap_or_default();
+            let key = value.as_object().and_then(|map| map.keys().next().cloned());
+            key.or_else(|| value.as_str().map(str::to_owned)).unwrap_or_default()
+        };
+        others.map(|(index, fault)| format!("faults[{index}]: {}: not in a live run", name(fault))).collect()
     }
 
     /// When every fault and every event that ends is over, and every other has begun, s.
