@@ -34,6 +34,11 @@ impl<T> Outbox<T> {
         }
     }
 
+    /// How many outputs it still takes.
+    pub fn room(&self) -> usize {
+        self.limit.saturating_sub(self.items.len())
+    }
+
     /// The outputs so far, in order.
     pub fn items(&self) -> &[T] {
         &self.items

@@ -6,17 +6,24 @@ use serde::{Deserialize, Serialize};
 /// No corner of the outline is farther from the base, m: what is longer is given in millimetres.
 const OUTLINE_LIMIT_M: f64 = 20.0;
 
+/// The localised world-fixed frame (REP-105).
+pub const MAP_FRAME: &str = "map";
+/// The continuous world-fixed frame.
+pub const ODOM_FRAME: &str = "odom";
+/// The frame of the robot's base.
+pub const BASE_FRAME: &str = "base_link";
+
 /// `config/robot.yaml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RobotDescription {
     /// For reports.
     pub name: String,
-    /// Frame of the robot's base, REP-105.
+    /// Frame of the robot's base, [`BASE_FRAME`].
     pub base_frame: String,
-    /// Continuous world-fixed frame.
+    /// Continuous world-fixed frame, [`ODOM_FRAME`].
     pub odom_frame: String,
-    /// Localised world-fixed frame.
+    /// Localised world-fixed frame, [`MAP_FRAME`].
     pub map_frame: String,
     /// Corners of the outline in the base frame, counter-clockwise and convex, `[x, y]` in metres.
     pub footprint_m: Vec<[f64; 2]>,
@@ -98,6 +105,19 @@ pub enum RobotError {
     /// A frame without a name.
     #[error("{0}: a frame needs a name")]
     Frame(&'static str),
+    /// A frame that has to be called otherwise.
+    #[error("{key}: `{found}` is not {needed}: the nodes know this frame by its name of REP-105 alone")]
+    FrameName {
+        /// Key in the file.
+        key: &'static str,
+        /// What was given.
+        found: String,
+        /// The only name it may have.
+        needed: &'static str,
+    },
+    /// The lidar has the frame of something else.
+    #[error("lidar.frame: `{0}` is a frame of the robot already: a scan is told in a frame of its own")]
+    LidarFrame(String),
 }
 
 impl Robot {
@@ -114,6 +134,14 @@ impl Robot {
         ];
         if let Some((key, _)) = frames.iter().find(|(_, name)| name.is_empty()) {
             return Err(RobotError::Frame(key));
+        }
+        for ((key, found), needed) in frames.into_iter().zip([BASE_FRAME, ODOM_FRAME, MAP_FRAME]) {
+            if found != needed {
+                return Err(RobotError::FrameName { key, found: found.clone(), needed });
+            }
+        }
+        if [BASE_FRAME, ODOM_FRAME, MAP_FRAME].contains(&&*description.lidar.frame) {
+            return Err(RobotError::LidarFrame(description.lidar.frame));
         }
         check_limits(&description.limits)?;
         let lidar = &description.lidar;
@@ -211,6 +239,19 @@ mod tests {
         let mut d = example::amr();
         d.lidar.frame.clear();
         assert_eq!(Robot::new(d).unwrap_err().to_string(), "lidar.frame: a frame needs a name");
+        for (key, frame) in [
+            ("base_frame", (|d| &mut d.base_frame) as fn(&mut RobotDescription) -> &mut String),
+            ("odom_frame", |d| &mut d.odom_frame),
+            ("map_frame", |d| &mut d.map_frame),
+        ] {
+            let mut d = example::amr();
+            "world".clone_into(frame(&mut d));
+            let refusal = Robot::new(d).unwrap_err().to_string();
+            assert!(refusal.starts_with(&format!("{key}: `world` is not ")), "{refusal}");
+        }
+        let mut d = example::amr();
+        d.lidar.frame = "base_link".into();
+        assert!(Robot::new(d).unwrap_err().to_string().starts_with("lidar.frame: `base_link` is a frame"));
         let mut d = example::amr();
         d.footprint_m = vec![[350.0, -250.0], [350.0, 250.0], [-350.0, 250.0], [-350.0, -250.0]];
         let refusal = Robot::new(d).unwrap_err().to_string();

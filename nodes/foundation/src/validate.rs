@@ -1,4 +1,4 @@
-//! Range checks for configurations, as garde takes them.
+//! Checks of configurations: ranges as garde takes them, and what belongs to a key.
 
 /// A closed range that, unlike garde's own, refuses NaN; the error names the value and the range.
 pub fn within(min: f64, max: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
@@ -27,9 +27,20 @@ pub fn count_within(min: usize, max: usize) -> impl FnOnce(&usize, &()) -> garde
     }
 }
 
+/// Whether the dotted `key` is `root` or something in it.
+pub fn key_within(key: &str, root: &str) -> bool {
+    key.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_is_within_itself_and_what_holds_it() {
+        assert!(key_within("lidar.beams", "lidar") && key_within("lidar", "lidar"));
+        assert!(!key_within("lidar", "lidar.beams") && !key_within("lidars.beams", "lidar"));
+    }
 
     #[test]
     fn the_ends_belong_to_the_range_and_nan_does_not() {

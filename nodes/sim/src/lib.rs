@@ -36,5 +36,5 @@ pub use spec::{
     Surface, SurfaceKind, VehicleSize,
 };
 pub use world::{
-    Actor, Motion, Outline, Pose3, Raster, RecordedTrack, Shape, Solid, Unsupported, Waypoint, World,
+    AWAY_M, Actor, Motion, Outline, Pose3, Raster, RecordedTrack, Shape, Solid, Unsupported, Waypoint, World,
 };

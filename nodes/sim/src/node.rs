@@ -57,6 +57,8 @@ pub struct Counters {
     /// Physics periods that were skipped because a call came more than [`SimNode::CATCH_UP_LIMIT`] periods late: the
     /// clock ran on, the world stood still.
     pub skipped_periods: u64,
+    /// Times that the ROS clock was set, by more than [`SimNode::CLOCK_STEP`], and stamps with it.
+    pub clock_steps: u64,
     /// Commands that were not finite.
     pub refused_commands: u64,
     /// Inputs that could not be read.
@@ -89,8 +91,10 @@ struct Schedules {
 
 /// The simulator.
 ///
-/// The first call of `step` begins it; from then on it integrates whole physics periods up to `now.mono`. A stamp is
-/// the ROS time of that first call plus the time of the period boundary since; the ROS clock is not looked at again.
+/// The first call of `step` begins it; from then on it integrates whole physics periods up to `now.mono`. Where not all of what they
+/// give would fit into the outbox, the rest is left for the next call, for which it asks at once. A stamp is the ROS time of the first
+/// call plus the time of the period boundary since. When the ROS clock is set meanwhile (by hand, or while a computer slept) stamps go
+/// with it, as those of a robot's drivers do, unless the simulator tells the time itself (`publish_clock`).
 /// At every boundary the outputs follow one another in the order clock, static transforms, map, odometry, transforms,
 /// imu, scan, detections, truth.
 ///
@@ -127,8 +131,13 @@ pub struct SimNode {
 }
 
 impl SimNode {
-    /// The most physics periods that one call integrates.
+    /// The most physics periods that are made up for.
     pub const CATCH_UP_LIMIT: u64 = 1000;
+    /// By so much the two clocks may differ from what they were at the start before stamps are set anew: neither the slewing of a clock
+    /// nor a process that is held up between reading the one and the other is a clock that was set.
+    pub const CLOCK_STEP: Span = Span::from_millis(100);
+    /// The most that a period gives.
+    const OUTPUTS_OF_A_PERIOD: usize = 16;
     /// A contact ends, so that the next one counts again, when the gap is wider than this.
     pub const RELEASE_M: f64 = 0.01;
     /// Clearance that is reported when nothing is nearer.
@@ -289,6 +298,19 @@ impl SimNode {
         let skipped = due.saturating_sub(Self::CATCH_UP_LIMIT);
         self.counters.skipped_periods = self.counters.skipped_periods.saturating_add(skipped);
         due - skipped
+    }
+
+    /// Sets the start on the ROS clock anew when that clock was set.
+    fn follow_clock(&mut self, now: Now, origin: Origin) -> Origin {
+        let by = now.ros.since(origin.ros + now.mono.since(origin.mono));
+        let is_set = by.nanos().unsigned_abs() > Self::CLOCK_STEP.nanos().unsigned_abs();
+        if self.config.publish_clock || !is_set {
+            return origin;
+        }
+        self.counters.clock_steps = self.counters.clock_steps.saturating_add(1);
+        let set = Origin { ros: origin.ros + by, ..origin };
+        self.origin = Some(set);
+        set
     }
 
     fn take(&mut self, input: &Stamped<Input>, now: Instant, origin: Origin) {
@@ -470,6 +492,7 @@ impl Node for SimNode {
     fn step(&mut self, now: Now, inputs: &[Stamped<Input>], out: &mut Outbox<Output>) {
         let begins = self.origin.is_none();
         let origin = *self.origin.get_or_insert(Origin { mono: now.mono, ros: now.ros });
+        let origin = self.follow_clock(now, origin);
         if begins {
             self.emit(out);
         }
@@ -477,7 +500,10 @@ impl Node for SimNode {
         for input in inputs {
             self.take(input, now.mono, origin);
         }
-        for _ in 0..due {
+        for made in 0..due {
+            if made > 0 && out.room() < Self::OUTPUTS_OF_A_PERIOD {
+                break;
+            }
             self.advance();
             self.emit(out);
         }

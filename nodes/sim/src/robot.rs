@@ -11,7 +11,7 @@ use crate::world::xml::{MODEL, child, fault, line, numbers, required, solids};
 use crate::world::{Outline, Pose3, Shape, Solid, convex_hull};
 use links::{Links, base_of, in_base, sdf_links, urdf_links};
 use nalgebra::Vector3;
-use outrider_foundation::robot::DriveLimits;
+use outrider_foundation::robot::{BASE_FRAME, DriveLimits};
 use outrider_foundation::{Footprint, Point2, RobotDescription};
 use roxmltree::{Document, Node};
 use std::collections::BTreeMap;
@@ -84,13 +84,11 @@ fn read(text: &str, over: &RobotDescription) -> Result<RobotFile, SimError> {
     }
     let mut read = RobotFile { description: over.clone(), settings: BTreeMap::new(), notes: Vec::new() };
     read.description.name = robot.attribute("name").unwrap_or(&over.name).to_owned();
-    if base == MODEL {
-        let kept = &read.description.base_frame;
+    if base != BASE_FRAME {
+        let taken = if base == MODEL { "the frame of the model" } else { base };
         read.notes.push(format!(
-            "no link is called base_link or base_footprint: the frame of the model is taken for {kept}"
+            "no link is called {BASE_FRAME}: {taken} is taken for it, and needs that name in TF and /odom"
         ));
-    } else {
-        base.clone_into(&mut read.description.base_frame);
     }
     let mut reader = Reader { robot, links, base, is_urdf, read, notes_dropped: 0 };
     let (low_m, top_m) = reader.body()?;
@@ -227,8 +225,21 @@ impl<'a, 'i> Reader<'a, 'i> {
             .ok_or_else(|| fault(self.robot, "joints from the base to the lidar", frame))?;
         let at = at * within;
         let forward = at.rotation * Vector3::x();
+        let told = first.filter(on_it).and_then(|s| {
+            ["gz_frame_id", "ignition_frame_id", "frame_id"].into_iter().find_map(|tag| child(s, tag))
+        });
+        let told = told.and_then(|tag| tag.text()).map(str::trim).filter(|text| !text.is_empty());
+        let scan_frame = told.unwrap_or(frame);
+        if scan_frame == self.base || scan_frame == BASE_FRAME {
+            let text = format!(
+                "scans have to come in a frame of their own, {}, not in that of the base",
+                self.read.description.lidar.frame
+            );
+            self.note_at(node, &text);
+        } else {
+            scan_frame.clone_into(&mut self.read.description.lidar.frame);
+        }
         let lidar = &mut self.read.description.lidar;
-        frame.clone_into(&mut lidar.frame);
         (lidar.x_m, lidar.y_m) = (at.translation.x, at.translation.y);
         lidar.yaw_rad = libm::atan2(forward.y, forward.x);
         let up = (at.rotation * Vector3::z()).z;
@@ -419,6 +430,25 @@ mod tests {
         assert!((read.settings["body.height_m"] - 0.45).abs() < 1e-12);
         assert!(read.notes.iter().any(|n| n.contains("<mesh> of base_link left out")), "{:?}", read.notes);
         Robot::new(read.description).unwrap();
+    }
+
+    #[test]
+    fn scans_have_the_frame_that_the_sensor_tells_and_never_that_of_the_base() {
+        let frame = |text: &str| {
+            let read = RobotFile::read(text, &amr()).unwrap();
+            let note =
+                read.notes.iter().any(|n| n.contains("scans have to come in a frame of their own, laser"));
+            Robot::new(read.description.clone()).unwrap();
+            (read.description.lidar.frame, note)
+        };
+        let told = |tag: &str, name: &str| {
+            frame(&SDF.replace("type='gpu_lidar'>", &format!("type='gpu_lidar'><{tag}> {name} </{tag}>")))
+        };
+        assert_eq!(told("gz_frame_id", "scanner"), ("scanner".to_owned(), false));
+        assert_eq!(told("frame_id", "front"), ("front".to_owned(), false));
+        assert_eq!(told("gz_frame_id", "base_link"), ("laser".to_owned(), true));
+        assert_eq!(frame(SDF), ("chassis".to_owned(), false));
+        assert_eq!(frame(&SDF.replace("chassis", "base_link")), ("laser".to_owned(), true));
     }
 
     #[test]

@@ -287,6 +287,52 @@ fn the_same_seed_gives_the_same_bits_another_does_not() {
     }
 }
 
+/// Where a call comes late, what was measured meanwhile comes in parts and not less.
+#[test]
+fn what_does_not_fit_is_left_for_the_next_call() {
+    let mut prompt = Bench::new(WAREHOUSE, START, 1);
+    let mut expected = prompt.step(&[]);
+    for _ in 0..400 {
+        prompt.now_ns += 5_000_000;
+        expected.extend(prompt.step(&[]));
+    }
+    let mut late = Bench::new(WAREHOUSE, START, 1);
+    let mut all = late.step(&[]);
+    late.now_ns = prompt.now_ns;
+    let mut calls = 0;
+    while late.sim.next_wakeup().is_some_and(|at| at <= late.now().mono) {
+        let mut out = Outbox::new(64);
+        late.sim.step(late.now(), &[], &mut out);
+        assert_eq!(out.dropped(), 0);
+        all.extend(out.drain());
+        calls += 1;
+    }
+    assert!((5..40).contains(&calls), "{calls}");
+    // As text: beams without a return are not numbers.
+    assert!(format!("{all:?}") == format!("{expected:?}"));
+    assert_eq!(late.sim.counters().skipped_periods, 0);
+}
+
+/// Somebody sets the clock, or the computer slept: stamps go with it.
+#[test]
+fn stamps_go_with_a_clock_that_is_set() {
+    for (by_ms, steps) in [(60_000, 1), (-60_000, 1), (99, 0)] {
+        for publish_clock in [false, true] {
+            let mut bench = Bench::with(Config { publish_clock, ..config() }, WAREHOUSE, START, 1);
+            bench.step(&[]);
+            bench.now_ns += 5_000_000;
+            let now = Now { ros: bench.now().ros + Span::from_millis(by_ms), ..bench.now() };
+            for _ in 0..2 {
+                bench.sim.step(now, &[], &mut Outbox::new(100));
+            }
+            let follows = steps > 0 && !publish_clock;
+            assert_eq!(bench.sim.counters().clock_steps, u64::from(follows));
+            let expected = if follows { now.ros } else { bench.now().ros };
+            assert_eq!(bench.sim.truth().stamp, expected, "{by_ms}");
+        }
+    }
+}
+
 /// A command takes effect by its arrival, not by when the call came: one late call equals many on time.
 #[test]
 fn commands_act_from_their_arrival() {

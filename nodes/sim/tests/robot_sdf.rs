@@ -133,7 +133,7 @@ fn a_robot_without_a_base_link_keeps_the_frame() {
     let other = BOT.replace("base_link", "chassis");
     let read = read(&other);
     assert_eq!(read.description.base_frame, amr().base_frame);
-    let note = "no link is called base_link or base_footprint: the frame of the model is taken for base_link";
+    let note = "no link is called base_link: the frame of the model is taken for it, and needs that name in TF and /odom";
     assert!(read.notes.iter().any(|n| n == note), "{:?}", read.notes);
     assert!((lidar_x_m(&other) - 0.3).abs() < 1e-9);
 }

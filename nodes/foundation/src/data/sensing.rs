@@ -62,6 +62,8 @@ pub struct Imu {
     pub accel_x_mps2: f64,
     /// Acceleration along y, m/s².
     pub accel_y_mps2: f64,
+    /// The variance of either, m²/s⁴; 0 where it is not known.
+    pub accel_variance: f64,
 }
 
 /// One transform of `/tf` or `/tf_static`, flattened to the plane.

@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::error::SimError;
 use crate::rays::{Disc, Moving};
 use crate::spec::{ACTOR_LIMIT, ActorKind};
-use crate::world::{Motion, Outline, Pose3, Solid, World};
+use crate::world::{AWAY_M, Motion, Outline, Pose3, Solid, World};
 use crowd::{Crowd, Surroundings};
 use door::Door;
 use orca::V2;
@@ -26,8 +26,6 @@ use scripts::Scripts;
 use vehicle::{Vehicle, Way};
 use walls::Walls;
 
-/// Where somebody is who has not come yet, or has left: out of sight of everything, in m.
-const AWAY_M: f64 = 9_000.0;
 /// Height of a vehicle's forks over the floor.
 const FORKS_M: (f64, f64) = (0.04, 0.12);
 

@@ -255,6 +255,7 @@ impl ImuSensor {
             yaw_rate_variance: (gyro * gyro + bias * bias).max(VARIANCE_FLOOR),
             accel_x_mps2: accel_mps2 + c.accel_sigma_mps2 * rng.normal() + c.accel_bias_mps2,
             accel_y_mps2: twist.v_mps * twist.w_radps + c.accel_sigma_mps2 * rng.normal(),
+            accel_variance: c.accel_sigma_mps2 * c.accel_sigma_mps2,
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::SimError;
 use garde::Validate;
 use outrider_foundation::Span;
-use outrider_foundation::validate::{maybe_within, within};
+use outrider_foundation::validate::{key_within, maybe_within, within};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -142,7 +142,7 @@ fn at_time(base: &Value, events: &[EventSpec], at: Span) -> Result<(Value, Confi
         for (key, wanted) in &event.set {
             let refuse =
                 |reason: String| SimError::Event { index: i, at_s: event.at_s, key: key.clone(), reason };
-            if NEVER.iter().any(|n| within_key(key, n)) {
+            if NEVER.iter().any(|n| key_within(key, n)) {
                 return Err(refuse("cannot be changed by an event".to_owned()));
             }
             *find(&mut value, key).ok_or_else(|| refuse("there is no such key".to_owned()))? = wanted.clone();
@@ -174,7 +174,7 @@ fn refuse_fixed(start: &Value, later: &Value, events: &[EventSpec], at: Span) ->
     };
     let turns = |event: &EventSpec| Span::from_s(event.at_s) == at || end(event) == Some(at);
     let set = events.iter().enumerate().filter(|(_, event)| turns(event)).find_map(|(index, event)| {
-        let key = event.set.keys().find(|key| within_key(key, fixed) || within_key(fixed, key))?;
+        let key = event.set.keys().find(|key| key_within(key, fixed) || key_within(fixed, key))?;
         Some((index, key.clone()))
     });
     // Nothing changes but by an event that begins or ends.
@@ -189,11 +189,6 @@ fn map_comes_too_late(start: &Value, later: &Value) -> bool {
         |v: &Value| v.pointer("/absent").and_then(Value::as_array).is_some_and(|all| all.contains(&map));
     let once = start.pointer("/map/republish_s").and_then(Value::as_f64).is_some_and(|s| s <= 0.0);
     once && absent(start) != absent(later)
-}
-
-/// Whether `key` is `root` or something in it.
-fn within_key(key: &str, root: &str) -> bool {
-    key.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ pub(crate) use outline::convex_hull;
 pub use actor::{Actor, Motion, Waypoint};
 pub use outline::Outline;
 pub use raster::Raster;
-pub use track::RecordedTrack;
+pub use track::{AWAY_M, RecordedTrack};
 
 use crate::error::SimError;
 use nalgebra::{Isometry3, Vector3};

@@ -5,8 +5,8 @@ use crate::error::SimError;
 use outrider_foundation::Pose2;
 use serde::{Deserialize, Serialize};
 
-/// Where somebody is who has not come yet, or has left: out of sight of everything, in m.
-const AWAY_M: f64 = 9_000.0;
+/// Where somebody is who has not come yet, or has left: so far off along x, out of sight of everything, in m.
+pub const AWAY_M: f64 = 9_000.0;
 /// The most points of a track: room for the two jumps of one who leaves.
 const POINT_LIMIT: usize = World::WAYPOINT_LIMIT - 2;
 

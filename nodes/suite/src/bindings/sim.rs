@@ -71,6 +71,10 @@ impl Binding for SimBinding {
     fn diagnose(&self, core: &SimNode) -> Diagnosis {
         let c = core.counters();
         let mut values = vec![("counters".to_owned(), format!("{c:?}"))];
+        if c.skipped_periods > 0 {
+            let text = format!("too slow for real time: {} physics periods were left out", c.skipped_periods);
+            return warning(text, values);
+        }
         if self.left_out.is_empty() {
             return healthy("simulating", values);
         }

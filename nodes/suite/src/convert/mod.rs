@@ -49,10 +49,7 @@ use outrider_msgs::geometry_msgs::{Point, Pose, Quaternion};
 use outrider_msgs::std_msgs::Header;
 use std::fmt::{self, Display, Formatter};
 
-/// Frame names of the world model's frames (REP-105).
-pub(crate) const MAP: &str = "map";
-pub(crate) const ODOM: &str = "odom";
-pub(crate) const BASE: &str = "base_link";
+pub(crate) use outrider_foundation::robot::{BASE_FRAME as BASE, MAP_FRAME as MAP, ODOM_FRAME as ODOM};
 
 pub(crate) type Checked<T> = Result<T, String>;
 

@@ -132,17 +132,25 @@ pub fn imu_from_message(m: sensor_msgs::Imu) -> Checked<Imu> {
         )?,
         accel_x_mps2: finite("linear_acceleration.x", m.linear_acceleration.x)?,
         accel_y_mps2: finite("linear_acceleration.y", m.linear_acceleration.y)?,
+        accel_variance: finite("linear_acceleration_covariance[0]", m.linear_acceleration_covariance[0])?
+            .max(0.0),
     })
 }
 
-/// Inertial data as its message; the orientation is marked as not measured.
+/// What an inertial unit at rest measures upwards, m/s² (REP-145: gravity is not taken away); standard gravity, ISO 80000-3.
+const GRAVITY_MPS2: f64 = 9.806_65;
+
+/// Inertial data as its message; the orientation is marked as not measured. On a level floor the rates about x and y are as sure as
+/// that about z.
 pub fn imu_to_message(i: &Imu) -> sensor_msgs::Imu {
     let mut m = sensor_msgs::Imu { header: header(i.stamp, &i.frame), ..Default::default() };
     m.orientation_covariance[0] = -1.0;
     m.angular_velocity.z = i.yaw_rate_radps;
-    m.angular_velocity_covariance[8] = i.yaw_rate_variance;
-    m.linear_acceleration.x = i.accel_x_mps2;
-    m.linear_acceleration.y = i.accel_y_mps2;
+    m.linear_acceleration = Vector3 { x: i.accel_x_mps2, y: i.accel_y_mps2, z: GRAVITY_MPS2 };
+    for at in [0, 4, 8] {
+        m.angular_velocity_covariance[at] = i.yaw_rate_variance;
+        m.linear_acceleration_covariance[at] = i.accel_variance;
+    }
     m
 }
 
