@@ -63,8 +63,9 @@ fn what_is_interrupted_says_so_and_goes_on_where_it_was() {
     assert_eq!(ended.status.code(), Some(130), "{said}");
     assert!(made < RUNS, "it was too late");
     let expected = format!(
-        "interrupted: {made} of {RUNS} runs are in {}; the same command makes the others\n",
-        interrupted.display()
+        "interrupted: {made} of {RUNS} runs are in {}, {} are to be made; the same command makes them\n",
+        interrupted.display(),
+        RUNS - made
     );
     assert!(said.ends_with(&expected), "{said}");
     assert_eq!(evaluate(&interrupted).wait().unwrap().code(), Some(0));

@@ -4,11 +4,9 @@ mod page;
 #[cfg(test)]
 mod tests;
 
-use crate::evaluate::suite::scenario_files;
+use crate::evaluate::suite::{Member, Patience, Setup, scenario_files, try_values};
 use crate::gate::policy::{Policy, Situation};
 use anyhow::Context as _;
-use outrider_suite::assemble::Files;
-use outrider_suite::drive::check;
 use outrider_suite::scenario::{CriticalityClass, Scenario, Template, Values};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -239,12 +237,18 @@ impl Library {
 }
 
 impl Library {
-    /// What a run of each scenario could not read or start: worlds, zones, trees that are not there or are none, say.
+    /// What no run of a scenario could read or start, with any of its values: worlds, zones, trees that are not there or are none, say.
     fn unreadable(&self, library: &Path, config: &Path) -> Vec<String> {
-        let missing = |entry: &Entry| {
-            let files = Files { scenario: Some(library.join(&entry.file)), ..Files::new(config.to_owned()) };
-            check(&files, &entry.scenario).err().map(|error| error.to_string())
+        let setup = Setup { config: config.to_owned(), settings: Vec::new() };
+        let mut patience = Patience::new();
+        let mut tried = |entry: &Entry| -> anyhow::Result<()> {
+            let path = library.join(&entry.file);
+            let template = Template::read(&path)?;
+            let (file, scenario) = (entry.file.clone(), entry.scenario.clone());
+            let member = Member { file, hash: String::new(), scenario, path };
+            try_values(&setup, &member, &template, &template.cases(Some(1))?, &mut patience)
         };
+        let missing = |entry| tried(entry).err().map(|error| format!("{error:#}"));
         self.standard.iter().chain(&self.open).filter_map(missing).collect()
     }
 }

@@ -123,6 +123,11 @@ fn catalogue(library: &Library, page: &mut String) {
     }
 }
 
+/// A text in a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
 fn table<'a>(entries: impl Iterator<Item = &'a Entry>, page: &mut String) {
     line(page, format_args!("| scenario | what | class | why | ends | runs | requirements |"));
     line(page, format_args!("|---|---|---|---|---|---|---|"));
@@ -136,9 +141,9 @@ fn table<'a>(entries: impl Iterator<Item = &'a Entry>, page: &mut String) {
                 "| [{}](../tests/scenarios/{}) | {} | {} | {} | {} | {} | {} |",
                 s.id,
                 entry.file,
-                s.description,
+                cell(&s.description),
                 class_name(entry),
-                rationale,
+                cell(rationale),
                 outcome.as_str().unwrap_or_default(),
                 entry.runs,
                 s.requirements.join(", "),

@@ -117,6 +117,19 @@ fn files_that_are_not_there_are_told() {
 }
 
 #[test]
+fn what_one_value_of_many_cannot_be_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    library_of_one(folder.path(), |text| {
+        let world = text.lines().find(|l| l.starts_with("world:")).unwrap();
+        let choices = "parameters:\n  w: {choices: [worlds/hall.sdf, worlds/typo.sdf]}";
+        text.replace(world, "world: $w").replace("parameters:", choices)
+    });
+    let read = Library::read(folder.path(), &folder.path().join("policy.yaml")).unwrap();
+    let told = read.unreadable(folder.path(), &repository().join("config"));
+    says(&told, "worlds/typo.sdf: No such file");
+}
+
+#[test]
 fn with_something_to_complain_of_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
     library_of_one(folder.path(), |text| text.replace("worlds/", "nowhere/"));

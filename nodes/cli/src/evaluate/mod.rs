@@ -140,7 +140,7 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let suite = args.suite.as_deref().context("a suite is needed")?;
     let plan = Plan::new(suite, &choice, &setup)?;
     if args.list {
-        print!("{}", text::list(&plan)?);
+        print!("{}", text::list(&plan, &mine(&args, &plan))?);
         return Ok(ExitCode::SUCCESS);
     }
     for line in &plan.left_out {
@@ -149,17 +149,18 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     let started = std::time::Instant::now();
     let out = args.out.clone().context("--out is needed")?;
     let stop = interruption()?;
-    let (results, timings) = evaluate(&args, &setup, &plan, &out, &stop)?;
-    if stop.load(Ordering::Relaxed) && results.len() < plan.runs.len() {
+    let made = evaluate(&args, &setup, &plan, &out, &stop)?;
+    if made.left > 0 {
         eprintln!(
-            "interrupted: {} of {} runs are in {}; the same command makes the others",
-            results.len(),
+            "interrupted: {} of {} runs are in {}, {} are to be made; the same command makes them",
+            made.results.len(),
             plan.runs.len(),
-            out.display()
+            out.display(),
+            made.left
         );
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    print!("{}", text::table(&plan, &results, &timings, started.elapsed().as_secs_f64()));
+    print!("{}", text::table(&plan, &made.results, &made.timings, started.elapsed().as_secs_f64()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -175,13 +176,36 @@ fn interruption() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(flag)
 }
 
+/// What is in the folder after a call.
+struct Made {
+    results: Vec<RunResult>,
+    timings: Vec<RunTiming>,
+    /// Runs that this call was to make and, interrupted, did not.
+    left: usize,
+}
+
+/// The runs of the shard. First runs of scenarios, which are replayed, are dealt out by themselves, so that every shard has its share.
+fn mine<'a>(args: &Args, plan: &'a Plan) -> Vec<&'a Planned> {
+    let mut dealt = [0, 0];
+    let takes = |run: &&Planned| {
+        let Some(shard) = args.shard else { return true };
+        let [firsts, others] = &mut dealt;
+        // The others the other way round: who has a first run more has none more of these.
+        let (count, index) =
+            if run.first { (firsts, shard.index - 1) } else { (others, shard.of - shard.index) };
+        *count += 1;
+        (*count - 1) % shard.of == index
+    };
+    plan.runs.iter().filter(takes).collect()
+}
+
 fn evaluate(
     args: &Args,
     setup: &Setup,
     plan: &Plan,
     out: &std::path::Path,
     stop: &AtomicBool,
-) -> anyhow::Result<(Vec<RunResult>, Vec<RunTiming>)> {
+) -> anyhow::Result<Made> {
     let manifest = Manifest::of(plan, setup)?;
     let (mut store, found) = Store::open(out, &manifest, args.prune)?;
     for other in &args.from {
@@ -194,20 +218,15 @@ fn evaluate(
             if found.pruned > 0 { format!(", {} of other runs let go", found.pruned) } else { String::new() };
         eprintln!("{} runs are there already{torn}{pruned}", found.kept);
     }
-    let mine = |(index, _): &(usize, &Planned)| args.shard.is_none_or(|s| index % s.of == s.index - 1);
-    let todo: Vec<&Planned> = plan
-        .runs
-        .iter()
-        .enumerate()
-        .filter(mine)
-        .map(|(_, run)| run)
-        .filter(|run| !store.has(&run.key, args.replay.takes(run)))
-        .collect();
+    let mut todo = mine(args, plan);
+    todo.retain(|run| !store.has(&run.key, args.replay.takes(run)));
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = args.jobs.map_or(processors, |n| n as usize);
     let store = Mutex::new(store);
     work(args, setup, plan, &todo, jobs, &store, stop)?;
     let store = store.into_inner().map_err(|_| anyhow::anyhow!("a worker ended in the middle of writing"))?;
+    let is_left = |run: &&&Planned| !store.has(&run.key, args.replay.takes(run));
+    let left = if stop.load(Ordering::Relaxed) { todo.iter().filter(is_left).count() } else { 0 };
     let (results, timings) = store.finish()?;
     let there: BTreeSet<&str> = results.iter().map(|r| r.key.as_str()).collect();
     let lost = todo.iter().filter(|run| !there.contains(run.key.as_str())).count();
@@ -217,7 +236,7 @@ fn evaluate(
         out.display(),
         todo.len()
     );
-    Ok((results, timings))
+    Ok(Made { results, timings, left })
 }
 
 /// Makes the runs, several at a time; after `stop` begins no other.
@@ -235,7 +254,7 @@ fn work(
     let next = AtomicUsize::new(0);
     let failure: Mutex<Option<anyhow::Error>> = Mutex::new(None);
     let one = |planned: &Planned| -> anyhow::Result<()> {
-        let finished = run::run(setup, plan.member(planned)?, planned, args.replay.takes(planned));
+        let finished = run::run(setup, plan.member(planned)?, planned, args.replay.takes(planned))?;
         let Ok(mut store) = store.lock() else { bail!("another worker ended in the middle of writing") };
         store.add(&finished)?;
         progress.done(&finished.result);

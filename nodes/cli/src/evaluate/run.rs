@@ -3,9 +3,9 @@
 use super::store::{Finished, Reproduced, RunResult, RunTiming, Status, StepTimes};
 use super::suite::{Member, Planned, Setup, build, short_hash};
 use outrider_foundation::zones::Zones;
-use outrider_foundation::{Instant, Now, Robot};
+use outrider_foundation::{Now, Robot};
 use outrider_msgs::outrider_msgs::Tick;
-use outrider_runtime::{Diagnosis, HostedNode, NodeSpec, Outputs, Topic};
+use outrider_runtime::{Around, HostedNode, Outputs};
 use outrider_sim::Outline;
 use outrider_suite::drive::drive_wrapped;
 use outrider_suite::evaluation::{Eyes, Place, Verdict, judge, measure};
@@ -42,14 +42,19 @@ pub fn keep_panics() {
 }
 
 /// Makes a run. Whatever happens in it is its result.
-pub fn run(setup: &Setup, member: &Member, planned: &Planned, replay: bool) -> Finished {
+///
+/// # Errors
+/// When a file cannot be read, or is not what it was when the run was planned: that is nothing of the run.
+pub fn run(setup: &Setup, member: &Member, planned: &Planned, replay: bool) -> anyhow::Result<Finished> {
     let started = std::time::Instant::now();
     let times: Times = Rc::default();
     IN_RUN.set(true);
     let made = catch_unwind(AssertUnwindSafe(|| make(setup, member, planned, replay, &times)));
     IN_RUN.set(false);
+    setup.is_as_planned(member, planned)?;
     let (status, message, made) = match made {
         Ok(Ok(made)) => (Status::Done, None, Some(made)),
+        Ok(Err(error)) if error.chain().any(|cause| cause.is::<std::io::Error>()) => return Err(error),
         Ok(Err(error)) => (Status::Error, Some(format!("{error:#}")), None),
         Err(_) => (Status::Panic, Some(LAST_PANIC.take()), None),
     };
@@ -69,7 +74,7 @@ pub fn run(setup: &Setup, member: &Member, planned: &Planned, replay: bool) -> F
         result.reproduced = made.reproduced;
         (series, world) = (Some(made.series), Some(made.world));
     }
-    Finished { result, timing, series, world }
+    Ok(Finished { result, timing, series, world })
 }
 
 fn blank(member: &Member, planned: &Planned, status: Status, message: Option<String>) -> RunResult {
@@ -221,25 +226,13 @@ struct Timed {
     times: Times,
 }
 
-impl HostedNode for Timed {
-    fn spec(&self) -> &NodeSpec {
-        self.inner.spec()
+impl Around for Timed {
+    fn inner(&self) -> &dyn HostedNode {
+        self.inner.as_ref()
     }
 
-    fn inputs(&self) -> &[Topic] {
-        self.inner.inputs()
-    }
-
-    fn outputs(&self) -> &[Topic] {
-        self.inner.outputs()
-    }
-
-    fn deliver(&mut self, input: usize, received: Instant, bytes: &[u8]) {
-        self.inner.deliver(input, received, bytes);
-    }
-
-    fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
-        self.inner.deliver_digested(input, received, bytes, digest);
+    fn inner_mut(&mut self) -> &mut dyn HostedNode {
+        self.inner.as_mut()
     }
 
     fn step(&mut self, now: Now, outputs: &mut Outputs) -> &mut Tick {
@@ -258,18 +251,6 @@ impl HostedNode for Timed {
             }
         }
         tick
-    }
-
-    fn has_input(&self) -> bool {
-        self.inner.has_input()
-    }
-
-    fn next_wakeup(&self) -> Option<Instant> {
-        self.inner.next_wakeup()
-    }
-
-    fn diagnose(&self) -> Diagnosis {
-        self.inner.diagnose()
     }
 }
 

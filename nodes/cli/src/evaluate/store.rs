@@ -190,8 +190,10 @@ pub struct Store {
     folder: PathBuf,
     results: File,
     timings: File,
-    /// By key, whether it need not be run again to be replayed.
-    done: BTreeMap<String, bool>,
+    /// By key.
+    done: BTreeMap<String, Worth>,
+    /// A line could not be written: what else was, must stay the last.
+    is_broken: bool,
     /// Which call with this folder this is, from 1.
     call: u32,
     /// Nobody else writes to the folder while this is held.
@@ -216,8 +218,9 @@ impl Store {
     /// When somebody else has it open, when it holds results of other runs and `prune` is not set, or a file that is not what it
     /// should be.
     pub fn open(folder: &Path, manifest: &Manifest, prune: bool) -> anyhow::Result<(Self, Found)> {
-        fs::create_dir_all(folder.join("runs")).with_context(|| folder.display().to_string())?;
-        fs::create_dir_all(folder.join("worlds"))?;
+        for part in ["runs", "worlds"] {
+            fs::create_dir_all(folder.join(part)).with_context(|| folder.join(part).display().to_string())?;
+        }
         let lock = lock(folder)?;
         let planned: BTreeSet<&str> = manifest.planned.iter().map(|p| p.key.as_str()).collect();
         let mut found = Found::default();
@@ -242,7 +245,7 @@ impl Store {
         let timed: BTreeSet<String> = timings.iter().map(|t| t.key.clone()).collect();
         results
             .retain(|r| timed.contains(&r.key) && (r.status != Status::Done || is_recorded(folder, &r.key)));
-        let done: BTreeMap<String, bool> = results.iter().map(|r| (r.key.clone(), is_replayed(r))).collect();
+        let done: BTreeMap<String, Worth> = results.iter().map(|r| (r.key.clone(), Worth::of(r))).collect();
         timings.retain(|t| done.contains_key(&t.key));
         if prune {
             prune_records(folder, &planned)?;
@@ -257,14 +260,20 @@ impl Store {
         write_whole(&suite, &text)?;
         let call = timings.iter().filter_map(|t| t.call).max().unwrap_or(0).saturating_add(1);
         write_sorted(folder, results, timings)?;
-        let append = |name: &str| OpenOptions::new().append(true).create(true).open(folder.join(name));
+        let append = |name: &str| {
+            let path = folder.join(name);
+            let file = OpenOptions::new().append(true).create(true).open(&path);
+            file.with_context(|| path.display().to_string())
+        };
         let (results, timings) = (append("results.jsonl")?, append("timings.jsonl")?);
-        Ok((Self { folder: folder.to_owned(), results, timings, done, call, _lock: lock }, found))
+        let folder = folder.to_owned();
+        Ok((Self { folder, results, timings, done, is_broken: false, call, _lock: lock }, found))
     }
 
     /// Whether a run is there, and has been replayed if that is wanted.
     pub fn has(&self, key: &str, replayed: bool) -> bool {
-        self.done.get(key).is_some_and(|was| *was || !replayed)
+        // What did not come to its end leaves nothing to replay.
+        self.done.get(key).is_some_and(|worth| !replayed || *worth != Worth::Done)
     }
 
     /// Adds a run: its record first, its result last.
@@ -286,10 +295,17 @@ impl Store {
 
     /// The lines of a run whose record is there; a verdict without them is over.
     fn enter(&mut self, result: &RunResult, timing: &RunTiming) -> anyhow::Result<()> {
-        forget_verdict(&self.folder)?;
-        append(&mut self.timings, &serde_json::to_string(timing)?)?;
-        append(&mut self.results, &serde_json::to_string(result)?)?;
-        self.done.insert(result.key.clone(), is_replayed(result));
+        let folder = &self.folder;
+        ensure!(!self.is_broken, "{}: a line could not be written before", folder.display());
+        forget_verdict(folder)?;
+        self.is_broken = true;
+        append(&mut self.timings, timing)
+            .with_context(|| folder.join("timings.jsonl").display().to_string())?;
+        append(&mut self.results, result)
+            .with_context(|| folder.join("results.jsonl").display().to_string())?;
+        self.is_broken = false;
+        let worth = Worth::of(result);
+        self.done.entry(result.key.clone()).and_modify(|had| *had = worth.max(*had)).or_insert(worth);
         Ok(())
     }
 
@@ -311,8 +327,8 @@ impl Store {
         }
         let mut taken = 0;
         for result in results.iter().filter(|r| planned.contains(r.key.as_str())) {
-            let is_new = !self.has(&result.key, is_replayed(result));
-            let Some(timing) = timings.get(&result.key).filter(|_| is_new) else { continue };
+            let is_better = self.done.get(&result.key).is_none_or(|had| *had < Worth::of(result));
+            let Some(timing) = timings.get(&result.key).filter(|_| is_better) else { continue };
             let record = series(other, &result.key);
             if is_recorded(other, &result.key) {
                 copy_whole(&record, &series(&self.folder, &result.key))?;
@@ -323,6 +339,12 @@ impl Store {
             taken += 1;
         }
         Ok(taken)
+    }
+
+    /// From now on no result can be written.
+    #[cfg(test)]
+    pub(super) fn fill_disk(&mut self) {
+        self.results = OpenOptions::new().append(true).open("/dev/full").unwrap();
     }
 
     /// Sorts what is there, and gives it back.
@@ -353,9 +375,25 @@ fn series(folder: &Path, key: &str) -> PathBuf {
     folder.join("runs").join(format!("{key}.json"))
 }
 
-/// What did not come to its end leaves nothing to replay.
-fn is_replayed(result: &RunResult) -> bool {
-    result.reproduced.is_some() || result.status != Status::Done
+/// Which of several results of one run is kept: the one that tells most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Worth {
+    /// It did not come to its end.
+    Broken,
+    /// It did.
+    Done,
+    /// And was run again from its record.
+    Replayed,
+}
+
+impl Worth {
+    fn of(result: &RunResult) -> Self {
+        match (result.status, &result.reproduced) {
+            (Status::Error | Status::Panic, _) => Self::Broken,
+            (Status::Done, None) => Self::Done,
+            (Status::Done, Some(_)) => Self::Replayed,
+        }
+    }
 }
 
 /// Whether the record of a run is there, and the world that it was in.
@@ -453,10 +491,16 @@ fn read_lines<T: DeserializeOwned>(path: &Path) -> anyhow::Result<(Vec<T>, usize
     Ok((lines, torn))
 }
 
-fn append(file: &mut File, line: &str) -> anyhow::Result<()> {
-    file.write_all(format!("{line}\n").as_bytes())?;
-    file.sync_data()?;
-    Ok(())
+/// A whole line or none, as far as the disk lets it.
+fn append(file: &mut File, line: &impl Serialize) -> anyhow::Result<()> {
+    let line = serde_json::to_string(line)?;
+    let length = file.metadata()?.len();
+    let written = file.write_all(format!("{line}\n").as_bytes()).and_then(|()| file.sync_data());
+    if written.is_err() {
+        // A disk that is full takes part of it; what cannot be taken back is a torn line, which the next call lets go.
+        let _ = file.set_len(length);
+    }
+    Ok(written?)
 }
 
 /// All at once or not at all.
@@ -479,26 +523,35 @@ fn copy_whole(from: &Path, to: &Path) -> anyhow::Result<()> {
 
 fn write_sorted(
     folder: &Path,
-    mut results: Vec<RunResult>,
-    mut timings: Vec<RunTiming>,
+    results: Vec<RunResult>,
+    timings: Vec<RunTiming>,
 ) -> anyhow::Result<(Vec<RunResult>, Vec<RunTiming>)> {
-    results.sort_by_cached_key(RunResult::place);
-    results.dedup_by(|later, kept| {
-        let same = later.key == kept.key;
-        // Run once more to be replayed.
-        if same && !is_replayed(kept) && is_replayed(later) {
+    let mut all = with_times(results, timings);
+    all.sort_by_cached_key(|(result, _)| result.place());
+    all.dedup_by(|later, kept| {
+        let same = later.0.key == kept.0.key;
+        if same && Worth::of(&later.0) > Worth::of(&kept.0) {
             std::mem::swap(later, kept);
         }
         same
     });
-    let places: BTreeMap<&str, usize> =
-        results.iter().enumerate().map(|(i, r)| (r.key.as_str(), i)).collect();
-    timings.sort_by_key(|t| places.get(t.key.as_str()).copied().unwrap_or(usize::MAX));
-    timings.dedup_by(|a, b| a.key == b.key);
+    let (results, timings): (Vec<_>, Vec<_>) = all.into_iter().unzip();
     let lines = |all: Vec<String>| all.into_iter().map(|line| line + "\n").collect::<String>();
     let text = results.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
     write_whole(&folder.join("results.jsonl"), &lines(text))?;
     let text = timings.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>()?;
     write_whole(&folder.join("timings.jsonl"), &lines(text))?;
     Ok((results, timings))
+}
+
+/// Every result with its times, which were written just before it; where an interruption came between, times have no result.
+fn with_times(results: Vec<RunResult>, timings: Vec<RunTiming>) -> Vec<(RunResult, RunTiming)> {
+    let mut of: BTreeMap<String, Vec<RunTiming>> = BTreeMap::new();
+    for timing in timings {
+        of.entry(timing.key.clone()).or_default().push(timing);
+    }
+    let last = |result: RunResult| of.get_mut(&result.key)?.pop().map(|timing| (result, timing));
+    let mut all: Vec<_> = results.into_iter().rev().filter_map(last).collect();
+    all.reverse();
+    all
 }

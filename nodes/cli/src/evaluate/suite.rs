@@ -1,8 +1,11 @@
 //! What is run: the scenarios of a folder, of a suite file or a single one, each with its cases, and the keys of the runs.
 
 use anyhow::{Context as _, bail, ensure};
-use outrider_runtime::config;
+use outrider_foundation::validate::key_within;
+use outrider_runtime::{Resources, config};
 use outrider_suite::drive::check;
+use outrider_suite::evaluation::TRUTH_HZ;
+use outrider_suite::files::sim_config;
 use outrider_suite::scenario::settings::Setting;
 use outrider_suite::scenario::{Case, CriticalityClass, Family, Scenario, Template, Values};
 use outrider_suite::{Changes, Files, NODES, left_out_of_world, read_resources};
@@ -17,6 +20,9 @@ const NOT_SCENARIOS: [&str; 4] = ["zones", "worlds", "maps", "open"];
 const SCENARIO_LIMIT: usize = 10_000;
 /// Folders nest no deeper.
 const DEPTH_LIMIT: usize = 16;
+
+/// So long nothing is said.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// A file that lists scenarios.
 #[derive(Debug, Deserialize)]
@@ -106,6 +112,21 @@ impl Setup {
             ..Files::new(self.config.clone())
         }
     }
+
+    /// Whether a run would have the same key if it were planned now.
+    ///
+    /// # Errors
+    /// When it would not: somebody has changed a file meanwhile. When a file cannot be read.
+    pub fn is_as_planned(&self, member: &Member, planned: &Planned) -> anyhow::Result<()> {
+        let hash = short_hash(&[Template::read(&member.path)?.text()]);
+        let files = self.files(member, &planned.case);
+        let what = match hash == member.hash {
+            true if config_hash(&resources(&files)?) == planned.config_hash => return Ok(()),
+            true => format!("the configuration, or what {} names, has changed", member.path.display()),
+            false => format!("{} has changed", member.path.display()),
+        };
+        bail!("{what} while it was evaluated: the results that are there are of the files as they were")
+    }
 }
 
 impl Plan {
@@ -117,10 +138,11 @@ impl Plan {
         let chosen = chosen(suite, choice)?;
         let (mut members, mut runs) = (Vec::new(), Vec::new());
         let mut hashes = Hashes::default();
+        let mut patience = Patience::new();
         for (index, (member, template)) in chosen.into_iter().enumerate() {
             hashes.left_out.extend(overridden(setup, &member, &template));
             let cases = template.cases(choice.seeds)?;
-            try_values(setup, &member, &template, &cases)?;
+            try_values(setup, &member, &template, &cases, &mut patience)?;
             for (nth, case) in cases.into_iter().enumerate() {
                 let config_hash = hashes.of(setup, &member, &template, &case)?;
                 let key = key(&member.hash, &case, &config_hash)?;
@@ -169,15 +191,30 @@ fn chosen(suite: &Path, choice: &Choice) -> anyhow::Result<Vec<(Member, Template
 }
 
 /// Nobody waits for a run to be told that one of its values cannot be. Nodes are started once for every combination.
-fn try_values(setup: &Setup, member: &Member, template: &Template, cases: &[Case]) -> anyhow::Result<()> {
+///
+/// # Errors
+/// Names the file, what is wrong, and with which values.
+pub fn try_values(
+    setup: &Setup,
+    member: &Member,
+    template: &Template,
+    cases: &[Case],
+    patience: &mut Patience,
+) -> anyhow::Result<()> {
     let seed = cases.first().map(|case| case.seed);
     let mut tried = None;
-    for case in cases {
+    for (index, case) in cases.iter().enumerate() {
+        patience.tell(|| format!("checking {}: {index} of {} runs", member.scenario.id, cases.len()));
         if tried == Some(&case.parameters) {
             continue;
         }
         let values = || serde_json::to_string(&case.parameters).unwrap_or_default();
         let scenario = template.scenario(&case.parameters).with_context(|| format!("with {}", values()))?;
+        let of_truth = scenario.events.iter().flat_map(|e| e.set.keys()).find(|key| key_within(key, "truth"));
+        if let Some(key) = of_truth {
+            let path = member.path.display();
+            bail!("{path}: events: `{key}`: an evaluation rests on the truth, which no event may change");
+        }
         if Some(case.seed) == seed {
             check(&setup.files(member, case), &scenario).map_err(|error| match values() {
                 none if none == "{}" => anyhow::anyhow!("{error}"),
@@ -189,11 +226,29 @@ fn try_values(setup: &Setup, member: &Member, template: &Template, cases: &[Case
     Ok(())
 }
 
+/// Says on stderr now and then what takes so long.
+pub struct Patience(std::time::Instant);
+
+impl Patience {
+    /// From now on.
+    #[allow(clippy::new_without_default, reason = "a default that reads the clock is none")]
+    pub fn new() -> Self {
+        Self(std::time::Instant::now())
+    }
+
+    fn tell(&mut self, what: impl FnOnce() -> String) {
+        if self.0.elapsed() >= PATIENCE {
+            *self = Self::new();
+            eprintln!("{}", what());
+        }
+    }
+}
+
 /// Settings of the command line that a scenario's own go over.
 fn overridden(setup: &Setup, member: &Member, template: &Template) -> Vec<String> {
     let own = template.settings(&member.scenario);
-    let within = |a: &str, b: &str| a == b || a.strip_prefix(b).is_some_and(|rest| rest.starts_with('.'));
-    let meets = |a: &Setting| own.iter().any(|b| within(&a.path, &b.path) || within(&b.path, &a.path));
+    let meets =
+        |a: &Setting| own.iter().any(|b| key_within(&a.path, &b.path) || key_within(&b.path, &a.path));
     let told = |s: &Setting| {
         format!("{}: its own `configuration` goes over --set {}={}", member.path.display(), s.path, s.value)
     };
@@ -270,8 +325,12 @@ fn walk(folder: &Path, depth: usize, into: &mut Vec<PathBuf>) -> anyhow::Result<
     paths.sort();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Locks of editors and the like.
+        if name.starts_with('.') {
+            continue;
+        }
         if path.is_dir() {
-            if !NOT_SCENARIOS.contains(&name.as_str()) && !name.starts_with('.') {
+            if !NOT_SCENARIOS.contains(&name.as_str()) {
                 walk(&path, depth + 1, into)?;
             }
         } else if path.extension().is_some_and(|e| e == "yaml" || e == "yml") {
@@ -331,21 +390,37 @@ impl Hashes {
         if let Some(hash) = self.known.get(&same) {
             return Ok(hash.clone());
         }
-        let files = setup.files(member, case);
-        let mut parts: Vec<String> = Vec::new();
-        for node in NODES {
-            let resources = read_resources(node, &files)?;
-            if node == "sim" {
-                self.left_out.extend(left_out_of_world(&resources)?);
-            }
-            let others = resources.iter().filter(|(role, _)| *role != "scenario");
-            parts.extend(others.flat_map(|(role, text)| [format!("{node}/{role}"), text.to_owned()]));
+        let read = resources(&setup.files(member, case))?;
+        for (_, resources) in read.iter().filter(|(node, _)| *node == "sim") {
+            self.left_out.extend(left_out_of_world(resources)?);
+            let (text, origin) = resources.get("sim", "config")?;
+            let rate_hz = sim_config(origin, text)?.truth.rate_hz;
+            ensure!(
+                (rate_hz - TRUTH_HZ).abs() < 1e-9,
+                "{}: sim.truth.rate_hz: {rate_hz}, an evaluation measures at {TRUTH_HZ} Hz",
+                member.path.display()
+            );
         }
-        let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-        let hash = short_hash(&parts);
+        let hash = config_hash(&read);
         self.known.insert(same, hash.clone());
         Ok(hash)
     }
+}
+
+/// All that goes into a run, by node.
+fn resources(files: &Files) -> anyhow::Result<Vec<(&'static str, Resources)>> {
+    NODES.into_iter().map(|node| Ok((node, read_resources(node, files)?))).collect()
+}
+
+/// Of all that goes into a run but its scenario.
+fn config_hash(all: &[(&'static str, Resources)]) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for (node, resources) in all {
+        let others = resources.iter().filter(|(role, _)| *role != "scenario");
+        parts.extend(others.flat_map(|(role, text)| [format!("{node}/{role}"), text.to_owned()]));
+    }
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    short_hash(&parts)
 }
 
 /// What of the configuration is the same for all scenarios, with the settings of the command line.

@@ -1,6 +1,8 @@
 //! Suites, stores and runs: nothing is lost, and the same runs give the same bytes.
 
-use super::store::{Finished, Manifest, RunResult, RunTiming, Status, StepTimes, Store, digest, read};
+mod stores;
+
+use super::store::{Status, read};
 use super::suite::{Choice, Plan, Setup};
 use super::*;
 use std::fs;
@@ -57,6 +59,7 @@ fn a_folder_a_list_and_a_file_are_suites() {
         ("b/other.yml", &other),
         ("zones/no_scenario.yaml", "version: 1"),
         ("a/notes.txt", "no scenario"),
+        ("a/.#short.yaml", "the lock of an editor"),
         ("list.suite", "scenarios: [a, b/other.yml]\n"),
     ]);
     let ids = |path: &Path, choice: &Choice| -> Vec<String> {
@@ -137,6 +140,13 @@ fn what_cannot_be_run_is_told_when_it_is_planned() {
     for rule in ["braking_achieved", "stopping_distance", "e_stop", "way_out"] {
         told(&format!("expect: {{must_not: [{{what: {{intervention: {rule}}}}}]}}\n"), &[]).unwrap();
     }
+    for (more, settings, why) in [
+        ("", &["sim.truth.rate_hz=3.0"][..], "sim.truth.rate_hz: 3, an evaluation measures at 20 Hz"),
+        ("events: [{at_s: 0, set: {truth.rate_hz: 3.0}}]\n", &[], "an evaluation rests on the truth"),
+    ] {
+        let error = format!("{:#}", told(more, settings).unwrap_err());
+        assert!(error.contains("short.yaml: ") && error.contains(why), "{error}");
+    }
     let error = told("", &["robot.limits.v_max_mps=0.3"]).unwrap_err();
     assert!(format!("{error:#}").contains("follow.cruise_mps"), "{error:#}");
     let own = "configuration: {planner.follow.cruise_mps: 0.3}\n";
@@ -146,43 +156,6 @@ fn what_cannot_be_run_is_told_when_it_is_planned() {
         "{warned:?}"
     );
     assert_eq!(told(own, &["planner.follow.goal_tolerance_m=0.2"]).unwrap_or_default(), [""; 0]);
-}
-
-fn result(planned: &Planned, member: &suite::Member) -> Finished {
-    let result = RunResult {
-        key: planned.key.clone(),
-        scenario: member.scenario.id.clone(),
-        file: member.file.clone(),
-        family: None,
-        class: None,
-        requirements: vec![],
-        covers: vec![],
-        scenario_hash: member.hash.clone(),
-        parameters: planned.case.parameters.clone(),
-        seed: planned.case.seed,
-        build: suite::build().to_owned(),
-        config_hash: planned.config_hash.clone(),
-        status: Status::Done,
-        message: None,
-        outcome: None,
-        passed: true,
-        failures: vec![],
-        violations: vec![],
-        stl: std::collections::BTreeMap::new(),
-        metrics: None,
-        digest: None,
-        reproduced: None,
-    };
-    let timing = RunTiming {
-        key: planned.key.clone(),
-        call: None,
-        wall_s: 1.0,
-        times_real: 1.0,
-        steps: std::collections::BTreeMap::new(),
-        decision: StepTimes::default(),
-    };
-    let series = Some(serde_json::json!({"key": planned.key, "world": "w"}));
-    Finished { result, timing, series, world: Some(("w".to_owned(), serde_json::json!({}))) }
 }
 
 /// Every file but those that a clock measured.
@@ -199,168 +172,6 @@ fn bytes(folder: &Path) -> Vec<(String, Vec<u8>)> {
     }
     all.sort();
     all
-}
-
-#[test]
-fn an_interruption_loses_nothing_and_leaves_no_trace() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
-    let out = tempfile::tempdir().unwrap();
-    let whole = out.path().join("whole");
-    let (mut store, _) = Store::open(&whole, &manifest, false).unwrap();
-    for run in &plan.runs {
-        store.add(&result(run, plan.member(run).unwrap())).unwrap();
-    }
-    store.finish().unwrap();
-    // Backwards, torn in the third line, and begun again.
-    let torn = out.path().join("torn");
-    let (mut store, _) = Store::open(&torn, &manifest, false).unwrap();
-    for run in plan.runs.iter().rev().take(3) {
-        store.add(&result(run, plan.member(run).unwrap())).unwrap();
-    }
-    drop(store);
-    let path = torn.join("results.jsonl");
-    let text = fs::read(&path).unwrap();
-    fs::write(&path, &text[..text.len() - 10]).unwrap();
-    assert!(read(&torn).unwrap_err().to_string().contains("torn"));
-    let (mut store, found) = Store::open(&torn, &manifest, false).unwrap();
-    assert_eq!((found.kept, found.torn, found.pruned), (2, 1, 0));
-    let missing: Vec<&Planned> = plan.runs.iter().filter(|r| !store.has(&r.key, false)).collect();
-    assert_eq!(missing.len(), 2);
-    for run in missing {
-        store.add(&result(run, plan.member(run).unwrap())).unwrap();
-    }
-    let (results, timings) = store.finish().unwrap();
-    complete(&manifest, &results).unwrap();
-    assert_eq!(bytes(&whole), bytes(&torn));
-    // Which call made what is told beside, and so is what came from elsewhere.
-    let calls = |timings: &[RunTiming]| {
-        let mut calls: Vec<_> = timings.iter().map(|t| t.call.unwrap()).collect();
-        calls.sort_unstable();
-        calls
-    };
-    assert_eq!(calls(&timings), [1, 1, 2, 2]);
-    let (mut store, _) = Store::open(&out.path().join("taken"), &manifest, false).unwrap();
-    assert_eq!(store.take_from(&torn, &manifest).unwrap(), 4);
-    assert_eq!(calls(&store.finish().unwrap().1), [0; 4]);
-    // A line that is broken in the middle is no interruption.
-    let text = fs::read_to_string(&path).unwrap().replacen("\"seed\"", "\"sead\"", 1);
-    fs::write(&path, text).unwrap();
-    let error = Store::open(&torn, &manifest, false).err().unwrap();
-    assert!(format!("{error:#}").contains("results.jsonl:1"), "{error:#}");
-}
-
-#[test]
-fn a_result_without_its_record_is_made_again() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
-    let out = tempfile::tempdir().unwrap();
-    let (mut store, _) = Store::open(out.path(), &manifest, false).unwrap();
-    let run = &plan.runs[0];
-    store.add(&result(run, plan.member(run).unwrap())).unwrap();
-    drop(store);
-    let record = out.path().join("runs").join(format!("{}.json", run.key));
-    let world = out.path().join("worlds/w.json");
-    let spoilt: [&dyn Fn(); 3] =
-        [&|| fs::remove_file(&record).unwrap(), &|| fs::write(&record, "").unwrap(), &|| {
-            fs::remove_file(&world).unwrap()
-        }];
-    for spoil in spoilt {
-        spoil();
-        let (mut store, found) = Store::open(out.path(), &manifest, false).unwrap();
-        assert!(found.kept == 0 && !store.has(&run.key, false));
-        store.add(&result(run, plan.member(run).unwrap())).unwrap();
-    }
-    assert_eq!(Store::open(out.path(), &manifest, false).unwrap().1.kept, 1);
-}
-
-#[test]
-fn nobody_else_writes_to_an_open_folder() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
-    let out = tempfile::tempdir().unwrap();
-    let (store, _) = Store::open(out.path(), &manifest, false).unwrap();
-    let error = Store::open(out.path(), &manifest, true).err().unwrap().to_string();
-    assert!(error.contains("another `outrider evaluate` writes to it"), "{error}");
-    drop(store);
-    Store::open(out.path(), &manifest, false).unwrap();
-}
-
-/// A result is not let go for its replay: the better one is kept at the end, wherever it came from.
-#[test]
-fn what_was_not_replayed_is_run_once_more_for_it() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
-    let out = tempfile::tempdir().unwrap();
-    let [own, other] = ["own", "other"].map(|n| out.path().join(n));
-    let run = &plan.runs[0];
-    let plain = result(run, plan.member(run).unwrap());
-    let mut replayed = plain.clone();
-    let how = "replay".to_owned();
-    replayed.result.reproduced = Some(store::Reproduced { how, identical: true, steps: 9, difference: None });
-    let (mut store, _) = Store::open(&own, &manifest, false).unwrap();
-    store.add(&plain).unwrap();
-    assert!(store.has(&run.key, false) && !store.has(&run.key, true));
-    let (mut there, _) = Store::open(&other, &manifest, false).unwrap();
-    there.add(&replayed).unwrap();
-    assert_eq!(store.take_from(&other, &manifest).unwrap(), 1);
-    assert!(store.has(&run.key, true));
-    let (results, timings) = store.finish().unwrap();
-    assert_eq!((results.len(), timings.len()), (1, 1));
-    assert_eq!(results[0], replayed.result);
-    // The other way round nothing is to be had.
-    assert_eq!(there.take_from(&own, &manifest).unwrap(), 0);
-}
-
-#[test]
-fn results_of_other_runs_are_refused_and_pruned_on_demand() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let old = plan(folder.path(), &Choice::default()).unwrap();
-    let out = tempfile::tempdir().unwrap();
-    let (mut store, _) = Store::open(out.path(), &Manifest::of(&old, &setup(&[])).unwrap(), false).unwrap();
-    store.add(&result(&old.runs[0], old.member(&old.runs[0]).unwrap())).unwrap();
-    drop(store);
-    fs::write(folder.path().join("short.yaml"), SHORT.replace("A metre", "One metre")).unwrap();
-    let new = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&new, &setup(&[])).unwrap();
-    let error = Store::open(out.path(), &manifest, false).err().unwrap().to_string();
-    assert!(error.contains("1 results are of other runs (short of build"), "{error}");
-    fs::write(out.path().join("gate.json"), "{}").unwrap();
-    let (store, found) = Store::open(out.path(), &manifest, true).unwrap();
-    assert_eq!((found.kept, found.pruned), (0, 1));
-    drop(store);
-    assert_eq!(fs::read(out.path().join("results.jsonl")).unwrap(), b"");
-    assert_eq!(fs::read_dir(out.path().join("runs")).unwrap().count(), 0, "with its record");
-    assert!(!out.path().join("gate.json").exists(), "and the verdict on it");
-}
-
-/// It would be one on what was not run.
-#[test]
-fn a_verdict_ends_with_another_choice_and_with_a_result_that_is_gone() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let all = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&all, &setup(&[])).unwrap();
-    let more = Choice { seeds: Some(9), ..Choice::default() };
-    let more = Manifest::of(&plan(folder.path(), &more).unwrap(), &setup(&[])).unwrap();
-    let out = tempfile::tempdir().unwrap();
-    let (mut store, _) = Store::open(out.path(), &manifest, false).unwrap();
-    store.add(&result(&all.runs[0], all.member(&all.runs[0]).unwrap())).unwrap();
-    drop(store);
-    let verdict = out.path().join("gate.json");
-    let opened = |manifest: &Manifest| {
-        fs::write(&verdict, "{}").unwrap();
-        let before = digest(out.path()).unwrap();
-        drop(Store::open(out.path(), manifest, false).unwrap());
-        (verdict.exists(), digest(out.path()).unwrap() == before)
-    };
-    assert_eq!(opened(&manifest), (true, true), "nothing has changed");
-    assert_eq!(opened(&more), (false, false));
-    fs::remove_file(out.path().join(format!("runs/{}.json", all.runs[0].key))).unwrap();
-    assert_eq!(opened(&more), (false, false));
 }
 
 fn args(suite: &Path, out: &Path, more: &[&str]) -> Args {
@@ -408,6 +219,97 @@ fn the_same_suite_gives_the_same_bytes_however_it_is_run() {
     let from = [first.to_str().unwrap(), second.to_str().unwrap()];
     run(args(folder.path(), &merged, &["--replay", "all", "--from", from[0], "--from", from[1]])).unwrap();
     assert_eq!(bytes(&whole), bytes(&merged));
+}
+
+/// What a key was made of must not change under it.
+#[test]
+fn a_file_that_changes_or_goes_while_it_is_evaluated_is_no_result() {
+    let folder = suite(&[("short.yaml", SHORT), ("config/zones.yaml", "")]);
+    let config = folder.path().join("config");
+    copy_tree(&Path::new(ROOT).join("config"), &config);
+    let setup = Setup { config: config.clone(), settings: Vec::new() };
+    let plan = Plan::new(&folder.path().join("short.yaml"), &Choice::default(), &setup).unwrap();
+    let planned = &plan.runs[0];
+    let member = plan.member(planned).unwrap();
+    let make =
+        || run::run(&setup, member, planned, false).map(|f| f.result.status).map_err(|e| format!("{e:#}"));
+    assert_eq!(make(), Ok(Status::Done));
+    let spoil = |path: &Path, change: &dyn Fn(&Path)| {
+        let text = fs::read(path).unwrap();
+        change(path);
+        let said = make().unwrap_err();
+        fs::write(path, text).unwrap();
+        said
+    };
+    let append = |path: &Path| fs::write(path, fs::read_to_string(path).unwrap() + "# more\n").unwrap();
+    let remove = |path: &Path| fs::remove_file(path).unwrap();
+    let said = spoil(&config.join("planner.yaml"), &append);
+    assert!(said.contains("the configuration, or what"), "{said}");
+    let said = spoil(&member.path, &append);
+    assert!(said.contains("short.yaml has changed while it was evaluated"), "{said}");
+    let said = spoil(&config.join("worlds/warehouse.sdf"), &remove);
+    assert!(said.contains("warehouse.sdf: No such file"), "{said}");
+    assert_eq!(make(), Ok(Status::Done));
+}
+
+fn copy_tree(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_tree(&entry.path(), &to)
+        } else {
+            fs::copy(entry.path(), &to).map(drop).unwrap()
+        }
+    }
+}
+
+/// Each run is in one shard, and no shard has much more to make or to replay than another.
+#[test]
+fn shards_share_everything_out() {
+    let more = |id: &str, seeds: usize| {
+        let seeds: Vec<String> = (1..=seeds).map(|s| s.to_string()).collect();
+        SHORT.replace("id: short", &format!("id: {id}")).replace("[1, 2]", &format!("[{}]", seeds.join(", ")))
+    };
+    let texts: Vec<(String, String)> =
+        (1..=5).map(|n| (format!("{n}.yaml"), more(&format!("short_{n}"), n))).collect();
+    let files: Vec<(&str, &str)> = texts.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let folder = suite(&files);
+    let plan = plan(folder.path(), &Choice::default()).unwrap();
+    for of in 1..=7 {
+        let shards: Vec<Vec<&Planned>> = (1..=of)
+            .map(|i| mine(&args(folder.path(), Path::new("out"), &["--shard", &format!("{i}/{of}")]), &plan))
+            .collect();
+        let mut keys: Vec<&str> = shards.iter().flatten().map(|r| r.key.as_str()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        assert_eq!((keys.len(), shards.iter().map(Vec::len).sum()), (plan.runs.len(), plan.runs.len()));
+        let spread = |count: &dyn Fn(&Vec<&Planned>) -> usize| {
+            let counts: Vec<usize> = shards.iter().map(count).collect();
+            counts.iter().max().unwrap() - counts.iter().min().unwrap()
+        };
+        assert!(spread(&|shard| shard.len()) <= 1, "{of}");
+        assert!(spread(&|shard| shard.iter().filter(|r| r.first).count()) <= 1, "{of}");
+    }
+}
+
+#[test]
+fn what_an_interruption_leaves_is_told() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let out = tempfile::tempdir().unwrap();
+    let plan = plan(folder.path(), &Choice::default()).unwrap();
+    let left = |more: &[&str], stopped: bool| {
+        let stop = AtomicBool::new(stopped);
+        evaluate(&args(folder.path(), out.path(), more), &setup(&[]), &plan, out.path(), &stop).unwrap().left
+    };
+    assert_eq!(left(&["--replay", "none"], true), 4);
+    assert_eq!(left(&["--replay", "none", "--shard", "1/2"], false), 0);
+    // The shard is whole, whatever others are to make.
+    assert_eq!(left(&["--replay", "none", "--shard", "1/2"], true), 0);
+    assert_eq!(left(&["--replay", "none"], false), 0);
+    // All are there, and none is replayed.
+    assert_eq!(left(&["--replay", "all"], true), 4);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Tables for a terminal.
 
 use super::store::{RunResult, RunTiming, Status};
-use super::suite::Plan;
+use super::suite::{Plan, Planned};
 use outrider_suite::evaluation::statistics::Share;
 use std::fmt::Write as _;
 
@@ -16,14 +16,15 @@ const TEXT_SHOWN: usize = 110;
 ///
 /// # Errors
 /// Never for a plan that was made.
-pub fn list(plan: &Plan) -> anyhow::Result<String> {
+pub fn list(plan: &Plan, runs: &[&Planned]) -> anyhow::Result<String> {
     let mut out = String::new();
-    for run in &plan.runs {
+    for run in runs {
         let id = &plan.member(run)?.scenario.id;
         let parameters = serde_json::to_string(&run.case.parameters)?;
         let _ = writeln!(out, "{}  {id}  seed {}  {parameters}", run.key, run.case.seed);
     }
-    let _ = writeln!(out, "{} runs of {} scenarios", plan.runs.len(), plan.members.len());
+    let part = if runs.len() < plan.runs.len() { format!("{} of ", runs.len()) } else { String::new() };
+    let _ = writeln!(out, "{part}{} runs of {} scenarios", plan.runs.len(), plan.members.len());
     Ok(out)
 }
 

@@ -87,6 +87,11 @@ pub fn judge(
         let text = format!("{} instead of {}", word(outcome), word(wanted));
         failures.push(Failure { check: "expect.outcome".to_owned(), text });
     }
+    if measures.not_seen > 0 {
+        let text =
+            format!("{} messages could not be read or kept: nothing is known of them", measures.not_seen);
+        failures.push(Failure { check: "not_seen".to_owned(), text });
+    }
     occurrences(scenario, eyes, &mut failures);
     criteria(scenario, eyes, measures, &mut failures);
     let stl = formulas(scenario, eyes, &mut failures);

@@ -23,6 +23,9 @@ pub use place::{Place, shortest_m};
 pub use series::Series;
 pub use timeline::Timeline;
 
+/// So often the simulator has to tell the truth, Hz: what is measured is measured at these moments.
+pub const TRUTH_HZ: f64 = 20.0;
+
 /// To a millionth: results are read by people as well, and carry no more than is meant.
 pub(crate) fn rounded(value: f64) -> f64 {
     let steps = (value * 1e6).round();

@@ -1,12 +1,14 @@
 //! A run at five moments a second, small enough to be drawn: poses, people, beliefs, modes and reasons.
 
 use super::eyes::Sample;
+use super::place::FAR_M;
 use super::timeline::Timeline;
 use crate::convert::body_of;
 use crate::scenario::Scenario;
 use outrider_foundation::Pose2;
 use outrider_foundation::data::{BodyBox, TrueBody};
-use outrider_msgs::outrider_msgs::{GroundTruth, GroundTruthDoor, Track};
+use outrider_msgs::outrider_msgs::{GroundTruth, GroundTruthActor, GroundTruthDoor, Track};
+use outrider_sim::AWAY_M;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -27,7 +29,7 @@ pub struct ActorTrack {
     /// Of a vehicle: corners of its body with the forks, in its own frame, m.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub shape: Vec<[f64; 2]>,
-    /// m, in the map; as long as the time column.
+    /// m, in the map; as long as the time column. Nothing before it has come and after it has left.
     pub x: Vec<Option<f64>>,
     /// m.
     pub y: Vec<Option<f64>>,
@@ -96,7 +98,7 @@ pub struct Series {
     pub gate: Vec<u8>,
     /// From the outline to the nearest thing, m.
     pub clearance: Vec<f64>,
-    /// To the nearest moving object, m.
+    /// To the nearest moving object, m; nothing where there is none.
     pub person_gap: Vec<Option<f64>>,
     /// Time to collision, s.
     pub ttc: Vec<Option<f64>>,
@@ -172,8 +174,7 @@ impl Series {
         self.mode.push(s.mode);
         self.gate.push(s.gate);
         self.clearance.push(milli(s.clearance_m));
-        let nobody = glimpse.truth.actors.is_empty();
-        self.person_gap.push(if nobody { None } else { some(s.person_gap_m) });
+        self.person_gap.push(some(s.person_gap_m).filter(|gap_m| *gap_m < FAR_M));
         self.ttc.push(s.ttc_s.and_then(some));
         self.command_v.push(milli(s.commanded_mps));
         let reason = self.reason_index((glimpse.reason)());
@@ -210,7 +211,8 @@ impl Series {
             }
         }
         for track in &mut self.actors {
-            let actor = truth.actors.iter().find(|a| a.name == track.name);
+            let is_there = |a: &&GroundTruthActor| a.name == track.name && a.x.abs() < AWAY_M;
+            let actor = truth.actors.iter().find(is_there);
             track.x.push(actor.and_then(|a| some(a.x)));
             track.y.push(actor.and_then(|a| some(a.y)));
             track.yaw.push(actor.and_then(|a| some(a.yaw)));
@@ -257,6 +259,8 @@ impl Series {
         let end_s = timeline.end_s;
         let faults: Vec<serde_json::Value> = scenario
             .troubles()
+            // The run was over before the others.
+            .filter(|(from_s, ..)| *from_s <= end_s)
             .map(|(from_s, to_s, what)| {
                 serde_json::json!({"from": milli(from_s), "to": milli(to_s.min(end_s)), "what": what})
             })

@@ -451,6 +451,23 @@ fn the_series_is_five_times_a_second_with_columns_of_one_length() {
 }
 
 #[test]
+fn the_series_has_nobody_who_is_not_there_and_no_fault_that_never_struck() {
+    let strike = |at_s| EventSpec { at_s, for_s: None, set: Default::default() };
+    let mut made = Made::new(|s| s.events = vec![strike(1.0), strike(40.0)]);
+    made.goal(0.0);
+    made.drive(0.0, 1.0, 0.5, &[(outrider_sim::AWAY_M, 10.0)]);
+    made.drive(1.0, 2.0, 0.5, &[(5.0, 0.0)]);
+    made.eyes.finish(2.0);
+    let series = &made.eyes.series;
+    assert_eq!((series.actors[0].x[4], series.actors[0].x[5]), (None, Some(5.0)));
+    assert!(series.person_gap[4].is_none() && series.person_gap[5].is_some());
+    let json = series.to_json(serde_json::json!({}), &made.eyes.timeline, &made.scenario);
+    let faults: Vec<f64> =
+        json["faults"].as_array().unwrap().iter().map(|f| f["from"].as_f64().unwrap()).collect();
+    assert_eq!(faults, [1.0]);
+}
+
+#[test]
 fn the_contact_that_is_one_too_many_is_told_with_its_time() {
     let run = |allowed| {
         let mut made = Made::new(|s| s.criteria.collisions_max = allowed);

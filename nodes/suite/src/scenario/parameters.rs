@@ -41,6 +41,15 @@ impl fmt::Display for Scalar {
     }
 }
 
+impl Scalar {
+    /// Whether a file that has one of them in it says the same as with the other: they are put in as text.
+    fn reads_as(&self, other: &Self) -> bool {
+        let (a, b) = (self.to_string(), other.to_string());
+        let numbers = || a.parse::<f64>().ok().zip(b.parse::<f64>().ok());
+        a == b || numbers().is_some_and(|(a, b)| a.total_cmp(&b).is_eq())
+    }
+}
+
 /// By name.
 pub type Values = BTreeMap<String, Scalar>;
 
@@ -95,9 +104,11 @@ impl Parameter {
                 Some(format!("{} choices, allowed are 1 to {VALUE_LIMIT}", all.len()))
             }
             Self::Choices(all) => all.iter().enumerate().find_map(|(i, v)| match v {
-                _ if all.iter().take(i).any(|other| other == v) => Some(format!("{v} stands there twice")),
-                Scalar::Text(t) if t.contains(['\n', '$']) => {
-                    Some(format!("{t:?}: a word has no line breaks and no `$`"))
+                _ if all.iter().take(i).any(|other| other.reads_as(v)) => {
+                    Some(format!("{v} stands there twice"))
+                }
+                Scalar::Text(t) if t.contains(['\n', '$']) || t.contains(" #") => {
+                    Some(format!("{t:?}: a word has no line breaks, no `$` and no ` #`"))
                 }
                 Scalar::Number(v) if !v.is_finite() => Some(format!("{v} is not finite")),
                 Scalar::Number(v) if v.abs() > WHOLE => Some(format!("{v} is beyond {WHOLE}: not exact")),
@@ -449,6 +460,9 @@ mod tests {
         for (bad, word) in [
             (Parameter::Choices(vec![]), "0 choices"),
             (Parameter::Choices(vec![Scalar::Text("a\nb".into())]), "no line breaks"),
+            (Parameter::Choices(vec![Scalar::Text("1 #2".into())]), "no ` #`"),
+            (Parameter::Choices(vec![number(1.0), Scalar::Text("1.0".into())]), "1.0 stands there twice"),
+            (Parameter::Choices(vec![Scalar::Text("yes".into()), Scalar::Text("yes".into())]), "twice"),
             (Parameter::Range { from: 0.0, to: 1.0, steps: 0 }, "steps: 0"),
             (Parameter::Uniform { low: 1.0, high: 1.0 }, "low: 1 is not below high, 1"),
             (Parameter::Normal { mean: 0.0, sigma: 0.0, low: None, high: None }, "sigma: 0"),
