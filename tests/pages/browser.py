@@ -83,6 +83,27 @@ class Browser:
         self._ask("POST", "/url", {"url": "about:blank"})
         self._ask("POST", "/url", {"url": Path(path).resolve().as_uri() + fragment})
 
+    def back(self):
+        """As its button."""
+        self._ask("POST", "/back", {})
+
+    def press(self, *keys):
+        """Keys of a keyboard, one after the other (names: W3C WebDriver, 17.4.2), to whatever has the focus."""
+        actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
+        self._ask("POST", "/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
+
+    def on_paper(self, on):
+        """As it is printed, or as it is shown."""
+        self._devtools("Emulation.setEmulatedMedia", {"media": "print" if on else ""})
+
+    def live(self):
+        """Ids of the parts that are read aloud whenever they change."""
+        tree = self._devtools("Accessibility.getFullAXTree")["nodes"]
+        nodes = [n["backendDOMNodeId"] for n in tree if any(p["name"] == "live" and p["value"]["value"] != "off" for p in n.get("properties", []))]
+        described = [self._devtools("DOM.describeNode", {"backendNodeId": node})["node"] for node in nodes]
+        pairs = [dict(zip(d.get("attributes", [])[::2], d.get("attributes", [])[1::2])) for d in described]
+        return [attributes.get("id", "") for attributes in pairs]
+
     def run(self, script, *arguments):
         """What a script returns."""
         return self._ask("POST", "/execute/sync", {"script": script, "args": list(arguments)})

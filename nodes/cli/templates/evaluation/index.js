@@ -58,8 +58,12 @@
   document.querySelectorAll(".heat button").forEach((cell) => {
     cell.addEventListener("click", () => {
       form.reset();
-      form.family.value = cell.dataset.family;
-      form.class.value = cell.dataset.class;
+      // From 1 on: what has no family or class is not "all".
+      const choose = (select, value) => {
+        select.selectedIndex = Array.from(select.options).findIndex((option, i) => i > 0 && option.value === value);
+      };
+      choose(form.family, cell.dataset.family);
+      choose(form.class, cell.dataset.class);
       filter();
       document.getElementById("scenarios").scrollIntoView();
     });

@@ -40,7 +40,7 @@ window.outrider = window.outrider || {};
     if (!columns) return null;
     const x = between(columns.x, i, share);
     const y = between(columns.y, i, share);
-    const jump = isNumber(columns.x && columns.x[i + 1]) && x !== null && Math.hypot(columns.x[i + 1] - columns.x[i], columns.y[i + 1] - columns.y[i]) > 2;
+    const jump = isNumber(columns.x && columns.x[i]) && isNumber(columns.x[i + 1]) && Math.hypot(columns.x[i + 1] - columns.x[i], columns.y[i + 1] - columns.y[i]) > 2;
     if (x === null || y === null) return null;
     const at = jump ? { x: columns.x[i], y: columns.y[i] } : { x, y };
     return { x: at.x, y: at.y, yaw: between(columns.yaw, i, share, true) || 0 };

@@ -5,8 +5,10 @@
   const data = JSON.parse(document.getElementById("data").textContent);
   const id = (name) => document.getElementById(name);
   const STEP_S = 0.2;
-  // The most entries of the timeline, and of those of the planner.
-  const ENTRIES = 600;
+  // The most entries of the timeline.
+  const ENTRIES = 1200;
+  // What has to give way first where there are more.
+  const RANK = { failure: 0, fault: 0, mode: 1, event: 1, reason: 2 };
   const { isNumber } = outrider;
 
   const worlds = new Map();
@@ -91,9 +93,9 @@
     plots.show(run, data);
     entries = timelineOf(run);
     drawTimeline();
-    const first = state.info.causes.map((c) => c[0]).find(isNumber);
+    const moments = state.info.causes.map((c) => c[0]).filter(isNumber);
     // A failing run begins shortly before it fails.
-    seek(isNumber(t) ? t : isNumber(first) ? Math.max(first - 3, 0) : 0, false);
+    seek(isNumber(t) ? t : moments.length ? Math.max(Math.min(...moments) - 3, 0) : 0, false);
   }
 
   // Time -------------------------------------------------------------------------------------------------------------
@@ -189,25 +191,27 @@
       if (f.to < state.end) add(f.to, "fault", "over: " + outrider.faultText(f.what));
     }
     for (const [t, text] of state.info.causes) add(t, "failure", text);
-    const reasons = [];
     // Reasons carry numbers that change from step to step; what counts as another reason is the words.
     const words = (text) => (text || "").replace(/[-−]?\d+(\.\d+)?/g, "#");
     let last = null;
     (run.reason || []).forEach((r, i) => {
       const text = (run.reasons || [])[r];
-      if (words(text) !== last) reasons.push({ t: run.t[i], kind: "reason", text });
+      if (words(text) !== last) add(run.t[i], "reason", text);
       last = words(text);
     });
-    const room = Math.max(ENTRIES - all.length, 50);
-    all.push(...reasons.filter((r) => r.text).slice(0, room));
-    all.sort((a, b) => a.t - b.t);
-    if (reasons.length > room) all.push({ t: state.end, kind: "mode", text: reasons.length - room + " more changes of the planner's reason are not listed" });
-    return all.slice(0, 2 * ENTRIES);
+    all.sort((a, b) => RANK[a.kind] - RANK[b.kind] || a.t - b.t);
+    const told = all.slice(0, ENTRIES).sort((a, b) => a.t - b.t);
+    if (all.length > ENTRIES) {
+      const left = all.slice(ENTRIES);
+      const reasons = left.filter((e) => e.kind === "reason").length;
+      told.push({ t: state.end, kind: "note", text: left.length + " more are not listed, " + reasons + " of them changes of the planner's reason" });
+    }
+    return told;
   }
 
   function drawTimeline() {
     const kinds = new Set(Array.from(id("kinds").querySelectorAll("input:checked"), (i) => i.value));
-    kinds.add("failure");
+    kinds.add("failure").add("note");
     const items = entries.filter((e) => kinds.has(e.kind)).map((entry) => {
       const item = document.createElement("li");
       const button = document.createElement("button");
@@ -267,7 +271,13 @@
   function neighbour(by) {
     const at = data.runs.indexOf(state.info);
     const next = data.runs[at + by];
-    if (next) choose(next.key, null);
+    if (next) byHand(next.key);
+  }
+
+  /** The address goes with what is chosen, so that it can be passed on and found again. */
+  function byHand(key) {
+    location.replace("#run=" + key);
+    choose(key, null);
   }
 
   const onKey = {
@@ -287,10 +297,17 @@
     speed.selectedIndex = Math.min(Math.max(speed.selectedIndex + by, 0), speed.options.length - 1);
   }
 
+  /** Whether what has the focus does something of its own with a key. */
+  function isOwn(target, key) {
+    if (target.id === "seek") return false;
+    if (target.matches("select, textarea, input:not([type=checkbox])")) return true;
+    if (target.matches(".scroll, .timeline")) return key !== " ";
+    return key === " " && target.closest("button, a, input") !== null;
+  }
+
   document.addEventListener("keydown", (event) => {
-    const own = event.target.closest("input, select, textarea, button, a, .scroll, .timeline");
     const action = onKey[event.key];
-    if (own || !action || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (!action || isOwn(event.target, event.key) || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     action(event);
   });
@@ -298,7 +315,7 @@
   id("back").addEventListener("click", () => seek(state.t - STEP_S, true));
   id("forth").addEventListener("click", () => seek(state.t + STEP_S, true));
   id("seek").addEventListener("input", (event) => seek(Number(event.target.value), true));
-  id("choose").addEventListener("change", (event) => choose(event.target.value, null));
+  id("choose").addEventListener("change", (event) => byHand(event.target.value));
   id("view").addEventListener("change", (event) => {
     plan.view = event.target.value;
     draw();
@@ -306,6 +323,13 @@
   id("kinds").addEventListener("input", drawTimeline);
   id("plan").addEventListener("click", () => (state.playing ? pause() : play()));
   addEventListener("hashchange", fromAddress);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#run="]');
+    if (!link || link.id === "link") return;
+    // The same address once more changes nothing, and tells nobody.
+    if (link.hash === location.hash) fromAddress();
+    id("player").scrollIntoView({ block: "nearest" });
+  });
   new ResizeObserver(() => {
     if (state.run) plan.shape();
     draw();

@@ -195,7 +195,13 @@ fn row(site: &Site, group: &Group) -> Row {
         (_, 0, _) => "missing",
         _ => "failed",
     };
-    let share = if runs == 0 { -1.0 } else { passed as f64 / runs as f64 };
+    // Failing ones first, then those that were not run, as the badge says it.
+    let rank = match state {
+        "failed" => 0.0,
+        "missing" => 2.0,
+        _ => 4.0,
+    };
+    let share = passed as f64 / (runs + group.missing).max(1) as f64;
     let (difference, class) = passed_difference(site, group);
     Row {
         page: format!("scenarios/{}", group.page),
@@ -206,7 +212,7 @@ fn row(site: &Site, group: &Group) -> Row {
         state,
         runs: runs + group.missing,
         passed,
-        passed_cell: Cell { text: String::new(), sort: format!("{share:.4}"), difference, class },
+        passed_cell: Cell { text: String::new(), sort: format!("{:.4}", rank + share), difference, class },
         cells: COLUMNS.iter().filter(|c| c.first).map(|c| cell(site, group, c)).collect(),
     }
 }

@@ -38,6 +38,8 @@ struct Page {
     grid: Vec<GridRow>,
     rows: Vec<Row>,
     left_out: usize,
+    /// Where no run has one.
+    reason: String,
     baseline: String,
     data: String,
 }
@@ -130,6 +132,12 @@ pub(super) fn render(site: &Site, group: &Group, shown: &BTreeSet<String>) -> an
         seeds,
         grid,
         rows: runs.iter().map(|r| row(site, r, &parameters)).collect(),
+        reason: match (group.runs.len(), group.failed(), group.missing) {
+            (0, ..) => "No run has a result.".to_owned(),
+            (_, 0, 0) => "Every run passed.".to_owned(),
+            (_, 0, _) => "Every run that was made passed.".to_owned(),
+            _ => String::new(),
+        },
         parameters,
         left_out,
         baseline: site.comparison.as_ref().map(|c| c.baseline.suite.build.clone()).unwrap_or_default(),
@@ -150,8 +158,9 @@ fn value_text(value: Option<&Value>) -> String {
         None => "–".to_owned(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(n)) if n.is_f64() => {
-            let text = format!("{:.3}", n.as_f64().unwrap_or_default());
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+            // Four digits that count.
+            let text = format!("{:.3e}", n.as_f64().unwrap_or_default());
+            text.parse::<f64>().map_or(text, |rounded| rounded.to_string())
         }
         Some(other) => other.to_string(),
     }
@@ -174,15 +183,17 @@ fn state(run: &Run) -> (&'static str, &'static str) {
 /// Combinations by seeds, where runs are so arranged; drawn parameters differ from seed to seed and make no grid.
 fn grid(runs: &[&Run], parameters: &[String]) -> (Vec<u64>, Vec<GridRow>) {
     let seeds: BTreeSet<u64> = runs.iter().map(|r| r.seed).collect();
-    let mut cases: BTreeMap<String, BTreeMap<u64, &Run>> = BTreeMap::new();
+    // By the values themselves as well: names are rounded.
+    let mut cases: BTreeMap<(String, String), BTreeMap<u64, &Run>> = BTreeMap::new();
     for run in runs {
-        cases.entry(case_name(run, parameters)).or_default().insert(run.seed, run);
+        let values = serde_json::to_string(&run.parameters).unwrap_or_default();
+        cases.entry((case_name(run, parameters), values)).or_default().insert(run.seed, run);
     }
     let room = seeds.len() * cases.len();
     if runs.len() < 2 || (runs.len() as f64) < FILLED_MIN * room as f64 {
         return (Vec::new(), Vec::new());
     }
-    let rows = cases.iter().map(|(name, by_seed)| GridRow {
+    let rows = cases.iter().map(|((name, _), by_seed)| GridRow {
         name: if name.is_empty() { "no parameters".to_owned() } else { name.clone() },
         cells: seeds
             .iter()

@@ -21,6 +21,18 @@ fn page(dir: &Path, name: &str) -> String {
     fs::read_to_string(dir.join("report").join(name)).unwrap()
 }
 
+/// Changes every run of the results.
+fn alter(dir: &Path, change: impl Fn(&mut Value)) {
+    let results = dir.join("results.jsonl");
+    let mut text = String::new();
+    for line in fs::read_to_string(&results).unwrap().lines() {
+        let mut run: Value = serde_json::from_str(line).unwrap();
+        change(&mut run);
+        text += &format!("{run}\n");
+    }
+    fs::write(results, text).unwrap();
+}
+
 /// What becomes of disengagements in these runs, when this is the number of every scenario's faults.
 fn disengagements(runs: &[&str], faults: [u32; 4]) -> (Option<bool>, String) {
     let dir = made(false);
@@ -30,16 +42,11 @@ fn disengagements(runs: &[&str], faults: [u32; 4]) -> (Option<bool>, String) {
         scenario["faults"] = json!(faults);
     }
     fs::write(suite, value.to_string()).unwrap();
-    let results = dir.path().join("results.jsonl");
-    let mut text = String::new();
-    for line in fs::read_to_string(&results).unwrap().lines() {
-        let mut run: Value = serde_json::from_str(line).unwrap();
+    alter(dir.path(), |run| {
         if runs.iter().any(|key| run["key"] == *key) {
             run["metrics"]["disengagements"] = json!(2);
         }
-        text += &format!("{run}\n");
-    }
-    fs::write(results, text).unwrap();
+    });
     let summary = make(dir.path(), &wish()).unwrap();
     let kpi = summary.kpis.into_iter().find(|k| k.id == "disengagements").unwrap();
     (kpi.met, kpi.note)
@@ -238,6 +245,34 @@ fn tags_and_comments_in_a_text_are_none_of_the_page() {
         "{before:?} {:?}",
         scripts(&after)
     );
+}
+
+/// Values that look alike in three decimals are three cases, and what was not made has not passed.
+#[test]
+fn small_values_differ_and_a_missing_run_is_none_that_passed() {
+    let dir = made(false);
+    alter(dir.path(), |run| {
+        if run["scenario"] == "lidar_late" {
+            let late = run["seed"].as_f64().unwrap() * 1e-4;
+            (run["parameters"], run["seed"]) = (json!({"late": late}), json!(1));
+        }
+    });
+    make(dir.path(), &wish()).unwrap();
+    let late = page(dir.path(), "scenarios/lidar_late.html");
+    for name in ["late 0.0001", "late 0.0002", "late 0.0004"].map(|n| format!("<th scope=\"row\">{n}</th>")) {
+        assert!(late.contains(&name), "{name} is not in {late}");
+    }
+    let plain = page(dir.path(), "scenarios/plain.html");
+    assert!(plain.contains("Every run that was made passed.") && !plain.contains("Every run passed."));
+    // Sorted by what passed: failing, not run, passed.
+    let index = page(dir.path(), "index.html");
+    let key = |id: &str| {
+        let row = &index[index.find(&format!("<a href=\"scenarios/{id}.html\">{id}</a></th>")).unwrap()..];
+        let begin = row.find("data-v=\"").unwrap() + 8;
+        row[begin..begin + row[begin..].find('"').unwrap()].parse::<f64>().unwrap()
+    };
+    let order = ["lidar_late", "steps_out", "plain", "crosses"].map(key);
+    assert!(order.is_sorted() && order[2] > 1.0, "{order:?}");
 }
 
 #[test]

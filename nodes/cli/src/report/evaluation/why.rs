@@ -110,11 +110,15 @@ pub fn reasons(runs: &[&Run]) -> (Vec<Reason>, usize) {
     (all, left_out)
 }
 
-/// The time in a sentence that says "at 12.3 s".
+/// The time in a sentence that says "at 12.3 s", else "from 12.3 s".
 fn moment(text: &str) -> Option<f64> {
+    time_after(text, "at").or_else(|| time_after(text, "from"))
+}
+
+fn time_after(text: &str, before: &str) -> Option<f64> {
     let mut words = text.split_whitespace();
     while let Some(word) = words.next() {
-        if word == "at"
+        if word == before
             && let Some(number) = words.next().and_then(|w| w.parse::<f64>().ok())
             && words.next().is_some_and(|unit| unit.trim_end_matches([',', ':', ';', '.']) == "s")
         {
@@ -139,6 +143,8 @@ mod tests {
     fn times_are_found_in_sentences() {
         assert_eq!(moment("violated at 12.340 s, robustness -0.2"), Some(12.34));
         assert_eq!(moment("stopped at the shelf at 3 s"), Some(3.0));
+        assert_eq!(moment("safe_stop from 3.000 s to 4.000 s"), Some(3.0));
+        assert_eq!(moment("slower from 2 s on, first at 2.5 s"), Some(2.5));
         assert_eq!(moment("at 3 m from it"), None);
         assert_eq!(moment("at"), None);
     }
