@@ -93,9 +93,8 @@ def gazebo(context):
     refuse_without_gazebo()
     share = Path(get_package_share_directory("outrider_bringup"))
     config = Path(value(context, "config"))
-    scenario = yaml.safe_load(Path(value(context, "scenario")).read_text(encoding="utf-8"))
+    world, start, left_out = of_scenario(Path(value(context, "scenario")), config)
     lidar = yaml.safe_load((config / "robot.yaml").read_text(encoding="utf-8"))["lidar"]
-    start = [scenario["start"][key] for key in ("x_m", "y_m", "yaw_rad")]
     place = dict(zip(("-x", "-y", "-Y"), map(str, start)))
     common = {"output": "both", "namespace": value(context, "namespace")}
     simulated = [{"use_sim_time": True}]
@@ -105,7 +104,7 @@ def gazebo(context):
                 [FindPackageShare("ros_gz_sim"), "launch", "gz_sim.launch.py"]
             )),
             launch_arguments=[
-                ("gz_args", f"{value(context, 'gazebo_args')} {config / scenario['world']}"),
+                ("gz_args", f"{value(context, 'gazebo_args')} {world}"),
                 ("on_exit_shutdown", "true"),
             ],
         ),
@@ -123,7 +122,21 @@ def gazebo(context):
         transform("base_link", lidar["frame"], [lidar["x_m"], lidar["y_m"], lidar["yaw_rad"]], common, simulated),
         LogInfo(msg="Gazebo has no detector of people: assurance lets nothing move without /detections unless "
                     "detections_required is false in assurance.yaml"),
+        *(LogInfo(msg=f"left out of the scenario, which Gazebo does not know: {key}") for key in left_out),
     ]
+
+
+def of_scenario(path, config):
+    """What Gazebo takes of a scenario: its world's file, the start as x, y and yaw, and what it has besides."""
+    scenario = yaml.safe_load(path.read_text(encoding="utf-8"))
+    start = [scenario["start"][key] for key in ("x_m", "y_m", "yaw_rad")]
+    open_ones = [word for word in (*start, scenario["world"]) if "$" in str(word)]
+    if open_ones:
+        raise RuntimeError(f"{path}: {', '.join(open_ones)}: gazebo:=true needs a scenario whose start and world are no parameters")
+    # As the suite has it: relative to the scenario with ./ before it, else to the configuration.
+    folder = path.parent if scenario["world"].startswith(("./", "../")) else config
+    left_out = [key for key in ("people", "actors", "doors", "surfaces", "slippery", "events", "faults") if scenario.get(key)]
+    return folder / scenario["world"], start, left_out
 
 
 def transform(parent, child, pose, common, parameters):

@@ -199,6 +199,53 @@ def test_gazebo_has_the_robot_of_the_configuration():
 # The live test.
 
 
+def gazebo_takes(scenario):
+    """What the launch file makes of a scenario for Gazebo; without `launch`, which need not be installed."""
+    wanted = [part for part in tree("simulation").body if isinstance(part, ast.FunctionDef) and part.name == "of_scenario"]
+    names = {"yaml": pytest.importorskip("yaml", reason="PyYAML is not installed"), "Path": Path}
+    exec(compile(ast.Module(wanted, []), "simulation.launch.py", "exec"), names)  # pylint: disable=exec-used
+    return names["of_scenario"](scenario, ROOT / "config")
+
+
+def test_gazebo_starts_every_scenario_or_says_why_not():
+    refused = 0
+    for path in sorted((ROOT / "tests" / "scenarios").glob("*/*.yaml")):
+        if "start:" not in path.read_text(encoding="utf-8"):
+            continue
+        try:
+            world, start, _ = gazebo_takes(path)
+        except RuntimeError as error:
+            refused += 1
+            assert "$" in str(error) and path.name in str(error)
+            continue
+        assert world.is_file(), path
+        assert all(isinstance(number, (int, float)) for number in start), path
+    assert 0 < refused < 30
+    *_, left_out = gazebo_takes(ROOT / "tests/scenarios/doorways/automatic_door.yaml")
+    assert "doors" in left_out
+
+
+@pytest.mark.parametrize("world", sorted((ROOT / "config" / "worlds").glob("*.sdf")), ids=lambda path: path.stem)
+def test_gazebo_has_sensors_in_every_world(world):
+    plugins = {plugin.get("name") for plugin in ElementTree.parse(world).iter("plugin")}
+    systems = ("Physics", "UserCommands", "SceneBroadcaster", "Sensors", "Imu")
+    assert plugins >= {f"gz::sim::systems::{system}" for system in systems}
+
+
+def test_the_image_has_every_message_package():
+    """What ros-core does not have is named in both stages: programs do not even load without a message package."""
+    core = {
+        "action_msgs", "builtin_interfaces", "geometry_msgs", "lifecycle_msgs", "rcl", "rcl_action", "rcl_interfaces",
+        "rcl_yaml_param_parser", "rosgraph_msgs", "sensor_msgs", "service_msgs", "std_msgs", "std_srvs",
+        "type_description_interfaces", "unique_identifier_msgs",
+    }
+    package = ElementTree.parse(ROOT / "nodes" / "ros" / "package.xml")
+    needed = {depend.text for depend in package.iter("depend")} - core - {"outrider_msgs"}
+    stages = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8").split("\nFROM ")[1:3]
+    for stage in stages:
+        assert needed <= {name.replace("-", "_") for name in re.findall(r"ros-jazzy-([a-z0-9-]+)", stage)}
+
+
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
     """The setup file of a workspace with the packages: the one that is sourced, else one built here with colcon."""

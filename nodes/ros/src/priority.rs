@@ -65,6 +65,11 @@ pub(crate) fn make_way(niceness: i32) {
     let _ = rustix::process::setpriority_process(None, niceness);
 }
 
+/// Gives up what was got, for this thread and those that it starts from now on.
+pub(crate) fn be_ordinary() {
+    let _ = scheduled(libc::SCHED_OTHER, 0);
+}
+
 fn real_time(priority: i32) -> io::Result<()> {
     scheduled(libc::SCHED_FIFO, priority)
 }

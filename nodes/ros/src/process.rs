@@ -1,10 +1,13 @@
 //! What every process of the suite does alike: logging, signals, and abort on panic.
 
+use crate::priority::be_ordinary;
+use crate::rcl::check_arguments;
 use crate::transport::{Asking, avoid_shared_memory};
 use anyhow::Context as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 /// `main` of a process: runs until `run` ends or the flag is set that it is handed; logs the error that ends it.
 pub fn main_of(name: &str, run: impl FnOnce(&AtomicBool) -> anyhow::Result<()>) -> ExitCode {
@@ -21,13 +24,38 @@ pub(crate) fn main_asking(
     install_panic_abort();
     init_logging();
     die_with_parent();
-    match avoid_shared_memory(asking).and_then(|()| stop_flag()).and_then(|stop| run(&stop)) {
+    let arguments: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    let ready = check_arguments(&arguments).and_then(|()| avoid_shared_memory(asking));
+    match ready.and_then(|()| stop_flag()).and_then(|stop| run(&stop)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{name}: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// What has said its last has so long to leave ROS.
+const LEAVING_LIMIT: Duration = Duration::from_secs(2);
+
+/// To be called when all is done but leaving ROS: should that take longer than [`LEAVING_LIMIT`], the process ends all the same.
+///
+/// Fast DDS may wait for ever as it takes a participant down, with all of a processor (eProsima/Fast-DDS#6513), at whatever priority
+/// the thread has; so it gets an ordinary one first.
+pub(crate) fn leave_soon() {
+    be_ordinary();
+    std::thread::spawn(|| {
+        std::thread::sleep(LEAVING_LIMIT);
+        tracing::warn!("leaving ROS takes too long: ended without");
+        end_at_once();
+    });
+}
+
+/// Without the handlers that C and C++ have for the end of a process: they might wait for the same.
+#[allow(unsafe_code, reason = "there is no other way to leave them out")]
+fn end_at_once() {
+    // SAFETY: ends the process; nothing of it is used after that.
+    unsafe { libc::_exit(0) }
 }
 
 /// A flag that SIGINT and SIGTERM set.
@@ -87,6 +115,27 @@ mod tests {
     use std::process::{Command, Stdio};
 
     const CHILD: &str = "OUTRIDER_TEST_PANICS";
+    const LEAVES: &str = "OUTRIDER_TEST_LEAVES";
+
+    /// In a process of its own: this test, started again; its end is as if DDS never let go.
+    #[test]
+    fn a_process_that_cannot_leave_ros_ends_all_the_same() {
+        if std::env::var_os(LEAVES).is_some() {
+            leave_soon();
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+        let name = "process::tests::a_process_that_cannot_leave_ros_ends_all_the_same";
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(LEAVES, "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap();
+        assert_eq!(child.code(), Some(0), "{child:?}");
+    }
 
     /// In a process of its own: this test, started again.
     #[test]

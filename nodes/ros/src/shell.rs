@@ -9,13 +9,13 @@ use crate::memory::give_back_code_of_the_start;
 use crate::missions::MissionExtras;
 use crate::params::Parameters;
 use crate::priority::{ask_for_priority, stops_the_robot};
-use crate::process::main_of;
+use crate::process::{leave_soon, main_of};
 use crate::qos::{kept, offered, profile};
 use crate::transport::start_ros;
 use anyhow::Context as _;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use outrider_foundation::{Instant, Now, Span, Stamp};
-use outrider_msgs::diagnostic_msgs::KeyValue;
+use outrider_msgs::diagnostic_msgs::{DiagnosticStatus, KeyValue};
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
 use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
@@ -27,6 +27,8 @@ use std::time::Duration;
 /// Longest wait for DDS: how soon a stop signal is heeded at the latest.
 const SPIN_LIMIT: Span = Span::from_millis(50);
 const DIAGNOSTICS_PERIOD: Span = Span::from_millis(1000);
+/// So long a node waits for `/clock` before it says so, each time.
+const CLOCK_PATIENCE: Span = Span::from_millis(3000);
 /// Once the recorder has found the journal it needs this long to find the other topics.
 const RECORDER_SETTLES: Span = Span::from_millis(400);
 /// So long a node stays in the graph when it has said its last: what is still on the way from one that is gone is thrown
@@ -52,7 +54,13 @@ pub fn entry(name: &str) -> ExitCode {
 /// When it cannot be started.
 pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Result<()> {
     let mut ros = start_ros(name)?;
-    let parameters = Parameters::read(&ros)?;
+    let mut parameters = Parameters::read(&ros)?;
+    if name == "sim" && parameters.use_sim_time {
+        tracing::warn!(
+            "sim: use_sim_time is not heeded: this is where simulated time comes from (publish_clock in sim.yaml)"
+        );
+        parameters.use_sim_time = false;
+    }
     let files = Files {
         scenario: parameters.scenario.clone(),
         tree: parameters.tree.clone(),
@@ -62,7 +70,8 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
     };
     let resources = read_resources(name, &files)?;
     if name == "sim" {
-        left_out_of_world(&resources)?.iter().for_each(|line| tracing::warn!("{line}"));
+        let of_scenario = files.scenario().map(|scenario| scenario.not_live()).unwrap_or_default();
+        left_out_of_world(&resources)?.iter().chain(&of_scenario).for_each(|line| tracing::warn!("{line}"));
     }
     let core = assemble(name, resources, boot_id())?;
     let mut shell = Shell::connect(&mut ros, core, &parameters, scheduling)?;
@@ -76,6 +85,7 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
     }
     tracing::info!("{name}: stopping");
     std::thread::sleep(FAREWELL);
+    leave_soon();
     Ok(())
 }
 
@@ -99,6 +109,7 @@ struct Shell {
     gate: Option<GateExtras>,
     missions: Option<MissionExtras>,
     next_health: Instant,
+    next_complaint: Instant,
     announced: bool,
     publish_errors: u64,
     /// What it took to take in what the next step consumes.
@@ -140,6 +151,7 @@ impl Shell {
             gate,
             missions,
             next_health: monotonic(),
+            next_complaint: monotonic() + CLOCK_PATIENCE,
             announced: false,
             publish_errors: 0,
             taking_in: Span::ZERO,
@@ -180,7 +192,7 @@ impl Shell {
         let wait = wait(self.clocks.now(), self.core.next_wakeup());
         ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
         self.receive(ros);
-        let Some(now) = self.clocks.now() else { return Ok(()) };
+        let Some(now) = self.clocks.now() else { return self.wait_for_clock() };
         if !self.announced {
             self.announced = true;
             let namespace = ros.namespace().unwrap_or_default();
@@ -205,6 +217,22 @@ impl Shell {
             let bytes = outrider_msgs::encode(&health)?;
             publish(&self.health, &bytes, &mut self.publish_errors);
         }
+        Ok(())
+    }
+
+    /// Without a time there is no step: that is said, or nobody would know why nothing happens.
+    fn wait_for_clock(&mut self) -> anyhow::Result<()> {
+        if monotonic() < self.next_complaint {
+            return Ok(());
+        }
+        self.next_complaint = monotonic() + CLOCK_PATIENCE;
+        let text = "waits for /clock (use_sim_time)";
+        tracing::warn!("{}: {text}", self.core.spec().name);
+        let mut health = diagnostics(self.core.as_ref(), crate::clock::realtime());
+        for status in &mut health.status {
+            (status.level, status.message) = (DiagnosticStatus::WARN, text.to_owned());
+        }
+        publish(&self.health, &outrider_msgs::encode(&health)?, &mut self.publish_errors);
         Ok(())
     }
 

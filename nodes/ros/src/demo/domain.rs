@@ -23,7 +23,9 @@ pub fn enter() -> anyhow::Result<u32> {
     if let Some(domain) = std::env::var(MARK).ok().and_then(|mark| domain_of(&mark, own_pid)) {
         return Ok(domain);
     }
-    let (domain, lock) = reserve(own_pid)?;
+    // Where somebody works already, a robot may listen.
+    let taken = std::env::var("ROS_DOMAIN_ID").ok().and_then(|id| id.trim().parse().ok());
+    let (domain, lock) = reserve(own_pid, taken)?;
     fcntl_setfd(&lock, FdFlags::empty()).context("keeping the lock on the domain")?;
     let program = std::env::current_exe().context("finding this program")?;
     let error = Command::new(program)
@@ -42,11 +44,14 @@ fn domain_of(mark: &str, own_pid: u32) -> Option<u32> {
     (pid.parse() == Ok(own_pid)).then_some(domain)
 }
 
-/// The first domain from `seed` on that nobody holds, with the lock that holds it.
-fn reserve(seed: u32) -> anyhow::Result<(u32, File)> {
+/// The first domain from `seed` on that nobody holds and that is not `taken`, with the lock that holds it.
+fn reserve(seed: u32, taken: Option<u32>) -> anyhow::Result<(u32, File)> {
     let count = DOMAINS.end() - DOMAINS.start() + 1;
     for step in 0..count {
         let domain = DOMAINS.start() + seed.wrapping_add(step) % count;
+        if taken == Some(domain) {
+            continue;
+        }
         let path = std::env::temp_dir().join(format!("outrider-domain-{domain}.lock"));
         // A file that cannot be opened belongs to somebody else: taken.
         let Ok(file) = OpenOptions::new().create(true).truncate(false).write(true).open(&path) else {
@@ -70,12 +75,15 @@ mod tests {
 
     #[test]
     fn two_never_share_a_domain() {
-        let (a, _hold_a) = reserve(7).unwrap();
-        let (b, hold_b) = reserve(7).unwrap();
+        let (a, _hold_a) = reserve(7, None).unwrap();
+        let (b, hold_b) = reserve(7, None).unwrap();
         assert_ne!(a, b);
         drop(hold_b);
-        let (c, _hold_c) = reserve(7).unwrap();
+        let (c, hold_c) = reserve(7, None).unwrap();
         assert_ne!(a, c);
+        drop(hold_c);
+        let (d, _hold_d) = reserve(7, Some(c)).unwrap();
+        assert!(d != a && d != c);
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct Task {
     pub tolerance_m: f64,
     /// When to give up.
     pub limit_s: f64,
+    /// What of the scenario is left out, a line each.
+    pub left_out: Vec<String>,
 }
 
 /// Everything that a run works with.

@@ -17,7 +17,7 @@ use folder::RunFolder;
 use observer::Observer;
 use outrider_runtime::config;
 use outrider_suite::files::robot_description;
-use outrider_suite::read_scenario;
+use outrider_suite::{Scenario, read_scenario};
 use show::Show;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -28,6 +28,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 const REPORT_LIMIT: Duration = Duration::from_secs(120);
 
 /// Starts simulator, world model, planner, assurance, gate and recorder, drives to the scenario's goal, and reports.
+///
+/// World, start, people, doors, events and faults of sensors are the scenario's, times counted from the simulator's first step; other
+/// faults, missions, expectations and criteria are for `outrider sim` and `outrider evaluate`.
 ///
 /// Exit code: 0 the goal was reached without a collision, 1 it was not, 130 and 143 after SIGINT and SIGTERM.
 #[derive(Clone, Debug, Parser)]
@@ -105,6 +108,7 @@ fn task(args: &Args) -> anyhow::Result<Task> {
         bail!("--timeout: {limit_s} is not within (0, 86400] s");
     }
     Ok(Task {
+        left_out: left_out(&scenario),
         config: absolute(&args.config)?,
         scenario: absolute(&args.scenario)?,
         run: PathBuf::new(),
@@ -113,6 +117,18 @@ fn task(args: &Args) -> anyhow::Result<Task> {
         tolerance_m: scenario.goal_tolerance_m,
         limit_s,
     })
+}
+
+/// What a scenario asks for and a demo does not do.
+fn left_out(scenario: &Scenario) -> Vec<String> {
+    let mut lines = scenario.not_live();
+    if !scenario.mission.is_empty() {
+        lines.push("mission: not in a demo, which drives to `goal`".to_owned());
+    }
+    if scenario.goal_at_s > 0.0 {
+        lines.push("goal_at_s: not in a demo, whose goal is given once the gate is armed".to_owned());
+    }
+    lines
 }
 
 struct Signals {
@@ -157,6 +173,7 @@ async fn whole_run(
     let mut observer = Observer::connect()?;
     let mut meter = None;
     show.line(&format!("outrider demo in {} (ROS_DOMAIN_ID={domain})", run.shown.display()));
+    task.left_out.iter().for_each(|line| show.line(&format!("left out of the scenario: {line}")));
     let end = {
         let mut stage =
             Stage { children: &mut children, observer: &mut observer, show: &mut show, meter: &mut meter };

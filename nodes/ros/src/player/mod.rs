@@ -14,7 +14,7 @@ use self::settings::Settings;
 use self::timeline::Timeline;
 use crate::clock::{monotonic, realtime};
 use crate::params::Parameters;
-use crate::process::main_asking;
+use crate::process::{leave_soon, main_asking};
 use crate::shell::{advertise, publish};
 use crate::transport::{Asking, start_ros};
 use outrider_bags::{BagMessage, BagReader};
@@ -76,6 +76,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     player.go_to(&mut cursor, begin_ns);
     player.play(&mut cursor, settings.repeat);
     player.finish(&cursor);
+    leave_soon();
     Ok(())
 }
 

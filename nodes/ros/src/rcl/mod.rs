@@ -19,6 +19,33 @@ use std::ptr;
 
 const OK: i32 = rcl::RCL_RET_OK as i32;
 
+/// Whether ROS can make sense of the arguments of a command line: r2r ends the process where it cannot. Words that are not for ROS
+/// are for nobody.
+///
+/// # Errors
+/// Names the first word that is not for ROS, or says what rcl says.
+pub(crate) fn check_arguments(arguments: &[String]) -> anyhow::Result<()> {
+    let mut for_ros = false;
+    for word in arguments.iter().skip(1) {
+        match word.as_str() {
+            "--ros-args" => for_ros = true,
+            "--" if for_ros => for_ros = false,
+            _ if for_ros => {}
+            word => bail!("`{word}` is not known: parameters are given as --ros-args -p NAME:=VALUE"),
+        }
+    }
+    let words: Vec<CString> = arguments.iter().map(|a| CString::new(a.as_str())).collect::<Result<_, _>>()?;
+    let pointers: Vec<*const c_char> = words.iter().map(|a| a.as_ptr()).collect();
+    let count = i32::try_from(pointers.len()).context("too many arguments")?;
+    // SAFETY: the words outlive the call, which copies what it keeps; what it has made is ended once.
+    unsafe {
+        let mut parsed = rcl::rcl_get_zero_initialized_arguments();
+        let allocator = rcl::rcutils_get_default_allocator();
+        check(rcl::rcl_parse_arguments(count, pointers.as_ptr(), allocator, &raw mut parsed))?;
+        check(rcl::rcl_arguments_fini(&raw mut parsed))
+    }
+}
+
 /// A node alone in its context. What is made with it has to be ended before it is dropped.
 struct Node {
     // Boxed: rcl keeps pointers to both.
@@ -95,4 +122,29 @@ fn check(code: rcl::rcl_ret_t) -> anyhow::Result<()> {
         text
     };
     bail!("rcl says {code}: {text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_that_ros_does_not_take_are_told() {
+        let told = |line: &str| {
+            let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+            check_arguments(&words).map_err(|error| error.to_string())
+        };
+        assert_eq!(told("sim"), Ok(()));
+        assert_eq!(told("sim --ros-args -p scenario:=a.yaml -r __ns:=/one --"), Ok(()));
+        for (line, part) in [
+            ("sim --scenario a.yaml", "`--scenario` is not known"),
+            ("sim --ros-args -p a:=1 -- --help", "`--help` is not known"),
+            ("sim --ros-args --params-file /nowhere.yaml", "/nowhere.yaml"),
+            ("sim --ros-args -p", "-p"),
+            ("sim --ros-args -p config:=", "config"),
+        ] {
+            let error = told(line).unwrap_err();
+            assert!(error.contains(part), "{line}: {error}");
+        }
+    }
 }

@@ -12,7 +12,7 @@ mod twice;
 
 use crate::clock::realtime;
 use crate::params::Parameters;
-use crate::process::main_of;
+use crate::process::{leave_soon, main_of};
 use crate::rcl::{Inputs, Origin};
 use crate::shell::{advertise, publish, resolved};
 use crate::transport::start_ros;
@@ -416,7 +416,6 @@ impl Recorder {
                 self.take(index, origin, bytes, paused)
             })?;
         }
-        drop(inputs);
         let summary = self.summary();
         self.pipeline.metadata("outrider.summary", summary, false);
         let messages = self.messages;
@@ -426,6 +425,9 @@ impl Recorder {
             status.files,
             status.path.display()
         );
+        // Leaving ROS may take for ever, and the bag is to be whole by then.
+        leave_soon();
+        drop(inputs);
         Ok(())
     }
 }
