@@ -70,10 +70,10 @@ class Suite:
 
     def __init__(
         self, folder, *, record=True, scenario=SCENARIO, config=ROOT / "config", parameters=None, arguments=None,
-        environment=None, prefix=None,
+        environment=None, environments=None, prefix=None,
     ):
-        """`parameters` and `environment` for every node; `arguments` (after --ros-args) and `prefix` (a command that runs
-        the node) by node."""
+        """`parameters` and `environment` for every node; `arguments` (after --ros-args), `environments` and `prefix` (a command
+        that runs the node) by node."""
         self.folder = pathlib.Path(folder)
         self.scenario = scenario
         self.record = record
@@ -81,6 +81,7 @@ class Suite:
         self.parameters = parameters or {}
         self.arguments = arguments or {}
         self.environment = environment or {}
+        self.environments = environments or {}
         self.prefix = prefix or {}
         self.processes = {}
         self.domain, self._lock = reserve_domain()
@@ -120,7 +121,7 @@ class Suite:
         environment = mark_of(os.getpid()) | {
             "ROS_DOMAIN_ID": str(self.domain),
             "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        } | self.environment
+        } | self.environment | self.environments.get(node, {})
         with open(self.folder / f"{label}.log", "ab") as log:
             self.processes[label] = subprocess.Popen(
                 command, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

@@ -11,7 +11,7 @@ from rogue import HELD, Relay, held
 from rosgraph_msgs.msg import Clock
 from rclpy.serialization import deserialize_message, serialize_message
 from rows_wire import rogue_of
-from trial import STOPS, NotHere, Row
+from trial import MAY_STOP, STOPS, NotHere, Row
 from witness import seconds
 
 GROUP = "time"
@@ -56,11 +56,17 @@ class WallClock:
 
 
 def wall_clock_suite(trial):
+    """The simulator stands for the robot, whose drivers have a clock of their own."""
+    trial.wall = WallClock(trial.folder)
+    return {"environments": {node: trial.wall.environment for node in (*NODES, "recorder") if node != "sim"}}
+
+
+def one_wall_clock(trial):
     trial.wall = WallClock(trial.folder)
     return {"environment": trial.wall.environment}
 
 
-def jump(offset_s):
+def jump(offset_s, suite=wall_clock_suite):
     def strike(trial):
         trial.wall.set(offset_s)
         time.sleep(0.05)
@@ -68,7 +74,7 @@ def jump(offset_s):
         if abs(told - offset_s) > FRESH_S:
             raise NotHere(f"the preloaded clock does not reach the gate: its stamps are {told:.0f} s off, not {offset_s:.0f} s")
 
-    return {"suite": wall_clock_suite, "strike": strike, "lift": lambda trial: trial.wall.set(0.0)}
+    return {"suite": suite, "strike": strike, "lift": lambda trial: trial.wall.set(0.0)}
 
 
 def simulated_time(trial):
@@ -103,12 +109,20 @@ CLOCK = {"suite": simulated_time, "prepare": relay_clock, "lift": on_time_again,
 
 ROWS = [
     Row(
-        "wall_clock_ahead", GROUP, STOPS, "The wall clock of every node jumps an hour ahead, and back later",
+        "wall_clock_ahead", GROUP, STOPS, "The wall clock of every node jumps an hour ahead, and back later; the robot's does not",
         reason="assurance: ", **jump(HOUR_S),
     ),
     Row(
-        "wall_clock_back", GROUP, STOPS, "The wall clock of every node jumps back by an hour, and ahead later",
+        "wall_clock_back", GROUP, STOPS, "The wall clock of every node jumps back by an hour, and ahead later; the robot's does not",
         reason="assurance: ", **jump(-HOUR_S),
+    ),
+    Row(
+        "wall_clock_ahead_everywhere", GROUP, MAY_STOP, "One wall clock for robot and nodes jumps an hour ahead, and back later",
+        note="what was known is old for a moment; then it drives on by what comes", **jump(HOUR_S, one_wall_clock),
+    ),
+    Row(
+        "wall_clock_back_everywhere", GROUP, MAY_STOP, "One wall clock for robot and nodes jumps back by an hour, and ahead later",
+        note="what was known is of the future for a moment; then it drives on by what comes", **jump(-HOUR_S, one_wall_clock),
     ),
     Row(
         "clock_paused", GROUP, STOPS, "/clock stands while everything else goes on",
