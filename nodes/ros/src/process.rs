@@ -112,10 +112,21 @@ pub fn die_with_parent() {
 mod tests {
     use super::*;
     use std::os::unix::process::ExitStatusExt as _;
-    use std::process::{Command, Stdio};
+    use std::process::{Command, ExitStatus, Stdio};
 
     const CHILD: &str = "OUTRIDER_TEST_PANICS";
     const LEAVES: &str = "OUTRIDER_TEST_LEAVES";
+
+    /// How a test of this file ends in a process of its own, in which this variable is set.
+    fn again(test: &str, variable: &str) -> ExitStatus {
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", &format!("process::tests::{test}"), "--nocapture"])
+            .env(variable, "1")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+    }
 
     /// In a process of its own: this test, started again; its end is as if DDS never let go.
     #[test]
@@ -126,14 +137,7 @@ mod tests {
                 std::hint::spin_loop();
             }
         }
-        let name = "process::tests::a_process_that_cannot_leave_ros_ends_all_the_same";
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture"])
-            .env(LEAVES, "1")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .unwrap();
+        let child = again("a_process_that_cannot_leave_ros_ends_all_the_same", LEAVES);
         assert_eq!(child.code(), Some(0), "{child:?}");
     }
 
@@ -146,14 +150,7 @@ mod tests {
             // Not reached.
             std::process::exit(0);
         }
-        let name = "process::tests::a_panic_in_any_thread_ends_the_process_at_once";
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", name, "--nocapture"])
-            .env(CHILD, "1")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .unwrap();
+        let child = again("a_panic_in_any_thread_ends_the_process_at_once", CHILD);
         assert_eq!(child.signal(), Some(rustix::process::Signal::ABORT.as_raw()), "{child:?}");
     }
 }

@@ -34,15 +34,36 @@ pub(crate) fn check_arguments(arguments: &[String]) -> anyhow::Result<()> {
             word => bail!("`{word}` is not known: parameters are given as --ros-args -p NAME:=VALUE"),
         }
     }
-    let words: Vec<CString> = arguments.iter().map(|a| CString::new(a.as_str())).collect::<Result<_, _>>()?;
-    let pointers: Vec<*const c_char> = words.iter().map(|a| a.as_ptr()).collect();
-    let count = i32::try_from(pointers.len()).context("too many arguments")?;
+    let words = Words::new(arguments)?;
     // SAFETY: the words outlive the call, which copies what it keeps; what it has made is ended once.
     unsafe {
         let mut parsed = rcl::rcl_get_zero_initialized_arguments();
         let allocator = rcl::rcutils_get_default_allocator();
-        check(rcl::rcl_parse_arguments(count, pointers.as_ptr(), allocator, &raw mut parsed))?;
+        check(rcl::rcl_parse_arguments(words.count, words.first(), allocator, &raw mut parsed))?;
         check(rcl::rcl_arguments_fini(&raw mut parsed))
+    }
+}
+
+/// Arguments as C has them.
+struct Words {
+    // What the pointers lead to.
+    _texts: Vec<CString>,
+    pointers: Vec<*const c_char>,
+    count: i32,
+}
+
+impl Words {
+    fn new(arguments: &[String]) -> anyhow::Result<Self> {
+        let texts: Vec<CString> =
+            arguments.iter().map(|a| CString::new(a.as_str())).collect::<Result<_, _>>()?;
+        let pointers: Vec<*const c_char> = texts.iter().map(|a| a.as_ptr()).collect();
+        let count = i32::try_from(pointers.len()).context("too many arguments")?;
+        Ok(Self { _texts: texts, pointers, count })
+    }
+
+    /// Of the pointers; none where there are no words.
+    fn first(&self) -> *const *const c_char {
+        if self.pointers.is_empty() { ptr::null() } else { self.pointers.as_ptr() }
     }
 }
 
@@ -57,11 +78,7 @@ impl Node {
     /// Makes the node in the root namespace, with the arguments of a command line. A name with `_` before it is hidden.
     fn open(name: &str, arguments: &[String]) -> anyhow::Result<Self> {
         let name = CString::new(name)?;
-        let arguments: Vec<CString> =
-            arguments.iter().map(|a| CString::new(a.as_str())).collect::<Result<_, _>>()?;
-        let pointers: Vec<*const c_char> = arguments.iter().map(|a| a.as_ptr()).collect();
-        let count = i32::try_from(pointers.len()).context("too many arguments")?;
-        let first = if pointers.is_empty() { ptr::null() } else { pointers.as_ptr() };
+        let words = Words::new(arguments)?;
         // SAFETY: zero-initialised values are initialised in rcl's order; what it keeps pointers to is boxed, the rest
         // outlives the call that it is handed to. Ending what was not initialised does nothing.
         unsafe {
@@ -72,7 +89,8 @@ impl Node {
             let mut options = rcl::rcl_get_zero_initialized_init_options();
             check(rcl::rcl_init_options_init(&raw mut options, rcl::rcutils_get_default_allocator()))
                 .context("rcl options")?;
-            let started = check(rcl::rcl_init(count, first, &raw const options, new.context.as_mut()));
+            let started =
+                check(rcl::rcl_init(words.count, words.first(), &raw const options, new.context.as_mut()));
             let ended = check(rcl::rcl_init_options_fini(&raw mut options));
             started.and(ended).context("starting rcl")?;
             let mut settings = rcl::rcl_node_get_default_options();

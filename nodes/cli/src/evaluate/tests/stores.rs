@@ -5,6 +5,14 @@ use super::super::store::{
 };
 use super::*;
 
+/// The plan of the short suite; nothing reads its files any more.
+fn short() -> (Plan, Manifest) {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let plan = plan(folder.path(), &Choice::default()).unwrap();
+    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    (plan, manifest)
+}
+
 fn result(planned: &Planned, member: &suite::Member) -> Finished {
     let result = RunResult {
         key: planned.key.clone(),
@@ -44,9 +52,7 @@ fn result(planned: &Planned, member: &suite::Member) -> Finished {
 
 #[test]
 fn an_interruption_loses_nothing_and_leaves_no_trace() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let (plan, manifest) = short();
     let out = tempfile::tempdir().unwrap();
     let whole = out.path().join("whole");
     let (mut store, _) = Store::open(&whole, &manifest, false).unwrap();
@@ -94,9 +100,7 @@ fn an_interruption_loses_nothing_and_leaves_no_trace() {
 
 #[test]
 fn a_result_without_its_record_is_made_again() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let (plan, manifest) = short();
     let out = tempfile::tempdir().unwrap();
     let (mut store, _) = Store::open(out.path(), &manifest, false).unwrap();
     let run = &plan.runs[0];
@@ -119,9 +123,7 @@ fn a_result_without_its_record_is_made_again() {
 
 #[test]
 fn nobody_else_writes_to_an_open_folder() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let (_, manifest) = short();
     let out = tempfile::tempdir().unwrap();
     let (store, _) = Store::open(out.path(), &manifest, false).unwrap();
     let error = Store::open(out.path(), &manifest, true).err().unwrap().to_string();
@@ -133,9 +135,7 @@ fn nobody_else_writes_to_an_open_folder() {
 /// A result is not let go for its replay: the better one is kept at the end, wherever it came from.
 #[test]
 fn what_was_not_replayed_is_run_once_more_for_it() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let (plan, manifest) = short();
     let out = tempfile::tempdir().unwrap();
     let [own, other] = ["own", "other"].map(|n| out.path().join(n));
     let run = &plan.runs[0];
@@ -207,9 +207,7 @@ fn a_verdict_ends_with_another_choice_and_with_a_result_that_is_gone() {
 /// Of two results of one run the one that tells more is kept with its own times, whichever was there first.
 #[test]
 fn the_better_of_two_results_is_kept() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let (plan, manifest) = short();
     let run = &plan.runs[0];
     let of = |rank: usize| {
         let mut one = result(run, plan.member(run).unwrap());
@@ -249,9 +247,7 @@ fn the_better_of_two_results_is_kept() {
 /// What could not be written stays the last, or a line behind it would be torn as well.
 #[test]
 fn after_a_line_that_could_not_be_written_there_is_no_other() {
-    let folder = suite(&[("short.yaml", SHORT)]);
-    let plan = plan(folder.path(), &Choice::default()).unwrap();
-    let manifest = Manifest::of(&plan, &setup(&[])).unwrap();
+    let (plan, manifest) = short();
     let out = tempfile::tempdir().unwrap();
     let (mut store, _) = Store::open(out.path(), &manifest, false).unwrap();
     store.fill_disk();
