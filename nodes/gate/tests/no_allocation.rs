@@ -152,7 +152,7 @@ impl Drive {
 #[test]
 fn a_step_allocates_nothing() {
     let config =
-        serde_saphyr::from_str_valid(include_str!("../../../config/gate.yaml")).expect("the shipped one");
+        outrider_yaml::from_str_valid(include_str!("../../../config/gate.yaml")).expect("the shipped one");
     let robot = Robot::new(example::amr()).expect("an example");
     let gate = GateNode::new(config, &robot, digest, 7).expect("it starts").with_authenticator(AUTHENTICATOR);
     let mut drive = Drive {

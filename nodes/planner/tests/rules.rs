@@ -339,7 +339,7 @@ fn a_decision_names_the_path_that_was_not_taken() {
 
 fn yaml_error(from: &str, to: &str) -> String {
     assert!(crate::common::YAML.contains(from));
-    serde_saphyr::from_str_valid::<Config>(&crate::common::YAML.replace(from, to)).unwrap_err().to_string()
+    outrider_yaml::from_str_valid::<Config>(&crate::common::YAML.replace(from, to)).unwrap_err().to_string()
 }
 
 #[test]

@@ -125,7 +125,7 @@ where
     T::Context: Default,
 {
     refuse_non_finite(name, text)?;
-    serde_saphyr::from_str_valid(text).map_err(|e| content(name, &e))
+    outrider_yaml::from_str_valid(text).map_err(|e| content(name, &e))
 }
 
 /// As [`parse`], for types that check themselves.
@@ -134,7 +134,7 @@ where
 /// As [`parse`].
 pub fn parse_unchecked<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     refuse_non_finite(name, text)?;
-    serde_saphyr::from_str(text).map_err(|e| content(name, &e))
+    outrider_yaml::from_str(text).map_err(|e| content(name, &e))
 }
 
 /// As [`parse_unchecked`], for values of which the type is not known: `true` and `false` alone are truth values, `off` and `yes`
@@ -144,8 +144,8 @@ pub fn parse_unchecked<T: DeserializeOwned>(name: &str, text: &str) -> Result<T,
 /// As [`parse`].
 pub fn parse_value<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, ConfigError> {
     refuse_non_finite(name, text)?;
-    let options = serde_saphyr::options! { strict_booleans: true };
-    serde_saphyr::from_str_with_options(text, options).map_err(|e| content(name, &e))
+    let options = outrider_yaml::options! { strict_booleans: true };
+    outrider_yaml::from_str_with_options(text, options).map_err(|e| content(name, &e))
 }
 
 /// What the reader of YAML advises whoever calls it: nothing that the author of a file can follow.
@@ -154,7 +154,7 @@ const HINTS: [&str; 2] = [
     "; use from_str_multiple or from_str_multiple_with_options",
 ];
 
-fn content(name: &str, error: &serde_saphyr::Error) -> ConfigError {
+fn content(name: &str, error: &outrider_yaml::Error) -> ConfigError {
     let message = HINTS.iter().fold(error.to_string(), |text, hint| text.replace(hint, ""));
     ConfigError::Content { name: name.to_owned(), message }
 }

@@ -49,7 +49,7 @@ fn many(count: usize) -> Vec<Outline> {
 
 fn config(extra: &str) -> Config {
     let text = format!("{}\n{extra}", include_str!("../../../config/sim.yaml"));
-    serde_saphyr::from_str(&text).unwrap()
+    outrider_yaml::from_str(&text).unwrap()
 }
 
 fn whole(name: &str, extra: &str) {

@@ -515,7 +515,7 @@ pub(crate) mod tests {
 
     /// The shipped configuration.
     pub(crate) fn shipped() -> Config {
-        serde_saphyr::from_str_valid(SHIPPED).unwrap()
+        outrider_yaml::from_str_valid(SHIPPED).unwrap()
     }
 
     /// The shipped configuration with every error switched off.
@@ -571,6 +571,6 @@ pub(crate) mod tests {
     #[test]
     fn unknown_keys_are_refused() {
         let text = format!("{SHIPPED}\nwheels: 4\n");
-        assert!(serde_saphyr::from_str_valid::<Config>(&text).unwrap_err().to_string().contains("wheels"));
+        assert!(outrider_yaml::from_str_valid::<Config>(&text).unwrap_err().to_string().contains("wheels"));
     }
 }

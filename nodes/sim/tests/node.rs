@@ -16,11 +16,11 @@ const MONO: i64 = 5_000_000_000;
 const ROS: i64 = 1_700_000_000_000_000_000;
 
 fn config() -> Config {
-    serde_saphyr::from_str_valid(CONFIG).unwrap()
+    outrider_yaml::from_str_valid(CONFIG).unwrap()
 }
 
 fn robot() -> Robot {
-    let description: RobotDescription = serde_saphyr::from_str(ROBOT).unwrap();
+    let description: RobotDescription = outrider_yaml::from_str(ROBOT).unwrap();
     Robot::new(description).unwrap()
 }
 

@@ -232,7 +232,7 @@ fn every_shipped_world_loads_completely() {
         let world = World::load(sdf).unwrap();
         assert_eq!(world.unsupported(), &[], "{}", world.name());
         let config: outrider_sim::Config =
-            serde_saphyr::from_str(include_str!("../../../config/sim.yaml")).unwrap();
+            outrider_yaml::from_str(include_str!("../../../config/sim.yaml")).unwrap();
         let robot = outrider_foundation::Robot::new(outrider_foundation::robot::example::amr()).unwrap();
         let start = outrider_foundation::Pose2::new(x, y, 0.0);
         outrider_sim::SimNode::in_world(config, &robot, world, start, 1).unwrap();

@@ -4,6 +4,7 @@
 use outrider_foundation::data::{DETECTION_LIMIT, Detection, DetectionSet, Odometry, Scan};
 use outrider_foundation::robot::{Robot, example};
 use outrider_foundation::{Instant, Now, Point2, Pose2, Stamp, Twist2};
+use outrider_msgs::diagnostic_msgs::DiagnosticStatus;
 use outrider_msgs::nav_msgs::Odometry as OdometryMessage;
 use outrider_msgs::outrider_msgs::{DetectionArray, SourceState, Track, WorldModel};
 use outrider_msgs::sensor_msgs::LaserScan;
@@ -78,7 +79,7 @@ impl World {
     fn after_a_second() -> Self {
         let robot = Robot::new(example::amr()).unwrap();
         let config: Config =
-            serde_saphyr::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
+            outrider_yaml::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
         let binding = WorldModelBinding::new(&config, &robot);
         let core = WorldModelNode::new(config, &robot, 7).unwrap();
         let spec = NodeSpec { name: "world_model".into(), boot_id: 7, resources: Resources::new() };
@@ -227,6 +228,7 @@ fn detections_that_cannot_be() {
 #[test]
 fn a_flood_of_floods_is_counted() {
     let mut world = World::after_a_second();
+    let before = world.host.diagnose().level;
     let mut flood = detections(1005);
     flood.detections = vec![flood.detections[0].clone(); 10_000];
     (0..20).for_each(|_| world.give(DETECTIONS, 1010, &flood));
@@ -236,4 +238,8 @@ fn a_flood_of_floods_is_counted() {
     assert_eq!(world.diagnostic("messages_refused"), "20");
     assert!(world.diagnostic("last_refusal").starts_with("/detections: detections: 10000 elements"));
     assert_eq!((world.diagnostic("detections_beyond_limit"), world.told.tracks.len()), ("0".to_owned(), 1));
+    // All is well again, and that something was refused is not forgotten.
+    (1110..=1300).step_by(10).for_each(|ms| world.good(ms));
+    assert_eq!(world.source("/detections").status, SourceState::FRESH);
+    assert_eq!((before, world.host.diagnose().level), (DiagnosticStatus::OK, DiagnosticStatus::WARN));
 }

@@ -88,7 +88,7 @@ fn time(into: &mut Vec<u128>, cycle: u64, work: impl FnOnce()) {
 }
 
 fn main() {
-    let config: Config = serde_saphyr::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
+    let config: Config = outrider_yaml::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
     let footprint = Footprint::rectangle(0.35, 0.35, 0.5).unwrap();
     let body = Body { footprint: &footprint, margin_m: 0.02, base_from_lidar: Pose2::new(0.1, 0.0, 0.0) };
     let reach = Reach { mark_max_m: 8.0, clear_max_m: 8.0 };

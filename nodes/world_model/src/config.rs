@@ -480,7 +480,7 @@ pub(crate) mod tests {
 
     /// The configuration that ships.
     pub(crate) fn shipped() -> Config {
-        serde_saphyr::from_str_valid(SHIPPED).unwrap()
+        outrider_yaml::from_str_valid(SHIPPED).unwrap()
     }
 
     pub(crate) fn amr() -> Robot {
@@ -495,9 +495,9 @@ pub(crate) mod tests {
     #[test]
     fn unknown_and_missing_keys_are_refused() {
         let unknown = SHIPPED.replace("heartbeat_s:", "heart_beat_s:");
-        assert!(serde_saphyr::from_str::<Config>(&unknown).is_err());
+        assert!(outrider_yaml::from_str::<Config>(&unknown).is_err());
         let missing = SHIPPED.replace("clock_jump_s: 0.5", "");
-        assert!(serde_saphyr::from_str::<Config>(&missing).is_err());
+        assert!(outrider_yaml::from_str::<Config>(&missing).is_err());
     }
 
     #[test]

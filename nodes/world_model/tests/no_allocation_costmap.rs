@@ -26,7 +26,7 @@ fn beams(round: usize) -> Vec<Beam> {
 
 #[test]
 fn the_grid_allocates_nothing() {
-    let config: Config = serde_saphyr::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
+    let config: Config = outrider_yaml::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
     let mut layer = ObstacleLayer::new(CELLS as u32, CELLS as u32, 0.05, &config.costmap.log_odds);
     let table = InflationTable::new(0.25, 0.8, 5.0, 0.05);
     let (mut lethal, mut cost) = (vec![false; CELLS * CELLS], vec![0; CELLS * CELLS]);

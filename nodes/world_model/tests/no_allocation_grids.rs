@@ -23,7 +23,7 @@ struct World {
 impl World {
     fn new() -> Self {
         let mut config: Config =
-            serde_saphyr::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
+            outrider_yaml::from_str(include_str!("../../../config/world_model.yaml")).unwrap();
         // Scans alone count here.
         config.ego.matching.own = outrider_world_model::OwnMatching::Never;
         let polygon_m = vec![[2.0, -1.0], [4.0, -1.0], [4.0, 1.0], [2.0, 1.0]];

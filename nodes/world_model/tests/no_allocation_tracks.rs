@@ -50,7 +50,7 @@ fn scan(step: u32) -> Scan {
 #[test]
 fn a_known_crowd_is_followed_without_the_heap() {
     let text = include_str!("../../../config/world_model.yaml");
-    let config: Config = serde_saphyr::from_str(text).unwrap();
+    let config: Config = outrider_yaml::from_str(text).unwrap();
     let mut tracker = Tracker::new(config.tracks);
     let footprint = Footprint::rectangle(0.35, 0.35, 0.5).unwrap();
     let body = Body { footprint: &footprint, margin_m: 0.02, base_from_lidar: Pose2::new(0.1, 0.0, 0.0) };
@@ -92,7 +92,7 @@ fn a_known_crowd_is_followed_without_the_heap() {
 #[test]
 fn who_is_seen_by_the_lidar_alone_is_followed_without_the_heap() {
     let text = include_str!("../../../config/world_model.yaml");
-    let config: Config = serde_saphyr::from_str(text).unwrap();
+    let config: Config = outrider_yaml::from_str(text).unwrap();
     let mut tracker = Tracker::new(config.tracks);
     let footprint = Footprint::rectangle(0.35, 0.35, 0.5).unwrap();
     let body = Body { footprint: &footprint, margin_m: 0.02, base_from_lidar: Pose2::IDENTITY };

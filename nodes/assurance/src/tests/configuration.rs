@@ -52,9 +52,9 @@ fn doubt_that_could_never_be_had_is_refused() {
 #[test]
 fn unknown_keys_are_refused() {
     let text = include_str!("../../../../config/assurance.yaml").replace("dwell_s", "dwel_s");
-    assert!(serde_saphyr::from_str_valid::<Config>(&text).is_err());
+    assert!(outrider_yaml::from_str_valid::<Config>(&text).is_err());
     let text = include_str!("../../../../config/zones/warehouse.yaml").replace("v_max_mps", "v_mx_mps");
-    assert!(serde_saphyr::from_str_valid::<Zones>(&text).is_err());
+    assert!(outrider_yaml::from_str_valid::<Zones>(&text).is_err());
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn whoever_has_zones_has_to_be_localised() {
 
 #[test]
 fn an_empty_set_of_zones_can_be_read() {
-    let empty: Zones = serde_saphyr::from_str_valid("version: 1\nexclusion: []\nspeed: []\n").unwrap();
+    let empty: Zones = outrider_yaml::from_str_valid("version: 1\nexclusion: []\nspeed: []\n").unwrap();
     assert_eq!(refusal(|_, z| *z = empty.clone()), "");
 }
 

@@ -22,11 +22,11 @@ pub const BEAMS: usize = 720;
 pub const ROUND: Span = Span::from_millis(25);
 
 pub fn config() -> Config {
-    serde_saphyr::from_str_valid(include_str!("../../../../config/assurance.yaml")).unwrap()
+    outrider_yaml::from_str_valid(include_str!("../../../../config/assurance.yaml")).unwrap()
 }
 
 pub fn zones() -> Zones {
-    serde_saphyr::from_str_valid(include_str!("../../../../config/zones/warehouse.yaml")).unwrap()
+    outrider_yaml::from_str_valid(include_str!("../../../../config/zones/warehouse.yaml")).unwrap()
 }
 
 pub fn robot() -> Robot {

@@ -532,7 +532,7 @@ mod tests {
 
     /// What is different between what was put in and what came out, in words.
     fn differences(text: &str, least: usize) -> Vec<String> {
-        let put: Fault = serde_saphyr::from_str(text).unwrap();
+        let put: Fault = outrider_yaml::from_str(text).unwrap();
         let ([was, is], found) = again(text);
         let [one] = found.as_slice() else { return vec![format!("found {found:?}")] };
         let until = |fault: &Fault| fault.at_s + fault.for_s.unwrap_or(0.0);

@@ -24,7 +24,7 @@ struct Description {
 pub fn read_map(path: &Path) -> anyhow::Result<OccupancyMap> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let description: Description =
-        serde_saphyr::from_str(&text).with_context(|| format!("{} is no map", path.display()))?;
+        outrider_yaml::from_str(&text).with_context(|| format!("{} is no map", path.display()))?;
     ensure!(
         description.origin.get(2).is_some_and(|yaw| yaw.abs() < 1e-3),
         "{}: origin turned by {:?} rad; turn the map itself",

@@ -35,7 +35,7 @@ fn bad_configurations_refuse_to_start_and_say_why() {
     assert!(refusal(|c| c.period_s = 0.0).contains("period_s"));
     assert!(refusal(|c| c.stop_decel_mps2 = 1.1).contains("limits.brake_mps2"));
     let unknown = include_str!("../../../../config/gate.yaml").replace("period_s", "perod_s");
-    assert!(serde_saphyr::from_str_valid::<Config>(&unknown).is_err());
+    assert!(outrider_yaml::from_str_valid::<Config>(&unknown).is_err());
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub const TTL: Span = Span::from_millis(60);
 const STATE_LIMIT: usize = 2000;
 
 pub fn config() -> Config {
-    serde_saphyr::from_str_valid(include_str!("../../../../config/gate.yaml")).unwrap()
+    outrider_yaml::from_str_valid(include_str!("../../../../config/gate.yaml")).unwrap()
 }
 
 pub fn robot() -> Robot {

@@ -18,7 +18,7 @@ const DISTANCE_LIMIT_SQ: u16 = 21 * 21;
 const INSCRIBED_M: f64 = 0.25;
 
 pub fn config() -> Config {
-    serde_saphyr::from_str(include_str!("../../../../config/planner.yaml")).unwrap()
+    outrider_yaml::from_str(include_str!("../../../../config/planner.yaml")).unwrap()
 }
 
 /// What the search gets of a hall.

@@ -93,7 +93,7 @@ mod tests {
     fn past(track: &Track, wish: Wish, turns_by_rad: Option<f64>) -> Option<Past> {
         let robot = Robot::new(example::amr()).unwrap();
         let config: crate::Config =
-            serde_saphyr::from_str_valid(include_str!("../../../../config/planner.yaml")).unwrap();
+            outrider_yaml::from_str_valid(include_str!("../../../../config/planner.yaml")).unwrap();
         let cover = FootprintCover::new(&robot.footprint);
         let mut guard = Guard::new(&robot, &config.safety, cover);
         let grid = free();

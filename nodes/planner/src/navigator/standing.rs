@@ -55,7 +55,7 @@ mod tests {
 
     fn standing() -> Standing {
         let config: crate::Config =
-            serde_saphyr::from_str_valid(include_str!("../../../../config/planner.yaml")).unwrap();
+            outrider_yaml::from_str_valid(include_str!("../../../../config/planner.yaml")).unwrap();
         let (standing_mps, moving_mps, standing_after_s) = (0.25, 0.4, 1.5);
         Standing::new(&YieldConfig { standing_mps, moving_mps, standing_after_s, ..config.yielding })
     }

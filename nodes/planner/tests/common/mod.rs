@@ -24,7 +24,7 @@ pub fn robot() -> Robot {
 }
 
 pub fn config() -> Config {
-    serde_saphyr::from_str_valid(YAML).unwrap()
+    outrider_yaml::from_str_valid(YAML).unwrap()
 }
 
 pub fn planner() -> PlannerNode {

@@ -197,7 +197,7 @@ mod tests {
     use crate::config::tests::shipped;
 
     fn events(yaml: &str) -> Vec<EventSpec> {
-        serde_saphyr::from_str(yaml).unwrap()
+        outrider_yaml::from_str(yaml).unwrap()
     }
 
     fn timeline(yaml: &str) -> Result<(Config, Timeline), SimError> {

@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn a_patch_the_wrong_way_round_is_refused_with_its_values() {
         let refusal =
-            |yaml: &str| serde_saphyr::from_str_valid::<FloorPatch>(yaml).map_err(|e| e.to_string());
+            |yaml: &str| outrider_yaml::from_str_valid::<FloorPatch>(yaml).map_err(|e| e.to_string());
         assert!(refusal("{low: [1, -1], high: [2, 1]}").is_ok());
         let text = refusal("{low: [3, -2], high: [1, 2]}").unwrap_err();
         assert!(text.contains("x is 1, not greater than the 3 of `low` ([3.0, -2.0], [1.0, 2.0])"), "{text}");

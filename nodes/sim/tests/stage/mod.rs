@@ -11,7 +11,7 @@ const TRUTH_HZ: f64 = 200.0;
 
 pub fn config(extra: &str) -> Config {
     let text = format!("{}\n{extra}", include_str!("../../../../config/sim.yaml"));
-    let mut config: Config = serde_saphyr::from_str(&text).unwrap();
+    let mut config: Config = outrider_yaml::from_str(&text).unwrap();
     config.truth.rate_hz = TRUTH_HZ;
     config
 }

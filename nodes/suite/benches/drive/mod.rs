@@ -35,9 +35,9 @@ fn config(file: &str) -> String {
 fn assurance(robot: &Robot) -> AssuranceNode {
     let files = outrider_runtime::config::list(&folder().join("assurance"), "stl").unwrap();
     let read = |path: &PathBuf| read_specification(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let zones: Zones = serde_saphyr::from_str(&config("zones/warehouse.yaml")).unwrap();
+    let zones: Zones = outrider_yaml::from_str(&config("zones/warehouse.yaml")).unwrap();
     let hashes = PinnedHashes { specification: [1; 32], parameters: [2; 32], zones: [3; 32] };
-    let parameters = serde_saphyr::from_str(&config("assurance.yaml")).unwrap();
+    let parameters = outrider_yaml::from_str(&config("assurance.yaml")).unwrap();
     AssuranceNode::new(parameters, zones, files.iter().map(read).collect(), robot, hashes, command_digest, 5)
         .unwrap()
 }
@@ -226,7 +226,7 @@ struct Pair {
 impl Pair {
     fn new() -> Self {
         let robot = Robot::new(example::amr()).unwrap();
-        let gate = serde_saphyr::from_str(&config("gate.yaml")).unwrap();
+        let gate = outrider_yaml::from_str(&config("gate.yaml")).unwrap();
         Self {
             assurance: assurance(&robot),
             gate: GateNode::new(gate, &robot, command_digest, 7).unwrap(),

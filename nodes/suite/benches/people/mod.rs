@@ -19,7 +19,7 @@ pub const CELLS: usize = 200;
 const TWIST: Twist2 = Twist2::new(0.8, 0.2);
 
 pub fn config() -> Config {
-    serde_saphyr::from_str(include_str!("../../../../config/world_model.yaml")).unwrap()
+    outrider_yaml::from_str(include_str!("../../../../config/world_model.yaml")).unwrap()
 }
 
 /// Where somebody is: on circles, in pairs that pass each other now and then.

@@ -22,7 +22,7 @@ impl Checker {
         let key = more.split(':').next().unwrap_or_default();
         let kept = PLAIN.lines().filter(|line| !line.starts_with(&format!("{key}:")));
         let text = kept.chain([more]).collect::<Vec<_>>().join("\n");
-        self.problem(&self.0, &serde_saphyr::from_str(&text).unwrap()).is_none()
+        self.problem(&self.0, &outrider_yaml::from_str(&text).unwrap()).is_none()
     }
 
     /// The first thing that is wrong.
@@ -146,7 +146,7 @@ fn every_shipped_scenario_is_of_the_schema() {
     assert!(files.len() > 100, "{}", files.len());
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        let problem = checker.problem(&checker.0, &serde_saphyr::from_str(&text).unwrap());
+        let problem = checker.problem(&checker.0, &outrider_yaml::from_str(&text).unwrap());
         assert_eq!(problem, None, "{}", file.display());
     }
 }

@@ -6,9 +6,9 @@ use super::{Case, Scenario};
 use crate::assemble::AssembleError;
 use crate::files;
 use outrider_runtime::{ConfigError, config, remembered};
+use outrider_yaml::Spanned;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde_saphyr::Spanned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -202,7 +202,7 @@ impl Template {
     fn lines_of_entry(&self, list: &str, entry: usize) -> Option<(usize, usize)> {
         let defaults = self.defaults();
         let text = self.filled(&mut |name| defaults.get(name).map(ToString::to_string)).ok()?;
-        let lists: Lists = serde_saphyr::from_str(&text).ok()?;
+        let lists: Lists = outrider_yaml::from_str(&text).ok()?;
         let entries = lists.named(list)?;
         let line = |index: usize| entries.get(index).and_then(|e| usize::try_from(e.referenced.line()).ok());
         Some((line(entry)?, line(entry.saturating_add(1)).unwrap_or(usize::MAX)))

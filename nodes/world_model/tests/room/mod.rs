@@ -12,7 +12,7 @@ const CELLS: (u32, u32) = (220, 180);
 const PILLAR: [f64; 4] = [1.025, 1.975, -1.975, -1.025];
 
 fn config() -> Config {
-    serde_saphyr::from_str_valid(include_str!("../../../../config/world_model.yaml")).unwrap()
+    outrider_yaml::from_str_valid(include_str!("../../../../config/world_model.yaml")).unwrap()
 }
 
 /// A localizer with the shipped configuration.

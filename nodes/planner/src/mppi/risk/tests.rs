@@ -55,7 +55,7 @@ fn track(parts: &[Ellipse], existence: f64) -> Track {
 
 fn config() -> MppiConfig {
     let config: crate::Config =
-        serde_saphyr::from_str_valid(include_str!("../../../../../config/planner.yaml")).unwrap();
+        outrider_yaml::from_str_valid(include_str!("../../../../../config/planner.yaml")).unwrap();
     config.mppi
 }
 
