@@ -3,12 +3,12 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A place in a file that cannot be read, and why.
+/// A place in a file that cannot be read, or a file as a whole, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
     /// The file.
     pub path: PathBuf,
-    /// Byte offset of the record.
+    /// Byte offset of the record; 0, where none begins, for the file as a whole.
     pub offset: u64,
     /// What is wrong with it.
     pub reason: String,
@@ -16,7 +16,10 @@ pub struct Damage {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} at byte {}: {}", self.path.display(), self.offset, self.reason)
+        match (self.path.display(), self.offset) {
+            (path, 0) => write!(f, "{path}: {}", self.reason),
+            (path, offset) => write!(f, "{path} at byte {offset}: {}", self.reason),
+        }
     }
 }
 
@@ -75,5 +78,16 @@ impl BagError {
 
     pub(crate) fn damaged(path: &Path, offset: u64, reason: impl Into<String>) -> Self {
         Self::Damaged(Damage { path: path.to_owned(), offset, reason: reason.into() })
+    }
+
+    /// What it is to a bag of which `path` is only one file.
+    pub(crate) fn into_damage(self, path: &Path) -> Damage {
+        let reason = match self {
+            Self::Damaged(damage) => return damage,
+            Self::Io { action, cause, .. } => format!("cannot {action}: {cause}"),
+            Self::NotABag { reason, .. } => reason,
+            other => other.to_string(),
+        };
+        Damage { path: path.to_owned(), offset: 0, reason }
     }
 }

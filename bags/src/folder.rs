@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 pub(crate) const RETRY_PERIOD: Duration = Duration::from_millis(1000);
 /// Files whose summary could not be written are kept in mind for a later trial; the oldest goes first.
 const UNFINISHED_LIMIT: usize = 8;
+/// Files are split up to this number; from there on the last goes on, however long it gets. The rest of what a folder may hold
+/// is for snapshots, and for going on after a full disk.
+const SPLIT_LIMIT: usize = crate::FILE_LIMIT - 1000;
 /// What new files repeat, all topics together, in bytes; the oldest of a topic goes first.
 const KEPT_BYTES_LIMIT: usize = 32 << 20;
 
@@ -163,6 +166,11 @@ impl Folder {
         let old = split.duration_ns.is_some_and(|limit| head.start_ns.saturating_sub(first_ns) >= limit);
         if long || old || self.split_wanted {
             self.split_wanted = false;
+            if self.next_index >= SPLIT_LIMIT {
+                let problem = format!("no more splits after {SPLIT_LIMIT} files: the last one goes on");
+                lock(&self.status).problem = Some(problem);
+                return Ok(());
+            }
             self.close();
             self.open_next(head.start_ns)?;
         }
@@ -411,5 +419,34 @@ impl Folder {
         let summary =
             BagSummary { files: &self.files, ros_distro: &self.options.ros_distro, topics: &topics };
         self.volume.write_whole(&path, &render(&summary)).map_err(BagError::io(&path, "write"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::Split;
+    use crate::volume::Disk;
+
+    #[test]
+    fn after_the_last_split_the_last_file_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let split = Split { bytes: Some(1), duration_ns: None };
+        let options = PipelineOptions { split, ..PipelineOptions::default() };
+        let status = Arc::<Mutex<PipelineStatus>>::default();
+        let channels = SharedChannels::default();
+        let mut folder =
+            Folder::new(Box::new(Disk), dir.path(), "x", &options, channels, status.clone()).unwrap();
+        folder.next_index = SPLIT_LIMIT - 2;
+        folder.start().unwrap();
+        for i in 0..5 {
+            let mut batch = Batch::default();
+            batch.push(0, i, u64::from(i), 0, b"x");
+            let chunk = folder.maker.make(&batch, Vec::new(), |_| false);
+            assert!(folder.take(chunk).is_some(), "message {i} is written");
+        }
+        let status = lock(&status).clone();
+        assert_eq!((status.files, status.messages_written, &status.stalled), (2, 5, &None));
+        assert!(status.problem.is_some_and(|p| p.contains("the last one goes on")));
     }
 }

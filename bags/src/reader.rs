@@ -55,6 +55,16 @@ pub struct Attachment {
 }
 
 impl Channel {
+    /// Whether both declare the same: a message of the one is read as one of the other.
+    fn declares_as(&self, other: &Self) -> bool {
+        self.topic == other.topic
+            && self.type_name == other.type_name
+            && self.schema_encoding == other.schema_encoding
+            && self.message_encoding == other.message_encoding
+            && self.definition == other.definition
+            && self.metadata == other.metadata
+    }
+
     /// Why no ROS 2 program can decode this channel's messages; `None` when it can.
     pub fn foreign(&self) -> Option<String> {
         let topic = &self.topic;
@@ -89,6 +99,10 @@ pub struct BagReader {
     /// For each file: id in the file → index into `channels`.
     pub(crate) channel_maps: Vec<BTreeMap<u16, usize>>,
     warnings: Vec<String>,
+    /// Files of the folder that could not be opened.
+    unread: Vec<Damage>,
+    /// What `metadata.yaml` tells of that is not there.
+    absent: Vec<Damage>,
 }
 
 impl BagReader {
@@ -101,32 +115,26 @@ impl BagReader {
     /// When there is no MCAP file or it cannot be read at all. Damage inside is no error here: see [`Self::damage`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, BagError> {
         let found = find_files(path.as_ref())?;
-        let (mut files, mut warnings) = (Vec::new(), found.warnings);
-        let mut failed = None;
+        let (mut files, mut failed) = (Vec::new(), Vec::new());
         for file in &found.files {
             let opened = source::open(file).and_then(|(source, damage)| index_file(file, source, damage));
             match opened {
                 Ok(index) => files.push(index),
-                Err(error) if found.files.len() > 1 => {
-                    warnings.push(error.to_string());
-                    failed.get_or_insert(error);
-                }
-                Err(error) => return Err(error),
+                Err(error) => failed.push((file, error)),
             }
         }
-        if let (Some(error), true) = (failed, files.is_empty()) {
+        if files.is_empty()
+            && let Some((_, error)) = failed.pop()
+        {
             return Err(error);
         }
+        let unread = failed.into_iter().map(|(file, error)| error.into_damage(file)).collect();
         let mut channels: Vec<Channel> = Vec::new();
         let mut channel_maps = Vec::new();
         for file in &files {
             let mut map = BTreeMap::new();
             for (id, channel) in &file.channels {
-                let same = |c: &Channel| {
-                    (&c.topic, &c.type_name, &c.metadata)
-                        == (&channel.topic, &channel.type_name, &channel.metadata)
-                };
-                let index = channels.iter().position(same).unwrap_or(channels.len());
+                let index = channels.iter().position(|c| c.declares_as(channel)).unwrap_or(channels.len());
                 match channels.get_mut(index) {
                     Some(known) => {
                         known.message_count = known.message_count.saturating_add(channel.message_count)
@@ -137,17 +145,25 @@ impl BagReader {
             }
             channel_maps.push(map);
         }
-        let mut reader = Self { files, channels, channel_maps, warnings };
-        if let Some(text) = found.metadata {
-            let more = rosbag_metadata::compare(&text, &reader);
-            reader.warnings.extend(more);
+        let (warnings, absent) = (found.warnings, Vec::new());
+        let mut reader = Self { files, channels, channel_maps, warnings, unread, absent };
+        if let Some((yaml, text)) = found.metadata {
+            let (notes, absent) = rosbag_metadata::compare(&text, &reader);
+            reader.warnings.extend(notes);
+            let damage = |reason| Damage { path: yaml.clone(), offset: 0, reason };
+            reader.absent = absent.into_iter().map(damage).collect();
         }
         Ok(reader)
     }
 
-    /// What does not fit together around the files: a `metadata.yaml` that says otherwise, a file that cannot be read.
+    /// What does not fit together around the files, but costs no message: no `metadata.yaml`, a file of another kind.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Files of the folder that could not be opened. They are among [`Self::damage`] too.
+    pub fn unread_files(&self) -> &[Damage] {
+        &self.unread
     }
 
     /// The attachments.
@@ -186,6 +202,19 @@ impl BagReader {
         Messages::new(self, order, self.channels.iter().map(wanted).collect(), 0)
     }
 
+    /// The order in which the messages were taken by their recorder, as far as that is known: that of the files, because the
+    /// clock may have been set meanwhile, where they are of one recorder; else that of the log times.
+    pub fn taking_order(&self) -> Order {
+        let mut stems = self.files().map(stem);
+        let first = stems.next();
+        let one_recorder = stems.all(|other| Some(other) == first);
+        if one_recorder && self.files.iter().all(FileIndex::is_as_taken) {
+            Order::File
+        } else {
+            Order::LogTime
+        }
+    }
+
     /// Number of messages, as the summaries say or as they were counted.
     pub fn message_count(&self) -> u64 {
         self.channels.iter().fold(0, |sum, c| sum.saturating_add(c.message_count))
@@ -202,9 +231,10 @@ impl BagReader {
         self.files.iter().any(|f| f.recovered)
     }
 
-    /// What was found wrong on opening. More may be found on reading.
+    /// What was found wrong on opening: files that cannot be opened, messages or files that `metadata.yaml` tells of and that
+    /// are not there, damage in the files. More may be found on reading.
     pub fn damage(&self) -> impl Iterator<Item = &Damage> {
-        self.files.iter().flat_map(|f| &f.damage)
+        self.unread.iter().chain(&self.absent).chain(self.files.iter().flat_map(|f| &f.damage))
     }
 
     /// The metadata records.
@@ -216,4 +246,12 @@ impl BagReader {
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.files.iter().map(|f| f.path.as_path())
     }
+}
+
+/// A file's name without its number and extensions: that of its recording.
+fn stem(path: &Path) -> String {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = name.split_once(".mcap").map_or(name.as_str(), |(stem, _)| stem);
+    let numbered = name.rsplit_once('_').filter(|(_, n)| n.bytes().all(|b| b.is_ascii_digit()));
+    numbered.map_or(name, |(stem, _)| stem).to_owned()
 }

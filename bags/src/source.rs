@@ -39,8 +39,8 @@ impl Source {
 pub(crate) struct Found {
     pub files: Vec<PathBuf>,
     pub warnings: Vec<String>,
-    /// Text of the folder's `metadata.yaml`.
-    pub metadata: Option<String>,
+    /// The folder's `metadata.yaml`, and its text.
+    pub metadata: Option<(PathBuf, String)>,
 }
 
 fn is_packed(path: &Path) -> bool {
@@ -118,7 +118,7 @@ fn read_metadata(folder: &Path, found: &mut Found) {
             found.warnings.push(format!("{}: longer than {METADATA_LIMIT} bytes, not read", path.display()));
         }
         Ok(_) => match String::from_utf8(bytes) {
-            Ok(text) => found.metadata = Some(text),
+            Ok(text) => found.metadata = Some((path, text)),
             Err(_) => found.warnings.push(format!("{}: not UTF-8, not read", path.display())),
         },
     }

@@ -88,7 +88,7 @@ fn what_is_no_bag_at_all_is_refused() {
     let options = "output_bags: [{uri: NEW, storage_id: mcap, all_topics: true}]";
     let command = format!("`ros2 bag convert -i {} -o out.yaml`", dir.path().join("old.db3").display());
     assert!(sqlite.contains(&command) && sqlite.contains(&format!("holds `{options}` (")), "{sqlite}");
-    let parsed: serde_json::Value = serde_saphyr::from_str(options).unwrap();
+    let parsed: serde_json::Value = outrider_yaml::from_str(options).unwrap();
     assert_eq!(
         parsed["output_bags"][0]["all_topics"], true,
         "what is printed is the YAML that it is meant to be"

@@ -13,3 +13,4 @@ mod cuts;
 mod damage;
 mod golden;
 mod hand_over;
+mod whole;

@@ -60,8 +60,8 @@ pub enum Verified<'a> {
 /// Compressions of the first chunk of every file, each once: `none`, `zstd`, `lz4`; empty without chunks.
 pub fn compressions(reader: &BagReader) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for path in reader.files() {
-        if let Some(name) = first_compression(path)
+    for file in &reader.files {
+        if let Some(name) = first_compression(file.source.path())
             && !found.contains(&name)
         {
             found.push(name);
@@ -92,7 +92,8 @@ fn first_compression(path: &Path) -> Option<String> {
     None
 }
 
-/// Goes through one file from the first to the last byte.
+/// Goes through one file from the first to the last byte; one that is compressed as a whole is decompressed first, and offsets
+/// count what came out.
 ///
 /// # Errors
 /// When it cannot be read. What is wrong in it is told to `tell`.

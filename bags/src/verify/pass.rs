@@ -4,9 +4,10 @@ mod summary;
 
 use super::{FileFacts, Finding, Verified};
 use crate::RECORD_LIMIT;
-use crate::error::BagError;
+use crate::error::{BagError, Damage};
 use crate::framing::{RECORD_HEADER, parse_message, record_header};
 use crate::reader::Channel;
+use crate::source::{self, Source};
 use mcap::records::{self, Record, op};
 use mcap::sans_io::{LinearReadEvent, LinearReader, LinearReaderOptions};
 use std::collections::BTreeMap;
@@ -38,6 +39,8 @@ struct ChunkFacts {
 
 pub(super) struct Pass<'p> {
     path: &'p Path,
+    /// Where its plain bytes are; a temporary file goes away with this.
+    _source: Source,
     file: BufReader<File>,
     length: u64,
     at: u64,
@@ -69,10 +72,15 @@ struct Summary {
 
 impl<'p> Pass<'p> {
     pub fn new(path: &'p Path, tell: &'p mut dyn FnMut(Verified<'_>)) -> Result<Self, BagError> {
-        let file = File::open(path).map_err(BagError::io(path, "open"))?;
+        let (source, damage) = source::open(path)?;
+        for Damage { path, offset, reason } in damage {
+            tell(Verified::Finding(Finding { path, offset, topic: None, reason }));
+        }
+        let file = File::open(source.path()).map_err(BagError::io(path, "open"))?;
         let length = file.metadata().map_err(BagError::io(path, "read the size"))?.len();
         Ok(Self {
             path,
+            _source: source,
             file: BufReader::with_capacity(STEP_BYTES, file),
             length,
             at: 0,

@@ -66,13 +66,18 @@ impl Pass<'_> {
     pub(super) fn summary_offset(&mut self, offset: u64, group: &records::SummaryOffset) {
         let Some(summary) = &mut self.summary else { return };
         summary.offsets_start.get_or_insert(offset);
+        if group.group_length == 0 {
+            // Some writers name groups that have no record too: there is nothing that could begin elsewhere.
+            return;
+        }
         let found = summary.groups.get(&group.group_opcode).map(|g| g.0);
         if found != Some(group.group_start) {
             let reason = format!(
                 "it says that the group of type {:#04x} begins at byte {}",
                 group.group_opcode, group.group_start
             );
-            self.find(offset, None, format!("{reason}; it does at {found:?}"));
+            let truth = found.map_or("there is none".to_owned(), |at| format!("it does at byte {at}"));
+            self.find(offset, None, format!("{reason}; {truth}"));
         }
     }
 

@@ -4,7 +4,7 @@ use super::survey::open;
 use super::times::{Stretch, check_patterns, fits};
 use super::verify::CUT;
 use anyhow::{Context, ensure};
-use outrider_bags::{BagMessage, BagReader, BagWriter, Channel, ChannelId, Order, WriterOptions};
+use outrider_bags::{BagMessage, BagReader, BagWriter, Channel, ChannelId, WriterOptions};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
 use outrider_msgs::{Message, decode};
 use std::collections::{BTreeMap, VecDeque};
@@ -140,7 +140,8 @@ impl Cutter<'_> {
         let mut before: BTreeMap<usize, VecDeque<BagMessage>> = BTreeMap::new();
         let mut begun = false;
         self.done.damage.extend(reader.damage().map(ToString::to_string));
-        for message in reader.messages(Order::LogTime) {
+        // As they were taken: what was set to an earlier time stays behind what came before it, as a replay needs it.
+        for message in reader.messages(reader.taking_order()) {
             let message = match message {
                 Ok(message) => message,
                 Err(error) => {
@@ -151,7 +152,8 @@ impl Cutter<'_> {
             };
             let Some(channel) = reader.channel(message.channel) else { continue };
             if message.log_time_ns < stretch.from_ns {
-                if let Some(keep) = latched(channel).filter(|_| self.ids.contains_key(&message.channel)) {
+                let is_kept = !begun && self.ids.contains_key(&message.channel);
+                if let Some(keep) = latched(channel).filter(|_| is_kept) {
                     let queue = before.entry(message.channel).or_default();
                     queue.push_back(message);
                     while queue.len() > keep {
@@ -213,7 +215,7 @@ impl Cutter<'_> {
 
 /// How many messages of before a late comer would still get; `None` when it gets none. Records (`/decision`, journals)
 /// are kept for a recorder, not needed from before.
-fn latched(channel: &Channel) -> Option<usize> {
+pub fn latched(channel: &Channel) -> Option<usize> {
     if channel.topic.ends_with("/tf_static") {
         return Some(LATCHED_LIMIT);
     }
@@ -260,6 +262,27 @@ mod tests {
         let verdict = super::super::verify::verify(&out).unwrap();
         assert!(verdict.is_sound(), "{:?}", verdict.findings);
         assert!(verdict.notes.iter().any(|n| n.contains("part of another")), "{:?}", verdict.notes);
+    }
+
+    #[test]
+    fn the_order_of_taking_is_kept_when_the_clock_was_set_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = dir.path().join("whole.mcap");
+        let mut writer = BagWriter::create(&whole, &WriterOptions::default()).unwrap();
+        let id = writer.add_channel("/a", "std_msgs/msg/Bool", "bool data", "").unwrap();
+        for (i, s) in [10_u64, 11, 12, 13, 9, 10, 11, 12].into_iter().enumerate() {
+            writer.write(id, i as u32, s * 1_000_000_000, 0, &[0, 1, 0, 0, 1]).unwrap();
+        }
+        writer.finish().unwrap();
+        let sequences = |path: &Path| -> Vec<u32> {
+            let reader = BagReader::open(path).unwrap();
+            reader.messages(outrider_bags::Order::File).map(|m| m.unwrap().sequence).collect()
+        };
+        for (from, wanted) in [("0", vec![0, 1, 2, 3, 4, 5, 6, 7]), ("2", vec![1, 2, 3, 6, 7])] {
+            let out = dir.path().join(format!("from_{from}.mcap"));
+            cut(&args(&whole, &out, from, "4")).unwrap();
+            assert_eq!(sequences(&out), wanted, "from {from}");
+        }
     }
 
     #[test]

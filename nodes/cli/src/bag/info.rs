@@ -251,7 +251,9 @@ fn damage(reader: &BagReader, survey: &Survey) -> Vec<String> {
 
 fn topic(name: &str, t: &TopicSurvey, survey: &Survey, metadata: &BTreeMap<String, String>) -> TopicInfo {
     let timed = t.count > 1;
-    let recorder = metadata.iter().find(|(k, _)| k.ends_with(&format!(".lost{name}")));
+    // It tells the losses until then now and then, and all of them at the end.
+    let key = format!(".lost{name}");
+    let told = metadata.iter().filter(|(k, _)| k.ends_with(&key));
     TopicInfo {
         type_name: t.type_name.clone(),
         serialization: t.serialization.clone(),
@@ -265,7 +267,7 @@ fn topic(name: &str, t: &TopicSurvey, survey: &Survey, metadata: &BTreeMap<Strin
         latency_p99_s: t.latency_s(0.99),
         logged_before_stamp: t.early,
         lost: t.losses.as_ref().map(|l| l.lost),
-        lost_by_recorder: recorder.and_then(|(_, v)| v.parse().ok()),
+        lost_by_recorder: told.filter_map(|(_, v)| v.parse().ok()).max(),
         out_of_order: t.losses.as_ref().map(|l| l.out_of_order),
         restarts: t.losses.as_ref().map(|l| l.restarts),
         undecodable: t.undecodable,
@@ -328,6 +330,7 @@ fn size(bytes: u64) -> String {
 mod tests {
     use super::super::testing::{Example, bag};
     use super::*;
+    use outrider_bags::{BagWriter, WriterOptions};
 
     fn info(example: &Example) -> BagInfo {
         let dir = tempfile::tempdir().unwrap();
@@ -353,6 +356,34 @@ mod tests {
         ] {
             assert!(text.contains(wanted), "{wanted} in {text}");
         }
+    }
+
+    #[test]
+    fn the_last_word_of_the_recorder_on_losses_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.mcap");
+        let mut writer = BagWriter::create(&path, &WriterOptions::default()).unwrap();
+        let scan = writer.add_channel("/scan", "std_msgs/msg/Bool", "bool data", "").unwrap();
+        writer.write(scan, 1, 1, 1, &[0, 1, 0, 0, 1]).unwrap();
+        for (name, lost) in [("outrider.losses", "0"), ("outrider.summary", "7"), ("outrider.z", "?")] {
+            writer.write_metadata(name, BTreeMap::from([("lost/scan".into(), lost.into())])).unwrap();
+        }
+        writer.finish().unwrap();
+        let info = BagInfo::read(&path).unwrap();
+        assert_eq!(info.topics["/scan"].lost_by_recorder, Some(7));
+    }
+
+    #[test]
+    fn a_bag_that_lacks_a_file_is_not_complete() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = bag(dir.path(), "x", &Example::default());
+        let yaml = path.join("metadata.yaml");
+        let text = std::fs::read_to_string(&yaml).unwrap();
+        let listed = "    - \"x_0.mcap\"\n";
+        std::fs::write(&yaml, text.replace(listed, &format!("{listed}    - \"x_1.mcap\"\n"))).unwrap();
+        let info = BagInfo::read(&path).unwrap();
+        assert!(!info.complete);
+        assert!(info.damage[0].ends_with("it lists x_1.mcap, which is not there"), "{:?}", info.damage);
     }
 
     #[test]

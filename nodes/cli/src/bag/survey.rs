@@ -142,7 +142,8 @@ pub struct RunSurvey {
 impl RunSurvey {
     /// Ticks that must have been between the first and the last and are not in the bag.
     pub fn missing(&self) -> u64 {
-        self.ticks.map_or(0, |(first, last)| (last - first + 1).saturating_sub(self.tick_count))
+        let must = |(first, last): (u64, u64)| last.saturating_sub(first).saturating_add(1);
+        self.ticks.map_or(0, |ticks| must(ticks).saturating_sub(self.tick_count))
     }
 }
 

@@ -157,6 +157,8 @@ fn info(r: &mut Recorder<'_>, t_s: f64, boot_id: u64) {
         boot_id,
         build: r.example.build.into(),
         inputs: vec!["/odom".into()],
+        outputs: vec!["/gate/state".into()],
+        output_types: vec![GateState::TYPE_NAME.into()],
         resource_names: vec!["config".into()],
         resource_contents: vec![r.example.config.into()],
         ..Default::default()

@@ -1,7 +1,10 @@
 //! `outrider bag verify`: everything about a bag that can be wrong.
 
+mod journals;
+
 use super::yaml::Description;
 use anyhow::Context;
+use journals::Journals;
 use outrider_bags::{BagMessage, BagReader, Channel, FileFacts, SchemaEncoding, Verified, verify_file};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
 use outrider_msgs::{Message, Schema, decode};
@@ -15,8 +18,6 @@ use std::process::ExitCode;
 const SAME_KEPT: u64 = 3;
 /// The most findings that are kept.
 const FINDING_LIMIT: usize = 1_000;
-/// The most messages, and the most consumed messages, that journals are held against: 8 and 24 bytes each.
-const JOURNAL_LIMIT: usize = 8_000_000;
 /// Name of the metadata record of a bag that is a part of another.
 pub const CUT: &str = "outrider.cut";
 
@@ -108,33 +109,12 @@ struct Track {
     last_ns: u64,
 }
 
-/// A journal's state.
-#[derive(Default)]
-struct Journal {
-    first: u64,
-    last: u64,
-    ticks: u64,
-    topic: String,
-}
-
 struct Check<'v> {
     verdict: &'v mut Verdict,
     path: &'v Path,
-    /// By topic and type.
-    tracks: BTreeMap<(String, String), Track>,
+    /// By topic, type and digest of the definition.
+    tracks: BTreeMap<(String, String, u64), Track>,
     journals: &'v mut Journals,
-}
-
-#[derive(Default)]
-struct Journals {
-    /// By node and run.
-    runs: BTreeMap<(String, u64), Journal>,
-    infos: BTreeMap<(String, u64), NodeInfo>,
-    digests: Vec<u64>,
-    /// Digest, tick, index into `consumers` and input.
-    consumed: Vec<(u64, u64, u16, u16)>,
-    consumers: Vec<(String, u64)>,
-    overflow: bool,
 }
 
 /// Checks all of a bag.
@@ -145,9 +125,14 @@ pub fn verify(path: &Path) -> anyhow::Result<Verdict> {
     // Opening it tells the files in their order, and whether it is a bag at all.
     let reader = BagReader::open(path).with_context(|| format!("cannot verify {}", path.display()))?;
     let files: Vec<PathBuf> = reader.files().map(Path::to_owned).collect();
+    let mut there = files.clone();
     let cut = reader.metadata().any(|m| m.name == CUT);
-    drop(reader);
     let mut verdict = Verdict::default();
+    for unread in reader.unread_files() {
+        verdict.find("file", &unread.path, None, None, unread.reason.clone());
+        there.push(unread.path.clone());
+    }
+    drop(reader);
     let mut journals = Journals::default();
     let mut facts = Vec::new();
     for file in &files {
@@ -155,7 +140,8 @@ pub fn verify(path: &Path) -> anyhow::Result<Verdict> {
             Check { verdict: &mut verdict, path: file, tracks: BTreeMap::new(), journals: &mut journals };
         facts.push(check.file()?);
     }
-    describe(path, &files, &facts, &mut verdict);
+    describe(path, &there, &facts, &mut verdict);
+    journals.judge_ends(path, &mut verdict);
     journals.judge(path, cut, &mut verdict);
     Ok(verdict)
 }
@@ -196,7 +182,7 @@ impl Check<'_> {
 
     fn channel(&mut self, channel: &Channel, offset: u64) {
         let topic = Some(channel.topic.as_str());
-        let key = (channel.topic.clone(), channel.type_name.clone());
+        let key = track_key(channel);
         let mut find = |reason| self.verdict.find("channel", self.path, Some(offset), topic, reason);
         let encoding = SchemaEncoding::of_name(&channel.schema_encoding);
         let Some(encoding) = encoding.filter(|_| channel.message_encoding == "cdr") else {
@@ -236,8 +222,7 @@ impl Check<'_> {
 
     fn message(&mut self, channel: &Channel, offset: u64, message: &BagMessage) {
         let topic = Some(channel.topic.as_str());
-        let key = (channel.topic.clone(), channel.type_name.clone());
-        if let Some(track) = self.tracks.get_mut(&key) {
+        if let Some(track) = self.tracks.get_mut(&track_key(channel)) {
             if message.log_time_ns < track.last_ns {
                 let back_s = (track.last_ns - message.log_time_ns) as f64 / 1e9;
                 let reason = format!(
@@ -260,7 +245,7 @@ impl Check<'_> {
         }
         match channel.type_name.as_str() {
             Tick::TYPE_NAME => match decode(&message.data) {
-                Ok(tick) => self.tick(channel, offset, &tick),
+                Ok(tick) => self.tick(channel, (offset, message.log_time_ns), &tick),
                 Err(e) => self.verdict.find("decode", self.path, Some(offset), topic, e.to_string()),
             },
             NodeInfo::TYPE_NAME => {
@@ -268,103 +253,30 @@ impl Check<'_> {
                     self.journals.infos.entry((info.node.clone(), info.boot_id)).or_insert(info);
                 }
             }
-            _ => self.journals.note_message(&message.data),
+            _ => self.journals.note_message(channel, message),
         }
     }
 
-    fn tick(&mut self, channel: &Channel, offset: u64, tick: &Tick) {
+    fn tick(&mut self, channel: &Channel, (offset, log_time_ns): (u64, u64), tick: &Tick) {
         self.verdict.ticks += 1;
         let run = self.journals.runs.entry((tick.node.clone(), tick.boot_id)).or_default();
         if run.ticks == 0 {
             run.first = tick.tick;
             run.topic.clone_from(&channel.topic);
-        } else if tick.tick != run.last + 1 {
+        } else if run.last.checked_add(1) != Some(tick.tick) {
             let reason = format!("tick {} of {} follows tick {}", tick.tick, tick.node, run.last);
             self.verdict.find("journal", self.path, Some(offset), Some(&channel.topic), reason);
         }
         run.last = tick.tick;
+        run.last_ns = run.last_ns.max(log_time_ns);
         run.ticks += 1;
         self.journals.note_tick(tick);
     }
 }
 
-impl Journals {
-    fn note_message(&mut self, data: &[u8]) {
-        if self.digests.len() >= JOURNAL_LIMIT {
-            self.overflow = true;
-        } else {
-            self.digests.push(payload_digest(data));
-        }
-    }
-
-    fn note_tick(&mut self, tick: &Tick) {
-        let is = |(node, boot): &(String, u64)| *node == tick.node && *boot == tick.boot_id;
-        let consumer = self.consumers.iter().position(is).unwrap_or_else(|| {
-            self.consumers.push((tick.node.clone(), tick.boot_id));
-            self.consumers.len() - 1
-        });
-        for input in &tick.inputs {
-            if self.consumed.len() >= JOURNAL_LIMIT {
-                self.overflow = true;
-                return;
-            }
-            self.consumed.push((
-                input.digest,
-                tick.tick,
-                u16::try_from(consumer).unwrap_or(u16::MAX),
-                input.input,
-            ));
-        }
-    }
-
-    /// Journals against each other: what each step consumed has to be there, and what each node was started with.
-    fn judge(mut self, path: &Path, cut: bool, verdict: &mut Verdict) {
-        for ((node, boot), run) in &self.runs {
-            if run.first > 1 {
-                let text = format!(
-                    "the journal of {node} (run {boot:016x}) begins with tick {}: the run cannot be replayed from its start",
-                    run.first
-                );
-                if cut {
-                    verdict.notes.push(format!("{text}; the bag is a part of another"));
-                } else {
-                    verdict.find("journal", path, None, Some(&run.topic), text);
-                }
-            }
-            if !self.infos.contains_key(&(node.clone(), *boot)) {
-                let text = format!("no info of {node} (run {boot:016x}): it cannot be built again");
-                verdict.find("journal", path, None, Some(&run.topic), text);
-            }
-        }
-        if self.overflow {
-            let text = format!("more than {JOURNAL_LIMIT} messages: not all journals were held against them");
-            verdict.notes.push(text);
-            return;
-        }
-        self.digests.sort_unstable();
-        let consumed = std::mem::take(&mut self.consumed);
-        let mut absent: BTreeMap<(u16, u16), (u64, u64)> = BTreeMap::new();
-        for (digest, tick, consumer, input) in consumed {
-            if self.digests.binary_search(&digest).is_err() {
-                let entry = absent.entry((consumer, input)).or_insert((tick, 0));
-                entry.1 += 1;
-            }
-        }
-        for ((consumer, input), (tick, count)) in absent {
-            let Some(key) = self.consumers.get(usize::from(consumer)) else { continue };
-            let topic = self.infos.get(key).and_then(|i| i.inputs.get(usize::from(input)).cloned());
-            let what = format!(
-                "{count} messages that {} consumed are not in the bag, the first at tick {tick}",
-                key.0
-            );
-            if cut {
-                let topic = topic.unwrap_or_default();
-                verdict.notes.push(format!("{topic}: {what}; the bag is a part of another"));
-            } else {
-                verdict.find("journal", path, None, topic.as_deref(), what);
-            }
-        }
-    }
+/// Messages of one key are held against one schema.
+fn track_key(channel: &Channel) -> (String, String, u64) {
+    (channel.topic.clone(), channel.type_name.clone(), payload_digest(channel.definition.as_bytes()))
 }
 
 /// Whether two definitions of a type say the same. Comments and blank lines do not count.
@@ -479,6 +391,48 @@ mod tests {
             bag(dir.path(), "inputs", &Example { silent: Some(("/odom", 1.0, 1.1)), ..Example::default() });
         let wanted = "inputs /odom 5 messages that gate consumed are not in the bag, the first at tick 101";
         assert_eq!(findings(&path), [wanted]);
+    }
+
+    #[test]
+    fn a_journal_that_ends_before_the_nodes_outputs_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let ends =
+            |name, from_s| Example { silent: Some((name, from_s, f64::INFINITY)), ..Example::default() };
+        let path = bag(dir.path(), "early", &ends("/gate/journal", 1.0));
+        let wanted =
+            "early /gate/journal the journal of gate ends 3.0 s before the node's outputs do (/gate/state)";
+        assert_eq!(findings(&path), [wanted]);
+        assert_eq!(findings(&bag(dir.path(), "late", &ends("/gate/journal", 3.5))), [""; 0]);
+        assert_eq!(findings(&bag(dir.path(), "other", &ends("/gate/state", 1.0))), [""; 0]);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_opened_is_found_by_its_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = bag(dir.path(), "x", &Example::default());
+        std::fs::write(path.join("x_1.mcap"), "").unwrap();
+        let found = findings(&path);
+        assert_eq!(found[0], "x_1.mcap - 0 bytes are too short for an MCAP file", "{found:?}");
+        let listed =
+            r#"metadata.yaml - it lists the files ["x_0.mcap"], in the folder are ["x_0.mcap", "x_1.mcap"]"#;
+        assert_eq!(found[1..], [listed]);
+    }
+
+    #[test]
+    fn numbers_of_steps_may_be_anything() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.mcap");
+        let mut writer = BagWriter::create(&path, &WriterOptions::default()).unwrap();
+        let id = writer.add_channel("/gate/journal", Tick::TYPE_NAME, Tick::DEFINITION, "").unwrap();
+        for (at, tick) in [(1, 0), (2, u64::MAX), (3, 1)] {
+            let tick = Tick { node: "gate".into(), tick, ..Tick::default() };
+            writer.write(id, 0, at, at, &outrider_msgs::encode(&tick).unwrap()).unwrap();
+        }
+        writer.finish().unwrap();
+        assert!(
+            findings(&path).iter().any(|f| f.contains("tick 1 of gate follows tick 18446744073709551615"))
+        );
+        assert!(super::super::info::BagInfo::read(&path).is_ok());
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(super) fn page(report: &Report) -> String {
         from_topics(&mut out, result);
     }
     for damage in &report.damage {
-        let _ = writeln!(out, "could not be read: {damage}");
+        let _ = writeln!(out, "damage: {damage}");
     }
     if !report.runs.is_empty() {
         let _ = writeln!(out, "{} decisions, {} identical", report.decisions, report.identical);
@@ -62,7 +62,8 @@ fn run(out: &mut String, report: &Report, o: &Outcome) {
         let _ = writeln!(out, "  {} steps were run again, {} are left", o.steps, o.not_run);
         let started = !o.build.is_empty();
         let config = if started { String::new() } else { " --config-dir DIR".to_owned() };
-        if !o.stopped.contains("key") {
+        // Not with other files: `--from-topics` takes none.
+        if !o.stopped.contains("key") && report.changed.is_empty() {
             let _ = writeln!(
                 out,
                 "  what can still be done: --from-topics --node {}{config} runs it from the topics",
@@ -74,7 +75,11 @@ fn run(out: &mut String, report: &Report, o: &Outcome) {
         let _ =
             writeln!(out, "  at the end of the recording {} steps cannot be judged: {}", o.not_run, o.at_end);
     }
-    if let Some(e) = &o.effect {
+    if o.recorded_twice > 0 {
+        let _ = writeln!(out, "  {} steps are recorded twice: each was run once", o.recorded_twice);
+    }
+    // Of no step nothing can be said.
+    if let Some(e) = o.effect.as_ref().filter(|e| e.steps > 0) {
         if o.difference.is_some() {
             out.push_str("  this build does not give the recorded decisions: what follows compares this build with itself\n");
         }
@@ -103,7 +108,14 @@ fn difference(out: &mut String, report: &Report, d: &Difference) {
         "the recorded outputs are the likeliest by number and order: no choice of messages in the bag has the journal's digest"
     };
     let _ = writeln!(out, "  {proof}:");
-    outputs(out, &d.outputs.different, "recorded", "replayed");
+    // What the replay has no counterpart of could not be looked for.
+    let lacking = if d.outputs.proven { 0 } else { d.recorded.0.saturating_sub(d.replayed.0) };
+    if lacking == 0 || !d.outputs.different.is_empty() {
+        outputs(out, &d.outputs.different, "recorded", "replayed");
+    }
+    if lacking > 0 {
+        let _ = writeln!(out, "    {lacking} recorded outputs were not found in the bag");
+    }
 }
 
 fn inputs(out: &mut String, inputs: &[ConsumedInput]) {
@@ -120,7 +132,7 @@ fn inputs(out: &mut String, inputs: &[ConsumedInput]) {
 
 fn outputs(out: &mut String, different: &[OutputDifference], was: &str, is: &str) {
     if different.is_empty() {
-        out.push_str("    no message differs: their order does\n");
+        out.push_str("    no message differs: their order or number does\n");
     }
     for output in different {
         let number = output.sequence.as_ref().map_or(String::new(), |n| format!(" number {n}"));
@@ -224,5 +236,60 @@ fn fields(out: &mut String, t: &TopicStatistics) {
             _ => String::new(),
         };
         let _ = writeln!(out, "    {:<24} differs in {}{numbers}", field.path, field.different);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_msgs::outrider_msgs::NodeInfo;
+    use outrider_suite::replay::Outputs;
+
+    fn report(outcome: Outcome) -> Report {
+        Report { runs: vec![outcome], changed: vec!["config=other.yaml".into()], ..Report::default() }
+    }
+
+    fn different(recorded: u32, replayed: u32, proven: bool) -> String {
+        let difference = Difference {
+            tick: 7,
+            monotonic_ns: 0,
+            ros_ns: 0,
+            log_time_ns: 0,
+            inputs: Vec::new(),
+            recorded: (recorded, 1),
+            replayed: (replayed, 2),
+            outputs: Outputs { proven, different: Vec::new() },
+        };
+        page(&report(Outcome { difference: Some(difference), steps: 10, ..Outcome::default() }))
+    }
+
+    #[test]
+    fn outputs_that_are_not_in_the_bag_are_counted() {
+        let text = different(3, 1, false);
+        assert!(text.contains("    2 recorded outputs were not found in the bag\n"), "{text}");
+        assert!(!text.contains("no message differs"), "{text}");
+        for text in [different(2, 2, true), different(2, 2, false), different(1, 2, false)] {
+            assert!(text.contains("no message differs: their order or number does"), "{text}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_said_of_an_effect_on_no_step() {
+        let effect = Some(Effect::new(&NodeInfo::default()));
+        let text = page(&report(Outcome { effect, stopped: "no info".into(), ..Outcome::default() }));
+        assert!(text.contains("not all could be run again: no info"), "{text}");
+        assert!(!text.contains("change nothing") && !text.contains("--from-topics"), "{text}");
+        let mut effect = Effect::new(&NodeInfo::default());
+        effect.steps = 5;
+        let text = page(&report(Outcome { effect: Some(effect), ..Outcome::default() }));
+        assert!(text.contains("the other files change nothing"), "{text}");
+    }
+
+    #[test]
+    fn without_other_files_the_way_by_the_topics_is_told() {
+        let outcome = Outcome { stopped: "no info".into(), recorded_twice: 4, ..Outcome::default() };
+        let text = page(&Report { runs: vec![outcome], ..Report::default() });
+        assert!(text.contains("--from-topics"), "{text}");
+        assert!(text.contains("4 steps are recorded twice"), "{text}");
     }
 }

@@ -102,6 +102,7 @@ pub(super) fn replay(
         workers.iter_mut().flatten().for_each(Worker::flush);
         workers.into_iter().map(|worker| worker.map_or_else(Default::default, Worker::finish)).collect()
     });
+    damage.extend_from_slice(feed.damage());
     if undecodable > TOLD {
         damage.push(format!("{} more journal records or node infos cannot be decoded", undecodable - TOLD));
     }
@@ -129,7 +130,7 @@ fn defined_otherwise<'a>(reader: &'a BagReader, only: &[String], infos: &[NodeIn
 fn read<'a>(reader: &'a BagReader, interest: &Interest, sender: SyncSender<Vec<Record<'a>>>) -> Vec<String> {
     let (mut bunch, mut bytes) = (Vec::with_capacity(READ_BUNCH), 0);
     let wants = |topic: &str, type_name: &str| interest.takes(topic, type_name);
-    let unread = reader.read(&wants, &mut |record| {
+    let unread = reader.read_as_taken(&wants, &mut |record| {
         bytes += record.bytes.len();
         bunch.push(record);
         if bunch.len() < READ_BUNCH && bytes < READ_BUNCH_BYTES {

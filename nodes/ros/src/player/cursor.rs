@@ -31,7 +31,7 @@ pub(super) struct Cursor<'a> {
     known_ns: u64,
     /// Everything between there and the place of reading was looked at.
     contiguous: bool,
-    /// Pieces of the bag that could not be read.
+    /// Pieces of the bag that could not be read, when it was opened and since.
     pub damage: u64,
 }
 
@@ -39,8 +39,8 @@ impl<'a> Cursor<'a> {
     /// At the first message of the bag; nothing after `end_ns` is given.
     pub(super) fn new(bag: &'a BagReader, roles: Vec<Role>, end_ns: u64) -> Self {
         let messages = bag.messages(Order::LogTime);
-        let latched = BTreeMap::new();
-        Self { bag, roles, messages, end_ns, latched, known_ns: 0, contiguous: true, damage: 0 }
+        let (latched, damage) = (BTreeMap::new(), bag.damage().count() as u64);
+        Self { bag, roles, messages, end_ns, latched, known_ns: 0, contiguous: true, damage }
     }
 
     pub(super) fn read(&mut self) -> Read {

@@ -46,6 +46,9 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     let mut ros = start_ros("player")?;
     let settings = Settings::of(&Parameters::read(&ros)?)?;
     let bag = BagReader::open(&settings.bag)?;
+    for damage in bag.damage() {
+        tracing::warn!("player: {damage}");
+    }
     settings.check_topics(&bag)?;
     let (begin_ns, end_ns) = settings.bounds_ns(&bag)?;
     let (sender, roles) = Sender::connect(&bag, &settings)?;

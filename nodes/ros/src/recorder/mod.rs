@@ -10,7 +10,7 @@ mod provenance;
 mod services;
 mod twice;
 
-use crate::clock::realtime;
+use crate::clock::{monotonic, realtime};
 use crate::params::Parameters;
 use crate::process::{leave_soon, main_of};
 use crate::rcl::{Inputs, Origin};
@@ -19,7 +19,7 @@ use crate::transport::start_ros;
 use config::{Choice, RecorderConfig};
 use numbers::Numbers;
 use outrider_bags::{ChannelId, Definition, Pipeline, PipelineOptions, PipelineStatus};
-use outrider_foundation::{Span, Stamp};
+use outrider_foundation::{Instant, Span};
 use outrider_msgs::Message as _;
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
 use outrider_msgs::outrider_msgs::NodeInfo;
@@ -80,7 +80,7 @@ struct Recorder {
     messages: u64,
     bytes: u64,
     while_paused: u64,
-    snapshot_at: Option<Stamp>,
+    snapshot_at: Option<Instant>,
     errors: u64,
     said_stalled: bool,
 }
@@ -119,12 +119,13 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     let mut services = Services::offer(&mut ros)?;
     recorder.subscribe_known(&ros, &mut inputs, stamped_command(&parameters.config))?;
     tracing::info!("recorder: writing {}", folder.display());
-    let (mut next_flush, mut next_turn, mut next_discovery) =
-        (realtime() + FLUSH_PERIOD, realtime(), realtime());
-    let (mut next_health, mut next_losses) = (realtime(), realtime() + LOSSES_PERIOD);
+    // None of this waits when the wall clock is set back.
+    let start = monotonic();
+    let (mut next_flush, mut next_turn, mut next_discovery) = (start + FLUSH_PERIOD, start, start);
+    let (mut next_health, mut next_losses) = (start, start + LOSSES_PERIOD);
     while !stop.load(Ordering::Relaxed) {
         inputs.turn(TURN, |index, origin, bytes| recorder.take(index, origin, bytes, services.paused))?;
-        let now = realtime();
+        let now = monotonic();
         if now >= next_turn {
             next_turn = now + Span::from_millis(20);
             ros.spin_once(Duration::ZERO);
@@ -132,6 +133,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         }
         if recorder.snapshot_at.is_some_and(|at| now >= at) {
             recorder.snapshot_at = None;
+            recorder.tell_losses();
             services.take_snapshot(&mut recorder.pipeline, None);
         }
         if now >= next_discovery {
@@ -148,8 +150,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         }
         if now >= next_losses {
             next_losses = now + LOSSES_PERIOD;
-            let summary = recorder.summary();
-            recorder.pipeline.metadata("outrider.losses", summary, false);
+            recorder.tell_losses();
         }
     }
     recorder.finish(inputs, &services)
@@ -315,7 +316,7 @@ impl Recorder {
         }
         if recorded.is_trigger && self.snapshot_at.is_none() {
             tracing::info!("recorder: {} starts a snapshot", recorded.topic);
-            self.snapshot_at = Some(now + self.after);
+            self.snapshot_at = Some(monotonic() + self.after);
         }
     }
 
@@ -329,6 +330,12 @@ impl Recorder {
             losses.entry(topic).or_insert((0, 0)).1 = lost;
         }
         losses
+    }
+
+    /// Repeated, in place of what was told before: in snapshot mode, or on a full disk, no file is open now.
+    fn tell_losses(&mut self) {
+        let summary = self.summary();
+        self.pipeline.metadata("outrider.losses", summary, true);
     }
 
     /// What was recorded and what not, for the bag.
@@ -409,15 +416,15 @@ impl Recorder {
 
     /// Takes what is still under way, then closes the bag.
     fn finish(mut self, mut inputs: Inputs, services: &Services) -> anyhow::Result<()> {
-        let until = realtime() + LINGER;
-        while realtime() < until {
+        let until = monotonic() + LINGER;
+        while monotonic() < until {
             let paused = services.paused;
             inputs.turn(Duration::from_millis(10), |index, origin, bytes| {
                 self.take(index, origin, bytes, paused)
             })?;
         }
         let summary = self.summary();
-        self.pipeline.metadata("outrider.summary", summary, false);
+        self.pipeline.metadata("outrider.summary", summary, true);
         let messages = self.messages;
         let status = self.pipeline.finish(FINISH_LIMIT)?;
         tracing::info!(

@@ -108,7 +108,8 @@ pub struct Effect {
 }
 
 impl Effect {
-    pub(super) fn new(info: &NodeInfo) -> Self {
+    /// Of no step yet, on the outputs of this node.
+    pub fn new(info: &NodeInfo) -> Self {
         let topic = |(topic, type_name): (&String, &String)| {
             let paths = decisive(type_name).iter();
             let field =

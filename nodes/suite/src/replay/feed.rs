@@ -1,14 +1,17 @@
 //! From a stream of messages to steps that can be run again: joins the journals with the messages that they name.
 //!
 //! Memory is bounded: a message is held for [`WINDOW_NS`] of recording time, those of latched topics as long as a late comer
-//! would still get them, and all together no more than [`HELD_LIMIT`] bytes.
+//! would still get them and up to [`LATCHED_LIMIT`] bytes a topic, and all together no more than [`HELD_LIMIT`] bytes. Messages
+//! that no node takes are not held.
 
+use super::clock::RecordingClock;
 use super::interest::Interest;
 use super::source::Record;
-use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
+use outrider_msgs::outrider_msgs::{NodeInfo, Tick, TickInput};
 use outrider_msgs::{CodecError, Message as _};
-use outrider_runtime::payload_digest;
+use outrider_runtime::{Qos, payload_digest};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A message is held so long after it was recorded: no step consumes older ones, save those of latched topics.
@@ -16,10 +19,15 @@ pub const WINDOW_NS: u64 = 10_000_000_000;
 /// A step waits so long for a message that it consumed and that was recorded later.
 const PATIENCE_NS: u64 = 5_000_000_000;
 /// A message that is lacking within the end of a recording, and of what its run recorded, may have been under way when
-/// everything was shut down. Log times alone do not tell: journals can be recorded all together, long after the steps.
-const END_NS: u64 = 1_000_000_000;
+/// everything was shut down. Log times alone do not tell: journals can be recorded all together, long after the steps. A
+/// journal that ends by more than this before the other outputs of its node was not recorded to its end.
+pub const END_NS: u64 = 1_000_000_000;
 /// The most bytes of messages that are held; beyond it the oldest are let go.
 pub const HELD_LIMIT: usize = 512 << 20;
+/// The most bytes that one latched topic holds for late comers; its newest message stays, however long it is.
+pub const LATCHED_LIMIT: usize = 16 << 20;
+/// The most journal records, of all runs, that are known again when they come once more: 24 bytes each.
+const KNOWN_LIMIT: usize = 1_000_000;
 /// The most steps of one run that wait, for example for its `<node>/info`; beyond it the run is given up.
 pub const WAITING_LIMIT: usize = 100_000;
 
@@ -62,9 +70,11 @@ pub struct RunSummary {
     pub boot_id: u64,
     /// The bag has what it was started with.
     pub started: bool,
-    /// Journal records in the bag.
+    /// Journal records in the bag, each counted once.
     pub ticks: u64,
-    /// Of these that could be run again.
+    /// Journal records that came once more.
+    pub copies: u64,
+    /// Steps that could be run again.
     pub ready: u64,
     /// Why not all could; empty when they could.
     pub stopped: String,
@@ -72,16 +82,32 @@ pub struct RunSummary {
     pub at_end: String,
 }
 
+/// A step that waits.
+struct Waiting {
+    tick: Tick,
+    log_time_ns: u64,
+    /// When it came, by the clock of the recording.
+    at_ns: u64,
+}
+
 #[derive(Default)]
 struct Run {
     summary: RunSummary,
     info: Option<NodeInfo>,
-    waiting: VecDeque<(Tick, u64)>,
+    info_digest: u64,
+    /// By number: log times may be out of order.
+    waiting: BTreeMap<u64, Waiting>,
     /// The digest that the first of the waiting steps lacks.
     lacking: Option<u64>,
     next: u64,
+    /// When its last journal record came, by the clock of the recording.
+    last_tick_ns: u64,
     /// Where a gap was found, steps after it are only counted.
     given_up: bool,
+    /// Numbers of the steps that were lacking when it was given up.
+    gap: Range<u64>,
+    /// It was told that two runs have its id.
+    told_double: bool,
 }
 
 struct Held {
@@ -98,13 +124,21 @@ pub struct Feed {
     index: BTreeMap<(String, u64), usize>,
     held: BTreeMap<u64, Held>,
     aging: VecDeque<(u64, u64)>,
-    latched: BTreeMap<String, VecDeque<u64>>,
+    /// Digests and sizes, by topic.
+    latched: BTreeMap<String, VecDeque<(u64, usize)>>,
     held_bytes: usize,
     overflowed: u64,
     ready: VecDeque<Ready>,
+    clock: RecordingClock,
+    /// By the clock of the recording; the greatest number once the bag is at its end.
     now_ns: u64,
     /// When the last message was recorded, once that is known.
     end_ns: Option<u64>,
+    /// When the newest message came of each topic that one node alone publishes.
+    newest_ns: BTreeMap<String, u64>,
+    /// By run and number: the digest of the journal record.
+    known: BTreeMap<(usize, u64), u64>,
+    damage: Vec<String>,
 }
 
 impl Feed {
@@ -120,31 +154,40 @@ impl Feed {
             held_bytes: 0,
             overflowed: 0,
             ready: VecDeque::new(),
+            clock: RecordingClock::default(),
             now_ns: 0,
             end_ns: None,
+            newest_ns: BTreeMap::new(),
+            known: BTreeMap::new(),
+            damage: Vec::new(),
         }
     }
 
-    /// Takes a message in.
+    /// Takes a message in, in the order of taking where that is known.
     ///
     /// # Errors
     /// When a journal record or node info cannot be decoded.
     pub fn add(&mut self, record: Record<'_>) -> Result<(), CodecError> {
-        self.now_ns = self.now_ns.max(record.log_time_ns);
+        self.now_ns = self.clock.see(record.log_time_ns);
         match record.type_name {
             Tick::TYPE_NAME => {
                 let tick: Tick = outrider_msgs::decode(&record.bytes)?;
                 if self.interest.in_node(&tick.node) {
-                    self.add_tick(tick, record.log_time_ns);
+                    self.add_tick(tick, payload_digest(&record.bytes), record.log_time_ns);
                 }
             }
             NodeInfo::TYPE_NAME => {
                 let info: NodeInfo = outrider_msgs::decode(&record.bytes)?;
                 if self.interest.in_node(&info.node) {
-                    self.add_info(info);
+                    self.add_info(info, payload_digest(&record.bytes));
                 }
             }
-            _ => self.hold(record),
+            _ => {
+                self.note_output(&record);
+                if self.interest.is_input(record.topic) {
+                    self.hold(record);
+                }
+            }
         }
         Ok(())
     }
@@ -160,7 +203,13 @@ impl Feed {
         self.now_ns = u64::MAX;
         for run in 0..self.runs.len() {
             self.pump(run);
+            self.judge_end(run);
         }
+    }
+
+    /// Runs of nodes that cannot be told apart, one sentence each.
+    pub fn damage(&self) -> &[String] {
+        &self.damage
     }
 
     /// What the bag holds of every run, in the order of [`Ready`]'s counts.
@@ -185,30 +234,106 @@ impl Feed {
         run
     }
 
-    fn add_info(&mut self, info: NodeInfo) {
+    fn add_info(&mut self, info: NodeInfo, digest: u64) {
         let run = self.run(&info.node, info.boot_id);
-        let Some(entry) = self.runs.get_mut(run).filter(|r| r.info.is_none()) else { return };
-        entry.info = Some(info.clone());
+        let Some(entry) = self.runs.get_mut(run) else { return };
+        if entry.info.is_some() {
+            if entry.info_digest != digest {
+                self.tell_double(run, "its info is in the bag twice, with different content");
+            }
+            return;
+        }
+        (entry.info, entry.info_digest) = (Some(info.clone()), digest);
         entry.summary.started = true;
         self.ready.push_back(Ready::Start { run, info: Box::new(info) });
         self.pump(run);
     }
 
-    fn add_tick(&mut self, tick: Tick, log_time_ns: u64) {
-        let run = self.run(&tick.node, tick.boot_id);
+    fn tell_double(&mut self, run: usize, what: &str) {
         let Some(entry) = self.runs.get_mut(run) else { return };
+        if !std::mem::replace(&mut entry.told_double, true) {
+            let (node, boot_id) = (&entry.summary.node, entry.summary.boot_id);
+            self.damage.push(format!("{node} (boot {boot_id:016x}): two runs with one id: {what}"));
+        }
+    }
+
+    /// Whether this journal record came before: latched journals may be recorded twice, or one bag lie in a folder twice.
+    fn is_copy(&mut self, run: usize, tick: &Tick, digest: u64) -> bool {
+        match self.known.get(&(run, tick.tick)) {
+            Some(known) if *known == digest => true,
+            Some(_) => {
+                let what = format!("tick {} is in its journal twice, with different content", tick.tick);
+                self.tell_double(run, &what);
+                true
+            }
+            None => {
+                if self.known.len() < KNOWN_LIMIT {
+                    self.known.insert((run, tick.tick), digest);
+                }
+                let past = |r: &Run| !r.given_up && tick.tick < r.next || r.waiting.contains_key(&tick.tick);
+                self.runs.get(run).is_some_and(past)
+            }
+        }
+    }
+
+    fn add_tick(&mut self, tick: Tick, digest: u64, log_time_ns: u64) {
+        let run = self.run(&tick.node, tick.boot_id);
+        let is_copy = self.is_copy(run, &tick, digest);
+        let at_ns = self.now_ns;
+        let Some(entry) = self.runs.get_mut(run) else { return };
+        entry.last_tick_ns = at_ns;
+        if is_copy {
+            entry.summary.copies += 1;
+            return;
+        }
         entry.summary.ticks += 1;
         if entry.given_up {
+            entry.note_late(tick.tick);
             return;
         }
         if entry.waiting.len() >= WAITING_LIMIT {
             entry.give_up(format!("more than {WAITING_LIMIT} steps wait for {}", entry.waits_for()));
             return;
         }
-        entry.waiting.push_back((tick, log_time_ns));
-        let patience_ends = entry.waiting.front().map_or(u64::MAX, |(_, at)| at.saturating_add(PATIENCE_NS));
-        if entry.lacking.is_none() || self.now_ns > patience_ends {
+        entry.waiting.insert(tick.tick, Waiting { tick, log_time_ns, at_ns });
+        let first = entry.waiting.first_key_value();
+        let patience_ends = first.map_or(u64::MAX, |(_, w)| w.at_ns.saturating_add(PATIENCE_NS));
+        if entry.lacking.is_none() || at_ns > patience_ends {
             self.pump(run);
+        }
+    }
+
+    fn note_output(&mut self, record: &Record<'_>) {
+        // What a late comer would get is written again into every file and part of a bag, long after it was published.
+        let is_new = record.kept == 0 || record.kept == Qos::RECORD.depth as usize;
+        if is_new && self.interest.is_own_output(record.topic) {
+            match self.newest_ns.get_mut(record.topic) {
+                Some(newest) => *newest = self.now_ns,
+                None => drop(self.newest_ns.insert(record.topic.to_owned(), self.now_ns)),
+            }
+        }
+    }
+
+    /// Whether the last run of a node went on when its journal had ended.
+    fn judge_end(&mut self, run: usize) {
+        let Some(entry) = self.runs.get(run).filter(|r| r.summary.ticks > 0 && r.summary.stopped.is_empty())
+        else {
+            return;
+        };
+        let mut later = self.runs.iter().skip(run + 1);
+        if later.any(|other| other.summary.node == entry.summary.node) {
+            return;
+        }
+        let own = self.interest.outputs_of(&entry.summary.node);
+        let newest = own.filter_map(|topic| Some((self.newest_ns.get(topic)?, topic))).max();
+        let Some((newest_ns, topic)) = newest else { return };
+        let after_ns = newest_ns.saturating_sub(entry.last_tick_ns);
+        if after_ns > END_NS {
+            let after_s = after_ns as f64 * 1e-9;
+            let why = format!("the journal ends {after_s:.1} s before the node's outputs do ({topic})");
+            if let Some(entry) = self.runs.get_mut(run) {
+                entry.summary.stopped = why;
+            }
         }
     }
 
@@ -222,9 +347,11 @@ impl Feed {
         if record.kept > 0 {
             held.latched += 1;
             let topic = self.latched.entry(record.topic.to_owned()).or_default();
-            topic.push_back(digest);
-            while topic.len() > record.kept {
-                let Some(old) = topic.pop_front() else { break };
+            topic.push_back((digest, held.bytes.len()));
+            let mut bytes: usize = topic.iter().map(|(_, size)| size).sum();
+            while topic.len() > record.kept || (topic.len() > 1 && bytes > LATCHED_LIMIT) {
+                let Some((old, size)) = topic.pop_front() else { break };
+                bytes -= size;
                 // It ages from now on as any other: somebody may just have been given it.
                 if let Some(held) = self.held.get_mut(&old) {
                     held.latched -= 1;
@@ -267,9 +394,10 @@ impl Feed {
         let Some(entry) = self.runs.get_mut(run) else { return };
         entry.lacking = None;
         while !entry.given_up
-            && let Some((tick, at)) = entry.waiting.front()
+            && let Some((_, first)) = entry.waiting.first_key_value()
         {
-            let Some(info) = &entry.info else {
+            let is_patient = self.now_ns <= first.at_ns.saturating_add(PATIENCE_NS);
+            if entry.info.is_none() {
                 if self.now_ns == u64::MAX {
                     let node = &entry.summary.node;
                     entry.give_up(format!(
@@ -277,60 +405,27 @@ impl Feed {
                     ));
                 }
                 return;
-            };
-            if tick.tick < entry.next {
-                // Latched journals may be recorded twice.
-                entry.waiting.pop_front();
-                continue;
             }
-            if tick.tick > entry.next {
-                let (first, next) = (entry.next, tick.tick);
-                let which = if next == first + 1 {
-                    format!("tick {first} is")
-                } else {
-                    format!("ticks {first} to {} are", next - 1)
-                };
-                entry.give_up(format!(
-                    "{which} not in the bag: the node's state after it is unknown, so it cannot go on"
-                ));
+            if first.tick.tick > entry.next {
+                let next = first.tick.tick;
+                if !is_patient {
+                    entry.give_up_before(next);
+                }
                 return;
             }
-            let missing = tick.inputs.iter().find(|input| !self.held.contains_key(&input.digest));
-            if let Some(input) = missing {
-                if self.now_ns <= at.saturating_add(PATIENCE_NS) {
+            let missing = first.tick.inputs.iter().find(|input| !self.held.contains_key(&input.digest));
+            if let Some(input) = missing.cloned() {
+                if is_patient {
                     entry.lacking = Some(input.digest);
-                    return;
-                }
-                let topic = info.inputs.get(usize::from(input.input)).map_or("?", String::as_str);
-                let because = format!(
-                    "a message of {topic} that tick {} consumed is not in the bag (digest {:016x})",
-                    tick.tick, input.digest
-                );
-                let last_ns = entry.waiting.back().map_or(tick.monotonic, |(last, _)| last.monotonic);
-                if self.end_ns.is_some_and(|end| at.saturating_add(END_NS) >= end)
-                    && last_ns.abs_diff(tick.monotonic) <= END_NS
-                {
-                    entry.given_up = true;
-                    entry.waiting.clear();
-                    entry.summary.at_end = because;
-                    return;
-                }
-                let because = if self.overflowed > 0 {
-                    format!(
-                        "{because}, or was among the {} let go because more than {} MiB had to be held",
-                        self.overflowed,
-                        HELD_LIMIT >> 20
-                    )
                 } else {
-                    because
-                };
-                entry.give_up(because);
+                    entry.give_up_without(&input, self.end_ns, self.overflowed);
+                }
                 return;
             }
-            let Some((tick, log_time_ns)) = entry.waiting.pop_front() else { return };
+            let Some((_, Waiting { tick, log_time_ns, .. })) = entry.waiting.pop_first() else { return };
             let found = |digest: &u64| self.held.get(digest).map(|h| h.bytes.clone());
             let inputs = tick.inputs.iter().filter_map(|i| found(&i.digest)).collect();
-            entry.next = tick.tick + 1;
+            entry.next = tick.tick.saturating_add(1);
             entry.summary.ready += 1;
             self.ready.push_back(Ready::Step { run, step: Step { tick, log_time_ns, inputs } });
         }
@@ -344,6 +439,59 @@ impl Run {
         self.summary.stopped = why;
     }
 
+    /// The steps up to this one are not there.
+    fn give_up_before(&mut self, next: u64) {
+        let first = self.next;
+        let which = match next - first {
+            1 => format!("tick {first} is"),
+            _ => format!("ticks {first} to {} are", next - 1),
+        };
+        self.give_up(format!(
+            "{which} not in the bag: the node's state after it is unknown, so it cannot go on"
+        ));
+        self.gap = first..next;
+    }
+
+    /// The first step that waits consumed a message that is not there; `end_ns` is the end of the recording, where it is reached.
+    fn give_up_without(&mut self, input: &TickInput, end_ns: Option<u64>, overflowed: u64) {
+        let (Some((_, first)), Some((_, last)), Some(info)) =
+            (self.waiting.first_key_value(), self.waiting.last_key_value(), &self.info)
+        else {
+            return;
+        };
+        let topic = info.inputs.get(usize::from(input.input)).map_or("?", String::as_str);
+        let (number, digest) = (first.tick.tick, input.digest);
+        let because = format!(
+            "a message of {topic} that tick {number} consumed is not in the bag (digest {digest:016x})"
+        );
+        if end_ns.is_some_and(|end| first.at_ns.saturating_add(END_NS) >= end)
+            && last.tick.monotonic.abs_diff(first.tick.monotonic) <= END_NS
+        {
+            self.give_up(String::new());
+            self.summary.at_end = because;
+            return;
+        }
+        self.give_up(match overflowed {
+            0 => because,
+            _ => format!(
+                "{because}, or was among the {overflowed} let go because more than {} MiB had to be held",
+                HELD_LIMIT >> 20
+            ),
+        });
+    }
+
+    /// A step that comes after it was said not to be there.
+    fn note_late(&mut self, tick: u64) {
+        if self.gap.contains(&tick) {
+            self.summary.stopped = format!(
+                "tick {tick} was recorded later than tick {}, by log time: the recorder's clock was set back, and in which order \
+                 messages were taken is not known",
+                self.gap.end
+            );
+            self.gap = 0..0;
+        }
+    }
+
     fn waits_for(&self) -> String {
         match self.info {
             None => format!("{}/info", self.summary.node),
@@ -353,70 +501,4 @@ impl Run {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::replay::source::Record;
-    use outrider_msgs::outrider_msgs::TickInput;
-    use std::borrow::Cow;
-
-    const NODE: &str = "world_model";
-    /// Between two steps.
-    const PERIOD_NS: u64 = 10_000_000;
-
-    fn add(feed: &mut Feed, topic: &str, type_name: &str, bytes: &[u8], log_time_ns: u64) {
-        let record =
-            Record { topic, type_name, definition: "", kept: 0, log_time_ns, bytes: Cow::Borrowed(bytes) };
-        feed.add(record).unwrap();
-    }
-
-    /// What is said of a run of 800 steps that each took a scan in; the scan of one step is not in the bag. The journals were
-    /// recorded with the steps, or, as those of a latched topic are for one who comes late, all in the last tenth of a second.
-    fn summary_without_scan(of_step: u64, journals_late: bool) -> RunSummary {
-        let mut feed = Feed::new(Interest::default());
-        let info =
-            NodeInfo { node: NODE.into(), boot_id: 1, inputs: vec!["/scan".into()], ..NodeInfo::default() };
-        add(&mut feed, "/world_model/info", NodeInfo::TYPE_NAME, &outrider_msgs::encode(&info).unwrap(), 0);
-        let steps = 800;
-        for tick in 1..=steps {
-            let (now_ns, scan) = (tick * PERIOD_NS, tick.to_le_bytes());
-            if tick != of_step {
-                add(&mut feed, "/scan", "sensor_msgs/msg/LaserScan", &scan, now_ns);
-            }
-            let input = TickInput { input: 0, digest: payload_digest(&scan), ..TickInput::default() };
-            let record = Tick {
-                node: NODE.into(),
-                boot_id: 1,
-                tick,
-                monotonic: now_ns as i64,
-                inputs: vec![input],
-                ..Tick::default()
-            };
-            let recorded_ns = if journals_late { steps * PERIOD_NS } else { now_ns };
-            add(
-                &mut feed,
-                "/world_model/journal",
-                Tick::TYPE_NAME,
-                &outrider_msgs::encode(&record).unwrap(),
-                recorded_ns,
-            );
-        }
-        feed.finish();
-        feed.summaries().remove(0)
-    }
-
-    #[test]
-    fn a_message_that_is_lacking_in_the_last_second_was_under_way_at_the_end() {
-        let told = summary_without_scan(760, false);
-        assert_eq!((told.ready, told.stopped.as_str()), (759, ""), "{told:?}");
-        assert!(told.at_end.contains("/scan that tick 760 consumed"), "{told:?}");
-    }
-
-    #[test]
-    fn a_message_that_is_lacking_before_the_last_second_stops_the_replay() {
-        for (step, journals_late) in [(1, false), (1, true), (690, false), (690, true)] {
-            let told = summary_without_scan(step, journals_late);
-            assert_eq!((told.ready, told.at_end.as_str()), (step - 1, ""), "{told:?}");
-            assert!(told.stopped.contains(&format!("/scan that tick {step} consumed")), "{told:?}");
-        }
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use super::source::Source;
 use outrider_msgs::Message as _;
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 /// What is needed of a bag; by default everything.
@@ -12,18 +12,37 @@ pub struct Interest {
     only: Vec<String>,
     /// Ends of the topics of journals that are passed over.
     journals: Vec<String>,
-    /// Types that any of the nodes takes.
-    types: Option<BTreeSet<String>>,
+    /// Topics that any of the nodes takes; `None` when that is not known.
+    inputs: Option<BTreeSet<String>>,
+    /// By node the topics that it alone publishes.
+    outputs: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Interest {
     /// In these nodes, or in all when there are none; `infos` is what the bag says of the start of every run ([`infos`]).
     pub fn of(only: &[String], infos: &[NodeInfo]) -> Self {
         let chosen = |info: &&NodeInfo| only.is_empty() || only.contains(&info.node);
-        let types = infos.iter().filter(chosen).flat_map(|info| info.input_types.iter().cloned()).collect();
+        let inputs = infos.iter().filter(chosen).flat_map(|info| info.inputs.iter().cloned()).collect();
         let others = infos.iter().filter(|info| !chosen(info));
         let journals = others.map(|info| format!("/{}/journal", info.node)).collect();
-        Self { only: only.to_vec(), journals, types: Some(types) }
+        let mut outputs = own_outputs(infos);
+        outputs.retain(|node, _| only.is_empty() || only.contains(node));
+        Self { only: only.to_vec(), journals, inputs: Some(inputs), outputs }
+    }
+
+    /// Whether messages of this topic may be consumed.
+    pub fn is_input(&self, topic: &str) -> bool {
+        self.inputs.as_ref().is_none_or(|inputs| inputs.contains(topic))
+    }
+
+    /// The topics that a node alone publishes.
+    pub fn outputs_of(&self, node: &str) -> impl Iterator<Item = &String> {
+        self.outputs.get(node).into_iter().flatten()
+    }
+
+    /// Whether one of the nodes, and it alone, publishes this topic.
+    pub fn is_own_output(&self, topic: &str) -> bool {
+        self.outputs.values().any(|topics| topics.contains(topic))
     }
 
     /// Whether it is in this node.
@@ -36,9 +55,24 @@ impl Interest {
         match type_name {
             Tick::TYPE_NAME => !self.journals.iter().any(|journal| topic.ends_with(journal.as_str())),
             NodeInfo::TYPE_NAME => true,
-            _ => self.types.as_ref().is_none_or(|types| types.contains(type_name)),
+            _ => self.is_input(topic) || self.is_own_output(topic),
         }
     }
+}
+
+/// By node the topics that only this node publishes, whatever else runs: those of Outrider's own types, as far as no other node
+/// of the bag has them among its outputs.
+pub fn own_outputs(infos: &[NodeInfo]) -> BTreeMap<String, BTreeSet<String>> {
+    let mut own: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for info in infos {
+        for (topic, type_name) in info.outputs.iter().zip(&info.output_types) {
+            let shared = |other: &NodeInfo| other.node != info.node && other.outputs.contains(topic);
+            if type_name.starts_with("outrider_msgs/") && !infos.iter().any(shared) {
+                own.entry(info.node.clone()).or_default().insert(topic.clone());
+            }
+        }
+    }
+    own
 }
 
 /// What a bag says of the start of every run. What cannot be read is left out: whoever reads the bag after this is told.
@@ -59,15 +93,23 @@ mod tests {
     fn only_what_the_chosen_nodes_take_is_needed() {
         let info = |node: &str, input: &str| NodeInfo {
             node: node.into(),
-            input_types: vec![input.into()],
+            inputs: vec![input.into()],
+            outputs: vec![format!("/{node}/state"), "/tf".into(), "/shared".into()],
+            output_types: ["outrider_msgs/msg/State", "tf2_msgs/msg/TFMessage", "outrider_msgs/msg/A"]
+                .map(str::to_owned)
+                .to_vec(),
             ..Default::default()
         };
-        let infos = [info("gate", "a/msg/A"), info("planner", "b/msg/B")];
+        let infos = [info("gate", "/a"), info("planner", "/b")];
         let one = Interest::of(&["gate".to_owned()], &infos);
         assert!(one.takes("/a", "a/msg/A") && !one.takes("/b", "b/msg/B"));
         assert!(one.takes("/robot/gate/journal", Tick::TYPE_NAME) && one.takes("/other", Tick::TYPE_NAME));
         assert!(!one.takes("/robot/planner/journal", Tick::TYPE_NAME));
         assert!(one.takes("/planner/info", NodeInfo::TYPE_NAME), "a run may be told of by any info");
+        // To see whether it went on when its journal ended.
+        assert!(one.takes("/gate/state", "outrider_msgs/msg/State"));
+        assert!(["/planner/state", "/tf", "/shared"].iter().all(|t| !one.takes(t, "any")));
+        assert!(!one.is_input("/gate/state"));
         assert!(one.in_node("gate") && !one.in_node("planner"));
         let all = Interest::of(&[], &infos);
         assert!(all.takes("/a", "a/msg/A") && all.takes("/b", "b/msg/B") && !all.takes("/c", "c/msg/C"));

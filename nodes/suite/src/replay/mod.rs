@@ -3,6 +3,7 @@
 //! [`Feed`] joins journals and messages to steps as the bag is read, a [`Stepper`] runs those of one node, and [`Replay`] puts
 //! both together in one thread; the command line gives every node a thread of its own.
 
+mod clock;
 mod differences;
 mod effect;
 mod feed;
@@ -14,9 +15,9 @@ mod stepper;
 
 pub use differences::{FieldDifference, differences, message_differences};
 pub use effect::{Effect, FieldEffect, FirstChange, FirstEffect, TopicEffect};
-pub use feed::{Feed, HELD_LIMIT, Ready, RunSummary, Step, WINDOW_NS};
+pub use feed::{END_NS, Feed, HELD_LIMIT, Ready, RunSummary, Step, WINDOW_NS};
 pub use from_topics::{FieldStatistics, FromTopics, Names, TopicStatistics, run_from_topics};
-pub use interest::{Interest, infos};
+pub use interest::{Interest, infos, own_outputs};
 pub use recorded::{Kind, OutputDifference, Outputs, Wanted};
 pub use source::{Evidence, Record, Source, Wants};
 pub use stepper::{ConsumedInput, Difference, Outcome, Stepper};
@@ -92,7 +93,7 @@ pub fn replay_all(source: &dyn Source, assembler: &mut Assembler) -> Replay {
         }
     };
     let wants = |topic: &str, type_name: &str| interest.takes(topic, type_name);
-    let unread = source.read(&wants, &mut |record| {
+    let unread = source.read_as_taken(&wants, &mut |record| {
         if let Err(error) = feed.add(record) {
             damage.push(error.to_string());
         }
@@ -102,6 +103,7 @@ pub fn replay_all(source: &dyn Source, assembler: &mut Assembler) -> Replay {
     feed.finish();
     take(&mut feed);
     damage.extend(unread);
+    damage.extend_from_slice(feed.damage());
     let summaries = feed.summaries();
     steppers.resize_with(summaries.len(), || None);
     let finished = steppers.into_iter().map(|stepper| match stepper {

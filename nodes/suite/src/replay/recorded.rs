@@ -16,6 +16,8 @@ const AROUND_NS: u64 = 3_000_000_000;
 const TRIALS: usize = 20_000;
 /// The most bytes that are hashed in trying.
 const TRIAL_BYTES: usize = 512 << 20;
+/// A step publishes no more than this; a record that claims more is not believed.
+const OUTPUTS: usize = 64;
 /// The most messages of one topic that are considered.
 const CANDIDATES: usize = 1_000;
 
@@ -123,6 +125,9 @@ fn candidates(source: &dyn Source, wanted: &Wanted) -> Vec<Topic> {
 /// The recorded outputs, proven by their digest.
 fn choose(wanted: &Wanted, topics: &[Topic]) -> Option<Vec<(usize, Arc<Vec<u8>>)>> {
     let length = wanted.recorded.0 as usize;
+    if length > OUTPUTS {
+        return None;
+    }
     let replayed: Vec<usize> = wanted.replayed.iter().map(|(output, _)| *output).collect();
     let mut budget = (TRIALS, TRIAL_BYTES);
     if replayed.len() == length
@@ -255,5 +260,25 @@ pub fn sequence(type_name: &str, definition: &str, bytes: &[u8]) -> Option<Strin
     match tree.get("sequence").or_else(|| tree.get("number")).and_then(Tree::value)? {
         number @ (Value::Unsigned(_) | Value::Signed(_)) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_that_claims_any_number_of_outputs_is_not_believed() {
+        let wanted = |count| Wanted {
+            log_time_ns: 0,
+            topics: vec!["/a".into()],
+            recorded: (count, 1),
+            replayed: Vec::new(),
+            last: vec![None],
+        };
+        for count in [2, OUTPUTS as u32 + 1, u32::MAX] {
+            let outputs = compare(&super::super::source::Evidence::default(), &wanted(count), 1);
+            assert_eq!(outputs, Outputs::default());
+        }
     }
 }

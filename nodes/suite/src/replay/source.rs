@@ -1,7 +1,7 @@
 //! Where the messages of a replay come from: a bag, or a run in this process.
 
 use crate::lockstep::Observed;
-use outrider_bags::{BagReader, Order};
+use outrider_bags::{BagReader, Channel, Order};
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
@@ -28,14 +28,24 @@ pub struct Record<'a> {
 /// Whether messages of a topic, with its type, are wanted.
 pub type Wants<'a> = dyn Fn(&str, &str) -> bool + 'a;
 
-/// Anything that can be read over and over, in the order of recording.
+/// Anything that can be read over and over.
 pub trait Source {
-    /// Hands over every message that is wanted, until told to stop. What could not be read comes back, one sentence each.
+    /// Hands over every message that is wanted by time of recording, until told to stop. What could not be read comes back, one
+    /// sentence each.
     fn read<'a>(
         &'a self,
         wants: &Wants<'_>,
         see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
     ) -> Vec<String>;
+
+    /// As [`Self::read`], in the order in which the messages were taken where that is known. Log times may jump in it.
+    fn read_as_taken<'a>(
+        &'a self,
+        wants: &Wants<'_>,
+        see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
+    ) -> Vec<String> {
+        self.read(wants, see)
+    }
 }
 
 impl Source for BagReader {
@@ -44,42 +54,56 @@ impl Source for BagReader {
         wants: &Wants<'_>,
         see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
     ) -> Vec<String> {
-        let kept: Vec<usize> = self
-            .channels()
-            .iter()
-            .map(|c| c.metadata.get("offered_qos_profiles").map_or(0, |yaml| kept(yaml)))
-            .collect();
-        let (mut damage, mut more) = (Vec::new(), 0);
-        for message in self.messages_of(Order::LogTime, |c| wants(&c.topic, &c.type_name)) {
-            let message = match message {
-                Ok(message) => message,
-                Err(error) if damage.len() < DAMAGE_TOLD => {
-                    damage.push(error.to_string());
-                    continue;
-                }
-                Err(_) => {
-                    more += 1;
-                    continue;
-                }
-            };
-            let Some(channel) = self.channel(message.channel) else { continue };
-            let record = Record {
-                topic: &channel.topic,
-                type_name: &channel.type_name,
-                definition: &channel.definition,
-                kept: kept.get(message.channel).copied().unwrap_or(0),
-                log_time_ns: message.log_time_ns,
-                bytes: Cow::Owned(message.data),
-            };
-            if see(record).is_break() {
-                break;
-            }
-        }
-        if more > 0 {
-            damage.push(format!("and {more} more places"));
-        }
-        damage
+        read(self, Order::LogTime, wants, see)
     }
+
+    fn read_as_taken<'a>(
+        &'a self,
+        wants: &Wants<'_>,
+        see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
+    ) -> Vec<String> {
+        read(self, self.taking_order(), wants, see)
+    }
+}
+
+fn read<'a>(
+    bag: &'a BagReader,
+    order: Order,
+    wants: &Wants<'_>,
+    see: &mut dyn FnMut(Record<'a>) -> ControlFlow<()>,
+) -> Vec<String> {
+    let qos = |channel: &Channel| channel.metadata.get("offered_qos_profiles").map_or(0, |yaml| kept(yaml));
+    let kept: Vec<usize> = bag.channels().iter().map(qos).collect();
+    let (mut damage, mut more) = (Vec::new(), 0);
+    for message in bag.messages_of(order, |c| wants(&c.topic, &c.type_name)) {
+        let message = match message {
+            Ok(message) => message,
+            Err(error) if damage.len() < DAMAGE_TOLD => {
+                damage.push(error.to_string());
+                continue;
+            }
+            Err(_) => {
+                more += 1;
+                continue;
+            }
+        };
+        let Some(channel) = bag.channel(message.channel) else { continue };
+        let record = Record {
+            topic: &channel.topic,
+            type_name: &channel.type_name,
+            definition: &channel.definition,
+            kept: kept.get(message.channel).copied().unwrap_or(0),
+            log_time_ns: message.log_time_ns,
+            bytes: Cow::Owned(message.data),
+        };
+        if see(record).is_break() {
+            break;
+        }
+    }
+    if more > 0 {
+        damage.push(format!("and {more} more places"));
+    }
+    damage
 }
 
 /// How many messages an offered QoS keeps for late comers. Durability is written out, or as a number where 1 is transient local.

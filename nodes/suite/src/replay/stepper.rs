@@ -68,6 +68,8 @@ pub struct Outcome {
     pub difference: Option<Difference>,
     /// Steps in the bag that could not be run again.
     pub not_run: u64,
+    /// Journal records that are in the bag once more.
+    pub recorded_twice: u64,
     /// Why; empty when all were.
     pub stopped: String,
     /// Why the last steps of the recording could not be run, when these are the only ones; empty when all could.
@@ -92,6 +94,7 @@ impl Outcome {
     pub fn complete(&mut self, summary: &RunSummary) {
         (self.node, self.boot_id) = (summary.node.clone(), summary.boot_id);
         self.not_run = summary.ticks.saturating_sub(self.steps);
+        self.recorded_twice = summary.copies;
         if self.stopped.is_empty() {
             self.stopped = if summary.ticks == 0 {
                 format!("the bag has no {}/journal of this run", summary.node)

@@ -1,0 +1,146 @@
+//! Journals held against each other, and against the messages of a bag.
+
+use super::super::cut::latched;
+use super::Verdict;
+use outrider_bags::{BagMessage, Channel};
+use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
+use outrider_runtime::payload_digest;
+use outrider_suite::replay::{END_NS, own_outputs};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The most messages, and the most consumed messages, that journals are held against: 8 and 24 bytes each.
+const JOURNAL_LIMIT: usize = 8_000_000;
+
+/// A journal's state.
+#[derive(Default)]
+pub(super) struct Journal {
+    pub first: u64,
+    pub last: u64,
+    /// Log time of the newest.
+    pub last_ns: u64,
+    pub ticks: u64,
+    pub topic: String,
+}
+
+#[derive(Default)]
+pub(super) struct Journals {
+    /// By node and run.
+    pub runs: BTreeMap<(String, u64), Journal>,
+    pub infos: BTreeMap<(String, u64), NodeInfo>,
+    digests: Vec<u64>,
+    /// Log time of the newest message of Outrider's own types, by topic.
+    newest_ns: BTreeMap<String, u64>,
+    /// Digest, tick, index into `consumers` and input.
+    consumed: Vec<(u64, u64, u16, u16)>,
+    consumers: Vec<(String, u64)>,
+    overflow: bool,
+}
+
+impl Journals {
+    pub(super) fn note_message(&mut self, channel: &Channel, message: &BagMessage) {
+        if self.digests.len() >= JOURNAL_LIMIT {
+            self.overflow = true;
+        } else {
+            self.digests.push(payload_digest(&message.data));
+        }
+        // What a late comer would get is written again into every file, long after it was published.
+        if channel.type_name.starts_with("outrider_msgs/") && latched(channel).is_none() {
+            let newest = self.newest_ns.entry(channel.topic.clone()).or_default();
+            *newest = message.log_time_ns.max(*newest);
+        }
+    }
+
+    /// Nodes that published when their last journal had ended: it was not recorded to its end.
+    pub(super) fn judge_ends(&self, path: &Path, verdict: &mut Verdict) {
+        let infos: Vec<NodeInfo> = self.infos.values().cloned().collect();
+        for (node, topics) in own_outputs(&infos) {
+            let mut runs = self.infos.keys().filter(|(n, _)| *n == node).map(|key| self.runs.get(key));
+            // Of a run without a journal nothing is known.
+            let Some(last) = runs.try_fold(None, |last: Option<&Journal>, run| {
+                run.map(|run| last.filter(|l| l.last_ns > run.last_ns).or(Some(run)))
+            }) else {
+                continue;
+            };
+            let newest = topics.iter().filter_map(|topic| Some((self.newest_ns.get(topic)?, topic))).max();
+            let (Some(journal), Some((newest_ns, topic))) = (last, newest) else { continue };
+            let after_ns = newest_ns.saturating_sub(journal.last_ns);
+            if after_ns > END_NS {
+                let text = format!(
+                    "the journal of {node} ends {:.1} s before the node's outputs do ({topic})",
+                    after_ns as f64 / 1e9
+                );
+                verdict.find("journal", path, None, Some(&journal.topic), text);
+            }
+        }
+    }
+
+    pub(super) fn note_tick(&mut self, tick: &Tick) {
+        let is = |(node, boot): &(String, u64)| *node == tick.node && *boot == tick.boot_id;
+        let consumer = self.consumers.iter().position(is).unwrap_or_else(|| {
+            self.consumers.push((tick.node.clone(), tick.boot_id));
+            self.consumers.len() - 1
+        });
+        for input in &tick.inputs {
+            if self.consumed.len() >= JOURNAL_LIMIT {
+                self.overflow = true;
+                return;
+            }
+            self.consumed.push((
+                input.digest,
+                tick.tick,
+                u16::try_from(consumer).unwrap_or(u16::MAX),
+                input.input,
+            ));
+        }
+    }
+
+    /// Journals against each other: what each step consumed has to be there, and what each node was started with.
+    pub(super) fn judge(mut self, path: &Path, cut: bool, verdict: &mut Verdict) {
+        for ((node, boot), run) in &self.runs {
+            if run.first > 1 {
+                let text = format!(
+                    "the journal of {node} (run {boot:016x}) begins with tick {}: the run cannot be replayed from its start",
+                    run.first
+                );
+                if cut {
+                    verdict.notes.push(format!("{text}; the bag is a part of another"));
+                } else {
+                    verdict.find("journal", path, None, Some(&run.topic), text);
+                }
+            }
+            if !self.infos.contains_key(&(node.clone(), *boot)) {
+                let text = format!("no info of {node} (run {boot:016x}): it cannot be built again");
+                verdict.find("journal", path, None, Some(&run.topic), text);
+            }
+        }
+        if self.overflow {
+            let text = format!("more than {JOURNAL_LIMIT} messages: not all journals were held against them");
+            verdict.notes.push(text);
+            return;
+        }
+        self.digests.sort_unstable();
+        let consumed = std::mem::take(&mut self.consumed);
+        let mut absent: BTreeMap<(u16, u16), (u64, u64)> = BTreeMap::new();
+        for (digest, tick, consumer, input) in consumed {
+            if self.digests.binary_search(&digest).is_err() {
+                let entry = absent.entry((consumer, input)).or_insert((tick, 0));
+                entry.1 += 1;
+            }
+        }
+        for ((consumer, input), (tick, count)) in absent {
+            let Some(key) = self.consumers.get(usize::from(consumer)) else { continue };
+            let topic = self.infos.get(key).and_then(|i| i.inputs.get(usize::from(input)).cloned());
+            let what = format!(
+                "{count} messages that {} consumed are not in the bag, the first at tick {tick}",
+                key.0
+            );
+            if cut {
+                let topic = topic.unwrap_or_default();
+                verdict.notes.push(format!("{topic}: {what}; the bag is a part of another"));
+            } else {
+                verdict.find("journal", path, None, topic.as_deref(), what);
+            }
+        }
+    }
+}
