@@ -217,7 +217,7 @@ pub struct Tail {
     /// Turn from one point to the next, rad.
     #[garde(custom(within(0.01, 0.5)))]
     pub spacing_max_rad: f64,
-    /// Pose against the one that its velocities lead to, from point to point, m.
+    /// Poses against those to which its velocities lead from its first point on, m.
     #[garde(custom(within(0.001, 0.2)))]
     pub pose_tolerance_m: f64,
     /// The same for the heading, rad.

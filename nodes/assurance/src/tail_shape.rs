@@ -40,9 +40,16 @@ pub(crate) fn judge(
     if last.twist.v_mps.abs() > END || last.twist.w_radps.abs() > END {
         return fault("it does not end at rest");
     }
+    // Reckoned from the first point on: a tail that is told a little too short between any two points is far too short as a whole.
+    let mut reckoned = first.pose;
     for (a, b) in tail.iter().zip(tail.iter().skip(1)) {
         if let Some(text) = segment_fault(a, b, limits, config) {
             return fault(text);
+        }
+        reckoned = reckoned.advance(mean(a.twist, b.twist), b.t_s - a.t_s);
+        let (off_m, off_rad) = apart(reckoned, b.pose);
+        if off_m > config.pose_tolerance_m || off_rad > config.pose_tolerance_rad {
+            return fault("its poses do not follow its velocities");
         }
     }
     let v_off = (first.twist.v_mps - measured.v_mps).abs() / config.start_tolerance_mps;
@@ -83,12 +90,11 @@ fn segment_fault(
     if (v.w_radps - w.w_radps).abs() > SLACK * turn_rate * dt_s + END {
         return Some("its turn rate changes faster than the robot's can");
     }
-    let mean = Twist2::new(0.5 * (v.v_mps + w.v_mps), 0.5 * (v.w_radps + w.w_radps));
-    let (off_m, off_rad) = apart(a.pose.advance(mean, dt_s), b.pose);
-    if off_m > config.pose_tolerance_m || off_rad > config.pose_tolerance_rad {
-        return Some("its poses do not follow its velocities");
-    }
     None
+}
+
+fn mean(a: Twist2, b: Twist2) -> Twist2 {
+    Twist2::new(0.5 * (a.v_mps + b.v_mps), 0.5 * (a.w_radps + b.w_radps))
 }
 
 /// How far two poses are apart, and how much they are turned.
@@ -150,6 +156,8 @@ mod tests {
         fault("time does not increase", |t| t[3].t_s = t[2].t_s);
         fault("too far apart", |t| t.iter_mut().skip(9).for_each(|p| p.pose.x_m += 0.3));
         fault("do not follow", |t| t.iter_mut().skip(9).for_each(|p| p.pose.y_m += 0.06));
+        fault("do not follow", |t| t.iter_mut().for_each(|p| p.pose.x_m *= 0.6));
+        fault("do not follow", |t| t.iter_mut().for_each(|p| p.pose.yaw_rad *= 0.5));
         fault("brakes harder", |t| t.iter_mut().skip(12).for_each(|p| p.twist = Twist2::ZERO));
         fault("turn rate", |t| t.iter_mut().skip(12).for_each(|p| p.twist.w_radps = 0.0));
         fault("velocity", |t| t.iter_mut().take(7).for_each(|p| p.twist.v_mps = 0.4));
