@@ -53,3 +53,16 @@ fn a_full_disk_is_told_in_a_sentence() {
         assert_eq!(told.lines().count(), 1, "{told}");
     }
 }
+
+/// Its code 1 says that a candidate was stopped, and why is to be read: not when nothing could be printed.
+#[test]
+fn a_verdict_that_cannot_be_printed_is_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let gate = ["gate", "-", "tests/gate/baseline", "--out", folder.path().to_str().unwrap()];
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let (code, told) = run_into(&gate, full.into());
+    assert_eq!(code, Some(2), "{told}");
+    assert!(told.starts_with("the verdict is in the files, and cannot be printed: No space left"), "{told}");
+    assert!(folder.path().join("gate.md").is_file());
+    assert_eq!(run(&gate), (Some(141), String::new()));
+}

@@ -314,7 +314,8 @@ impl<B: Binding> HostedNode for Host<B> {
         if self.rejected > 0 {
             add("last_refusal", self.last_rejection.clone());
         }
-        if self.overflowed > 0 || self.outputs_dropped > 0 || self.encode_errors > 0 {
+        let passed_over = [self.rejected, self.overflowed, self.outputs_dropped, self.encode_errors];
+        if passed_over.iter().any(|n| *n > 0) {
             diagnosis.level = diagnosis.level.max(DiagnosticStatus::WARN);
         }
         diagnosis

@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use evidence::Evidence;
 use judge::{Check, Finding, Verdict, judge};
 use policy::Policy;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -46,16 +47,17 @@ pub struct Args {
 /// # Errors
 /// Never: what goes wrong is printed and gives exit code 2.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let judged = gate(&args).and_then(|verdict| {
-        let printed = if args.json { json(&verdict)? } else { text::text(&verdict) };
-        print!("{printed}");
-        Ok(verdict)
-    });
-    let code = match judged {
-        Ok(verdict) => match verdict.finding() {
-            Finding::Good => 0,
-            Finding::Bad => STOPPED,
-            Finding::Unknown => NOT_JUDGED,
+    let code = match gate(&args) {
+        Ok(verdict) => match (print(&args, &verdict), verdict.finding()) {
+            (Err(error), _) if crate::reader_is_gone(&error) => crate::READER_GONE,
+            // Nobody was told, and the code of one who is stopped would say that somebody was.
+            (Err(error), _) => {
+                eprintln!("the verdict is in the files, and cannot be printed: {error:#}");
+                NOT_JUDGED
+            }
+            (Ok(()), Finding::Good) => 0,
+            (Ok(()), Finding::Bad) => STOPPED,
+            (Ok(()), Finding::Unknown) => NOT_JUDGED,
         },
         Err(error) => {
             eprintln!("STOPPED, cannot be judged: {error:#}");
@@ -78,6 +80,13 @@ fn gate(args: &Args) -> anyhow::Result<Verdict> {
     std::fs::create_dir_all(out(args)).with_context(|| out(args).display().to_string())?;
     write(args, &verdict, &candidate.results)?;
     Ok(verdict)
+}
+
+fn print(args: &Args, verdict: &Verdict) -> anyhow::Result<()> {
+    let printed = if args.json { json(verdict)? } else { text::text(verdict) };
+    let mut out = std::io::stdout().lock();
+    out.write_all(printed.as_bytes())?;
+    Ok(out.flush()?)
 }
 
 fn out(args: &Args) -> &Path {
