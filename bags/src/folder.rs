@@ -21,7 +21,7 @@ pub(crate) const RETRY_PERIOD: Duration = Duration::from_millis(1000);
 const UNFINISHED_LIMIT: usize = 8;
 /// Files are split up to this number; from there on the last goes on, however long it gets. The rest of what a folder may hold
 /// is for snapshots, and for going on after a full disk.
-const SPLIT_LIMIT: usize = crate::FILE_LIMIT - 1000;
+pub(crate) const SPLIT_LIMIT: usize = crate::FILE_LIMIT - 1000;
 /// What new files repeat, all topics together, in bytes; the oldest of a topic goes first.
 const KEPT_BYTES_LIMIT: usize = 32 << 20;
 
@@ -167,8 +167,7 @@ impl Folder {
         if long || old || self.split_wanted {
             self.split_wanted = false;
             if self.next_index >= SPLIT_LIMIT {
-                let problem = format!("no more splits after {SPLIT_LIMIT} files: the last one goes on");
-                lock(&self.status).problem = Some(problem);
+                self.tell_no_more_splits();
                 return Ok(());
             }
             self.close();
@@ -177,9 +176,18 @@ impl Folder {
         Ok(())
     }
 
-    /// The next chunk begins a new file.
+    /// The next chunk begins a new file, if there may be another.
     pub(crate) fn split(&mut self) {
-        self.split_wanted = true;
+        self.split_wanted = self.next_index < SPLIT_LIMIT;
+        if !self.split_wanted {
+            self.tell_no_more_splits();
+        }
+    }
+
+    /// Comes with every chunk: what else is wrong is not to be hidden by it.
+    fn tell_no_more_splits(&self) {
+        let problem = || format!("no more splits after {SPLIT_LIMIT} files: the last one goes on");
+        lock(&self.status).problem.get_or_insert_with(problem);
     }
 
     /// A new file that stands alone. When it cannot be begun, nothing of it is left.
@@ -448,5 +456,32 @@ mod tests {
         let status = lock(&status).clone();
         assert_eq!((status.files, status.messages_written, &status.stalled), (2, 5, &None));
         assert!(status.problem.is_some_and(|p| p.contains("the last one goes on")));
+    }
+
+    #[test]
+    fn a_split_beyond_the_last_is_told_and_hides_no_other_problem() {
+        let dir = tempfile::tempdir().unwrap();
+        let status = Arc::<Mutex<PipelineStatus>>::default();
+        let (options, channels) = (PipelineOptions::default(), SharedChannels::default());
+        let mut folder =
+            Folder::new(Box::new(Disk), dir.path(), "x", &options, channels, status.clone()).unwrap();
+        folder.next_index = SPLIT_LIMIT - 1;
+        folder.split();
+        assert!(folder.split_wanted);
+        folder.next_index = SPLIT_LIMIT;
+        folder.split();
+        assert!(!folder.split_wanted);
+        assert!(lock(&status).problem.clone().is_some_and(|p| p.contains("the last one goes on")));
+        lock(&status).problem = Some("another".to_owned());
+        folder.split();
+        folder.split_wanted = true;
+        folder.start().unwrap();
+        for i in 0..2 {
+            let mut batch = Batch::default();
+            batch.push(0, i, 0, 0, b"x");
+            let chunk = folder.maker.make(&batch, Vec::new(), |_| false);
+            folder.take(chunk);
+        }
+        assert_eq!(lock(&status).problem.as_deref(), Some("another"));
     }
 }

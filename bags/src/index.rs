@@ -68,18 +68,20 @@ const CHUNKS_TELLING: usize = 8;
 /// Of so many chunks one may begin before the one before it ends.
 const CHUNKS_A_JUMP: usize = 8;
 /// Chunks that overlap by less are in order, ns.
-const OVERLAP_NS: u64 = 1_000_000_000;
+pub const OVERLAP_NS: u64 = 1_000_000_000;
 
 impl FileIndex {
     /// Whether its messages lie in the order in which they were taken, and are not grouped by topic, say: those of our own
-    /// writer do, and those of others where each chunk begins where the one before ended, but for some jumps of the clock.
+    /// writer do where there are few chunks, and those of anyone where each chunk begins where the one before ended, but for
+    /// some jumps of the clock.
     pub(crate) fn is_as_taken(&self) -> bool {
-        if self.library.starts_with(OWN_LIBRARY) {
-            return true;
+        // With more it has to show: what it wrote may be a copy of a bag that was not in order.
+        if self.segments.len() < CHUNKS_TELLING {
+            return self.library.starts_with(OWN_LIBRARY);
         }
         let pairs = self.segments.iter().zip(self.segments.iter().skip(1));
         let back = pairs.filter(|(a, b)| b.start_ns.saturating_add(OVERLAP_NS) < a.end_ns).count();
-        self.segments.len() >= CHUNKS_TELLING && back.saturating_mul(CHUNKS_A_JUMP) <= self.segments.len()
+        back.saturating_mul(CHUNKS_A_JUMP) <= self.segments.len()
     }
 }
 

@@ -44,6 +44,7 @@ mod writer;
 
 pub use definition::{Definition, SchemaEncoding};
 pub use error::{BagError, Damage};
+pub use index::OVERLAP_NS;
 pub use messages::{BagMessage, Messages, Order};
 pub use pipeline::{
     Fsync, Pipeline, PipelineOptions, PipelineStatus, QUEUE_CHUNKS, REQUEST_LIMIT, SnapshotLimits,

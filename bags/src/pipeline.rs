@@ -15,7 +15,7 @@ use crate::batch::Batch;
 use crate::channels::{ChannelList, SharedChannels, lock};
 use crate::definition::Definition;
 use crate::error::BagError;
-use crate::folder::Folder;
+use crate::folder::{Folder, SPLIT_LIMIT};
 use crate::stages::{Request, Stages};
 use crate::volume::{Disk, Volume};
 use crate::writer::{ChannelId, Compression};
@@ -263,10 +263,11 @@ impl Pipeline {
         self.stages.request(Request::Metadata((name.to_owned(), entries), repeat))
     }
 
-    /// Begins a new file with the next message. False when too much waits already.
+    /// Begins a new file with the next message. False when too much waits already, or no more files are begun by a split.
     pub fn split(&mut self) -> bool {
         self.seal();
-        self.stages.request(Request::Split)
+        // It is asked for in any case: the writer tells why not.
+        self.stages.request(Request::Split) && self.status().files < SPLIT_LIMIT as u64
     }
 
     /// In snapshot mode writes what is in memory to a file of its own. `None` when too much waits already.
@@ -336,5 +337,19 @@ impl Pipeline {
             }
         };
         result.map(|()| self.status())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_beyond_the_limit_of_files_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut pipeline = Pipeline::start(dir.path().join("x"), PipelineOptions::default()).unwrap();
+        assert!(pipeline.split());
+        lock(&pipeline.status).files = SPLIT_LIMIT as u64;
+        assert!(!pipeline.split());
     }
 }

@@ -205,14 +205,30 @@ impl BagReader {
     /// The order in which the messages were taken by their recorder, as far as that is known: that of the files, because the
     /// clock may have been set meanwhile, where they are of one recorder; else that of the log times.
     pub fn taking_order(&self) -> Order {
-        let mut stems = self.files().map(stem);
+        let mut stems = self.files().map(|path| named(path).0);
         let first = stems.next();
-        let one_recorder = stems.all(|other| Some(other) == first);
+        let one_recording = stems.all(|other| Some(other) == first);
+        // Files of one recording may overlap where the clock was set back; then they have the numbers that a recorder gives.
+        let one_recorder = one_recording && (!self.files_overlap() || self.are_numbered());
         if one_recorder && self.files.iter().all(FileIndex::is_as_taken) {
             Order::File
         } else {
             Order::LogTime
         }
+    }
+
+    /// Whether two files that follow one another were recorded at the same time, for most of the shorter one.
+    fn files_overlap(&self) -> bool {
+        let bounds: Vec<(u64, u64)> = self.files.iter().filter_map(|f| f.bounds_ns).collect();
+        bounds.iter().zip(bounds.iter().skip(1)).any(|(a, b)| {
+            let both = a.1.min(b.1).saturating_sub(a.0.max(b.0));
+            both > a.1.saturating_sub(a.0).min(b.1.saturating_sub(b.0)) / 2
+        })
+    }
+
+    /// Whether the numbers in the files' names go from 0 on without a hole.
+    fn are_numbered(&self) -> bool {
+        (0_u64..).zip(self.files()).all(|(number, path)| named(path).1 == Some(number))
     }
 
     /// Number of messages, as the summaries say or as they were counted.
@@ -248,10 +264,11 @@ impl BagReader {
     }
 }
 
-/// A file's name without its number and extensions: that of its recording.
-fn stem(path: &Path) -> String {
+/// A file's name without its number and extensions, which is that of its recording; and its number.
+fn named(path: &Path) -> (String, Option<u64>) {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let name = name.split_once(".mcap").map_or(name.as_str(), |(stem, _)| stem);
     let numbered = name.rsplit_once('_').filter(|(_, n)| n.bytes().all(|b| b.is_ascii_digit()));
-    numbered.map_or(name, |(stem, _)| stem).to_owned()
+    let (stem, number) = numbered.map_or((name, None), |(stem, number)| (stem, number.parse().ok()));
+    (stem.to_owned(), number)
 }

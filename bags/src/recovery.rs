@@ -1,7 +1,6 @@
 //! Making a whole bag of what can be read of a damaged one.
 
 use crate::error::BagError;
-use crate::messages::Order;
 use crate::reader::BagReader;
 use crate::writer::{BagWriter, ChannelId, WriterOptions};
 use std::collections::BTreeMap;
@@ -28,7 +27,7 @@ pub struct Recovery {
 ///   lead to it are broken. A chunk with a wrong CRC is left out as a whole, for nobody can tell which of its messages
 ///   is wrong; so no message is taken that is not as it was written. The last chunk of a file that is cut has no CRC
 ///   that could be checked: its messages are taken, and it is told;
-/// - of a folder: all of that, file by file.
+/// - of a folder: all of that, in the order in which it was taken ([`BagReader::taking_order`]).
 ///
 /// Every loss is in [`Recovery::damage`].
 ///
@@ -71,7 +70,7 @@ pub fn recover(
             }
         }
     }
-    for message in reader.messages(Order::File) {
+    for message in reader.messages(reader.taking_order()) {
         match message {
             Ok(m) => match ids.get(&m.channel) {
                 Some(id) => match writer.write(*id, m.sequence, m.log_time_ns, m.publish_time_ns, &m.data) {

@@ -292,3 +292,22 @@ fn a_summary_that_lies_is_not_believed() {
         says(&told, &wanted);
     }
 }
+
+#[test]
+fn a_summary_without_counts_by_channel_is_none_that_lies() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.mcap");
+    let mut bytes = sound(dir.path(), Compression::None);
+    let (at, _, end) = records(&bytes).into_iter().find(|r| r.1 == 11).unwrap();
+    // Behind the seven numbers are the counts; without them the list has no bytes. Nor has the summary a CRC then.
+    let counts_at = at + 9 + 42;
+    bytes.drain(counts_at + 4..end);
+    bytes[counts_at..counts_at + 4].fill(0);
+    bytes[at + 1..at + 9].copy_from_slice(&46_u64.to_le_bytes());
+    let length = bytes.len();
+    bytes[length - 12..length - 8].fill(0);
+    let (good, told) = read_bytes(&path, &bytes);
+    assert_eq!((good.len(), told), (60, vec![]));
+    let reader = BagReader::open(&path).unwrap();
+    assert_eq!((reader.message_count(), reader.recovered()), (60, false));
+}

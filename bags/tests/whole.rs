@@ -172,3 +172,60 @@ fn the_order_of_taking_is_that_of_the_file_of_one_recorder() {
     foreign(&other, &[20, 10, 11]);
     assert_eq!(order(&other), Order::LogTime, "too few to tell");
 }
+
+/// A file by our own writer, with chunks of one message each at these log times.
+fn ours(path: &Path, topic: &str, times_s: &[u64]) {
+    let _ = fs::remove_file(path);
+    let mut writer = BagWriter::create(path, &options(Compression::None, 4096)).unwrap();
+    let id = writer.add_channel(topic, "std_msgs/msg/Bool", "bool data", "").unwrap();
+    for s in times_s {
+        writer.write(id, *s as u32, s * 1_000_000_000, 0, &[0, 1, 0, 0, 1]).unwrap();
+        writer.flush().unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn a_file_that_bears_our_name_may_be_a_copy_of_what_was_not_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.mcap");
+    let order = |times_s: &[u64]| {
+        ours(&path, "/a", times_s);
+        BagReader::open(&path).unwrap().taking_order()
+    };
+    assert_eq!(order(&[20, 21, 22, 23, 24, 5, 6, 7, 8, 9]), Order::File, "the clock was set once");
+    assert_eq!(order(&[20, 22, 24, 10, 12, 14, 1, 3, 5, 7]), Order::LogTime);
+    assert_eq!(order(&[20, 10, 11]), Order::File);
+}
+
+#[test]
+fn what_two_recorders_took_is_recovered_in_the_order_of_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let bag = dir.path().join("both");
+    fs::create_dir(&bag).unwrap();
+    ours(&bag.join("one_0.mcap"), "/a", &[1, 3, 5, 7, 9]);
+    ours(&bag.join("two_0.mcap"), "/b", &[2, 4, 6, 8, 10]);
+    let whole = dir.path().join("whole.mcap");
+    recover(&bag, &whole, &WriterOptions::default()).unwrap();
+    let reader = BagReader::open(&whole).unwrap();
+    let sequences: Vec<u32> = reader.messages(Order::File).map(|m| m.unwrap().sequence).collect();
+    assert_eq!(sequences, (1..=10).collect::<Vec<u32>>());
+}
+
+#[test]
+fn files_that_were_recorded_at_the_same_time_are_of_two_recorders() {
+    let dir = tempfile::tempdir().unwrap();
+    let order = |files: [(&str, &[u64]); 2]| {
+        let bag = dir.path().join("bag");
+        let _ = fs::remove_dir_all(&bag);
+        fs::create_dir(&bag).unwrap();
+        files.iter().for_each(|(name, times_s)| ours(&bag.join(name), "/a", times_s));
+        BagReader::open(&bag).unwrap().taking_order()
+    };
+    assert_eq!(order([("pc_1.mcap", &[1, 10]), ("pc_2.mcap", &[2, 9])]), Order::LogTime);
+    assert_eq!(order([("pc.mcap", &[1, 10]), ("pc_1.mcap", &[2, 9])]), Order::LogTime);
+    // Files that follow one another, the first ones of which are gone.
+    assert_eq!(order([("pc_1.mcap", &[1, 10]), ("pc_2.mcap", &[9, 19])]), Order::File);
+    // The clock was set back at the split.
+    assert_eq!(order([("pc_0.mcap", &[1, 10]), ("pc_1.mcap", &[2, 9])]), Order::File);
+}

@@ -4,10 +4,10 @@ use super::survey::open;
 use super::times::{Stretch, check_patterns, fits};
 use super::verify::CUT;
 use anyhow::{Context, ensure};
-use outrider_bags::{BagMessage, BagReader, BagWriter, Channel, ChannelId, WriterOptions};
+use outrider_bags::{BagMessage, BagReader, BagWriter, Channel, ChannelId, OVERLAP_NS, WriterOptions};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
 use outrider_msgs::{Message, decode};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 
 /// Of a latched topic, the most messages from before the stretch that are kept: `/tf_static` has one a publisher.
@@ -139,6 +139,8 @@ impl Cutter<'_> {
     fn copy(&mut self, reader: &BagReader, stretch: Stretch) -> anyhow::Result<()> {
         let mut before: BTreeMap<usize, VecDeque<BagMessage>> = BTreeMap::new();
         let mut begun = false;
+        // Channels that have a message in the stretch.
+        let mut seen: BTreeSet<usize> = BTreeSet::new();
         self.done.damage.extend(reader.damage().map(ToString::to_string));
         // As they were taken: what was set to an earlier time stays behind what came before it, as a replay needs it.
         for message in reader.messages(reader.taking_order()) {
@@ -152,19 +154,31 @@ impl Cutter<'_> {
             };
             let Some(channel) = reader.channel(message.channel) else { continue };
             if message.log_time_ns < stretch.from_ns {
-                let is_kept = !begun && self.ids.contains_key(&message.channel);
-                if let Some(keep) = latched(channel).filter(|_| is_kept) {
+                let Some(keep) = latched(channel).filter(|_| self.ids.contains_key(&message.channel)) else {
+                    continue;
+                };
+                if !begun {
                     let queue = before.entry(message.channel).or_default();
                     queue.push_back(message);
                     while queue.len() > keep {
                         queue.pop_front();
                     }
+                } else if stretch.from_ns - message.log_time_ns < OVERLAP_NS
+                    && !seen.contains(&message.channel)
+                {
+                    // Stored out of order, as far as that is usual: by its time it is one of before.
+                    self.write_latched(
+                        reader,
+                        stretch,
+                        BTreeMap::from([(message.channel, [message].into())]),
+                    )?;
                 }
                 continue;
             }
             if !std::mem::replace(&mut begun, true) {
                 self.write_latched(reader, stretch, std::mem::take(&mut before))?;
             }
+            seen.insert(message.channel);
             if message.log_time_ns <= stretch.to_ns {
                 self.write(channel, &message)?;
             }
@@ -283,6 +297,29 @@ mod tests {
             cut(&args(&whole, &out, from, "4")).unwrap();
             assert_eq!(sequences(&out), wanted, "from {from}");
         }
+    }
+
+    #[test]
+    fn what_is_latched_is_kept_also_where_it_is_stored_after_the_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = dir.path().join("whole.mcap");
+        let mut writer = BagWriter::create(&whole, &WriterOptions::default()).unwrap();
+        let topics = ["/a", "/map", "/tf_static"];
+        let ids = topics.map(|t| writer.add_channel(t, "std_msgs/msg/Bool", "bool data", "").unwrap());
+        // Topic and log time, ms. The last two lie too far back, and before one that is in the stretch.
+        let order =
+            [(0, 10_000), (0, 11_000), (1, 10_800), (2, 9_900), (0, 11_500), (1, 11_600), (1, 10_900)];
+        for (i, (topic, ms)) in order.into_iter().enumerate() {
+            writer.write(ids[topic], i as u32, ms * 1_000_000, 0, &[0, 1, 0, 0, 1]).unwrap();
+        }
+        writer.finish().unwrap();
+        let out = dir.path().join("part.mcap");
+        let done = cut(&args(&whole, &out, "1.1", "2")).unwrap();
+        let part = BagReader::open(&out).unwrap();
+        let written = part.messages(outrider_bags::Order::File).map(Result::unwrap);
+        let written: Vec<(u32, u64)> = written.map(|m| (m.sequence, m.log_time_ns / 1_000_000)).collect();
+        assert_eq!(written, [(1, 11_000), (2, 11_000), (4, 11_500), (5, 11_600)]);
+        assert_eq!(done.latched, BTreeMap::from([("/map".to_owned(), 1)]));
     }
 
     #[test]

@@ -5,10 +5,13 @@ mod journals;
 use super::yaml::Description;
 use anyhow::Context;
 use journals::Journals;
-use outrider_bags::{BagMessage, BagReader, Channel, FileFacts, SchemaEncoding, Verified, verify_file};
+use outrider_bags::{
+    BagMessage, BagReader, Channel, FileFacts, Order, SchemaEncoding, Verified, verify_file,
+};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
 use outrider_msgs::{Message, Schema, decode};
 use outrider_runtime::payload_digest;
+use outrider_suite::replay::RecordingClock;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -132,8 +135,10 @@ pub fn verify(path: &Path) -> anyhow::Result<Verdict> {
         verdict.find("file", &unread.path, None, None, unread.reason.clone());
         there.push(unread.path.clone());
     }
+    // One file after the other: that is the order of taking only of one recorder.
+    let clock = (reader.taking_order() == Order::File).then(RecordingClock::default);
     drop(reader);
-    let mut journals = Journals::default();
+    let mut journals = Journals::new(clock);
     let mut facts = Vec::new();
     for file in &files {
         let check =
@@ -221,6 +226,7 @@ impl Check<'_> {
     }
 
     fn message(&mut self, channel: &Channel, offset: u64, message: &BagMessage) {
+        let at_ns = self.journals.time(message.log_time_ns);
         let topic = Some(channel.topic.as_str());
         if let Some(track) = self.tracks.get_mut(&track_key(channel)) {
             if message.log_time_ns < track.last_ns {
@@ -245,7 +251,7 @@ impl Check<'_> {
         }
         match channel.type_name.as_str() {
             Tick::TYPE_NAME => match decode(&message.data) {
-                Ok(tick) => self.tick(channel, (offset, message.log_time_ns), &tick),
+                Ok(tick) => self.tick(channel, (offset, at_ns), &tick),
                 Err(e) => self.verdict.find("decode", self.path, Some(offset), topic, e.to_string()),
             },
             NodeInfo::TYPE_NAME => {
@@ -253,11 +259,11 @@ impl Check<'_> {
                     self.journals.infos.entry((info.node.clone(), info.boot_id)).or_insert(info);
                 }
             }
-            _ => self.journals.note_message(channel, message),
+            _ => self.journals.note_message(channel, message, at_ns),
         }
     }
 
-    fn tick(&mut self, channel: &Channel, (offset, log_time_ns): (u64, u64), tick: &Tick) {
+    fn tick(&mut self, channel: &Channel, (offset, at_ns): (u64, u64), tick: &Tick) {
         self.verdict.ticks += 1;
         let run = self.journals.runs.entry((tick.node.clone(), tick.boot_id)).or_default();
         if run.ticks == 0 {
@@ -268,7 +274,7 @@ impl Check<'_> {
             self.verdict.find("journal", self.path, Some(offset), Some(&channel.topic), reason);
         }
         run.last = tick.tick;
-        run.last_ns = run.last_ns.max(log_time_ns);
+        run.last_ns = run.last_ns.max(at_ns);
         run.ticks += 1;
         self.journals.note_tick(tick);
     }
@@ -354,6 +360,7 @@ mod tests {
     use super::super::testing::{Example, bag};
     use super::*;
     use outrider_bags::{BagWriter, WriterOptions};
+    use outrider_msgs::outrider_msgs::GateState;
     use outrider_msgs::sensor_msgs::LaserScan;
 
     fn findings(path: &Path) -> Vec<String> {
@@ -404,6 +411,63 @@ mod tests {
         assert_eq!(findings(&path), [wanted]);
         assert_eq!(findings(&bag(dir.path(), "late", &ends("/gate/journal", 3.5))), [""; 0]);
         assert_eq!(findings(&bag(dir.path(), "other", &ends("/gate/state", 1.0))), [""; 0]);
+    }
+
+    /// What is said of journals of gates on robots: number, until when there is a journal, and until when outputs, s. The second
+    /// argument gives the log time.
+    fn ends_of(robots: &[(u64, u64, u64)], log_s: impl Fn(u64) -> u64) -> Vec<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.mcap");
+        let mut writer = BagWriter::create(&path, &WriterOptions::default()).unwrap();
+        let mut channel = |number: u64, name: &str, (type_name, definition)| {
+            writer.add_channel(&format!("/robot{number}/gate/{name}"), type_name, definition, "").unwrap()
+        };
+        let types = [(NodeInfo::TYPE_NAME, NodeInfo::DEFINITION), (Tick::TYPE_NAME, Tick::DEFINITION)];
+        let state = (GateState::TYPE_NAME, GateState::DEFINITION);
+        let mut ids =
+            |n| [channel(n, "info", types[0]), channel(n, "journal", types[1]), channel(n, "state", state)];
+        let robots: Vec<_> = robots.iter().map(|robot| (robot, ids(robot.0))).collect();
+        for s in 0..=20 {
+            for ((number, journal_s, outputs_s), [info_id, journal_id, state_id]) in &robots {
+                let mut write =
+                    |id, bytes: Vec<u8>| writer.write(id, 0, log_s(s) * 1_000_000_000, 0, &bytes).unwrap();
+                let node = NodeInfo {
+                    node: "gate".into(),
+                    boot_id: *number,
+                    outputs: vec![format!("/robot{number}/gate/state")],
+                    output_types: vec![GateState::TYPE_NAME.into()],
+                    ..NodeInfo::default()
+                };
+                let tick = Tick { node: "gate".into(), boot_id: *number, tick: s + 1, ..Tick::default() };
+                if s == 0 {
+                    write(*info_id, outrider_msgs::encode(&node).unwrap());
+                }
+                if s <= *journal_s {
+                    write(*journal_id, outrider_msgs::encode(&tick).unwrap());
+                }
+                if s <= *outputs_s {
+                    write(*state_id, outrider_msgs::encode(&GateState::default()).unwrap());
+                }
+            }
+        }
+        writer.finish().unwrap();
+        findings(&path).into_iter().filter(|f| f.contains("journal of")).collect()
+    }
+
+    #[test]
+    fn nodes_of_one_name_on_two_robots_are_told_apart() {
+        let found = ends_of(&[(1, 5, 10), (2, 20, 20)], |s| 100 + s);
+        let wanted = "x.mcap /robot1/gate/journal the journal of gate ends 5.0 s before the node's outputs do \
+            (/robot1/gate/state)";
+        assert_eq!(found, [wanted]);
+        assert_eq!(ends_of(&[(1, 20, 20), (2, 10, 10)], |s| 100 + s), [""; 0]);
+    }
+
+    #[test]
+    fn a_journal_that_ends_early_is_found_also_when_the_clock_is_set_back_after_it() {
+        let found = ends_of(&[(1, 10, 20)], |s| if s > 10 { 85 + s } else { 100 + s });
+        // The step itself is no time.
+        assert!(found.len() == 1 && found[0].contains("journal of gate ends 9.0 s before"), "{found:?}");
     }
 
     #[test]

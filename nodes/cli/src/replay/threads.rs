@@ -77,7 +77,7 @@ pub(super) fn replay(
             channel.type_name
         );
     }
-    let interest = Interest::of(only, &infos);
+    let interest = Interest::of(only, &infos, &reader.topics());
     let mut feed = Feed::new(interest.clone());
     let (mut damage, mut undecodable) = (Vec::new(), 0);
     let finished: Vec<Finished> = scope(|scope| {

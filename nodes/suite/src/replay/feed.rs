@@ -184,7 +184,7 @@ impl Feed {
             }
             _ => {
                 self.note_output(&record);
-                if self.interest.is_input(record.topic) {
+                if self.interest.is_input(record.topic, record.type_name) {
                     self.hold(record);
                 }
             }
@@ -314,18 +314,22 @@ impl Feed {
         }
     }
 
-    /// Whether the last run of a node went on when its journal had ended.
+    /// Whether a run went on when its journal had ended; told where nobody has published its outputs after it.
     fn judge_end(&mut self, run: usize) {
         let Some(entry) = self.runs.get(run).filter(|r| r.summary.ticks > 0 && r.summary.stopped.is_empty())
         else {
             return;
         };
-        let mut later = self.runs.iter().skip(run + 1);
-        if later.any(|other| other.summary.node == entry.summary.node) {
+        let Some(info) = &entry.info else { return };
+        let own = self.interest.outputs_of(&info.node).filter(|topic| info.outputs.contains(topic));
+        let own: Vec<&String> = own.collect();
+        // Not one of the same name on another robot: that has other outputs. Of one without an info it is not known.
+        let is_restart = |other: &NodeInfo| own.iter().any(|topic| other.outputs.contains(topic));
+        let mut later = self.runs.iter().skip(run + 1).filter(|other| other.summary.node == info.node);
+        if later.any(|other| other.info.as_ref().is_none_or(is_restart)) {
             return;
         }
-        let own = self.interest.outputs_of(&entry.summary.node);
-        let newest = own.filter_map(|topic| Some((self.newest_ns.get(topic)?, topic))).max();
+        let newest = own.iter().filter_map(|topic| Some((self.newest_ns.get(*topic)?, *topic))).max();
         let Some((newest_ns, topic)) = newest else { return };
         let after_ns = newest_ns.saturating_sub(entry.last_tick_ns);
         if after_ns > END_NS {

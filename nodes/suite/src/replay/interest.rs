@@ -14,25 +14,31 @@ pub struct Interest {
     journals: Vec<String>,
     /// Topics that any of the nodes takes; `None` when that is not known.
     inputs: Option<BTreeSet<String>>,
+    /// Types of inputs that are in the bag under another name, if at all: infos do not know what topics were remapped to.
+    renamed: BTreeSet<String>,
     /// By node the topics that it alone publishes.
     outputs: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Interest {
-    /// In these nodes, or in all when there are none; `infos` is what the bag says of the start of every run ([`infos`]).
-    pub fn of(only: &[String], infos: &[NodeInfo]) -> Self {
+    /// In these nodes, or in all when there are none; `infos` is what the bag says of the start of every run ([`infos`]), `topics`
+    /// what it has messages of ([`Source::topics`]).
+    pub fn of(only: &[String], infos: &[NodeInfo], topics: &BTreeSet<(String, String)>) -> Self {
         let chosen = |info: &&NodeInfo| only.is_empty() || only.contains(&info.node);
         let inputs = infos.iter().filter(chosen).flat_map(|info| info.inputs.iter().cloned()).collect();
+        let typed = infos.iter().filter(chosen).flat_map(|info| info.inputs.iter().zip(&info.input_types));
+        let absent = typed.filter(|(topic, kind)| !topics.contains(&((*topic).clone(), (*kind).clone())));
+        let renamed = absent.map(|(_, type_name)| type_name.clone()).collect();
         let others = infos.iter().filter(|info| !chosen(info));
         let journals = others.map(|info| format!("/{}/journal", info.node)).collect();
         let mut outputs = own_outputs(infos);
         outputs.retain(|node, _| only.is_empty() || only.contains(node));
-        Self { only: only.to_vec(), journals, inputs: Some(inputs), outputs }
+        Self { only: only.to_vec(), journals, inputs: Some(inputs), renamed, outputs }
     }
 
-    /// Whether messages of this topic may be consumed.
-    pub fn is_input(&self, topic: &str) -> bool {
-        self.inputs.as_ref().is_none_or(|inputs| inputs.contains(topic))
+    /// Whether messages of this topic and type may be consumed.
+    pub fn is_input(&self, topic: &str, type_name: &str) -> bool {
+        self.inputs.as_ref().is_none_or(|inputs| inputs.contains(topic)) || self.renamed.contains(type_name)
     }
 
     /// The topics that a node alone publishes.
@@ -55,7 +61,7 @@ impl Interest {
         match type_name {
             Tick::TYPE_NAME => !self.journals.iter().any(|journal| topic.ends_with(journal.as_str())),
             NodeInfo::TYPE_NAME => true,
-            _ => self.is_input(topic) || self.is_own_output(topic),
+            _ => self.is_input(topic, type_name) || self.is_own_output(topic),
         }
     }
 }
@@ -101,7 +107,7 @@ mod tests {
             ..Default::default()
         };
         let infos = [info("gate", "/a"), info("planner", "/b")];
-        let one = Interest::of(&["gate".to_owned()], &infos);
+        let one = Interest::of(&["gate".to_owned()], &infos, &BTreeSet::new());
         assert!(one.takes("/a", "a/msg/A") && !one.takes("/b", "b/msg/B"));
         assert!(one.takes("/robot/gate/journal", Tick::TYPE_NAME) && one.takes("/other", Tick::TYPE_NAME));
         assert!(!one.takes("/robot/planner/journal", Tick::TYPE_NAME));
@@ -109,11 +115,30 @@ mod tests {
         // To see whether it went on when its journal ended.
         assert!(one.takes("/gate/state", "outrider_msgs/msg/State"));
         assert!(["/planner/state", "/tf", "/shared"].iter().all(|t| !one.takes(t, "any")));
-        assert!(!one.is_input("/gate/state"));
+        assert!(!one.is_input("/gate/state", "outrider_msgs/msg/State"));
         assert!(one.in_node("gate") && !one.in_node("planner"));
-        let all = Interest::of(&[], &infos);
+        let all = Interest::of(&[], &infos, &BTreeSet::new());
         assert!(all.takes("/a", "a/msg/A") && all.takes("/b", "b/msg/B") && !all.takes("/c", "c/msg/C"));
         assert!(all.takes("/planner/journal", Tick::TYPE_NAME) && all.in_node("planner"));
         assert!(Interest::default().takes("/c", "c/msg/C"));
+    }
+
+    #[test]
+    fn an_input_that_is_not_in_the_bag_by_its_name_is_taken_by_its_type() {
+        let info = NodeInfo {
+            node: "planner".into(),
+            inputs: vec!["/a".into(), "/b".into()],
+            input_types: vec!["a/msg/A".into(), "b/msg/B".into()],
+            ..Default::default()
+        };
+        let of = |topics: &[(&str, &str)]| {
+            let topics = topics.iter().map(|(topic, kind)| (topic.to_string(), kind.to_string())).collect();
+            Interest::of(&[], std::slice::from_ref(&info), &topics)
+        };
+        let renamed = of(&[("/front/a", "a/msg/A"), ("/b", "b/msg/B"), ("/other/b", "b/msg/B")]);
+        assert!(renamed.takes("/front/a", "a/msg/A") && renamed.takes("/b", "b/msg/B"));
+        assert!(!renamed.takes("/other/b", "b/msg/B") && !renamed.takes("/c", "c/msg/C"));
+        // What has its name may be something else.
+        assert!(of(&[("/a", "other/msg/A"), ("/front/a", "a/msg/A")]).is_input("/front/a", "a/msg/A"));
     }
 }

@@ -13,6 +13,7 @@ mod recorded;
 mod source;
 mod stepper;
 
+pub use clock::RecordingClock;
 pub use differences::{FieldDifference, differences, message_differences};
 pub use effect::{Effect, FieldEffect, FirstChange, FirstEffect, TopicEffect};
 pub use feed::{END_NS, Feed, HELD_LIMIT, Ready, RunSummary, Step, WINDOW_NS};
@@ -69,7 +70,7 @@ pub struct Replay {
 /// Replays every run, in one thread.
 pub fn replay_all(source: &dyn Source, assembler: &mut Assembler) -> Replay {
     let mut steppers: Vec<Option<Result<Stepper, Outcome>>> = Vec::new();
-    let interest = Interest::of(&[], &infos(source));
+    let interest = Interest::of(&[], &infos(source), &source.topics());
     let mut feed = Feed::new(interest.clone());
     let mut damage = Vec::new();
     let mut take = |feed: &mut Feed| {

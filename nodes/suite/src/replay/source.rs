@@ -3,6 +3,7 @@
 use crate::lockstep::Observed;
 use outrider_bags::{BagReader, Channel, Order};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 /// The most places of a bag that cannot be read and are told one by one.
@@ -30,6 +31,9 @@ pub type Wants<'a> = dyn Fn(&str, &str) -> bool + 'a;
 
 /// Anything that can be read over and over.
 pub trait Source {
+    /// The topics that there are messages of, each with its type.
+    fn topics(&self) -> BTreeSet<(String, String)>;
+
     /// Hands over every message that is wanted by time of recording, until told to stop. What could not be read comes back, one
     /// sentence each.
     fn read<'a>(
@@ -49,6 +53,11 @@ pub trait Source {
 }
 
 impl Source for BagReader {
+    fn topics(&self) -> BTreeSet<(String, String)> {
+        let there = self.channels().iter().filter(|c| c.message_count > 0);
+        there.map(|c| (c.topic.clone(), c.type_name.clone())).collect()
+    }
+
     fn read<'a>(
         &'a self,
         wants: &Wants<'_>,
@@ -166,6 +175,10 @@ impl Evidence {
 }
 
 impl Source for Evidence {
+    fn topics(&self) -> BTreeSet<(String, String)> {
+        self.held.iter().map(|held| (held.topic.clone(), held.type_name.to_owned())).collect()
+    }
+
     fn read<'a>(
         &'a self,
         wants: &Wants<'_>,
@@ -190,14 +203,28 @@ impl Source for Evidence {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use outrider_bags::{BagWriter, WriterOptions};
     use outrider_runtime::Qos;
 
     #[test]
+    fn topics_without_messages_are_none_of_a_bag() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.mcap");
+        let mut writer = BagWriter::create(&path, &WriterOptions::default()).unwrap();
+        let ids = ["/a", "/b"].map(|t| writer.add_channel(t, "std_msgs/msg/Bool", "bool data", "").unwrap());
+        writer.write(ids[1], 0, 1, 1, &[0, 1, 0, 0, 1]).unwrap();
+        writer.finish().unwrap();
+        let wanted = [("/b".to_owned(), "std_msgs/msg/Bool".to_owned())];
+        assert_eq!(BagReader::open(&path).unwrap().topics(), BTreeSet::from(wanted));
+    }
+
+    #[test]
     fn latched_topics_are_told_by_their_quality_of_service() {
-        assert_eq!(super::kept(&Qos::LATCHED.to_rosbag2_yaml()), 1);
-        assert_eq!(super::kept(&Qos::RECORD.to_rosbag2_yaml()), 1000);
-        assert_eq!(super::kept(&Qos::SENSOR.to_rosbag2_yaml()), 0);
-        assert_eq!(super::kept("- history: 1\n  depth: 3\n  reliability: 1\n  durability: 1\n"), 3);
-        assert_eq!(super::kept(""), 0);
+        assert_eq!(kept(&Qos::LATCHED.to_rosbag2_yaml()), 1);
+        assert_eq!(kept(&Qos::RECORD.to_rosbag2_yaml()), 1000);
+        assert_eq!(kept(&Qos::SENSOR.to_rosbag2_yaml()), 0);
+        assert_eq!(kept("- history: 1\n  depth: 3\n  reliability: 1\n  durability: 1\n"), 3);
+        assert_eq!(kept(""), 0);
     }
 }

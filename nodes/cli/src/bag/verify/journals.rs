@@ -5,7 +5,7 @@ use super::Verdict;
 use outrider_bags::{BagMessage, Channel};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
 use outrider_runtime::payload_digest;
-use outrider_suite::replay::{END_NS, own_outputs};
+use outrider_suite::replay::{END_NS, RecordingClock, own_outputs};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -17,7 +17,7 @@ const JOURNAL_LIMIT: usize = 8_000_000;
 pub(super) struct Journal {
     pub first: u64,
     pub last: u64,
-    /// Log time of the newest.
+    /// When the newest came.
     pub last_ns: u64,
     pub ticks: u64,
     pub topic: String,
@@ -29,7 +29,9 @@ pub(super) struct Journals {
     pub runs: BTreeMap<(String, u64), Journal>,
     pub infos: BTreeMap<(String, u64), NodeInfo>,
     digests: Vec<u64>,
-    /// Log time of the newest message of Outrider's own types, by topic.
+    /// The clock of the recording; without it log times are taken as they are.
+    clock: Option<RecordingClock>,
+    /// When the newest message came of Outrider's own types, by topic.
     newest_ns: BTreeMap<String, u64>,
     /// Digest, tick, index into `consumers` and input.
     consumed: Vec<(u64, u64, u16, u16)>,
@@ -38,7 +40,11 @@ pub(super) struct Journals {
 }
 
 impl Journals {
-    pub(super) fn note_message(&mut self, channel: &Channel, message: &BagMessage) {
+    pub(super) fn new(clock: Option<RecordingClock>) -> Self {
+        Self { clock, ..Self::default() }
+    }
+
+    pub(super) fn note_message(&mut self, channel: &Channel, message: &BagMessage, at_ns: u64) {
         if self.digests.len() >= JOURNAL_LIMIT {
             self.overflow = true;
         } else {
@@ -47,32 +53,46 @@ impl Journals {
         // What a late comer would get is written again into every file, long after it was published.
         if channel.type_name.starts_with("outrider_msgs/") && latched(channel).is_none() {
             let newest = self.newest_ns.entry(channel.topic.clone()).or_default();
-            *newest = message.log_time_ns.max(*newest);
+            *newest = at_ns.max(*newest);
         }
     }
 
-    /// Nodes that published when their last journal had ended: it was not recorded to its end.
+    /// When the next message came: by the clock of the recording where messages come in the order of taking, as in a replay.
+    pub(super) fn time(&mut self, log_time_ns: u64) -> u64 {
+        self.clock.as_mut().map_or(log_time_ns, |clock| clock.see(log_time_ns))
+    }
+
+    /// Runs that published when their journal had ended: it was not recorded to its end.
     pub(super) fn judge_ends(&self, path: &Path, verdict: &mut Verdict) {
         let infos: Vec<NodeInfo> = self.infos.values().cloned().collect();
-        for (node, topics) in own_outputs(&infos) {
-            let mut runs = self.infos.keys().filter(|(n, _)| *n == node).map(|key| self.runs.get(key));
-            // Of a run without a journal nothing is known.
-            let Some(last) = runs.try_fold(None, |last: Option<&Journal>, run| {
-                run.map(|run| last.filter(|l| l.last_ns > run.last_ns).or(Some(run)))
-            }) else {
+        let own = own_outputs(&infos);
+        for (key, info) in &self.infos {
+            let Some((journal, topics)) = self.runs.get(key).zip(own.get(&key.0)) else { continue };
+            let own: Vec<&String> = topics.iter().filter(|topic| info.outputs.contains(topic)).collect();
+            if self.went_on(key, journal, &own) {
                 continue;
-            };
-            let newest = topics.iter().filter_map(|topic| Some((self.newest_ns.get(topic)?, topic))).max();
-            let (Some(journal), Some((newest_ns, topic))) = (last, newest) else { continue };
+            }
+            let newest = own.iter().filter_map(|topic| Some((self.newest_ns.get(*topic)?, *topic))).max();
+            let Some((newest_ns, topic)) = newest else { continue };
             let after_ns = newest_ns.saturating_sub(journal.last_ns);
             if after_ns > END_NS {
                 let text = format!(
-                    "the journal of {node} ends {:.1} s before the node's outputs do ({topic})",
+                    "the journal of {} ends {:.1} s before the node's outputs do ({topic})",
+                    key.0,
                     after_ns as f64 / 1e9
                 );
                 verdict.find("journal", path, None, Some(&journal.topic), text);
             }
         }
+    }
+
+    /// Whether these outputs may be of another run that came later. It is not known of one without a journal. A node of the same
+    /// name on another robot has other outputs.
+    fn went_on(&self, key: &(String, u64), journal: &Journal, own: &[&String]) -> bool {
+        let same = self.infos.iter().filter(|(other, _)| other.0 == key.0 && *other != key);
+        let mut same = same.filter(|(_, info)| own.iter().any(|topic| info.outputs.contains(topic)));
+        let later = |run: &Journal, other| (run.last_ns, other) > (journal.last_ns, key);
+        same.any(|(other, _)| self.runs.get(other).is_none_or(|run| later(run, other)))
     }
 
     pub(super) fn note_tick(&mut self, tick: &Tick) {

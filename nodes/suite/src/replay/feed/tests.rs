@@ -3,6 +3,7 @@
 use super::*;
 use crate::replay::source::Record;
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 const NODE: &str = "world_model";
 /// Between two steps.
@@ -79,6 +80,7 @@ fn info() -> NodeInfo {
         node: NODE.into(),
         boot_id: 1,
         inputs: vec!["/scan".into(), "/map".into()],
+        input_types: vec!["sensor_msgs/msg/LaserScan".into(), "nav_msgs/msg/Map".into()],
         outputs: vec!["/world_model".into(), "/tf".into(), "/latched".into()],
         output_types: ["outrider_msgs/msg/WorldModel", "tf2_msgs/msg/TFMessage", "outrider_msgs/msg/Grid"]
             .map(str::to_owned)
@@ -107,7 +109,8 @@ fn records() -> Records {
 
 /// What is said of the one run, and of the damage.
 fn told(records: &Records) -> (RunSummary, Vec<String>) {
-    let mut feed = Feed::new(Interest::of(&[], &[info()]));
+    let topics = records.iter().map(|(topic, type_name, ..)| (topic.to_string(), type_name.to_string()));
+    let mut feed = Feed::new(Interest::of(&[], &[info()], &topics.collect()));
     for (topic, type_name, bytes, at) in records {
         add(&mut feed, topic, type_name, bytes, *at);
     }
@@ -159,6 +162,54 @@ fn a_step_that_is_not_there_is_named() {
 }
 
 #[test]
+fn a_bag_with_a_remapped_topic_is_replayed() {
+    let mut records = records();
+    for (topic, ..) in records.iter_mut().filter(|(topic, ..)| *topic == "/scan") {
+        *topic = "/front/scan";
+    }
+    let (summary, damage) = told(&records);
+    assert_eq!((summary.ready, summary.stopped.as_str(), damage.len()), (4000, "", 0));
+}
+
+#[test]
+fn nodes_of_one_name_on_two_robots_are_told_apart() {
+    let robot = |number: u64| NodeInfo {
+        boot_id: number,
+        outputs: vec![format!("/robot{number}/state")],
+        output_types: vec!["outrider_msgs/msg/State".into()],
+        inputs: Vec::new(),
+        ..info()
+    };
+    // For so long each of the two journals goes on; what is said of each.
+    for (lasts_s, wanted) in [
+        ([10, 20], ["", ""]),
+        ([20, 10], ["", ""]),
+        ([5, 20], ["the journal ends 5.0 s before the node's outputs do (/robot1/state)", ""]),
+    ] {
+        let infos = [robot(1), robot(2)];
+        let mut feed = Feed::new(Interest::of(&[], &infos, &BTreeSet::new()));
+        for info in &infos {
+            add(&mut feed, "/info", NodeInfo::TYPE_NAME, &outrider_msgs::encode(info).unwrap(), 0);
+        }
+        for s in 1..=20 {
+            for ((info, last), ends) in infos.iter().zip(lasts_s).zip([lasts_s[0].max(10), lasts_s[1]]) {
+                if s <= ends {
+                    add(&mut feed, &info.outputs[0], "outrider_msgs/msg/State", b"x", s * S);
+                }
+                let tick = Tick { node: NODE.into(), boot_id: info.boot_id, tick: s, ..Tick::default() };
+                if s <= last {
+                    let bytes = outrider_msgs::encode(&tick).unwrap();
+                    add(&mut feed, "/journal", Tick::TYPE_NAME, &bytes, s * S);
+                }
+            }
+        }
+        feed.finish();
+        let said: Vec<String> = feed.summaries().into_iter().map(|summary| summary.stopped).collect();
+        assert_eq!(said, wanted, "{lasts_s:?}");
+    }
+}
+
+#[test]
 fn a_journal_that_ends_before_the_nodes_outputs_is_told() {
     let without_journal_from = |from_ns: u64, also: &[&str]| {
         let mut records = records();
@@ -173,7 +224,7 @@ fn a_journal_that_ends_before_the_nodes_outputs_is_told() {
     assert_eq!(told(&without_journal_from(139 * S + S / 2, &[])).0.stopped, "");
     assert_eq!(told(&without_journal_from(120 * S, &["/world_model"])).0.stopped, "");
     // Others publish these too, or they are written again.
-    let mut feed = Feed::new(Interest::of(&[], &[info()]));
+    let mut feed = Feed::new(Interest::of(&[], &[info()], &BTreeSet::new()));
     for (topic, type_name, bytes, at) in without_journal_from(120 * S, &["/world_model"]) {
         add(&mut feed, topic, type_name, &bytes, at);
     }
@@ -222,7 +273,7 @@ fn any_number_of_a_step_is_survived() {
 fn latched_topics_are_bounded() {
     let grid = |i: u32| [&i.to_le_bytes()[..], &[0; 4 << 20]].concat();
     for topic in ["/global_costmap/costmap", "/map"] {
-        let mut feed = Feed::new(Interest::of(&[], &[info()]));
+        let mut feed = Feed::new(Interest::of(&[], &[info()], &BTreeSet::new()));
         let mut most = 0;
         for i in 0..40 {
             let kept = (topic, "nav_msgs/msg/OccupancyGrid", 1000);
