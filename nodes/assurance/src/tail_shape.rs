@@ -160,6 +160,16 @@ mod tests {
         fault("do not follow", |t| t.iter_mut().for_each(|p| p.pose.yaw_rad *= 0.5));
         fault("brakes harder", |t| t.iter_mut().skip(12).for_each(|p| p.twist = Twist2::ZERO));
         fault("turn rate", |t| t.iter_mut().skip(12).for_each(|p| p.twist.w_radps = 0.0));
-        fault("velocity", |t| t.iter_mut().take(7).for_each(|p| p.twist.v_mps = 0.4));
+        fault("do not follow", |t| t.iter_mut().take(7).for_each(|p| p.twist.v_mps = 0.4));
+    }
+
+    /// It may be one that another robot could follow, or this one a second ago.
+    #[test]
+    fn it_starts_as_fast_as_the_robot_is() {
+        let (told, is) = (Twist2::new(0.4, 0.6), Twist2::new(0.8, 0.6));
+        let reading = judge(&tail(told), is, &example::amr().limits, &config().tail);
+        let Part::Text(named) = reading.part else { panic!("{reading:?}") };
+        assert!(!reading.is_ok() && named.contains("velocity"), "{reading:?}");
+        assert!(judge(&tail(told), told, &example::amr().limits, &config().tail).is_positive());
     }
 }
