@@ -21,7 +21,7 @@ const PATIENCE_NS: u64 = 5_000_000_000;
 /// A message that is lacking within the end of a recording, and of what its run recorded, may have been under way when
 /// everything was shut down. Log times alone do not tell: journals can be recorded all together, long after the steps. A
 /// journal that ends by more than this before the other outputs of its node was not recorded to its end.
-pub const END_NS: u64 = 1_000_000_000;
+const END_NS: u64 = 1_000_000_000;
 /// The most bytes of messages that are held; beyond it the oldest are let go.
 pub const HELD_LIMIT: usize = 512 << 20;
 /// The most bytes that one latched topic holds for late comers; its newest message stays, however long it is.
@@ -329,15 +329,10 @@ impl Feed {
         if later.any(|other| other.info.as_ref().is_none_or(is_restart)) {
             return;
         }
-        let newest = own.iter().filter_map(|topic| Some((self.newest_ns.get(*topic)?, *topic))).max();
-        let Some((newest_ns, topic)) = newest else { return };
-        let after_ns = newest_ns.saturating_sub(entry.last_tick_ns);
-        if after_ns > END_NS {
-            let after_s = after_ns as f64 * 1e-9;
-            let why = format!("the journal ends {after_s:.1} s before the node's outputs do ({topic})");
-            if let Some(entry) = self.runs.get_mut(run) {
-                entry.summary.stopped = why;
-            }
+        if let Some(how) = ends_early(entry.last_tick_ns, &own, &self.newest_ns)
+            && let Some(entry) = self.runs.get_mut(run)
+        {
+            entry.summary.stopped = format!("the journal {how}");
         }
     }
 
@@ -502,6 +497,15 @@ impl Run {
             Some(_) => "a message that the first of them consumed".to_owned(),
         }
     }
+}
+
+/// How a journal ends that was not recorded to its end: the newest message of the node's `own` topics came long after its last
+/// step. Both times by one clock, ns; `None` when it is whole.
+pub fn ends_early(last_tick_ns: u64, own: &[&String], newest_ns: &BTreeMap<String, u64>) -> Option<String> {
+    let (newest_ns, topic) = own.iter().filter_map(|topic| Some((newest_ns.get(*topic)?, *topic))).max()?;
+    let after_ns = newest_ns.saturating_sub(last_tick_ns);
+    let after_s = after_ns as f64 * 1e-9;
+    (after_ns > END_NS).then(|| format!("ends {after_s:.1} s before the node's outputs do ({topic})"))
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ mod stepper;
 pub use clock::RecordingClock;
 pub use differences::{FieldDifference, differences, message_differences};
 pub use effect::{Effect, FieldEffect, FirstChange, FirstEffect, TopicEffect};
-pub use feed::{END_NS, Feed, HELD_LIMIT, Ready, RunSummary, Step, WINDOW_NS};
+pub use feed::{Feed, HELD_LIMIT, Ready, RunSummary, Step, WINDOW_NS, ends_early};
 pub use from_topics::{FieldStatistics, FromTopics, Names, TopicStatistics, run_from_topics};
 pub use interest::{Interest, infos, own_outputs};
 pub use recorded::{Kind, OutputDifference, Outputs, Wanted};

@@ -5,7 +5,7 @@ use super::Verdict;
 use outrider_bags::{BagMessage, Channel};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick};
 use outrider_runtime::payload_digest;
-use outrider_suite::replay::{END_NS, RecordingClock, own_outputs};
+use outrider_suite::replay::{RecordingClock, ends_early, own_outputs};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -72,15 +72,8 @@ impl Journals {
             if self.went_on(key, journal, &own) {
                 continue;
             }
-            let newest = own.iter().filter_map(|topic| Some((self.newest_ns.get(*topic)?, *topic))).max();
-            let Some((newest_ns, topic)) = newest else { continue };
-            let after_ns = newest_ns.saturating_sub(journal.last_ns);
-            if after_ns > END_NS {
-                let text = format!(
-                    "the journal of {} ends {:.1} s before the node's outputs do ({topic})",
-                    key.0,
-                    after_ns as f64 / 1e9
-                );
+            if let Some(how) = ends_early(journal.last_ns, &own, &self.newest_ns) {
+                let text = format!("the journal of {} {how}", key.0);
                 verdict.find("journal", path, None, Some(&journal.topic), text);
             }
         }
