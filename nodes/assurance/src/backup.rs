@@ -50,7 +50,14 @@ pub(crate) fn slow_down(
     readings: &[Reading],
     mode: Mode,
 ) -> Option<Backup> {
-    if !matches!(mode, Mode::Nominal | Mode::Degraded) {
+    // Too fast and too old, or from somebody else, is more than too fast: nothing of it is driven.
+    let of_message = |r: &&Reading| {
+        use Rule::{Certificate, CommandAge, CommandDataAge, CommandSequence, TailShape};
+        matches!(r.rule, CommandSequence | CommandAge | CommandDataAge | Certificate | TailShape)
+    };
+    if !matches!(mode, Mode::Nominal | Mode::Degraded)
+        || !readings.iter().filter(of_message).all(Reading::is_ok)
+    {
         return None;
     }
     let twist = slowed(bench, proposal.twist, readings)?;

@@ -1,9 +1,11 @@
 //! `config/assurance.yaml`.
 
 use crate::AssuranceError;
+use crate::sensing::POINT_RANGE_M;
 use garde::Validate;
 use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::validate::within;
+use outrider_foundation::{Point2, Robot};
 use serde::{Deserialize, Serialize};
 
 /// Parameters of assurance. Every number has a range; none may switch a monitor off.
@@ -157,7 +159,7 @@ pub struct ScanQuality {
     /// Neighbouring beams without an answer span at most this angle, rad.
     #[garde(custom(within(0.005, 1.0)))]
     pub gap_max_rad: f64,
-    /// Ranges that change by less on average, from one scan to the next, are repeated and not measured, m.
+    /// A range that changes by less from one scan to the next is repeated and not measured, and so is a scan of which less than a tenth does, m.
     #[garde(custom(within(1e-6, 0.01)))]
     pub change_min_m: f64,
     /// Returns deeper inside the robot's outline than this are contact, m.
@@ -357,7 +359,8 @@ pub struct ModeLimits {
 
 impl Config {
     /// Checks ranges, and speeds against the robot's.
-    pub(crate) fn check(&self, limits: &DriveLimits) -> Result<(), AssuranceError> {
+    pub(crate) fn check(&self, robot: &Robot) -> Result<(), AssuranceError> {
+        let limits = &robot.limits;
         self.validate().map_err(|report| AssuranceError::Config(report.to_string().trim().to_owned()))?;
         self.check_conformal()?;
         let (nominal, degraded, margins) = (&self.nominal, &self.degraded, &self.margins);
@@ -384,8 +387,19 @@ impl Config {
         ];
         match checks.into_iter().find(|(_, value, limit, _)| value > limit) {
             Some((key, value, limit, by)) => Err(AssuranceError::Bounded { key, value, limit, by }),
-            None => Ok(()),
+            None => self.check_sight(robot),
         }
+    }
+
+    /// What is farther away is not looked at.
+    fn check_sight(&self, robot: &Robot) -> Result<(), AssuranceError> {
+        let (needed_m, v_mps) = (self.sight_needed_m(robot), self.nominal.v_max_mps);
+        if needed_m <= POINT_RANGE_M {
+            return Ok(());
+        }
+        Err(AssuranceError::Config(format!(
+            "nominal.v_max_mps: at {v_mps} m/s it takes {needed_m:.1} m to stop, and returns beyond {POINT_RANGE_M} m are not looked at"
+        )))
     }
 
     /// A window without the quantile would leave the prior in force for ever, and a class cannot be slower than all.
@@ -412,6 +426,15 @@ impl Config {
     /// Time from an event to the wheels' response, s: the sum of the design's parts.
     pub(crate) fn reaction_s(&self, limits: &DriveLimits) -> f64 {
         self.reaction.sense_s + self.reaction.monitor_s + self.silence_s(limits)
+    }
+
+    /// How far the lidar has to see, m: all that it takes to stop from the greatest speed, from the farthest corner on.
+    pub(crate) fn sight_needed_m(&self, robot: &Robot) -> f64 {
+        let (v_mps, limits) = (self.nominal.v_max_mps, &robot.limits);
+        let stop_m = v_mps * self.reaction_s(limits) + v_mps * v_mps / (2.0 * limits.decel_mps2);
+        let corner_m = robot.footprint.circumscribed_m()
+            + robot.base_from_lidar.position().distance_m(Point2::default());
+        stop_m + corner_m + self.margins.scan_m
     }
 
     /// Time from the last permit to the wheels' response to its end, s.

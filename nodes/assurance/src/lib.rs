@@ -20,6 +20,7 @@ mod mode;
 mod monitor;
 mod motion;
 mod node;
+mod odometry;
 mod properties;
 mod reach;
 mod rigid;

@@ -11,6 +11,7 @@ use crate::motion::is_zero;
 use crate::properties::Properties;
 use crate::sensing::Knowledge;
 use crate::signals::Sources;
+use crate::source::Arrival;
 use crate::state_checks;
 use crate::way_out::{self, End, Note, Refused, WayOut};
 use crate::zones::ZoneMap;
@@ -80,7 +81,7 @@ impl AssuranceNode {
         digest: CommandDigest,
         boot_id: u64,
     ) -> Result<Self, AssuranceError> {
-        config.check(&robot.limits)?;
+        config.check(robot)?;
         ZoneMap::check_localisation(&zones, config.localisation_required)?;
         Ok(Self {
             mode: ModeMachine::new(&config),
@@ -137,15 +138,19 @@ impl AssuranceNode {
     }
 
     fn take(&mut self, now: Now, received: Instant, input: &Input) {
+        let arrival = Arrival { received, latest: now.ros + Span::from_s(self.config.future_tolerance_s) };
         match input {
             Input::Scan(scan) => {
-                self.known.take_scan(scan, received, &self.robot, &self.config.scan);
+                self.known.take_scan(scan, arrival, &self.robot, &self.config.scan);
                 self.urgent |= self.known.scan.touched(&self.config.scan);
             }
-            Input::Odometry(odometry) => self.known.odometry.take(odometry, received),
-            Input::WorldModel(model) => self.known.world.take(model, received, &self.config),
+            Input::Odometry(odometry) => {
+                // One is enough: before the next comes it would be forgotten.
+                self.urgent |= self.known.odometry.take(odometry, arrival, &self.robot.limits);
+            }
+            Input::WorldModel(model) => self.known.world.take(model, arrival, &self.config),
             Input::Detections(set) => {
-                self.known.take_detections(set, received, &self.robot, &self.config);
+                self.known.take_detections(set, arrival, &self.robot, &self.config);
             }
             // Judged after everything else that has arrived is known.
             Input::Command(_) => {}

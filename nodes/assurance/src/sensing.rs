@@ -4,22 +4,21 @@ use crate::bodies;
 use crate::cloud::{Cloud, Seen};
 use crate::config::{Config, ScanQuality};
 use crate::doubt::{Bound, Conformity, Innovations, Paces, Recent};
-use crate::source::Source;
+use crate::odometry::{OdometryHistory, Way};
+use crate::source::{Arrival, Source};
 use outrider_foundation::data::{
-    BEAM_LIMIT, DetectionSet, Odometry, Scan, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
+    BEAM_LIMIT, DetectionSet, Scan, SourceStatus, TRACK_LIMIT, Track, TrackState, WorldModel,
 };
 use outrider_foundation::grid::FrameId;
-use outrider_foundation::{Footprint, Instant, Now, Point2, Pose2, Robot, Span, Stamp, Twist2};
-use std::collections::VecDeque;
+use outrider_foundation::{Footprint, Now, Point2, Pose2, Robot, Stamp, Twist2};
+use std::f64::consts::TAU;
 
-/// Odometry poses that are remembered: 1.28 s at 50 Hz. The oldest is dropped.
-const HISTORY_LIMIT: usize = 64;
-/// Odometry is carried on by its twist for no longer than this.
-const EXTRAPOLATION_LIMIT: Span = Span::from_millis(250);
-/// Farther from one odometry to the next is a jump of its frame and no way, m.
-const JUMP_M: f64 = 0.5;
-/// Returns farther away are of no interest to a robot of this speed, m.
-const POINT_RANGE_M: f64 = 20.0;
+/// Returns farther away are of no interest, m: the configuration refuses speeds that need more to stop.
+pub(crate) const POINT_RANGE_M: f64 = 20.0;
+/// So many of the beams that answered twice have changed in a scan that was measured: some flicker in one that is repeated.
+const CHANGED_SHARE: f64 = 0.1;
+/// Places on a beam that are tried where what it met is nearer than the lidar can tell.
+const NEAR_STEPS: u32 = 32;
 
 /// The newest scan as points.
 #[derive(Clone, Debug, Default)]
@@ -27,16 +26,20 @@ pub(crate) struct ScanPoints {
     pub source: Source,
     /// In the base frame at the stamp of the scan.
     pub points: Cloud,
-    /// Angle that neighbouring beams without an answer span at most.
+    /// Angle that neighbouring beams without an answer span at most; where the scan closes the circle, across its ends too.
     pub gap_rad: f64,
     /// Angle that the scan spans.
     pub field_of_view_rad: f64,
+    /// What is farther away is not seen.
+    pub sight_m: f64,
     /// Returns deep inside the outline, in the newest scan.
     pub contact_beams: u32,
     /// Scans in a row with enough of them.
     pub contact_scans: u32,
     /// Mean change of the ranges from the scan before; zero at the first.
     pub change_m: f64,
+    /// Enough of them have changed for it to be another measurement.
+    pub changed: bool,
     ranges_m: Vec<f32>,
     beams: Beams,
 }
@@ -68,7 +71,7 @@ impl Beams {
 
 impl ScanPoints {
     /// Takes a scan. Whatever cannot be used makes the source invalid until a good one comes.
-    pub fn take(&mut self, scan: &Scan, received: Instant, robot: &Robot, quality: &ScanQuality) {
+    pub fn take(&mut self, scan: &Scan, arrival: Arrival, robot: &Robot, quality: &ScanQuality) {
         let numbers = [scan.angle_min_rad, scan.angle_increment_rad, scan.range_min_m, scan.range_max_m];
         let usable = numbers.iter().all(|n| n.is_finite())
             && scan.angle_increment_rad.abs() > 0.0
@@ -80,10 +83,10 @@ impl ScanPoints {
             self.source.fault();
             return;
         }
-        if !self.source.accept(scan.stamp, received) {
+        if !self.source.accept(scan.stamp, arrival) {
             return;
         }
-        self.compare(scan);
+        self.compare(scan, quality.change_min_m);
         self.measure(scan, &robot.base_from_lidar, &robot.footprint, quality);
         let touched = self.contact_beams >= quality.contact_beams;
         self.contact_scans = if touched { self.contact_scans.saturating_add(1) } else { 0 };
@@ -91,13 +94,20 @@ impl ScanPoints {
 
     /// Beams that have an answer in both scans are compared. Without any there is no change to be seen: a lidar that
     /// answers nothing is as good as frozen.
-    fn compare(&mut self, scan: &Scan) {
+    fn compare(&mut self, scan: &Scan, change_min_m: f64) {
         let pairs = self.ranges_m.iter().zip(&scan.ranges_m);
-        let (count, sum) = pairs
+        let (count, changed, sum) = pairs
             .map(|(before, now)| f64::from((now - before).abs()))
             .filter(|change| change.is_finite())
-            .fold((0_u32, 0.0), |(count, sum), change| (count.saturating_add(1), sum + change));
+            .fold((0_u32, 0_u32, 0.0), |(count, changed, sum), change| {
+                (
+                    count.saturating_add(1),
+                    changed.saturating_add(u32::from(change >= change_min_m)),
+                    sum + change,
+                )
+            });
         self.change_m = if count > 0 { sum / f64::from(count) } else { 0.0 };
+        self.changed = count > 0 && f64::from(changed) >= CHANGED_SHARE * f64::from(count);
         self.ranges_m.clone_from(&scan.ranges_m);
     }
 
@@ -110,6 +120,7 @@ impl ScanPoints {
     ) {
         self.beams.aim(scan, base_from_lidar);
         let (mut gap, mut longest, mut contact_beams) = (0_usize, 0_usize, 0_u32);
+        let lidar = base_from_lidar.position();
         let beams = scan.ranges_m.iter().zip(&self.beams.directions);
         let points = beams.filter_map(|(range, (s, c))| {
             let range_m = f64::from(*range);
@@ -118,14 +129,15 @@ impl ScanPoints {
             if range_m.is_nan() || range_m >= scan.range_max_m {
                 return None;
             }
-            // Too close to tell: there is something, at the least range or nearer. That is inside most outlines, and
-            // then counts as contact; a lidar that reports its own robot, or zero for "nothing", has to be filtered by
-            // its driver. So a robot never looks through what covers its lidar.
-            let range_m = range_m.max(scan.range_min_m);
             if range_m > POINT_RANGE_M {
                 return None;
             }
-            let point = Point2::new(base_from_lidar.x_m + range_m * c, base_from_lidar.y_m + range_m * s);
+            let on_beam = |range_m: f64| Point2::new(lidar.x_m + range_m * c, lidar.y_m + range_m * s);
+            let point = if range_m < scan.range_min_m {
+                nearer_than_can_be_told(footprint, scan.range_min_m, on_beam)
+            } else {
+                on_beam(range_m)
+            };
             if !footprint.is_surely_farther(point, 0.0)
                 && footprint.signed_distance_m(point) < -quality.contact_depth_m
             {
@@ -137,7 +149,16 @@ impl ScanPoints {
         self.contact_beams = contact_beams;
         let step_rad = scan.angle_increment_rad.abs();
         self.field_of_view_rad = step_rad * scan.ranges_m.len() as f64;
-        self.gap_rad = step_rad * longest as f64;
+        self.sight_m = scan.range_max_m.min(POINT_RANGE_M);
+        let unseen_rad = TAU - self.field_of_view_rad;
+        let first = scan.ranges_m.iter().take_while(|range| range.is_nan()).count();
+        // All round: the last beam and the first are neighbours, with what lies between them.
+        let across_rad = if unseen_rad <= quality.gap_max_rad {
+            step_rad * (first + gap) as f64 + unseen_rad.max(0.0)
+        } else {
+            0.0
+        };
+        self.gap_rad = across_rad.max(step_rad * longest as f64);
     }
 
     pub fn touched(&self, quality: &ScanQuality) -> bool {
@@ -145,82 +166,28 @@ impl ScanPoints {
     }
 }
 
-/// Odometry with a short history.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct OdometryHistory {
-    pub source: Source,
-    /// Velocity of the newest.
-    pub twist: Twist2,
-    poses: VecDeque<(Stamp, Pose2)>,
-    /// All the way that was measured.
-    pub way: Way,
-}
-
-/// How far a robot has moved and turned, whatever the direction.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(crate) struct Way {
-    moved_m: f64,
-    turned_rad: f64,
-}
-
-impl Way {
-    fn add(&mut self, a_from_b: Pose2) {
-        let moved_m = libm::hypot(a_from_b.x_m, a_from_b.y_m);
-        if moved_m <= JUMP_M {
-            self.moved_m += moved_m;
-            self.turned_rad += a_from_b.yaw_rad.abs();
+/// Where something is that is too close to tell: at the least range or nearer. The least range is inside most outlines, and then it
+/// counts as contact; a lidar that reports its own robot, or zero for "nothing", has to be filtered by its driver. So a robot
+/// never looks through what covers its lidar. Where the least range is outside, it is taken to be where it is nearest to the outline.
+fn nearer_than_can_be_told(
+    footprint: &Footprint,
+    range_min_m: f64,
+    on_beam: impl Fn(f64) -> Point2,
+) -> Point2 {
+    let outside_m = |p: Point2| footprint.signed_distance_m(p).max(0.0);
+    let mut nearest = on_beam(range_min_m);
+    let mut least_m = outside_m(nearest);
+    for step in (0..NEAR_STEPS).rev() {
+        if least_m <= 0.0 {
+            break;
+        }
+        let place = on_beam(range_min_m * f64::from(step) / f64::from(NEAR_STEPS));
+        let distance_m = outside_m(place);
+        if distance_m < least_m {
+            (nearest, least_m) = (place, distance_m);
         }
     }
-
-    /// The most that a corner of the outline has moved since the way was `then`.
-    fn of_corners_since_m(&self, then: &Self, footprint: &Footprint) -> f64 {
-        (self.moved_m - then.moved_m) + (self.turned_rad - then.turned_rad) * footprint.circumscribed_m()
-    }
-}
-
-impl OdometryHistory {
-    /// Takes odometry. Numbers that are not finite make the source invalid until a good one comes.
-    pub fn take(&mut self, odometry: &Odometry, received: Instant) {
-        if !odometry.odom_from_base.is_finite() || !odometry.twist.is_finite() {
-            self.source.fault();
-            return;
-        }
-        if !self.source.accept(odometry.stamp, received) {
-            return;
-        }
-        self.twist = odometry.twist;
-        if let Some((_, before)) = self.poses.back() {
-            self.way.add(before.inverse().then(odometry.odom_from_base));
-        }
-        if self.poses.len() >= HISTORY_LIMIT {
-            self.poses.pop_front();
-        }
-        self.poses.push_back((odometry.stamp, odometry.odom_from_base));
-    }
-
-    /// `base_then_from_base_now`: takes what was seen from the base at `then` to the base at `now`. `None` when the
-    /// history does not reach.
-    pub fn base_now_from_base_then(&self, then: Stamp, now: Stamp) -> Option<Pose2> {
-        Some(self.odom_from_base_at(now)?.inverse().then(self.odom_from_base_at(then)?))
-    }
-
-    pub fn odom_from_base_at(&self, stamp: Stamp) -> Option<Pose2> {
-        let (newest, pose) = *self.poses.back()?;
-        if stamp >= newest {
-            let ahead = stamp.since(newest);
-            return (ahead <= EXTRAPOLATION_LIMIT).then(|| pose.advance(self.twist, ahead.as_s()));
-        }
-        let after = self.poses.iter().position(|(s, _)| *s > stamp)?;
-        let (later, b) = *self.poses.get(after)?;
-        let Some((earlier, a)) = after.checked_sub(1).and_then(|i| self.poses.get(i)).copied() else {
-            // Just before the first: only in the first moments.
-            let behind = later.since(stamp);
-            return (behind <= EXTRAPOLATION_LIMIT).then(|| b.advance(self.twist, -behind.as_s()));
-        };
-        let share = stamp.since(earlier).as_s() / later.since(earlier).as_s();
-        let a_from_b = a.inverse().then(b);
-        Some(a.then(Pose2::new(share * a_from_b.x_m, share * a_from_b.y_m, share * a_from_b.yaw_rad)))
-    }
+    nearest
 }
 
 /// What the world model says, without its grids.
@@ -235,8 +202,8 @@ pub(crate) struct World {
     /// Standard deviation of the position along its worst axis.
     pub position_sigma_m: f64,
     pub tracks: Vec<Track>,
-    /// Age of the newest detections; NaN when there are none or they are not fresh.
-    pub detections_age_s: f64,
+    /// Age of the newest detections at its stamp; NaN when there are none or they are not fresh.
+    detections_age_s: f64,
     /// Whether objects do what was predicted.
     pub conformity: Conformity,
     /// What predictions of the tracks are wrong by, in their order.
@@ -250,7 +217,7 @@ pub(crate) struct World {
 
 impl World {
     /// Takes a world model. Numbers that are not finite make the source invalid until a good one comes.
-    pub fn take(&mut self, model: &WorldModel, received: Instant, config: &Config) {
+    pub fn take(&mut self, model: &WorldModel, arrival: Arrival, config: &Config) {
         let [xx, xy, _, _, yy, ..] = model.ego.covariance;
         let sigma_m = crate::tracks::worst_axis_sigma(xx, xy, yy);
         let usable = model.ego.pose.is_finite()
@@ -262,7 +229,7 @@ impl World {
             return;
         }
         // A restarted world model counts its sequence afresh; the stamp decides.
-        if !self.source.accept(model.stamp, received) {
+        if !self.source.accept(model.stamp, arrival) {
             return;
         }
         if model.boot_id != self.boot_id {
@@ -316,9 +283,9 @@ pub(crate) struct Knowledge {
 
 impl Knowledge {
     /// Takes a scan.
-    pub fn take_scan(&mut self, scan: &Scan, received: Instant, robot: &Robot, config: &ScanQuality) {
-        self.scan.take(scan, received, robot, config);
-        if self.scan.change_m >= config.change_min_m {
+    pub fn take_scan(&mut self, scan: &Scan, arrival: Arrival, robot: &Robot, config: &ScanQuality) {
+        self.scan.take(scan, arrival, robot, config);
+        if self.scan.changed {
             self.seen_at = self.odometry.way;
         }
     }
@@ -339,9 +306,9 @@ impl Knowledge {
     }
 
     /// Takes detections: not to find objects, but to try what is stated about them.
-    pub fn take_detections(&mut self, set: &DetectionSet, received: Instant, robot: &Robot, config: &Config) {
+    pub fn take_detections(&mut self, set: &DetectionSet, arrival: Arrival, robot: &Robot, config: &Config) {
         let Self { detections, world, odometry, .. } = self;
-        detections.take(set, received, &world.recent, odometry, robot, &config.uncertainty.nis);
+        detections.take(set, arrival, &world.recent, odometry, robot, &config.uncertainty.nis);
     }
 
     /// Scan points as seen from the base at `at`. `None` when odometry does not reach from the scan to there.
@@ -356,6 +323,11 @@ impl Knowledge {
         Some(base_from_then.then(self.world.pose.inverse()))
     }
 
+    /// Age of the newest detections at `now`, s: what the world model told, and its own age.
+    pub fn detections_age_s(&self, now: Now) -> f64 {
+        self.world.detections_age_s + self.world_age_s(now).max(0.0)
+    }
+
     /// Age of the world model's stamp at `now`.
     pub fn world_age_s(&self, now: Now) -> f64 {
         self.world.source.stamp().map_or(f64::NAN, |stamp| now.ros.since(stamp).as_s())
@@ -365,33 +337,7 @@ impl Knowledge {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
-
-    fn drive(twist: Twist2, count: i64) -> OdometryHistory {
-        let mut history = OdometryHistory::default();
-        for i in 0..count {
-            let odom_from_base = Pose2::new(1.0, 2.0, 0.3).advance(twist, i as f64 * 0.02);
-            let stamp = Stamp::from_nanos(i * 20_000_000);
-            let odometry = Odometry { stamp, odom_from_base, twist, ..Odometry::default() };
-            history.take(&odometry, Instant::from_nanos(i));
-        }
-        history
-    }
-
-    proptest! {
-        #[test]
-        fn poses_between_beyond_and_before_lie_on_the_arc(
-            v in -0.3..1.0f64, w in -1.2..1.2f64, from in -0.05..1.0f64, to in 0.0..1.1f64
-        ) {
-            let twist = Twist2::new(v, w);
-            let history = drive(twist, 50);
-            let at = |s: f64| Stamp::from_nanos((s * 1e9) as i64);
-            let got = history.base_now_from_base_then(at(from), at(to)).unwrap();
-            let expected = Pose2::IDENTITY.advance(twist, from - to);
-            prop_assert!(got.position().distance_m(expected.position()) < 1e-4);
-            prop_assert!((got.yaw_rad - expected.yaw_rad).abs() < 1e-6);
-        }
-    }
+    use outrider_foundation::{Instant, Span};
 
     #[test]
     fn a_scan_that_is_turned_is_seen_turned() {
@@ -407,7 +353,8 @@ mod tests {
         let mut known = ScanPoints::default();
         let mut take = |scan: &mut Scan| {
             scan.stamp = scan.stamp + Span::from_millis(1);
-            known.take(scan, Instant::from_nanos(1), &robot, &quality);
+            let arrival = Arrival { received: Instant::from_nanos(1), latest: scan.stamp };
+            known.take(scan, arrival, &robot, &quality);
             let now = Now { ros: scan.stamp, mono: Instant::from_nanos(1) };
             let usable = !known.source.age_s(now, Span::ZERO).is_nan();
             usable.then(|| known.points.points().to_vec())
@@ -430,15 +377,5 @@ mod tests {
         near(take(&mut scan), &[1.0, 0.8, 0.6, 0.4]);
         scan.angle_increment_rad = 1e308;
         assert!(take(&mut scan).is_none(), "beams that point nowhere");
-    }
-
-    #[test]
-    fn the_history_is_bounded_and_says_when_it_does_not_reach() {
-        let history = drive(Twist2::new(0.5, 0.0), 200);
-        assert_eq!(history.poses.len(), HISTORY_LIMIT);
-        let at = Stamp::from_nanos;
-        assert!(history.odom_from_base_at(at(1_000_000_000)).is_none());
-        assert!(history.odom_from_base_at(at(4_400_000_000)).is_none());
-        assert!(OdometryHistory::default().odom_from_base_at(at(0)).is_none());
     }
 }

@@ -2,6 +2,14 @@
 
 use outrider_foundation::{Instant, Now, Span, Stamp};
 
+/// When a message came.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    pub received: Instant,
+    /// Later stamps are not believed.
+    pub latest: Stamp,
+}
+
 /// Stamp and arrival of a source's newest good message.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Source {
@@ -11,12 +19,17 @@ pub(crate) struct Source {
 
 impl Source {
     /// Takes a message that is good in itself. False when it is no newer than the last: a repeated or reordered message
-    /// does not count as news, so a frozen source grows old.
-    pub fn accept(&mut self, stamp: Stamp, received: Instant) -> bool {
+    /// does not count as news, so a frozen source grows old. False too for a stamp that lies ahead, which is a fault: taken as the
+    /// newest, it would have everything passed over until its time has come.
+    pub fn accept(&mut self, stamp: Stamp, arrival: Arrival) -> bool {
+        if stamp > arrival.latest {
+            self.fault();
+            return false;
+        }
         if self.newest.is_some_and(|(last, _)| stamp <= last) {
             return false;
         }
-        self.newest = Some((stamp, received));
+        self.newest = Some((stamp, arrival.received));
         self.faulty = false;
         true
     }

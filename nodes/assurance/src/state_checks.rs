@@ -35,7 +35,7 @@ pub(crate) fn judge(
     let mut readings = Vec::with_capacity(READINGS);
     readings.extend([
         Reading::age(Rule::ScanAge, scan_age_s, ages.scan_s),
-        coverage(known, config),
+        coverage(known, config, robot),
         odometry,
         Reading::age(Rule::WorldModelAge, known.world.source.age_s(now, tolerance), ages.world_model_s),
         if_measured(Reading::at_most(Rule::MeasuredSpeed, twist.v_mps.abs(), v_limit)),
@@ -48,12 +48,12 @@ pub(crate) fn judge(
         readings.push(localised(known));
     }
     if config.detections_required {
-        readings.push(Reading::age(Rule::DetectionsAge, known.world.detections_age_s, ages.detections_s));
+        readings.push(Reading::age(Rule::DetectionsAge, known.detections_age_s(now), ages.detections_s));
     }
     readings
 }
 
-fn coverage(known: &Knowledge, config: &Config) -> Reading {
+fn coverage(known: &Knowledge, config: &Config, robot: &Robot) -> Reading {
     let (scan, quality) = (&known.scan, &config.scan);
     if scan.source.stamp().is_none() {
         return Reading::unknown(Rule::ScanCoverage);
@@ -62,6 +62,10 @@ fn coverage(known: &Knowledge, config: &Config) -> Reading {
         // What is not looked at is a gap as well.
         let unseen_rad = std::f64::consts::TAU - scan.field_of_view_rad;
         return Reading::invalid(Rule::ScanCoverage, unseen_rad, quality.gap_max_rad);
+    }
+    if scan.sight_m < config.sight_needed_m(robot) {
+        // Nothing is seen from as far as it takes to stop.
+        return Reading::invalid(Rule::ScanCoverage, std::f64::consts::TAU, quality.gap_max_rad);
     }
     Reading::age(Rule::ScanCoverage, scan.gap_rad, quality.gap_max_rad)
 }

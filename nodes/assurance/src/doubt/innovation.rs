@@ -6,10 +6,10 @@
 use super::keyed::{Key, Keyed};
 use super::window::Window;
 use crate::config::Nis;
-use crate::sensing::OdometryHistory;
-use crate::source::Source;
+use crate::odometry::OdometryHistory;
+use crate::source::{Arrival, Source};
 use outrider_foundation::data::{DETECTION_LIMIT, Detection, DetectionSet, TRACK_LIMIT, Track, TrackState};
-use outrider_foundation::{Instant, Point2, Pose2, Robot, Span, Stamp};
+use outrider_foundation::{Point2, Pose2, Robot, Span, Stamp};
 use std::collections::VecDeque;
 
 /// World models whose tracks are remembered: 0.8 s at 20 Hz. The oldest is dropped.
@@ -138,7 +138,7 @@ impl Innovations {
     pub fn take(
         &mut self,
         set: &DetectionSet,
-        received: Instant,
+        arrival: Arrival,
         recent: &Recent,
         odometry: &OdometryHistory,
         robot: &Robot,
@@ -161,7 +161,7 @@ impl Innovations {
             self.source.fault();
             return;
         }
-        if !self.source.accept(set.stamp, received) {
+        if !self.source.accept(set.stamp, arrival) {
             return;
         }
         let snapshot = recent.before(set.stamp).filter(|s| set.stamp.since(s.stamp) <= CARRY_LIMIT);

@@ -13,4 +13,4 @@ mod records;
 mod support;
 mod way_out;
 
-pub(crate) use support::{config, convex_outline};
+pub(crate) use support::{config, convex_outline, robot};

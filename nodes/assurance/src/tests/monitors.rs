@@ -2,7 +2,7 @@
 
 use super::support::{BEAMS, Rig, Scene, config, passes, permit, recovery};
 use crate::{Input, Zones};
-use outrider_foundation::data::{CommandSource, Mode, Scan, Track, TrackState, Verdict};
+use outrider_foundation::data::{Command, CommandSource, Mode, Scan, Track, TrackState, Verdict};
 use outrider_foundation::{Node, Outbox, Point2, Pose2, Span, Twist2};
 
 const CRUISE: Twist2 = Twist2::new(0.8, 0.0);
@@ -28,7 +28,7 @@ fn disturbed(name: &str, verdict: Verdict, disturb: impl Fn(&mut Rig)) -> Rig {
 }
 
 /// As [`disturbed`], by a change of the proposal alone.
-fn proposal(name: &str, verdict: Verdict, change: impl Fn(&mut outrider_foundation::data::Command)) -> Rig {
+fn proposal(name: &str, verdict: Verdict, change: impl Fn(&mut Command)) -> Rig {
     let mut rig = Rig::moving(open(), CRUISE);
     let mut command = rig.command(CRUISE);
     change(&mut command);
@@ -114,6 +114,17 @@ fn scan_coverage() {
     invalid(|s| s.ranges_m.iter_mut().for_each(|r| *r = f32::NAN));
     invalid(|s| s.ranges_m.iter_mut().take(15).for_each(|r| *r = f32::NAN));
     invalid(|s| s.ranges_m.truncate(BEAMS / 2));
+    // Six beams to each side of where the circle closes; each six alone would be usual.
+    invalid(|s| {
+        let dark = |(i, r): (usize, &mut f32)| {
+            if !(6..BEAMS - 6).contains(&i) {
+                *r = f32::NAN
+            }
+        };
+        s.ranges_m.iter_mut().enumerate().for_each(dark);
+    });
+    // From 0.8 m/s, or 1 m/s, nobody stops within a metre.
+    invalid(|s| s.range_max_m = 1.0);
     let mut rig = Rig::moving(open(), CRUISE);
     rig.wait(Span::from_millis(25));
     with_scan(&mut rig, |s| s.ranges_m.iter_mut().step_by(9).for_each(|r| *r = f32::NAN));
@@ -121,6 +132,87 @@ fn scan_coverage() {
     rig.wait(Span::from_millis(25));
     with_scan(&mut rig, |s| s.ranges_m.iter_mut().for_each(|r| *r = f32::INFINITY));
     assert!(passes(&rig.propose(CRUISE)), "nothing hit is an answer");
+}
+
+#[test]
+fn odometry_that_leaps_stops_the_robot_at_once() {
+    let mut rig = Rig::moving(open(), CRUISE);
+    let here = rig.pose;
+    for pose in [Pose2::new(4.0, 1.0, 0.3), here] {
+        rig.wait(Span::from_millis(25));
+        // The wheels tell of another place, everything else of the same.
+        rig.pose = pose;
+        let odometry = rig.odometry();
+        rig.pose = here;
+        let (scan, model, challenge) = (rig.scan(), rig.world_model(), rig.next_challenge());
+        rig.send(vec![Input::Scan(scan), Input::Odometry(odometry), Input::WorldModel(model), challenge]);
+        assert_eq!((rig.reading("odometry_age").verdict, rig.mode()), (Verdict::Invalid, Mode::SafeStop));
+    }
+}
+
+#[test]
+fn what_is_nearer_than_the_lidar_can_tell_may_touch_the_outline() {
+    let near = |range_m: f32| {
+        move |s: &mut Scan| {
+            s.range_min_m = 1.0;
+            s.ranges_m.iter_mut().take(3).for_each(|r| *r = range_m);
+        }
+    };
+    let rig = disturbed("command_clearance", Verdict::Violated, |rig| with_scan(rig, near(0.2)));
+    assert!(rig.reading("command_clearance").value < 0.03, "{:?}", rig.reading("command_clearance"));
+    let mut away = Rig::moving(open(), Twist2::ZERO);
+    away.wait(Span::from_millis(25));
+    with_scan(&mut away, near(0.2));
+    assert!(!passes(&away.propose(Twist2::new(0.1, 0.0))));
+    assert!(passes(&away.propose(Twist2::new(-0.1, 0.0))), "away from it");
+    let mut rig = Rig::moving(open(), CRUISE);
+    rig.wait(Span::from_millis(25));
+    with_scan(&mut rig, near(2.0));
+    assert!(passes(&rig.propose(CRUISE)));
+}
+
+/// A stamp from a clock that is not set yet does not lock out what comes after it.
+#[test]
+fn a_stamp_that_lies_ahead_is_no_news() {
+    let ahead = Span::from_s(3600.0);
+    let send = |rig: &mut Rig, which: &str, later: Span| {
+        rig.wait(Span::from_millis(25));
+        let (mut scan, mut odometry, mut model) = (rig.scan(), rig.odometry(), rig.world_model());
+        match which {
+            "scan_age" => scan.stamp = scan.stamp + later,
+            "odometry_age" => odometry.stamp = odometry.stamp + later,
+            _ => model.stamp = model.stamp + later,
+        }
+        let challenge = rig.next_challenge();
+        rig.send(vec![Input::Scan(scan), Input::Odometry(odometry), Input::WorldModel(model), challenge]);
+    };
+    for which in ["scan_age", "odometry_age", "world_model_age"] {
+        let mut rig = Rig::moving(open(), Twist2::ZERO);
+        send(&mut rig, which, ahead);
+        rig.propose(Twist2::ZERO);
+        assert_eq!(rig.reading(which).verdict, Verdict::Invalid);
+        send(&mut rig, which, Span::ZERO);
+        rig.propose(Twist2::ZERO);
+        assert_eq!(rig.reading(which).verdict, Verdict::Ok, "{which}");
+    }
+}
+
+/// Slowed down is what is merely too fast.
+#[test]
+fn what_is_too_fast_and_old_is_not_driven_slowly() {
+    let instead = |change: fn(&mut Command)| {
+        let mut rig = Rig::moving(open(), CRUISE);
+        let mut command = rig.command(CRUISE);
+        command.twist.v_mps = 1.05;
+        change(&mut command);
+        recovery(&rig.send(vec![Input::Command(command)])).unwrap().twist.v_mps
+    };
+    assert!((instead(|_| {}) - 1.0).abs() < 1e-6, "slowed down");
+    assert_eq!(instead(|c| c.stamp = c.stamp + Span::from_millis(-200)), 0.0);
+    assert_eq!(instead(|c| c.data_stamp = c.data_stamp + Span::from_s(-2.0)), 0.0);
+    assert_eq!(instead(|c| c.sequence = 3), 0.0);
+    assert_eq!(instead(|c| c.boot_id = 99), 0.0);
+    assert_eq!(instead(|c| c.braking_tail.clear()), 0.0);
 }
 
 #[test]
@@ -212,6 +304,19 @@ fn localisation_and_detections() {
     degraded(|m| m.sources.clear());
     degraded(|m| m.sources[0].status = outrider_foundation::data::SourceStatus::Stale);
     degraded(|m| m.sources[0].age_s = 0.6);
+    // What the world model told of grows older with it.
+    let mut rig = Rig::moving(open(), CRUISE);
+    for (ms, verdict) in [(25, Verdict::Ok), (75, Verdict::Invalid)] {
+        rig.wait(Span::from_millis(ms));
+        let mut model = rig.world_model();
+        model.sources[0].age_s = 0.45;
+        let (scan, odometry, challenge) = (rig.scan(), rig.odometry(), rig.next_challenge());
+        let mut inputs = vec![Input::Scan(scan), Input::Odometry(odometry), challenge];
+        inputs.extend((ms == 25).then_some(Input::WorldModel(model)));
+        rig.send(inputs);
+        rig.propose(CRUISE);
+        assert_eq!(rig.reading("detections_age").verdict, verdict);
+    }
 }
 
 #[test]
@@ -352,7 +457,7 @@ fn exclusion_and_speed_zones() {
     // Battery store: x from −9.9 to −8.6, y from 4.3.
     let towards = |rig: &mut Rig, y: f64, v: f64| {
         rig.wait(Span::from_millis(25));
-        rig.pose = Pose2::new(-9.2, y, std::f64::consts::FRAC_PI_2);
+        rig.carry_to(Pose2::new(-9.2, y, std::f64::consts::FRAC_PI_2));
         rig.twist = Twist2::new(v, 0.0);
         rig.data();
         rig.propose(Twist2::new(v, 0.0))
@@ -367,7 +472,7 @@ fn exclusion_and_speed_zones() {
     assert!(!passes(&towards(&mut rig, 5.4, -0.1)), "and farther in");
     // A corner would swing over the edge.
     rig.wait(Span::from_millis(25));
-    rig.pose = Pose2::new(-9.2, 4.1, 0.0);
+    rig.carry_to(Pose2::new(-9.2, 4.1, 0.0));
     rig.twist = Twist2::ZERO;
     rig.data();
     assert!(!passes(&rig.propose(Twist2::new(0.0, 0.5))), "turning farther in");
@@ -375,7 +480,7 @@ fn exclusion_and_speed_zones() {
     // Doorway: x from 1 to 3, 0.6 m/s.
     let mut door = |x: f64, v: f64| {
         rig.wait(Span::from_millis(25));
-        rig.pose = Pose2::new(x, -1.0, 0.0);
+        rig.carry_to(Pose2::new(x, -1.0, 0.0));
         rig.twist = Twist2::new(v, 0.2 * v);
         rig.data();
         let outputs = rig.propose(Twist2::new(v, 0.2 * v));

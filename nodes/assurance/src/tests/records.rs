@@ -8,6 +8,7 @@ use crate::mode::{Cause, Change, Latch};
 use crate::monitor::{Part, Property, Reading, Rule};
 use crate::properties::Properties;
 use crate::sensing::Knowledge;
+use crate::source::Arrival;
 use crate::zones::ZoneMap;
 use crate::{Config, Input};
 use outrider_foundation::data::{Challenge, Command, GateState, Intervention, Mode, Verdict};
@@ -65,10 +66,11 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let mut rig = Rig::new(Scene::wall(9.0, 0.0));
-        let (mut known, config, now) = (Knowledge::default(), config(), rig.now.mono);
-        known.scan.take(&rig.scan(), now, &rig.robot, &config.scan);
-        known.odometry.take(&rig.odometry(), now);
-        known.world.take(&rig.world_model(), now, &config);
+        let (mut known, config, now) = (Knowledge::default(), config(), rig.now);
+        let arrival = Arrival { received: now.mono, latest: now.ros };
+        known.scan.take(&rig.scan(), arrival, &rig.robot, &config.scan);
+        known.odometry.take(&rig.odometry(), arrival, &rig.robot.limits);
+        known.world.take(&rig.world_model(), arrival, &config);
         Self {
             known,
             zones: ZoneMap::new(&zones()).unwrap(),

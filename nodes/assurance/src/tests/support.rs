@@ -119,6 +119,8 @@ pub struct Rig {
     pub now: Now,
     pub scene: Scene,
     pub pose: Pose2,
+    /// Odometry has an origin of its own.
+    odom_from_world: Pose2,
     pub twist: Twist2,
     pub localised: bool,
     pub tracks: Vec<Track>,
@@ -161,6 +163,7 @@ impl Rig {
             now,
             scene,
             pose: Pose2::IDENTITY,
+            odom_from_world: Pose2::new(3.0, -1.0, 0.7),
             twist: Twist2::ZERO,
             localised: true,
             tracks: vec![],
@@ -195,6 +198,13 @@ impl Rig {
         self.twist = twist;
         self.data();
         self.outputs.clear();
+    }
+
+    /// Somewhere else at once; the wheels notice nothing.
+    pub fn carry_to(&mut self, pose: Pose2) {
+        let odom_from_base = self.odom_from_world.then(self.pose);
+        self.odom_from_world = odom_from_base.then(pose.inverse());
+        self.pose = pose;
     }
 
     /// Rounds of data with proposals to stand.
@@ -255,8 +265,7 @@ impl Rig {
     }
 
     pub fn odometry(&self) -> Odometry {
-        // Odometry has an origin of its own.
-        let odom_from_base = Pose2::new(3.0, -1.0, 0.7).then(self.pose);
+        let odom_from_base = self.odom_from_world.then(self.pose);
         Odometry { stamp: self.now.ros, odom_from_base, twist: self.twist, ..Odometry::default() }
     }
 

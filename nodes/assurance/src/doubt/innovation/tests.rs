@@ -2,7 +2,7 @@ use super::*;
 use outrider_foundation::data::Odometry;
 use outrider_foundation::rng::Rng;
 use outrider_foundation::robot::example;
-use outrider_foundation::{Now, Twist2};
+use outrider_foundation::{Instant, Now, Twist2};
 use proptest::prelude::*;
 
 const CONFIG: Nis = Nis { window: 50, samples_min: 20, gate_m: 1.5, sigma_floor_m: 0.03 };
@@ -59,7 +59,8 @@ impl Stand {
             let odom_from_base = Self::odom_from_base(self.ms);
             let odometry =
                 Odometry { stamp: at(self.ms), odom_from_base, twist: TWIST, ..Odometry::default() };
-            self.odometry.take(&odometry, Instant::from_nanos(self.ms));
+            let arrival = Arrival { received: Instant::from_nanos(self.ms), latest: at(self.ms) };
+            self.odometry.take(&odometry, arrival, &self.robot.limits);
         }
     }
 
@@ -69,7 +70,8 @@ impl Stand {
 
     fn take(&mut self, set: &DetectionSet) {
         let Self { innovations, recent, odometry, robot, .. } = self;
-        innovations.take(set, Instant::from_nanos(0), recent, odometry, robot, &CONFIG);
+        let arrival = Arrival { received: Instant::from_nanos(0), latest: set.stamp };
+        innovations.take(set, arrival, recent, odometry, robot, &CONFIG);
     }
 
     fn noisy(&mut self, p: Point2, sigma_m: f64) -> Point2 {
