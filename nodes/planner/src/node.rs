@@ -250,6 +250,9 @@ impl PlannerNode {
             self.counts.out_of_order = self.counts.out_of_order.saturating_add(1);
             return false;
         }
+        if known.is_some_and(|w| w.ego.frame != ego.frame) {
+            self.desk.change_frame(ego.pose.position());
+        }
         self.navigator.set_world(world);
         self.world_arrived = Some(received);
         true
@@ -418,9 +421,9 @@ impl PlannerNode {
     fn decide(&mut self, now: Now, out: &mut Outbox<Output>) {
         let goal_id = self.navigator.goal().map_or(0, |goal| goal.id);
         self.tree_log.serve(goal_id);
-        self.navigator.observe(now);
-        let mut active_node = String::new();
         let unusable = self.unusable(now);
+        self.navigator.observe(now, unusable.is_none());
+        let mut active_node = String::new();
         let proposal = match &unusable {
             Some(reason) => {
                 self.navigator.excuse_standing(self.desk.clock.at(now.mono));

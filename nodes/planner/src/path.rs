@@ -21,9 +21,10 @@ pub struct Path {
 }
 
 impl Path {
-    /// From points, with headings along the way; `goal_yaw_rad` is the last heading of a complete path.
-    /// `None` without points.
+    /// From points, with headings along the way; `goal_yaw_rad` is the last heading of a complete path. Beyond [`POSE_LIMIT`] it is cut
+    /// off, and is not complete. `None` without points.
     pub fn new(frame: FrameId, points: &[Point2], goal_yaw_rad: Option<f64>) -> Option<Self> {
+        let goal_yaw_rad = goal_yaw_rad.filter(|_| points.len() <= POSE_LIMIT);
         let mut poses: Vec<Pose2> = Vec::with_capacity(points.len());
         let mut arc_m = Vec::with_capacity(points.len());
         let mut length_m = 0.0;
@@ -46,9 +47,10 @@ impl Path {
         Some(Self { frame, poses, arc_m, complete: goal_yaw_rad.is_some() })
     }
 
-    /// A complete path from poses with headings of their own; `None` without poses.
+    /// A complete path from poses with headings of their own, cut off as [`Self::new`] does; `None` without poses.
     pub fn from_poses(frame: FrameId, poses: &[Pose2]) -> Option<Self> {
-        let mut path = Self { frame, poses: Vec::new(), arc_m: Vec::new(), complete: true };
+        let complete = poses.len() <= POSE_LIMIT;
+        let mut path = Self { frame, poses: Vec::new(), arc_m: Vec::new(), complete };
         let mut length_m = 0.0;
         for pose in poses.iter().take(POSE_LIMIT) {
             if let Some(last) = path.poses.last() {
@@ -143,6 +145,22 @@ mod tests {
         assert_eq!(Path::new(FrameId::Map, &[], None), None);
         let alone = Path::new(FrameId::Map, &[Point2::new(1.0, 1.0)], None).unwrap();
         assert_eq!((alone.length_m(), alone.at(1.0).x_m, alone.complete), (0.0, 1.0, false));
+    }
+
+    #[test]
+    fn a_path_that_is_cut_off_is_not_complete() {
+        for (count, complete) in [(POSE_LIMIT, true), (POSE_LIMIT + 1, false)] {
+            let points: Vec<Point2> = (0..count).map(|i| Point2::new(0.1 * i as f64, 0.0)).collect();
+            let poses: Vec<Pose2> = points.iter().map(|p| Pose2::new(p.x_m, p.y_m, 1.0)).collect();
+            let path = Path::new(FrameId::Map, &points, Some(1.0)).unwrap();
+            let end_rad = if complete { 1.0 } else { 0.0 };
+            assert_eq!(
+                (path.poses.len(), path.complete, path.end().yaw_rad),
+                (POSE_LIMIT, complete, end_rad)
+            );
+            let path = Path::from_poses(FrameId::Map, &poses).unwrap();
+            assert_eq!((path.poses.len(), path.complete), (POSE_LIMIT, complete));
+        }
     }
 
     #[test]

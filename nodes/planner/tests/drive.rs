@@ -169,6 +169,23 @@ fn a_wall_that_appears_right_in_front_stops_it() {
     assert!(l.last().reason.contains("no path to the goal"), "{}", l.last().reason);
 }
 
+#[test]
+fn a_localiser_that_corrects_itself_at_the_goal_is_followed() {
+    let mut l = Loop::new(hall(), Pose2::new(4.0, 4.0, 0.0));
+    let goal = Pose2::new(7.0, 4.0, 1.57);
+    l.goal(goal);
+    while l.commands.last().is_none_or(|(_, c)| c.reason != "turning to goal heading") {
+        l.tick();
+        assert!(l.t_s() < 20.0, "{}", l.trace(0.5));
+    }
+    // Farther off than the tolerance, and not as far as a displacement that ends the turn.
+    l.world_model = |world| world.ego.pose.y_m -= 0.18;
+    assert!(l.run_to_end(10.0), "{}", l.trace(0.5));
+    let there = Pose2 { y_m: l.pose.y_m - 0.18, ..l.pose };
+    assert!(there.position().distance_m(goal.position()) <= 0.17, "{there:?}");
+    l.check_commands();
+}
+
 /// Accelerations of the commands from one time on: when, dt, and the change of speed and turn rate over it.
 fn accelerations(l: &Loop, from_s: f64) -> Vec<(f64, f64, f64, f64)> {
     let pairs = l.commands.windows(2).filter(|w| w[0].0 >= from_s);

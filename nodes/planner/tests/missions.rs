@@ -311,6 +311,78 @@ fn a_stuck_robot_is_a_warning_and_what_it_tried_is_forgotten_when_it_gets_on() {
 }
 
 #[test]
+fn what_was_tried_is_kept_through_a_pause() {
+    let mut l = start(Pose2::new(2.0, 4.0, 0.0));
+    let on_goal =
+        Walker { from: Point2::new(6.0, 4.0), velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 };
+    l.walkers.push(on_goal);
+    ask(&mut l, 1, navigate(&[Pose2::new(6.0, 4.0, 0.0)]));
+    l.run(30.0);
+    let before = states(&l, 1).last().unwrap().clone();
+    assert!(!before.tried.is_empty() && before.block.kind == BlockKind::Track, "{before:?}");
+    ask(&mut l, 7, MissionAction::Pause);
+    l.run(4.0);
+    let held = states(&l, 1).last().unwrap().clone();
+    // A robot that is paused is not blocked, but it has not got on.
+    assert_eq!((held.status, held.block.kind), (MissionStatus::Paused, BlockKind::None), "{held:?}");
+    let count = |state: &MissionState| state.tried.iter().map(|tried| tried.count).sum::<u32>();
+    assert!(count(&held) >= count(&before), "{held:?}");
+}
+
+#[test]
+fn a_localiser_that_begins_to_tell_the_robots_place_does_not_get_it_on() {
+    let mut l = start(Pose2::new(2.0, 4.0, 0.0));
+    let on_goal =
+        Walker { from: Point2::new(6.0, 4.0), velocity: Point2::default(), starts_s: 0.0, ends_s: 0.0 };
+    l.walkers.push(on_goal);
+    // For 30 s all is told in the odometry's frame, 5 m beside the map's.
+    l.world_model = |w| {
+        w.ego.odom_from_base.x_m -= 5.0;
+        if w.sequence < 600 {
+            w.ego.frame = FrameId::Odom;
+            w.ego.pose = w.ego.odom_from_base;
+            let local = Arc::make_mut(&mut w.local);
+            (local.frame, local.origin.x_m) = (FrameId::Odom, local.origin.x_m - 5.0);
+            for track in &mut w.tracks {
+                track.position.x_m -= 5.0;
+                track.prediction.iter_mut().for_each(|p| p.x_m -= 5.0);
+            }
+        }
+    };
+    let poses = vec![Pose2::new(1.0, 4.0, 0.0)];
+    let goal = MissionOrder { frame: FrameId::Odom, poses, ..MissionOrder::default() };
+    assert!(ask(&mut l, 1, MissionAction::Start(goal)).accepted);
+    l.run(29.5);
+    let before = states(&l, 1).last().unwrap().clone();
+    assert!(before.frame == FrameId::Odom && !before.tried.is_empty(), "{before:?}");
+    l.run(1.5);
+    let after = states(&l, 1).last().unwrap().clone();
+    let moved_m = (before.pose.x_m + 5.0 - after.pose.x_m).hypot(before.pose.y_m - after.pose.y_m);
+    assert!(after.frame == FrameId::Map && moved_m < 0.7, "{after:?}");
+    assert!(!after.tried.is_empty(), "{after:?}");
+}
+
+#[test]
+fn a_tree_that_does_not_take_the_goal_is_refused_and_the_mission_under_way_goes_on() {
+    let tree = "<root BTCPP_format=\"4\"><BehaviorTree ID=\"M\"><Wait wait_duration=\"{goal}\"/></BehaviorTree></root>";
+    let trees = TREES.into_iter().chain([("clash.xml", tree)]);
+    let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.node = PlannerNode::new(config(), &robot(), crate::common::TREE, 7).unwrap().with_trees(trees).unwrap();
+    for under_way in [false, true] {
+        if under_way {
+            assert!(ask(&mut l, 1, navigate(&[FAR])).accepted);
+            l.run(1.0);
+        }
+        let reply = ask(&mut l, 2, MissionAction::Start(order(&[FAR], "clash.xml")));
+        assert!(!reply.accepted && reply.message.contains("goal refused"), "{reply:?}");
+        l.run(0.5);
+        assert!(states(&l, 2).is_empty(), "{:?}", states(&l, 2));
+        let status = if under_way { MissionStatus::Driving } else { MissionStatus::None };
+        assert_eq!(l.states.last().unwrap().status, status);
+    }
+}
+
+#[test]
 fn what_blocks_is_named_by_who_does() {
     let see = |change: &dyn Fn(&mut Loop)| {
         let mut l = start(Pose2::new(2.0, 4.0, 0.0));

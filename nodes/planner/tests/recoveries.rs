@@ -42,6 +42,26 @@ fn back_up_drives_straight_back_and_spin_turns_on_the_spot() {
 }
 
 #[test]
+fn a_jump_of_the_localiser_is_no_way_that_was_backed_up() {
+    for offset in [Pose2::new(0.3, 0.0, 0.4), Pose2::new(-0.3, 0.0, -0.4)] {
+        for moves in ["<BackUp backup_dist=\"0.5\" backup_speed=\"0.2\"/>", "<Spin spin_dist=\"1.57\"/>"] {
+            let mut l = start(&tree(moves), Pose2::new(4.0, 4.0, 0.0), Pose2::new(9.0, 4.0, 0.0));
+            l.run(0.8);
+            // Told by the map, not by the odometry.
+            l.world_model = match offset.x_m > 0.0 {
+                true => |world| world.ego.pose = Pose2::new(0.3, 0.0, 0.4).then(world.ego.pose),
+                false => |world| world.ego.pose = Pose2::new(-0.3, 0.0, -0.4).then(world.ego.pose),
+            };
+            assert!(l.run_to_end(10.0), "{}", l.trace(0.5));
+            l.run(1.0);
+            let (back_m, turned_rad) = if moves.contains("BackUp") { (0.5, 0.0) } else { (0.0, 1.57) };
+            let wrong = (4.0 - l.pose.x_m - back_m).abs().max((l.pose.yaw_rad - turned_rad).abs());
+            assert!(wrong < 0.12, "{offset:?} {moves}: {:?}\n{}", l.pose, l.trace(0.5));
+        }
+    }
+}
+
+#[test]
 fn a_recovery_that_moves_is_judged_as_every_command_and_fails_at_a_wall() {
     // 0.25 m behind the robot's outline stands a wall.
     let wall = grid([8.0, 6.0], Point2::default(), &[[1.0, 0.0, 1.1, 6.0]]);

@@ -199,6 +199,23 @@ fn goals_relative_to_the_robot_or_in_odom_are_converted() {
 }
 
 #[test]
+fn a_goal_relative_to_the_robot_waits_until_it_is_known_where_that_is() {
+    let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.run(0.2);
+    // The robot is pushed on while nothing is known of it, and then told to go on by a metre.
+    l.worlds_on = false;
+    l.run(1.0);
+    let stamp = l.now().ros;
+    let pose = Pose2::new(1.0, 0.0, 0.0);
+    l.send(Input::Goal(Goal { stamp, frame: FrameId::Base, pose }));
+    l.run(0.5);
+    l.pose = Pose2::new(5.0, 4.0, 0.0);
+    l.worlds_on = true;
+    assert!(l.run_to_end(20.0), "{}", l.trace(0.5));
+    l.assert_arrived(Pose2::new(6.0, 4.0, 0.0), 0.05);
+}
+
+#[test]
 fn a_goal_that_is_no_number_is_refused() {
     let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
     l.goal(Pose2::new(f64::NAN, 0.0, 0.0));

@@ -11,7 +11,8 @@ use outrider_foundation::grid::{CostGrid, FrameId};
 use outrider_foundation::zones::DirectionZone;
 use outrider_foundation::{Point2, Pose2};
 use outrider_planner::Input;
-use outrider_planner::search::{Disc, Ground, OneWay, RouteError, Router};
+use outrider_planner::path::POSE_LIMIT;
+use outrider_planner::search::{Disc, Ground, OneWay, Route, RouteError, Router};
 use std::sync::Arc;
 
 /// Two rooms joined by a passage of this width at y = 4, 1.2 m long.
@@ -130,6 +131,39 @@ fn the_plain_path_is_taken_where_it_fits_and_the_lattices_when_asked_for() {
     let asked = router.route(&on(&map), FrameId::Map, from, goal, true).unwrap();
     assert!(!plain.by_outline && asked.by_outline);
     assert!(asked.path.length_m() < 1.1 * plain.path.length_m());
+}
+
+#[test]
+fn when_the_lattice_that_was_asked_for_finds_nothing_the_plain_answer_stands() {
+    let (from, goal) = (Pose2::new(4.5, 4.0, 0.0), Pose2::new(7.5, 4.0, 0.0));
+    let mut config = config();
+    config.search.lattice.expansion_limit = 100;
+    let mut router = Router::new(&config.search, &robot().footprint);
+    let map = passage(1.4);
+    let plain = router.route(&on(&map), FrameId::Map, from, goal, false).unwrap();
+    let asked = router.route(&on(&map), FrameId::Map, from, goal, true).unwrap();
+    assert_eq!(asked, plain, "it gave up");
+    assert!(!asked.by_outline && asked.path.complete);
+    // What the plain search says of a goal that cannot be reached, too.
+    let walled = passage(0.45);
+    for outline_first in [false, true] {
+        let found = router.route(&on(&walled), FrameId::Map, from, goal, outline_first);
+        assert_eq!(found, Err(RouteError::NoPath), "{outline_first}");
+    }
+}
+
+#[test]
+fn a_path_that_is_too_long_ends_where_it_is_cut_off() {
+    let mut config = config();
+    (config.search.resample_m, config.search.smoothing_rounds) = (0.0004, 0);
+    let mut router = Router::new(&config.search, &robot().footprint);
+    let (from, goal) = (Pose2::new(1.0, 4.0, 0.0), Pose2::new(11.0, 4.0, 1.0));
+    let Route { path, cost, .. } =
+        router.route(&on(&crate::common::hall()), FrameId::Map, from, goal, false).unwrap();
+    assert!(!path.complete && path.poses.len() == POSE_LIMIT, "{}", path.poses.len());
+    assert!((path.end().x_m - 9.0).abs() < 0.01 && path.end().yaw_rad.abs() < 0.01, "{:?}", path.end());
+    // With the way that is left.
+    assert!((cost - 10.0).abs() < 0.05, "{cost}");
 }
 
 #[test]
@@ -254,6 +288,24 @@ fn no_command_waits_for_a_search_while_there_is_a_path_to_drive_on() {
     // It drives on all the while.
     let waits = l.commands.iter().skip(3).find(|(_, c)| c.reason.contains("waiting"));
     assert_eq!(waits.map(|(t_s, c)| (t_s, &c.reason)), None);
+}
+
+#[test]
+fn a_search_in_vain_is_not_made_again_at_once_while_the_way_is_free() {
+    let mut l = Loop::new(crate::common::hall(), Pose2::new(2.0, 4.0, 0.0));
+    l.goal(Pose2::new(10.0, 4.0, 0.0));
+    l.run(1.0);
+    // From side to side, beyond what of the path is looked at.
+    l.grid = grid([12.0, 8.0], Point2::default(), &[[9.4, 0.0, 9.6, 8.0]]);
+    let with = steps(&mut l, 3.0);
+    let searches: u64 = with.iter().map(|(_, searches)| searches).sum();
+    assert!((2..=4).contains(&searches), "once a second: {searches}");
+    assert!(l.last().twist.v_mps > 0.5 && l.pose.x_m > 4.0, "{}", l.trace(0.5));
+    // As soon as the path is blocked, with every command as before.
+    let (near, far) = ([l.pose.x_m + 1.3, 3.0, l.pose.x_m + 1.6, 5.0], [9.4, 0.0, 9.6, 8.0]);
+    l.grid = grid([12.0, 8.0], Point2::default(), &[near, far]);
+    let with = steps(&mut l, 0.1);
+    assert!(with.contains(&(1, 1)), "{with:?}");
 }
 
 #[test]

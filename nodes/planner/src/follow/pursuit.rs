@@ -120,15 +120,21 @@ impl Follower {
         Steering { wish, limit, beside_mps, rotating: false, error_rad: 0.0, at_goal: false }
     }
 
-    /// Near enough to the goal to stop and turn. Once there, only a real displacement changes that.
+    /// Near enough to the goal to stop and turn. While it turns, only a real displacement changes that; once it stands at the heading,
+    /// the goal is reached or the last bit is driven again.
     fn has_arrived(&mut self, pose: Pose2, end: Pose2, measured: Twist2) -> bool {
         let ahead = pose.inverse().apply(end.position());
         let left_m = libm::hypot(ahead.x_m, ahead.y_m);
         let tolerance_m = self.goal.xy_tolerance_m;
+        let standing = measured.v_mps.abs() < self.goal.stopped_mps;
         if self.arrived {
-            self.arrived = left_m <= 1.5 * tolerance_m;
+            let turned = wrap_angle(end.yaw_rad - pose.yaw_rad).abs() <= self.goal.yaw_tolerance_rad
+                && measured.w_radps.abs() < self.goal.stopped_radps;
+            let keep_m = if standing && turned { tolerance_m } else { 1.5 * tolerance_m };
+            self.arrived = left_m <= keep_m;
+            // So near, it faces the goal before it drives: a bend would lead past it.
+            self.rotating |= !self.arrived;
         } else {
-            let standing = measured.v_mps.abs() < self.goal.stopped_mps;
             let on_spot = left_m <= 0.5 * tolerance_m && standing;
             self.arrived = left_m <= 0.9 * tolerance_m && (ahead.x_m <= PASSED_M || on_spot);
         }
@@ -186,5 +192,141 @@ impl Follower {
         let decel = self.limits.decel_mps2 * c.decel_share;
         cap((2.0 * decel * ahead_m.max(0.0)).sqrt().max(c.approach_min_mps), "end of the path");
         (v_mps, limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_foundation::Point2;
+    use outrider_foundation::grid::FrameId;
+    use outrider_foundation::robot::example;
+
+    const DT_S: f64 = 0.025;
+    const LAG_S: f64 = 0.1;
+
+    /// A robot that does as it is told after a lag, at the end of a straight path; the goal's heading lies across it.
+    struct Drive {
+        follower: Follower,
+        path: Path,
+        pose: Pose2,
+        twist: Twist2,
+        limits: DriveLimits,
+        goal: GoalConfig,
+        turned_rad: f64,
+        /// How often it has come to the goal.
+        arrivals: u32,
+        at_goal: bool,
+    }
+
+    impl Drive {
+        fn new(xy_tolerance_m: f64) -> Self {
+            let mut config: crate::Config =
+                outrider_yaml::from_str_valid(include_str!("../../../../config/planner.yaml")).unwrap();
+            config.goal.xy_tolerance_m = xy_tolerance_m;
+            let points: Vec<Point2> = (0..=20).map(|i| Point2::new(0.1 * f64::from(i) - 2.0, 0.0)).collect();
+            let limits = example::amr().limits;
+            Self {
+                follower: Follower::new(&config.follow, &config.goal, &limits),
+                path: Path::new(FrameId::Map, &points, Some(1.57)).unwrap(),
+                pose: Pose2::new(-1.0, 0.0, 0.0),
+                twist: Twist2::ZERO,
+                limits,
+                goal: config.goal,
+                turned_rad: 0.0,
+                arrivals: 0,
+                at_goal: false,
+            }
+        }
+
+        fn left_m(&self) -> f64 {
+            self.path.end().position().distance_m(self.pose.position())
+        }
+
+        fn error_rad(&self) -> f64 {
+            wrap_angle(self.path.end().yaw_rad - self.pose.yaw_rad).abs()
+        }
+
+        fn is_there(&self) -> bool {
+            self.left_m() <= self.goal.xy_tolerance_m
+                && self.error_rad() <= self.goal.yaw_tolerance_rad
+                && self.twist.v_mps.abs() <= self.goal.stopped_mps
+                && self.twist.w_radps.abs() <= self.goal.stopped_radps
+        }
+
+        fn step(&mut self) {
+            self.follower.locate(&self.path, self.pose);
+            let steering = self.follower.steer(&self.path, self.pose, self.twist, |_| 1.0);
+            let wish = steering.wish;
+            let w_radps = if wish.curve { wish.v_mps * wish.turn } else { wish.turn };
+            let to = |from: f64, to: f64, most: f64| {
+                from + ((to - from) * DT_S / LAG_S).clamp(-most * DT_S, most * DT_S)
+            };
+            self.twist.v_mps = to(self.twist.v_mps, wish.v_mps, self.limits.decel_mps2);
+            self.twist.w_radps = to(self.twist.w_radps, w_radps, self.limits.alpha_radps2);
+            self.pose = self.pose.advance(self.twist, DT_S);
+            self.turned_rad += self.twist.w_radps.abs() * DT_S;
+            self.arrivals += u32::from(steering.at_goal && !self.at_goal);
+            self.at_goal = steering.at_goal;
+        }
+
+        fn run_until(&mut self, limit_s: f64, done: impl Fn(&Self) -> bool) -> bool {
+            let mut left = (limit_s / DT_S) as u32;
+            while left > 0 && !done(self) {
+                self.step();
+                left -= 1;
+            }
+            left > 0
+        }
+
+        /// The localiser finds that it is elsewhere.
+        fn jump(&mut self, x_m: f64, y_m: f64) {
+            (self.pose.x_m, self.pose.y_m) = (self.pose.x_m + x_m, self.pose.y_m + y_m);
+        }
+    }
+
+    const JUMPS_M: [[f64; 2]; 6] =
+        [[0.18, 0.0], [-0.18, 0.0], [0.0, 0.18], [0.0, -0.18], [0.14, 0.14], [-0.13, -0.13]];
+
+    #[test]
+    fn at_the_heading_but_too_far_off_it_drives_the_last_bit() {
+        for [x_m, y_m] in JUMPS_M {
+            // In the turn at the goal, and after it.
+            for error_rad in [0.8, 0.02] {
+                let mut drive = Drive::new(0.15);
+                assert!(drive.run_until(20.0, |drive| drive.at_goal && drive.error_rad() < error_rad));
+                drive.jump(x_m, y_m);
+                drive.turned_rad = 0.0;
+                let there = drive.run_until(15.0, Drive::is_there);
+                let told = (x_m, y_m, error_rad, drive.pose, drive.twist, drive.left_m(), drive.arrivals);
+                assert!(there, "{told:?}");
+                // Towards it and back to the heading, once.
+                assert!(drive.arrivals <= 2 && drive.turned_rad < 7.0, "{told:?} {}", drive.turned_rad);
+            }
+        }
+    }
+
+    #[test]
+    fn a_narrow_tolerance_is_met() {
+        let mut drive = Drive::new(0.03);
+        assert!(drive.run_until(20.0, Drive::is_there), "{:?} {:?}", drive.pose, drive.twist);
+        for [x_m, y_m] in JUMPS_M {
+            for share in [0.2, 1.0] {
+                drive.jump(share * x_m, share * y_m);
+                let there = drive.run_until(15.0, Drive::is_there);
+                assert!(there, "{x_m} {y_m} {share}: {:?} {:?}", drive.pose, drive.twist);
+            }
+        }
+    }
+
+    #[test]
+    fn a_small_displacement_in_the_turn_does_not_begin_a_dance() {
+        let mut drive = Drive::new(0.15);
+        assert!(drive.run_until(20.0, |drive| drive.at_goal && drive.error_rad() < 0.8));
+        drive.pose = Pose2::new(-0.2, 0.0, drive.pose.yaw_rad);
+        while drive.error_rad() > 0.1 {
+            drive.step();
+            assert!(drive.at_goal, "{:?}", drive.pose);
+        }
     }
 }

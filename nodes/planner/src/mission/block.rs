@@ -10,6 +10,8 @@ const GONE: Span = Span::from_millis(1500);
 #[derive(Clone, Debug, Default)]
 pub struct Blocked {
     last: Option<Last>,
+    /// Where the first block was since the robot last got on.
+    stuck_at: Option<Point2>,
 }
 
 #[derive(Clone, Debug)]
@@ -21,25 +23,38 @@ struct Last {
 }
 
 impl Blocked {
-    /// What was seen at `now`, with the robot at `here`; getting on by `progress_m` ends a block. True when it has ended.
+    /// What was seen at `now`, with the robot at `here`; getting on by `progress_m` ends a block. True when the robot has got on, which it
+    /// has not because nothing was seen for a while.
     pub fn see(&mut self, block: Option<Block>, here: Point2, now: Instant, progress_m: f64) -> bool {
-        let moved = |last: &Last| last.from.distance_m(here) > progress_m;
-        let over = self.last.as_ref().is_some_and(|last| now.since(last.seen) > GONE || moved(last));
-        if over {
+        let moved = |from: Point2| from.distance_m(here) > progress_m;
+        if self.last.as_ref().is_some_and(|last| now.since(last.seen) > GONE || moved(last.from)) {
             self.last = None;
         }
+        let got_on = self.stuck_at.is_some_and(moved);
+        if got_on {
+            self.stuck_at = None;
+        }
         if let Some(block) = block {
+            self.stuck_at.get_or_insert(here);
             match &mut self.last {
                 Some(last) => (last.block, last.seen) = (block, now),
                 None => self.last = Some(Last { block, since: now, seen: now, from: here }),
             }
         }
-        over && self.last.is_none()
+        got_on
     }
 
     /// It is over.
     pub fn clear(&mut self) {
-        self.last = None;
+        *self = Self::default();
+    }
+
+    /// Where the robot stands is told in another frame from now on: `here`.
+    pub fn change_frame(&mut self, here: Point2) {
+        self.stuck_at = self.stuck_at.map(|_| here);
+        if let Some(last) = &mut self.last {
+            last.from = here;
+        }
     }
 
     /// What has lasted for at least `least`, and for how long, s.
@@ -76,8 +91,27 @@ mod tests {
         assert_eq!(blocked.text(at(2000)), "no path, for 2 s");
         assert!(!blocked.see(None, here(0.9), at(2100), 1.0) && blocked.see(None, here(1.1), at(2200), 1.0));
         assert_eq!(blocked.text(at(2200)), "");
-        // Nothing in the way for long enough ends it too.
+        // Nothing in the way for long enough ends it too, but the robot has not got on.
         blocked.see(block(), here(1.1), at(3000), 1.0);
-        assert!(blocked.see(None, here(1.1), at(4600), 1.0));
+        assert!(!blocked.see(None, here(1.1), at(4600), 1.0));
+        assert_eq!(blocked.text(at(4600)), "");
+        assert!(
+            !blocked.see(block(), here(1.9), at(9000), 1.0) && blocked.see(None, here(2.2), at(9100), 1.0)
+        );
+        // Counted from where it was blocked last.
+        assert_eq!(blocked.text(at(9100)), "no path, for 0 s");
+        assert!(!blocked.see(None, here(3.3), at(9200), 1.0), "once");
+    }
+
+    #[test]
+    fn another_frame_is_no_way_that_was_driven() {
+        let at = |ms| Instant::from_nanos(0) + Span::from_millis(ms);
+        let block = Block { kind: BlockKind::NoPath, text: "no path".into(), ..Block::default() };
+        let mut blocked = Blocked::default();
+        blocked.see(Some(block), Point2::new(0.0, 0.0), at(0), 1.0);
+        blocked.change_frame(Point2::new(9.0, 0.0));
+        assert!(!blocked.see(None, Point2::new(9.1, 0.0), at(1000), 1.0));
+        assert_eq!(blocked.text(at(1000)), "no path, for 1 s");
+        assert!(blocked.see(None, Point2::new(10.1, 0.0), at(1100), 1.0));
     }
 }

@@ -26,6 +26,11 @@ impl Pace {
         }
     }
 
+    /// The robot's pose is told in another frame from now on.
+    pub fn change_frame(&mut self) {
+        self.last = None;
+    }
+
     /// Time for what is left, s; infinite when that is.
     pub fn remaining_s(&self, left_m: f64, cruise_mps: f64) -> f64 {
         let known = self.time_s >= TELLING_S;
@@ -48,8 +53,12 @@ mod tests {
             pace.note(Pose2::new(0.05 * f64::from(i), 0.0, 0.0), at(100 * i64::from(i)));
         }
         assert!((pace.remaining_s(2.0, 1.0) - 4.0).abs() < 1e-9);
+        // What lies between two frames is no way.
+        pace.change_frame();
+        pace.note(Pose2::new(52.0, 0.0, 0.0), at(4000));
+        assert!((pace.remaining_s(2.0, 1.0) - 4.0).abs() < 1e-9);
         // It stands for long: not for ever.
-        pace.note(Pose2::new(2.0, 0.0, 0.0), at(400_000));
+        pace.note(Pose2::new(52.0, 0.0, 0.0), at(400_000));
         assert!((pace.remaining_s(2.0, 1.0) - 20.0).abs() < 1e-9);
         assert!(pace.remaining_s(f64::INFINITY, 1.0).is_infinite());
     }

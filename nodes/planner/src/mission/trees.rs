@@ -92,7 +92,12 @@ impl Trees {
 
     /// The tree in use.
     pub fn active(&mut self) -> &mut Tree<Navigator> {
-        let index = self.active.min(self.list.len() - 1);
+        self.tree(self.active)
+    }
+
+    /// The tree of an order; beyond the last one the last.
+    pub fn tree(&mut self, index: usize) -> &mut Tree<Navigator> {
+        let index = index.min(self.list.len() - 1);
         #[allow(
             clippy::indexing_slicing,
             reason = "there is at least one, and the index is below their number"

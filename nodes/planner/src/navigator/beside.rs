@@ -22,20 +22,31 @@ pub(super) struct Past {
     pub blocker: Blocker,
 }
 
+/// A turn on the spot that may be put off, and what may be driven instead.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Instead {
+    /// The turn.
+    pub by_rad: f64,
+    /// The limit in force.
+    pub v_max_mps: f64,
+}
+
 /// Past somebody who stands nearer than the margin, and slower than `standing_mps`: at a creep, and with less of a bend where that would
-/// swing an end of the robot towards him. Where it is to turn on the spot, by `turns_by_rad`, and must not, straight on in place of that:
-/// once past him there is room to turn. `None` where the wish needs no change, or nothing else helps.
+/// swing an end of the robot towards him. Where it is to turn on the spot and must not, straight on `instead`: once past him there is room
+/// to turn. `None` where the wish needs no change (to stand still is none to turn), or nothing else helps.
 pub(super) fn past_somebody(
     guard: &mut Guard,
     s: &Situation<'_>,
     wish: Wish,
-    turns_by_rad: Option<f64>,
+    instead: Option<Instead>,
     standing_mps: f64,
 ) -> Option<Past> {
-    let v_mps = match turns_by_rad {
+    let v_mps = match instead {
         // Straight on leads away from where it is to go.
-        Some(by_rad) if by_rad.abs() > FRAC_PI_2 => return None,
-        Some(_) => CREEP_MPS,
+        Some(Instead { by_rad, .. }) if by_rad.abs() > FRAC_PI_2 => return None,
+        // It stands, or makes room.
+        Some(_) if wish.v_mps != 0.0 || wish.turn == 0.0 => return None,
+        Some(Instead { v_max_mps, .. }) => v_max_mps.clamp(0.0, CREEP_MPS),
         None => wish.v_mps.clamp(-CREEP_MPS, CREEP_MPS),
     };
     // Looking at a tail costs about as much as a command does.
@@ -91,6 +102,10 @@ mod tests {
 
     /// What is driven in place of a wish; the measured turn rate is not quite zero.
     fn past(track: &Track, wish: Wish, turns_by_rad: Option<f64>) -> Option<Past> {
+        past_within(track, wish, turns_by_rad.map(|by_rad| Instead { by_rad, v_max_mps: 1.0 }))
+    }
+
+    fn past_within(track: &Track, wish: Wish, instead: Option<Instead>) -> Option<Past> {
         let robot = Robot::new(example::amr()).unwrap();
         let config: crate::Config =
             outrider_yaml::from_str_valid(include_str!("../../../../config/planner.yaml")).unwrap();
@@ -107,7 +122,7 @@ mod tests {
             grid: &grid,
             moving: &moving,
         };
-        past_somebody(&mut guard, &s, wish, turns_by_rad, STANDING_MPS)
+        past_somebody(&mut guard, &s, wish, instead, STANDING_MPS)
     }
 
     /// Nothing stands anywhere near.
@@ -146,6 +161,17 @@ mod tests {
         let spin = |by_rad: f64| past(&abeam, Wish { v_mps: 0.0, turn: -0.5, curve: false }, Some(by_rad));
         assert_eq!(spin(-1.0).unwrap().wish, on(CREEP_MPS, 0.0));
         assert_eq!(spin(-2.0), None);
+    }
+
+    #[test]
+    fn in_place_of_a_turn_it_drives_no_faster_than_it_may_and_who_is_to_stand_stands() {
+        let abeam = beside(-0.2, 0.16, 0.0);
+        let turn = Wish { v_mps: 0.0, turn: -0.5, curve: false };
+        let instead = |v_max_mps| Some(Instead { by_rad: -1.0, v_max_mps });
+        assert_eq!(past_within(&abeam, turn, instead(0.05)).unwrap().wish, on(0.05, 0.0));
+        assert_eq!(past_within(&abeam, turn, instead(0.0)), None);
+        // Somebody closes in: it does not begin to turn, and does not drive into his way either.
+        assert_eq!(past_within(&abeam, Wish::default(), instead(1.0)), None);
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! What is driven now: the path or a maneuver within the limits in force, as a command.
 
 use super::Navigator;
-use super::beside::{Past, past_somebody};
+use super::beside::{Instead, Past, past_somebody};
 use super::sampling::{Occasion, Sampled, Way};
 use super::shaping::Shaping;
 use crate::config::ExternalMode;
 use crate::follow::{Outlook, SpeedLimit, Steering, Turning, turning};
 use crate::maneuver::{Maneuver, UnderWay};
 use crate::path::Path;
-use crate::safety::{Blocker, Choice, Guard, Moving, Situation, Wish};
+use crate::safety::{Blocker, CREEP_MPS, Choice, Guard, Moving, Situation, Wish};
 use crate::search::OneWay;
 use outrider_bt::Status;
 use outrider_foundation::data::{Alternative, TrajectoryPoint, WorldModel};
@@ -76,9 +76,10 @@ impl Drive {
 }
 
 impl Navigator {
-    /// Begins a maneuver, or goes on with the one that is under way, in this tick; succeeds at its end.
+    /// Begins a maneuver, or goes on with the one that is under way, in this tick; succeeds at its end. It is measured by odometry: a
+    /// jump of the localiser is no way that was driven.
     pub fn maneuver(&mut self, what: Maneuver, starts: bool) -> Status {
-        let (pose, known) = (self.pose, self.maneuver.filter(|_| !starts));
+        let (pose, known) = (self.odom_pose(), self.maneuver.filter(|_| !starts));
         let mut maneuver = known.unwrap_or(UnderWay::new(what, pose));
         let left = maneuver.left(pose);
         if UnderWay::is_over(left) {
@@ -200,9 +201,13 @@ impl Navigator {
         } else {
             limited(&steering, drive, &situation, path, from_m, &self.outlook, &self.guard)
         };
-        let turns_by_rad = (steering.rotating && !steering.at_goal).then_some(steering.error_rad);
         let standing_mps = self.config.yielding.standing_mps;
-        let past = past_somebody(&mut self.guard, &situation, wish, turns_by_rad, standing_mps);
+        let instead = (steering.rotating && !steering.at_goal).then(|| {
+            let zone = self.outlook.zones().ahead(path, from_m, CREEP_MPS);
+            let v_max_mps = zone.map_or(drive.v_max_mps, |limit| limit.v_mps.min(drive.v_max_mps));
+            Instead { by_rad: steering.error_rad, v_max_mps }
+        });
+        let past = past_somebody(&mut self.guard, &situation, wish, instead, standing_mps);
         let (wish, limit) = past.map_or((wish, limit), |past| (past.wish, past.into()));
         let mut refused = None;
         let ends = path.complete && path.length_m() - from_m < PURSUIT_M;

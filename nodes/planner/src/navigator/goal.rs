@@ -11,7 +11,7 @@ impl Navigator {
         self.goals = goal.map(Goals::new);
         self.maneuver = None;
         self.drop_path();
-        self.planned_at = None;
+        self.forget_search();
         self.progress = None;
         self.all_is_well();
         self.follower.restart(false);

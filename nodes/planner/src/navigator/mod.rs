@@ -69,6 +69,8 @@ pub struct Navigator {
     goals: Option<Goals>,
     path: Option<Path>,
     planned_at: Option<Instant>,
+    /// When a path was last searched for, found or not.
+    searched_at: Option<Instant>,
     /// The path that the last search was for or against, until the next decision tells of it.
     weighed: Option<Alternative>,
     planning: Option<Planning>,
@@ -133,6 +135,7 @@ impl Navigator {
             goals: None,
             path: None,
             planned_at: None,
+            searched_at: None,
             weighed: None,
             planning: None,
             following: false,
@@ -171,8 +174,11 @@ impl Navigator {
         self.world.as_ref()
     }
 
-    /// Takes over a world model. A path in another frame than the robot's is forgotten.
+    /// Takes over a world model. A path in another frame than the robot's is forgotten, and so is where it stood in the frame before.
     pub fn set_world(&mut self, world: &WorldModel) {
+        if self.world.as_ref().is_some_and(|known| known.ego.frame != world.ego.frame) {
+            self.progress = None;
+        }
         match &mut self.world {
             Some(kept) => kept.clone_from(world),
             None => self.world = Some(world.clone()),
@@ -191,13 +197,14 @@ impl Navigator {
         }
     }
 
-    /// Moves the robot to `now` and the goal into its frame. Call before every tick.
-    pub fn observe(&mut self, now: Now) {
+    /// Moves the robot to `now`, and the goal into its frame when the world is `fresh`: with an old pose it would lie elsewhere for good.
+    /// Call before every tick.
+    pub fn observe(&mut self, now: Now, fresh: bool) {
         let Some(world) = &self.world else { return };
         let limit_s = self.config.timing.extrapolation_limit_s;
         self.age_s = now.ros.since(world.stamp).as_s().clamp(0.0, limit_s);
         self.pose = world.ego.pose.advance(world.ego.twist, self.age_s);
-        if let Some(goals) = &mut self.goals {
+        if let Some(goals) = self.goals.as_mut().filter(|_| fresh) {
             let (ego, pose) = (&world.ego, self.pose);
             match (goals.last().frame, ego.frame) {
                 (FrameId::Base, FrameId::Map | FrameId::Odom) => {
@@ -225,6 +232,12 @@ impl Navigator {
     /// Where the robot is now, in the frame of the world model.
     pub const fn pose(&self) -> Pose2 {
         self.pose
+    }
+
+    /// The same in the odometry's frame, which does not jump.
+    pub(super) fn odom_pose(&self) -> Pose2 {
+        let moved = |w: &WorldModel| w.ego.odom_from_base.advance(w.ego.twist, self.age_s);
+        self.world.as_ref().map_or(Pose2::IDENTITY, moved)
     }
 
     /// The measured speed, m/s.

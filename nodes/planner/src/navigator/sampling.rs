@@ -222,9 +222,14 @@ impl Sampling {
             reason,
             constraint,
             blocker: Blocker::default(),
-            target: self.mppi.plan().nth((HEADING_S / self.step_s) as usize),
+            target: heading_for(self.mppi.plan(), self.step_s),
         }
     }
+}
+
+/// The velocity after [`HEADING_S`]; of a plan that is shorter the last one.
+fn heading_for(plan: impl Iterator<Item = Twist2>, step_s: f64) -> Option<Twist2> {
+    plan.take(1 + (HEADING_S / step_s) as usize).last()
 }
 
 fn turned(twist: Twist2) -> Wish {
@@ -260,5 +265,18 @@ fn rejected(candidate: &Candidate, answer: &Answer) -> String {
         "costs more".to_string()
     } else {
         "the mean is taken when it is feasible".to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_plan_is_heading_for_its_last_velocity() {
+        let plan = |steps: u32| (0..steps).map(|i| Twist2::new(f64::from(i), 0.0));
+        assert_eq!(heading_for(plan(56), 0.0625), Some(Twist2::new(8.0, 0.0)));
+        assert_eq!(heading_for(plan(8), 0.0625), Some(Twist2::new(7.0, 0.0)));
+        assert_eq!(heading_for(plan(0), 0.0625), None);
     }
 }

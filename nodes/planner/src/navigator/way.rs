@@ -67,8 +67,13 @@ impl Navigator {
     /// Forgets the path: the next one is planned from nothing.
     pub fn forget_path(&mut self) {
         self.drop_path();
-        self.planned_at = None;
+        self.forget_search();
         self.progress = None;
+    }
+
+    /// The next path is searched for at once.
+    pub(super) fn forget_search(&mut self) {
+        (self.planned_at, self.searched_at) = (None, None);
     }
 
     pub(super) fn drop_path(&mut self) {
@@ -78,9 +83,10 @@ impl Navigator {
         self.follower.restart(true);
     }
 
-    /// When the path was last planned or confirmed.
-    pub const fn planned_at(&self) -> Option<Instant> {
-        self.planned_at
+    /// When the path was last planned or confirmed; while it is free, when that was last tried: a search in vain is as dear as any.
+    pub fn planned_at(&self) -> Option<Instant> {
+        let in_vain = self.searched_at != self.planned_at;
+        if in_vain && self.path_is_valid() { self.searched_at } else { self.planned_at }
     }
 
     /// The path, when it changed since the last call; without a path an empty list.
@@ -217,6 +223,7 @@ impl Navigator {
         let one_way = if frame == FrameId::Map { self.one_way.as_slice() } else { &[] };
         let ground = Ground { base, overlay, discs: &discs, one_way };
         self.searches = self.searches.saturating_add(1);
+        self.searched_at = Some(now);
         let is_somebodys = |at: Point2| {
             let mut others = world.tracks.iter().filter(|track| track.state != TrackState::Standing);
             others.any(|track| track.position.distance_m(at) < BLOCKER_M)
@@ -317,7 +324,8 @@ impl Navigator {
     fn follow_fails(&mut self, why: String) -> Status {
         self.in_trouble(codes::FAILED_TO_MAKE_PROGRESS, why);
         self.drop_path();
-        self.planned_at = None;
+        self.follower.restart(false);
+        self.forget_search();
         self.progress = None;
         Status::Failure
     }

@@ -8,7 +8,7 @@ use outrider_foundation::data::{
     Block, BlockKind, GateMode, Goal, MissionAction, MissionId, MissionOrder, MissionReply, MissionRequest,
     MissionState, MissionStatus, Mode, TreeStatus,
 };
-use outrider_foundation::{Instant, Now, Span};
+use outrider_foundation::{Instant, Now, Point2, Span};
 
 /// The most requests of one step; further ones are counted as refused.
 pub const REQUEST_LIMIT: usize = 16;
@@ -61,6 +61,12 @@ impl Desk {
     /// A step begins.
     pub(super) fn begin_step(&mut self) {
         self.requests = 0;
+    }
+
+    /// Poses are told in another frame from now on, in which the robot stands `here`: that is no way that it has driven.
+    pub(super) fn change_frame(&mut self, here: Point2) {
+        self.blocked.change_frame(here);
+        self.pace.change_frame();
     }
 
     pub(super) fn take_out(&mut self) -> impl Iterator<Item = Output> + use<> {
@@ -157,6 +163,9 @@ impl PlannerNode {
     fn start(&mut self, id: MissionId, order: &MissionOrder, now: Now) -> Result<(), Refusal> {
         check(order)?;
         let tree = self.trees.find(order)?;
+        // A tree that does not take the goal is no mission that ends, but none: the one under way goes on.
+        leaves::tell_goal(self.trees.tree(tree), self.goals.saturating_add(1))
+            .map_err(|error| Refusal::new(codes::UNKNOWN, format!("goal refused: {error}")))?;
         if let Some(end) = self.desk.missions.replaced() {
             self.tree_log.end(&format!("goal {} came", self.goals.saturating_add(1)));
             self.finish(end, now);

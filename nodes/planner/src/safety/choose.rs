@@ -279,7 +279,10 @@ impl Guard {
     /// Keeps the margins, or comes no nearer than braking at once, and to who moves than resting here; out of contact only by
     /// leaving it.
     fn allowed(&self, j: &Judgement, stop: &Judgement) -> bool {
-        let static_ok = if stop.static_m < 0.0 {
+        let static_ok = if stop.static_m == f64::NEG_INFINITY {
+            // Beyond the grid nothing is nearer or farther: there is no contact to leave.
+            j.static_m >= self.config.margin_m
+        } else if stop.static_m < 0.0 {
             j.static_m >= stop.static_m && j.static_end_m >= j.static_start_m + ESCAPE_GAIN_M
         } else {
             j.static_m >= self.config.margin_m.min(stop.static_m)
@@ -440,4 +443,43 @@ fn rejected(twist: Twist2, why: &str) -> Alternative {
 /// `from`, at most `by` nearer to `to`.
 fn step(from: f64, to: f64, by: f64) -> f64 {
     from + (to - from).clamp(-by, by)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use outrider_foundation::robot::example;
+
+    #[test]
+    fn beyond_the_grid_there_is_no_contact_to_escape_from() {
+        let robot = Robot::new(example::amr()).unwrap();
+        let config: crate::Config =
+            outrider_yaml::from_str_valid(include_str!("../../../../config/planner.yaml")).unwrap();
+        let mut guard = Guard::new(&robot, &config.safety, FootprintCover::new(&robot.footprint));
+        let grid = CostGrid {
+            resolution_m: 0.05,
+            width: 80,
+            height: 80,
+            cost: vec![0; 6400],
+            distance_sq: vec![u16::MAX; 6400],
+            ..CostGrid::default()
+        };
+        let drives = |guard: &mut Guard, x_m: f64| {
+            let s = Situation {
+                pose: Pose2::new(x_m, 2.0, 0.0),
+                measured: Twist2::ZERO,
+                last: Twist2::ZERO,
+                dt_s: 0.025,
+                grid: &grid,
+                moving: &[],
+            };
+            let choice = guard.choose(&s, Wish { v_mps: 0.5, turn: 0.0, curve: true });
+            (choice.twist != Twist2::ZERO, choice.blocked_by)
+        };
+        assert_eq!(drives(&mut guard, 2.0), (true, String::new()));
+        // Outside, far and near.
+        for x_m in [9.0, 4.1] {
+            assert_eq!(drives(&mut guard, x_m), (false, "edge of the local grid".to_string()));
+        }
+    }
 }

@@ -89,8 +89,9 @@ impl Router {
     }
 
     /// Plans: on the grid, and where the outline does not fit along that path, or there is none, with the outline as well.
-    /// With `outline_only` it begins with that. From within a zone of one direction, where no way keeps its direction, as if there were
-    /// no zones: a robot that was pushed into the end of a lane has to get out of it, and assurance judges every command.
+    /// With `outline_first` it begins with that, and what the plain search says stands where that finds nothing. From within a zone of one
+    /// direction, where no way keeps its direction, as if there were no zones: a robot that was pushed into the end of a lane has to get out
+    /// of it, and assurance judges every command.
     ///
     /// # Errors
     /// Says why there is no path.
@@ -100,12 +101,12 @@ impl Router {
         frame: FrameId,
         from: Pose2,
         goal: Pose2,
-        outline_only: bool,
+        outline_first: bool,
     ) -> Result<Route, RouteError> {
         self.prepare(ground, goal.position());
         self.by_outline = false;
         let plain =
-            if outline_only { Err(RouteError::NoPath) } else { self.plan(frame, from.position(), goal) };
+            if outline_first { Err(RouteError::NoPath) } else { self.plan(frame, from.position(), goal) };
         match &plain {
             Ok(route) if !route.path.complete || self.outline.fits_along(ground, &route.path) => {
                 return plain;
@@ -119,16 +120,16 @@ impl Router {
                 route.cost = self.cost_of(&route.path, 0.0).unwrap_or(route.cost);
                 Ok(route)
             }
-            Err(error) if outline_only => Err(error),
+            Err(_) if outline_first => self.plan(frame, from.position(), goal),
             Err(_) => plain,
         };
         let is_within = || ground.one_way.iter().any(|zone| !zone.is_far(from.position(), 0.0));
         if found == Err(RouteError::NoPath) && is_within() {
             // Without zones nothing is within one: this is not come to again.
-            return self.route(&Ground { one_way: &[], ..*ground }, frame, from, goal, outline_only);
+            return self.route(&Ground { one_way: &[], ..*ground }, frame, from, goal, outline_first);
         }
         match found {
-            Err(RouteError::NoPath) if !outline_only => {
+            Err(RouteError::NoPath) => {
                 self.towards_what_blocks(ground, frame, from.position(), goal).ok_or(RouteError::NoPath)
             }
             found => found,
@@ -216,7 +217,7 @@ impl Router {
         if inside.is_some() && !found.reached {
             return Err(RouteError::NoPath);
         }
-        let complete = found.reached && free;
+        let mut complete = found.reached && free;
         let mut points: Vec<Point2> = found.cells.iter().map(|cell| self.grid.centre_of(*cell)).collect();
         if start == self.grid.cell_of(from) {
             // The first centre may lie behind the robot.
@@ -233,6 +234,7 @@ impl Router {
         let short = shorten(&self.grid, &points);
         let even = smooth(&self.grid, &short, config.resample_m, config.smoothing_rounds);
         let path = Path::new(frame, &even, complete.then_some(goal.yaw_rad)).ok_or(RouteError::NoPath)?;
+        complete = path.complete;
         let on_grid = found.cost as f64 / COST_PER_CELL as f64 * self.grid.resolution_m;
         let rest_m = if complete { 0.0 } else { path.end().position().distance_m(goal.position()) };
         let cost = self.cost_of(&path, 0.0).unwrap_or(on_grid) + rest_m;

@@ -79,7 +79,7 @@ pub fn shorten(grid: &PlanGrid, points: &[Point2]) -> Vec<Point2> {
     kept
 }
 
-/// Points `spacing_m` apart along the same way (the last gap is shorter), at most `limit` of them.
+/// Points `spacing_m` apart along the same way (the last gap is shorter), at most `limit` of them: then they do not reach its end.
 fn resample(points: &[Point2], spacing_m: f64, limit: usize) -> Vec<Point2> {
     let mut even: Vec<Point2> = points.first().copied().into_iter().collect();
     let mut carried_m = 0.0;
@@ -95,6 +95,7 @@ fn resample(points: &[Point2], spacing_m: f64, limit: usize) -> Vec<Point2> {
         carried_m = length_m - (at_m - spacing_m);
     }
     if let (Some(last), Some(end)) = (points.last(), even.last())
+        && even.len() < limit
         && end.distance_m(*last) > 1e-9
     {
         even.push(*last);
@@ -103,12 +104,13 @@ fn resample(points: &[Point2], spacing_m: f64, limit: usize) -> Vec<Point2> {
 }
 
 /// Resamples, then pulls every point towards the middle of its neighbours where the two lines to them are free and no dearer
-/// than before: the whole never gets dearer, and stays where the robot may be. The ends stay.
+/// than before: the whole never gets dearer, and stays where the robot may be. The ends stay, but of a way that is too long for a path:
+/// then there is one point more than a path takes, which shows that it was cut off.
 ///
 /// Travel costs and forbidden cells both come from the distance field, so this is smoothing on it; a distance that is only known
 /// to be beyond the field's limit is one that costs nothing.
 pub fn smooth(grid: &PlanGrid, points: &[Point2], spacing_m: f64, rounds: u32) -> Vec<Point2> {
-    let mut even = resample(points, spacing_m, crate::path::POSE_LIMIT);
+    let mut even = resample(points, spacing_m, crate::path::POSE_LIMIT + 1);
     for _ in 0..rounds {
         let mut before = even.first().copied().unwrap_or_default();
         for i in 1..even.len().saturating_sub(1) {
@@ -147,6 +149,15 @@ mod tests {
         let even = smooth(&grid, &[way[0], way[3]], 0.1, 5);
         assert!(even.windows(2).all(|w| w[0].distance_m(w[1]) < 0.1001));
         assert_eq!((even.first(), even.last()), (Some(&way[0]), Some(&way[3])));
+    }
+
+    #[test]
+    fn a_way_that_is_too_long_ends_where_it_is_cut_off_without_a_jump() {
+        let way = [Point2::new(0.5, 0.5), Point2::new(4.5, 0.5), Point2::new(4.5, 4.5)];
+        let even = resample(&way, 0.1, 50);
+        assert!(even.len() == 50 && even.windows(2).all(|w| w[0].distance_m(w[1]) < 0.1001), "{even:?}");
+        let whole = resample(&way, 0.1, 81);
+        assert!(whole.len() == 81 && whole[80].distance_m(way[2]) < 1e-6, "{whole:?}");
     }
 
     #[test]

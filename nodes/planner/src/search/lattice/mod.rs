@@ -83,6 +83,8 @@ pub struct Lattice {
     /// For cells of this size.
     resolution_m: f64,
     motions: Vec<Motion>,
+    /// Where those of a heading begin, and where all end.
+    begins: [usize; COUNT as usize + 1],
     /// The farthest that a motion comes from its begin, in cells.
     reach_cells: f64,
     /// Slot of every page of this search, and the search it belongs to.
@@ -129,6 +131,7 @@ impl Lattice {
             rules,
             resolution_m: 0.0,
             motions: Vec::new(),
+            begins: [0; COUNT as usize + 1],
             reach_cells: 0.0,
             pages: Vec::new(),
             pages_across: 0,
@@ -199,12 +202,13 @@ impl Lattice {
     }
 
     fn expand(&mut self, ground: &mut Ground<'_, impl Fits>, cell: Cell, heading: u8, cost: u64) {
-        let per_heading = self.motions.len() / usize::from(COUNT);
-        let first = usize::from(heading) * per_heading;
+        let heading = usize::from(heading);
+        let [first, end] =
+            [heading, heading + 1].map(|heading| self.begins.get(heading).copied().unwrap_or(0));
         let free = ground.outline.room_cells(ground.grid, cell) >= self.reach_cells;
         let (centre, reach_m) = (ground.grid.centre_of(cell), self.reach_cells * self.resolution_m);
         let any_way = ground.grid.one_way.iter().all(|zone| zone.is_far(centre, reach_m));
-        for number in first..first + per_heading {
+        for number in first..end {
             let Some(motion) = self.motions.get(number) else { continue };
             let to = Cell { col: cell.col + motion.cells.0, row: cell.row + motion.cells.1 };
             let to_heading = motion.to;
@@ -268,6 +272,9 @@ impl Lattice {
         if (self.resolution_m - grid.resolution_m).abs() > 1e-12 {
             self.resolution_m = grid.resolution_m;
             self.motions = motions(self.rules.min_radius_m / grid.resolution_m, self.rules.reverse);
+            self.begins = std::array::from_fn(|heading| {
+                self.motions.partition_point(|motion| usize::from(motion.from) < heading)
+            });
             self.reach_cells = self.motions.iter().map(Motion::reach_cells).fold(0.0, f64::max);
         }
         let across = (grid.width >> PAGE) + 1;

@@ -22,8 +22,10 @@ pub const HEADINGS: [(i32, i32); 16] = [
     (1, -1),
     (2, -1),
 ];
-/// Arcs end within so many cells.
+/// Arcs end within so many cells,
 const ARC_REACH: i32 = 40;
+/// or as many as wide ones need, up to this: one with a radius of 400 cells. Wider ones are none, and it turns on the spot.
+const ARC_REACH_MOST: i32 = 200;
 /// Poses of a turn on the spot.
 const TURN_POSES: u32 = 6;
 
@@ -54,7 +56,7 @@ pub fn angle_rad(heading: u8) -> f64 {
     libm::atan2(f64::from(y), f64::from(x))
 }
 
-/// All motions, ordered by the heading that they begin with.
+/// All motions, ordered by the heading that they begin with; not all headings have as many.
 pub fn motions(min_radius_cells: f64, reverse: bool) -> Vec<Motion> {
     let mut list = Vec::new();
     for (from, (x, y)) in (0u8..).zip(HEADINGS) {
@@ -117,9 +119,12 @@ fn arc(from: u8, to: u8, min_radius_cells: f64) -> Option<Motion> {
     let ((sa, ca), (sb, cb)) = (libm::sincos(a), libm::sincos(b));
     let cross = ca * sb - sa * cb;
     let half_tan = libm::tan(0.5 * by_rad.abs());
+    // Along either heading no farther than the tangent and one whole-number step.
+    let needed = 2.0 * (half_tan * min_radius_cells + 5.0_f64.sqrt());
+    let reach = (needed.ceil() as i32).clamp(ARC_REACH, ARC_REACH_MOST);
     let mut best: Option<(f64, (i32, i32), f64, f64)> = None;
-    for x in -ARC_REACH..=ARC_REACH {
-        for y in -ARC_REACH..=ARC_REACH {
+    for x in -reach..=reach {
+        for y in -reach..=reach {
             let (fx, fy) = (f64::from(x), f64::from(y));
             // The end is so far along the first heading, and then along the second.
             let first = (fx * sb - fy * cb) / cross;
@@ -157,9 +162,17 @@ mod tests {
 
     #[test]
     fn motions_end_where_they_say_without_a_jump() {
-        let list = motions(6.0, true);
-        assert_eq!(list.len(), 16 * 7);
-        for motion in &list {
+        // Up to the widest arc that may be configured, on cells of 0.05 m.
+        for radius_cells in [6.0, 100.0] {
+            let list = motions(radius_cells, true);
+            assert_eq!(list.len(), 16 * 7);
+            check(&list, radius_cells);
+        }
+        assert_eq!(motions(1000.0, true).len(), 16 * 5, "too wide: no arcs");
+    }
+
+    fn check(list: &[Motion], radius_cells: f64) {
+        for motion in list {
             let end = motion.poses.last().unwrap();
             assert!((end[0] - f64::from(motion.cells.0)).abs() < 1e-9, "{motion:?}");
             assert!((end[1] - f64::from(motion.cells.1)).abs() < 1e-9, "{motion:?}");
@@ -170,7 +183,7 @@ mod tests {
                 let step = (dx * dx + dy * dy).sqrt();
                 assert!(step <= 0.5 + 1e-9 && step <= pose[3] + 1e-9, "{motion:?}");
                 let turned = wrap_angle(pose[2] - last[2]).abs();
-                assert!(motion.turn_rad > 0.0 || turned <= step / 6.0 * 1.001 + 1e-9, "{motion:?}");
+                assert!(motion.turn_rad > 0.0 || turned <= step / radius_cells * 1.001 + 1e-9, "{motion:?}");
                 // Along the heading, backwards only when it says so.
                 let along = dx * libm::cos(pose[2]) + dy * libm::sin(pose[2]);
                 assert!(if motion.reverse { along < 0.0 } else { along >= 0.98 * step }, "{motion:?}");

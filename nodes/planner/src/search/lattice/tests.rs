@@ -85,6 +85,25 @@ fn every_heading_of_the_goal_is_reached() {
 }
 
 #[test]
+fn every_state_has_the_motions_of_its_heading_however_wide_the_arcs_are() {
+    let grid = grid([2.0, 2.0], &[]);
+    let mut uneven = 0;
+    for min_radius_m in [0.3, 5.0, 20.0, 23.0, 26.0, 60.0] {
+        let mut lattice = Lattice::new(LatticeRules { min_radius_m, ..RULES });
+        lattice.reset(&grid, Cell { col: 1, row: 1 }, Cell { col: 5, row: 5 });
+        let mut counts = Vec::new();
+        for (heading, ends) in (0..COUNT).zip(lattice.begins.windows(2)) {
+            let own = &lattice.motions[ends[0]..ends[1]];
+            assert!(own.len() >= 4 && own.iter().all(|motion| motion.from == heading), "{min_radius_m}");
+            counts.push(own.len());
+        }
+        assert_eq!(counts.iter().sum::<usize>(), lattice.motions.len());
+        uneven += u32::from(counts.iter().any(|count| *count != counts[0]));
+    }
+    assert!(uneven > 0, "nowhere are there more for one heading than for another");
+}
+
+#[test]
 fn a_narrow_passage_is_passed_lengthwise_and_only_so() {
     // 0.5 m wide, and the robot 0.8 m by 0.3 m: across it does not fit, and in there it can not turn.
     let grid = grid([4.0, 2.0], &[[1.5, 0.0, 2.5, 0.75], [1.5, 1.25, 2.5, 2.0]]);
