@@ -1,24 +1,29 @@
 //! The world model behind its border, given bytes as a robot's network would give them: whatever cannot be is refused with a reason in
 //! `/world_model` and `/diagnostics`, what was believed before stays, and the next good message heals.
 
-use outrider_foundation::data::{DETECTION_LIMIT, Detection, DetectionSet, Odometry, Scan};
+use outrider_foundation::data::{DETECTION_LIMIT, Detection, DetectionSet, Odometry, Scan, TransformStamped};
 use outrider_foundation::robot::{Robot, example};
 use outrider_foundation::{Instant, Now, Point2, Pose2, Stamp, Twist2};
 use outrider_msgs::diagnostic_msgs::DiagnosticStatus;
 use outrider_msgs::nav_msgs::Odometry as OdometryMessage;
 use outrider_msgs::outrider_msgs::{DetectionArray, SourceState, Track, WorldModel};
 use outrider_msgs::sensor_msgs::LaserScan;
+use outrider_msgs::tf2_msgs::TFMessage;
 use outrider_msgs::{Message, decode, encode};
 use outrider_runtime::config::Resources;
 use outrider_runtime::{Host, HostedNode, NodeSpec};
 use outrider_suite::bindings::WorldModelBinding;
-use outrider_suite::convert::{detections_to_message, odometry_to_message, scan_to_message};
+use outrider_suite::convert::{
+    detections_to_message, odometry_to_message, scan_to_message, transforms_to_message,
+};
 use outrider_world_model::{Config, WorldModelNode};
 
 const BEAMS: usize = 360;
 /// Of the world model's inputs.
 const SCAN: usize = 0;
 const ODOMETRY: usize = 1;
+const TF: usize = 3;
+const TF_STATIC: usize = 4;
 const DETECTIONS: usize = 6;
 
 fn stamp(ms: i64) -> Stamp {
@@ -222,6 +227,45 @@ fn detections_that_cannot_be() {
     bad(DETECTIONS, &detections(3_601_010), "in the future");
     bad(DETECTIONS, &detections(450), "0.550 s older than the newest: too late to be taken in");
     bad(DETECTIONS, &detections(-10_000), "asked for 990.000 s, the history begins at 1000.000 s");
+}
+
+/// Transforms of one message, those whose child is in `tilted` upside down.
+fn transforms(ms: i64, frames: &[(&str, &str)], tilted: &[&str]) -> TFMessage {
+    let one = |(parent, child): &(&str, &str)| TransformStamped {
+        stamp: stamp(ms),
+        parent: (*parent).into(),
+        child: (*child).into(),
+        parent_from_child: Pose2::new(0.1, 0.0, 0.0),
+    };
+    let mut m = transforms_to_message(&frames.iter().map(one).collect::<Vec<_>>());
+    for t in m.transforms.iter_mut().filter(|t| tilted.contains(&t.child_frame_id.as_str())) {
+        (t.transform.rotation.x, t.transform.rotation.w) = (1.0, 0.0);
+    }
+    m
+}
+
+/// Every robot has frames that are tilted. They take nothing along, and only those that the robot's place rests on are a fault.
+#[test]
+fn tilted_transforms_are_refused_one_by_one() {
+    let mut world = World::after_a_second();
+    let mount = [("base_link", "wheel"), ("base_link", "imu"), ("base_link", "laser")];
+    world.give(TF_STATIC, 1010, &transforms(1010, &mount, &["wheel"]));
+    world.give(
+        TF,
+        1010,
+        &transforms(1010, &[("mast", "camera_optical"), ("map", "odom")], &["camera_optical"]),
+    );
+    (1010..=1100).step_by(10).for_each(|ms| world.good(ms));
+    assert_eq!((world.diagnostic("transforms_refused"), world.refused()), ("2".to_owned(), 0));
+    assert_eq!(world.source("/tf").status, SourceState::FRESH);
+    assert_eq!(world.host.diagnose().level, DiagnosticStatus::OK, "{}", world.host.diagnose().message);
+    world.give(TF_STATIC, 1105, &transforms(1105, &mount, &["laser"]));
+    world.give(TF, 1105, &transforms(1105, &[("map", "odom")], &["odom"]));
+    (1110..=1200).step_by(10).for_each(|ms| world.good(ms));
+    assert_eq!(world.source("/tf").status, SourceState::INVALID);
+    let told = world.host.diagnose();
+    assert_eq!(told.level, DiagnosticStatus::WARN);
+    assert!(told.message.contains("base_link from laser: rotation: tilted by 3.14 rad"), "{}", told.message);
 }
 
 /// A flood of floods is bounded work too: each is refused before any of its detections is looked at, and `/diagnostics` counts them.

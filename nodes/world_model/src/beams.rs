@@ -112,8 +112,9 @@ fn measure(range_m: f32, scan: &Scan, reach: Reach) -> Option<(f64, bool)> {
     if range_m > scan.range_max_m {
         return Some((scan.range_max_m.min(reach.clear_max_m), false));
     }
+    // A hit that does not mark clears only what hits can mark: farther on, its noise would eat what it has hit.
     if range_m > reach.mark_max_m {
-        return Some((range_m.min(reach.clear_max_m), false));
+        return Some((reach.mark_max_m.min(reach.clear_max_m), false));
     }
     Some((range_m, true))
 }
@@ -347,8 +348,9 @@ mod tests {
         assert_eq!(length(0.265), None);
         assert_eq!(length(0.5), Some((0.5, true)));
         assert_eq!(length(6.0), Some((6.0, true)));
-        assert_eq!(length(7.0), Some((7.0, false)));
-        assert_eq!(length(9.0), Some((8.0, false)));
+        // Something is there: no farther than hits mark. Where nothing is, as far as beams clear.
+        assert_eq!(length(7.0), Some((6.0, false)));
+        assert_eq!(length(9.0), Some((6.0, false)));
         assert_eq!(length(11.0), Some((8.0, false)));
         assert_eq!(length(f32::INFINITY), Some((8.0, false)));
     }

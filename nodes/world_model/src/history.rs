@@ -68,6 +68,14 @@ impl<T> History<T> {
         self.items.back().map(|(stamp, value)| (*stamp, value))
     }
 
+    /// The stamps before and after a time that lies between two values.
+    pub fn neighbours(&self, at: Stamp) -> Option<(Stamp, Stamp)> {
+        let next = self.items.partition_point(|(stamp, _)| *stamp <= at);
+        let (before, _) = self.items.get(next.checked_sub(1)?)?;
+        let (after, _) = self.items.get(next)?;
+        Some((*before, *after))
+    }
+
     /// Where `at` lies.
     ///
     /// # Errors

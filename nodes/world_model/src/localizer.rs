@@ -3,7 +3,9 @@
 use crate::beams::{Beam, Body, HitChoice, Reach, Sweep, beams, check, hits, sweep_s};
 use crate::config::EgoConfig;
 use crate::distance::{DistanceScratch, limit_cells, squared_distance};
-use crate::ego::{EgoEstimator, ImuReading, Localisation, LocalisationCounters, ReckonerCounters};
+use crate::ego::{
+    Continuity, EgoEstimator, ImuReading, Localisation, LocalisationCounters, ReckonerCounters,
+};
 use crate::matching::{Field, Match, OwnMap, OwnMapConfig, POINT_LIMIT, reach_m};
 use crate::static_map::StaticMap;
 use nalgebra::Matrix3;
@@ -109,8 +111,14 @@ impl Localizer {
                 Target::Map { map, distance_sq, limit, start, covariance }
             }
         };
+        // Logs have gaps, and stamps that stand still while the robot turns: only a leap of the position is a reset.
+        let continuity = Continuity {
+            speed_max_mps: build.speed_max_mps,
+            turn_max_radps: f64::INFINITY,
+            silence_max_s: f64::INFINITY,
+        };
         Ok(Self {
-            ego: EgoEstimator::new(config.clone(), build.speed_max_mps),
+            ego: EgoEstimator::new(config.clone(), continuity),
             localisation: Localisation::new(config.matching),
             target,
             beams: Vec::new(),
@@ -133,7 +141,7 @@ impl Localizer {
                     .unwrap_or((sample.reckoned.pose, Matrix3::zeros())),
             )
         });
-        if self.ego.push_odometry(odometry) {
+        if self.ego.push_odometry(odometry).is_some() {
             self.resets += 1;
             if let (Some((pose, covariance)), Ok(sample)) = (before, self.ego.sample_clamped(odometry.stamp))
             {

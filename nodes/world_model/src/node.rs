@@ -1,15 +1,18 @@
 //! The world model as a node: inputs are checked and handed to their part, one world model comes out per scan.
 
+mod health;
 mod localise;
 mod resize;
+mod restart;
 
 use self::resize::Resizes;
+use self::restart::Kept;
 use crate::beams::{Beam, Body, Disc, Reach, Sweep, beams, check, sweep_s};
 use crate::clear::Clears;
 use crate::config::Config;
 use crate::costmap::Costmap;
 use crate::distance::finest_m;
-use crate::ego::{EgoEstimator, Localisation};
+use crate::ego::{Continuity, EgoEstimator, Localisation};
 use crate::error::WorldModelError;
 use crate::global::GlobalMap;
 use crate::source::SourceMonitor;
@@ -24,6 +27,9 @@ use outrider_foundation::grid::{CostGrid, FrameId, GridSize};
 use outrider_foundation::zones::Zones;
 use outrider_foundation::{Instant, Node, Now, Outbox, Point2, Pose2, Robot, Span, Stamp, Stamped};
 use std::sync::Arc;
+
+/// No driver of a base starts anew within this time, in s: a shorter silence is one of the network, and the origin is the same.
+const RESTART_S: f64 = 1.0;
 
 /// The most scans that one step takes; of more, the oldest are left out and counted.
 pub const SCANS_PER_STEP_LIMIT: usize = 4;
@@ -49,6 +55,15 @@ pub enum Input {
     Clear(ClearCostmap),
     /// `/costmap/resize`: the local grid is to have another size.
     Resize(GridSize),
+    /// One transform of `/tf` or `/tf_static` that could not be decoded.
+    TransformRefused {
+        /// Its frames,
+        parent: String,
+        /// as they were stated.
+        child: String,
+        /// Why.
+        reason: String,
+    },
     /// A message that could not be decoded or was refused at the border.
     Rejected {
         /// Its topic.
@@ -123,8 +138,10 @@ pub struct WorldModelNode {
     ego: EgoEstimator,
     transforms: TransformBuffer,
     localisation: Localisation,
-    /// Own matching has begun at the configured pose.
-    begun: bool,
+    /// Where odometry had the robot when own matching began at the configured pose, if it has.
+    begun_at: Option<Pose2>,
+    /// What own matching goes on from once odometry is heard after a step back of the clock.
+    kept: Option<Kept>,
     /// Stamp of the last scan that was matched and taken.
     matched_at: Option<Stamp>,
     costmap: Costmap,
@@ -149,6 +166,10 @@ pub struct WorldModelNode {
     discs: Vec<Disc>,
     hits: Vec<Point2>,
     transform_refused: String,
+    /// A transform that the robot's place rests on was refused: its child, and why.
+    needed_refused: Option<(String, String)>,
+    /// `/tf_static` has the lidar elsewhere than the robot's description.
+    lidar_place_off: Option<String>,
 }
 
 impl WorldModelNode {
@@ -159,7 +180,12 @@ impl WorldModelNode {
     pub fn new(config: Config, robot: &Robot, boot_id: u64) -> Result<Self, WorldModelError> {
         config.check(robot)?;
         let s = &config.sources;
-        let speed_max_mps = robot.limits.v_max_mps.max(-robot.limits.v_min_mps);
+        let continuity = Continuity {
+            speed_max_mps: robot.limits.v_max_mps.max(-robot.limits.v_min_mps),
+            turn_max_radps: robot.limits.w_max_radps,
+            // What is fresh by its age has not been silent.
+            silence_max_s: RESTART_S.max(config.ego.extrapolation_max_s).max(s.odometry.max_age_s),
+        };
         Ok(Self {
             sources: Sources {
                 scan: SourceMonitor::new("/scan", &s.scan),
@@ -169,10 +195,11 @@ impl WorldModelNode {
                 map: SourceMonitor::ageless("/map", &s.map).allowing_repeats(),
                 detections: SourceMonitor::new("/detections", &s.detections).allowing_disorder(),
             },
-            ego: EgoEstimator::new(config.ego.clone(), speed_max_mps),
+            ego: EgoEstimator::new(config.ego.clone(), continuity),
             transforms: TransformBuffer::new(config.sources.transform.max_age_s),
             localisation: Localisation::new(config.ego.matching),
-            begun: false,
+            begun_at: None,
+            kept: None,
             matched_at: None,
             costmap: Costmap::new(&config.costmap, &config.inflation, robot),
             clears: Clears::default(),
@@ -194,6 +221,8 @@ impl WorldModelNode {
             discs: Vec::new(),
             hits: Vec::new(),
             transform_refused: String::new(),
+            needed_refused: None,
+            lidar_place_off: None,
             robot: robot.clone(),
             config,
             boot_id,
@@ -239,17 +268,15 @@ impl WorldModelNode {
 
     /// When the ROS clock has stepped back, nothing that is remembered has a meaning any more.
     fn watch_clock(&mut self, now: Now) {
-        let back = self.last_now.map_or(Span::ZERO, |last| last.ros.since(now.ros));
-        self.last_now = Some(now);
-        if back <= Span::from_s(self.config.clock_jump_s) {
+        let Some(last) = self.last_now.replace(now) else { return };
+        if last.ros.since(now.ros) <= Span::from_s(self.config.clock_jump_s) {
             return;
         }
         self.counters.clock_resets += 1;
+        self.forget_clock(last);
         for source in self.sources.all_mut() {
-            source.reset_clock();
+            source.reset_clock(now.ros);
         }
-        self.ego.clear();
-        self.forget_localisation();
         self.costmap.clear();
         self.global_wanted = None;
         self.tracker.reset();
@@ -265,6 +292,9 @@ impl WorldModelNode {
             Input::Imu(imu) => self.take_imu(now, received, imu),
             Input::Transform(transform) => self.take_transform(now, received, transform),
             Input::StaticTransform(transform) => self.take_static_transform(transform),
+            Input::TransformRefused { parent, child, reason } => {
+                self.take_refused_transform(parent, child, reason);
+            }
             Input::Map(map) => self.take_map(now, received, map, out),
             Input::Detections(set) => match self.take_detections(now, set) {
                 Ok(()) => self.sources.detections.accept(set.stamp, received),
@@ -293,13 +323,14 @@ impl WorldModelNode {
             return;
         }
         let before = self.carried_in_map(odometry.stamp);
-        if self.ego.push_odometry(odometry) {
+        if let Some(silent_s) = self.ego.push_odometry(odometry) {
             self.counters.odometry_resets += 1;
-            self.begin_again(odometry.stamp, before);
+            self.begin_again(odometry.stamp, before, silent_s);
             self.costmap.clear();
             self.global_wanted = None;
             self.tracker.reset();
         }
+        self.go_on_after_clock_step(received, odometry);
         self.sources.odometry.accept(odometry.stamp, received);
     }
 
@@ -340,8 +371,11 @@ impl WorldModelNode {
         };
         out.push(Output::GlobalGrid(global.grid().clone()));
         self.global = Some(global);
-        self.global_due = now.mono + Span::from_s(self.config.map.republish_s);
-        self.global_wanted = None;
+        // What the scans have found is not on it yet: that follows at once.
+        let found = self.costmap.grid().frame == FrameId::Map;
+        let wait = if found { Span::ZERO } else { Span::from_s(self.config.map.republish_s) };
+        self.global_due = now.mono + wait;
+        self.global_wanted = found.then_some(now.mono);
     }
 
     fn take_detections(&mut self, now: Now, set: &DetectionSet) -> Result<(), String> {
@@ -443,7 +477,7 @@ impl WorldModelNode {
             sequence: self.sequence,
             scan_stamp: self.scan_stamp,
             tracks: self.tracker.tracks(self.stamp, frame_from_odom),
-            sources: self.source_states(now),
+            sources: self.source_states(now, ego.localised),
             local: Arc::clone(self.costmap.shared_grid()),
             global_sequence: self.global_sequence,
             ego,

@@ -63,6 +63,11 @@ impl SourceMonitor {
         self.received
     }
 
+    /// Whether its absence is a fault.
+    pub fn required(&self) -> bool {
+        self.required
+    }
+
     /// Topic name.
     pub fn topic(&self) -> &'static str {
         self.topic
@@ -106,8 +111,13 @@ impl SourceMonitor {
         self.fault = Some(reason.into());
     }
 
-    /// Forgets all that depends on the ROS clock; counts stay.
-    pub fn reset_clock(&mut self) {
+    /// Forgets all that depends on the ROS clock, which shows `now` after a step back; counts stay. What does not age is still
+    /// there: it is taken as of now at the latest, so that what comes next does not run backwards.
+    pub fn reset_clock(&mut self, now: Stamp) {
+        if self.max_age_s.is_infinite() {
+            self.newest = self.newest.map(|(stamp, received)| (stamp.min(now), received));
+            return;
+        }
         self.newest = None;
         self.arrivals.clear();
     }
@@ -207,6 +217,24 @@ mod tests {
         assert_eq!(source.state(now(150, 1000)).status, SourceStatus::Stale);
         assert_eq!(source.state(now(0, 1150)).status, SourceStatus::Stale);
         assert_eq!(source.state(now(0, 900)).status, SourceStatus::Invalid);
+    }
+
+    #[test]
+    fn what_does_not_age_is_still_there_after_the_clock_has_stepped_back() {
+        let mut map =
+            SourceMonitor::ageless("/map", &MapSourceConfig { required: true, future_tolerance_s: 0.05 });
+        map.accept(now(0, 100_000).ros, now(0, 100_000).mono);
+        let mut scan = SourceMonitor::new("/scan", &CONFIG);
+        scan.accept(now(0, 100_000).ros, now(0, 100_000).mono);
+        let back = now(200, 5000);
+        map.reset_clock(back.ros);
+        scan.reset_clock(back.ros);
+        assert_eq!(
+            (map.state(back).status, scan.state(back).status),
+            (SourceStatus::Fresh, SourceStatus::Missing)
+        );
+        // And another one of the new time is taken.
+        assert_eq!(map.check_stamp(now(300, 5100).ros, now(300, 5100)), Ok(()));
     }
 
     #[test]

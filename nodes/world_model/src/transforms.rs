@@ -1,7 +1,8 @@
 //! A bounded buffer of transforms between frames, as a tree (REP-105): every frame has one parent.
 //!
 //! Static transforms hold for every time. Dynamic ones are interpolated between their stamps (position on the straight line,
-//! heading the short way round) and hold for a given time beyond the newest; before the oldest they are not known. Nothing is
+//! heading the short way round) and hold for a given time beyond the newest, or before a gap that is longer; before the oldest they
+//! are not known. Nothing is
 //! guessed: an error names the frames, the time, and what is held.
 
 use crate::error::WorldModelError;
@@ -212,17 +213,21 @@ impl TransformBuffer {
             Held::Static(pose) => return Ok(*pose),
             Held::Dynamic(history) => history,
         };
-        match history.at(at) {
-            Ok(At::Between(a, b, fraction)) => Ok(interpolate(*a, *b, fraction)),
-            Ok(At::After(newest, age_s)) if age_s <= self.hold_s => Ok(*newest),
-            Ok(At::After(..)) | Err(Unreached::Before(_) | Unreached::Empty) => {
-                let s = |end: Option<(Stamp, &Pose2)>| end.map_or(f64::NAN, |(stamp, _)| stamp.as_s());
+        // Over a long gap nothing is made up: the value before it holds for as long as the newest would.
+        let gap = history.neighbours(at).filter(|(before, after)| after.since(*before).as_s() > self.hold_s);
+        match (history.at(at), gap) {
+            (Ok(At::Between(a, b, fraction)), None) => Ok(interpolate(*a, *b, fraction)),
+            (Ok(At::Between(a, ..)), Some((before, _))) if at.since(before).as_s() <= self.hold_s => Ok(*a),
+            (Ok(At::After(newest, age_s)), _) if age_s <= self.hold_s => Ok(*newest),
+            (Ok(_) | Err(Unreached::Before(_) | Unreached::Empty), _) => {
+                let s = |end: Option<Stamp>| end.map_or(f64::NAN, Stamp::as_s);
+                let newest = history.newest().map(|(stamp, _)| stamp);
                 Err(WorldModelError::NotHeld {
                     parent: edge.parent.clone(),
                     child: edge.child.clone(),
                     at_s: at.as_s(),
-                    oldest_s: s(history.oldest()),
-                    newest_s: s(history.newest()),
+                    oldest_s: s(history.oldest().map(|(stamp, _)| stamp)),
+                    newest_s: s(gap.map(|(before, _)| before).or(newest)),
                     hold_s: self.hold_s,
                 })
             }

@@ -179,8 +179,23 @@ impl Run {
 
     fn fixed(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         let list = convert::transforms_from_message(decode(bytes)?).map_err(anyhow::Error::msg)?;
-        for transform in &list {
-            self.transforms.set_static(transform)?;
+        let lidar = &self.robot.description.lidar.frame;
+        for transform in list {
+            let (child, reason) = match transform {
+                Ok(transform) => match self.transforms.set_static(&transform) {
+                    Ok(()) => continue,
+                    Err(error) => (transform.child, error.to_string()),
+                },
+                Err(bad) => (bad.child, bad.reason),
+            };
+            // Many frames of a robot are tilted, and all that is needed here is where lidar and gyro are: the first is told, and
+            // the lidar's in any case.
+            let reasons = &mut self.out.story.reasons;
+            let told = format!("/tf_static: left out: {reason}");
+            let first = !reasons.iter().any(|told| told.starts_with("/tf_static: "));
+            if first || (child == *lidar && !reasons.contains(&told)) {
+                reasons.push(told);
+            }
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! The world model between sensors and everybody else.
 
-use super::{convert, healthy, no_such_input, take, topics};
+use super::{convert, healthy, no_such_input, take, topics, warning};
 use outrider_foundation::Robot;
 use outrider_foundation::data::WorldModel;
 use outrider_foundation::grid::{COST_FREE, CostGrid};
@@ -89,8 +89,13 @@ impl Binding for WorldModelBinding {
             3 | 4 => {
                 let kind = if input == 3 { Input::Transform } else { Input::StaticTransform };
                 let transforms = take(bytes, convert::transforms_from_message)?;
-                let inputs = Inputs::Many(transforms.into_iter().map(kind).collect());
-                Ok(Decoded { inputs, sequence: None })
+                let each = transforms.into_iter().map(|transform| match transform {
+                    Ok(transform) => kind(transform),
+                    Err(bad) => {
+                        Input::TransformRefused { parent: bad.parent, child: bad.child, reason: bad.reason }
+                    }
+                });
+                Ok(Decoded { inputs: Inputs::Many(each.collect()), sequence: None })
             }
             5 => one(Input::Map(take(bytes, convert::map_from_message)?)),
             6 => {
@@ -134,6 +139,10 @@ impl Binding for WorldModelBinding {
     }
 
     fn diagnose(&self, core: &WorldModelNode) -> Diagnosis {
-        healthy("running", core.diagnostics().into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
+        let values = core.diagnostics().into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+        match core.complaint() {
+            Some(why) => warning(why, values),
+            None => healthy("running", values),
+        }
     }
 }

@@ -154,17 +154,34 @@ pub fn imu_to_message(i: &Imu) -> sensor_msgs::Imu {
     m
 }
 
+/// A transform that was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedTransform {
+    /// Its frames,
+    pub parent: String,
+    /// as they were stated.
+    pub child: String,
+    /// Why.
+    pub reason: String,
+}
+
 /// Transforms; each is judged for itself, so that one bad one does not take the others along.
-pub fn transforms_from_message(m: tf2_msgs::TFMessage) -> Checked<Vec<TransformStamped>> {
+pub fn transforms_from_message(
+    m: tf2_msgs::TFMessage,
+) -> Checked<Vec<Result<TransformStamped, RefusedTransform>>> {
     at_most("transforms", m.transforms.len(), 256)?;
-    m.transforms.into_iter().map(transform_from).collect()
+    let one = |t: geometry_msgs::TransformStamped| {
+        let (parent, child) = (t.header.frame_id.clone(), t.child_frame_id.clone());
+        transform_from(t).map_err(|reason| RefusedTransform { parent, child, reason })
+    };
+    Ok(m.transforms.into_iter().map(one).collect())
 }
 
 fn transform_from(t: geometry_msgs::TransformStamped) -> Checked<TransformStamped> {
     let (parent, child) = (&t.header.frame_id, &t.child_frame_id);
     let name = format_args!("transform {parent} from {child}");
     Ok(TransformStamped {
-        stamp: stamp_from(&t.header.stamp)?,
+        stamp: stamp_from(&t.header.stamp).map_err(|e| format!("{name}: {e}"))?,
         parent_from_child: Pose2 {
             x_m: finite(format_args!("{name}: translation.x"), t.transform.translation.x)?,
             y_m: finite(format_args!("{name}: translation.y"), t.transform.translation.y)?,
@@ -404,6 +421,27 @@ mod tests {
             detections_from_message(m).unwrap_err(),
             "detections[0].class_probabilities: 2 for 1 classes"
         );
+    }
+
+    #[test]
+    fn a_tilted_transform_does_not_take_the_others_along() {
+        let to = |child: &str, yaw_rad| TransformStamped {
+            parent: "base_link".into(),
+            child: child.into(),
+            parent_from_child: Pose2::new(0.1, 0.0, yaw_rad),
+            ..TransformStamped::default()
+        };
+        let good = [to("imu", 0.0), to("laser", 0.0)];
+        let mut m = transforms_to_message(&[good[0].clone(), to("camera_optical", 0.0), good[1].clone()]);
+        // As a camera's optical frame is: x to the right, y down, z ahead.
+        m.transforms[1].transform.rotation = geometry_msgs::Quaternion { x: -0.5, y: 0.5, z: -0.5, w: 0.5 };
+        let (taken, refused): (Vec<_>, Vec<_>) =
+            transforms_from_message(m).unwrap().into_iter().partition(Result::is_ok);
+        assert_eq!(taken.into_iter().map(Result::unwrap).collect::<Vec<_>>(), good);
+        let refused = refused.into_iter().map(Result::unwrap_err).next().unwrap();
+        assert_eq!((refused.parent.as_str(), refused.child.as_str()), ("base_link", "camera_optical"));
+        let reason = "transform base_link from camera_optical: rotation: tilted by 1.57 rad, more than 0.2";
+        assert_eq!(refused.reason, reason);
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub enum Lost {
         /// Standard deviation along the worst axis, in m.
         sigma_m: f64,
     },
+    /// It was begun anew at a pose that scans have not borne out yet.
+    NotBorneOut,
 }
 
 impl fmt::Display for Lost {
@@ -41,6 +43,7 @@ impl fmt::Display for Lost {
                 write!(f, "lost: {scans} scans in a row do not fit the map, {:.0} % of the last", 100.0 * fit)
             }
             Self::Uncertain { sigma_m } => write!(f, "lost: position uncertain by {sigma_m:.2} m"),
+            Self::NotBorneOut => write!(f, "lost: begun anew, and scans have not borne it out yet"),
         }
     }
 }
@@ -133,6 +136,25 @@ impl Localisation {
     /// Begins, or begins anew, at a pose in the map.
     pub fn begin(&mut self, pose: Pose2, covariance: Matrix3<f64>, reckoned: Reckoned) {
         self.anchor = Some(Anchor { map_from_base: pose, covariance, reckoned });
+    }
+
+    /// Begins anew where the robot was believed to be. Where that has become too uncertain, scans have to fit before it counts.
+    pub fn begin_again(&mut self, pose: Pose2, covariance: Matrix3<f64>, reckoned: Reckoned) {
+        self.fits = 0;
+        self.begin(pose, covariance, reckoned);
+        self.watch_sigma(&covariance);
+    }
+
+    /// Begins at the configured pose because the robot seems to have been put back there: scans have to fit before it counts.
+    pub fn begin_back_at(&mut self, initial: &InitialPose, reckoned: Reckoned) {
+        self.fits = 0;
+        self.begin_at(initial, reckoned);
+        self.lose(Lost::NotBorneOut);
+    }
+
+    /// Forgets where own matching was. That it was lost stays true.
+    pub fn forget_anchor(&mut self) {
+        self.anchor = None;
     }
 
     /// Begins at the configured pose.

@@ -22,6 +22,7 @@ use crate::history::{At, History, Unreached, interpolate};
 use anchor::Anchor;
 use nalgebra::{Matrix3, Vector3};
 use outrider_foundation::data::{EgoState, Odometry};
+use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Pose2, Span, Stamp, Twist2};
 use reckoner::Reckoner;
@@ -44,6 +45,10 @@ const UNRECKONED: Reckoned = Reckoned {
         UNKNOWN_VARIANCE,
     ),
 };
+
+/// Odometry that turns by more than this beyond top turn rate between two messages has been reset, in rad. As `jump_m` it leaves
+/// room for messages that were stamped late.
+const JUMP_RAD: f64 = 0.3;
 
 const ODOM_TO_BASE: &str = "odom to base_link";
 const MAP_TO_ODOM: &str = "map to odom";
@@ -73,11 +78,22 @@ pub struct Sample {
     grown: [f64; 2],
 }
 
+/// What odometry of one and the same origin can do from one message to the next.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Continuity {
+    /// Top speed.
+    pub speed_max_mps: f64,
+    /// Top turn rate.
+    pub turn_max_radps: f64,
+    /// After a longer silence nobody knows whether the origin is still the same.
+    pub silence_max_s: f64,
+}
+
 /// Histories of odometry and localisation.
 #[derive(Clone, Debug)]
 pub struct EgoEstimator {
     config: EgoConfig,
-    speed_max_mps: f64,
+    continuity: Continuity,
     odometry: History<Motion>,
     reckoner: Reckoner,
     map_from_odom: History<Pose2>,
@@ -85,11 +101,11 @@ pub struct EgoEstimator {
 
 impl EgoEstimator {
     /// Knows nothing yet.
-    pub fn new(config: EgoConfig, speed_max_mps: f64) -> Self {
+    pub fn new(config: EgoConfig, continuity: Continuity) -> Self {
         Self {
             reckoner: Reckoner::new(config.filter),
             config,
-            speed_max_mps,
+            continuity,
             odometry: History::default(),
             map_from_odom: History::default(),
         }
@@ -122,15 +138,28 @@ impl EgoEstimator {
         self.odometry.newest().map(|(stamp, _)| stamp)
     }
 
-    /// Takes odometry. True when it leapt, that is, its origin was reset: the odometry before it is forgotten, and so
-    /// is the localisation, which referred to that origin.
-    pub fn push_odometry(&mut self, odometry: &Odometry) -> bool {
-        let leapt = self.odometry.newest().is_some_and(|(stamp, last)| {
-            let reach_m = self.speed_max_mps * odometry.stamp.since(stamp).as_s() + self.config.jump_m;
-            let moved_m = last.odom_from_base.position().distance_m(odometry.odom_from_base.position());
-            moved_m > reach_m
+    /// Whether the localiser has been heard since everything was forgotten.
+    pub fn knows_localiser(&self) -> bool {
+        self.map_from_odom.newest().is_some()
+    }
+
+    /// Whether odometry of the same origin cannot have come from one pose to the other within `dt_s`.
+    pub fn leaps(&self, from: Pose2, to: Pose2, dt_s: f64) -> bool {
+        let c = &self.continuity;
+        from.position().distance_m(to.position()) > c.speed_max_mps * dt_s + self.config.jump_m
+            || wrap_angle(to.yaw_rad - from.yaw_rad).abs() > c.turn_max_radps * dt_s + JUMP_RAD
+    }
+
+    /// Takes odometry. When it leapt, or was silent for so long that a leap would not be seen, its origin counts as reset: the
+    /// odometry before it is forgotten, and so is the localisation, which referred to that origin. Then it says how long it had
+    /// been silent, in s.
+    pub fn push_odometry(&mut self, odometry: &Odometry) -> Option<f64> {
+        let reset_after_s = self.odometry.newest().and_then(|(stamp, last)| {
+            let silent_s = odometry.stamp.since(stamp).as_s();
+            let leapt = self.leaps(last.odom_from_base, odometry.odom_from_base, silent_s);
+            (leapt || silent_s > self.continuity.silence_max_s).then_some(silent_s)
         });
-        if leapt {
+        if reset_after_s.is_some() {
             self.clear();
         }
         let motion = Motion {
@@ -141,7 +170,7 @@ impl EgoEstimator {
         };
         self.odometry.push(odometry.stamp, motion);
         self.reckoner.push_odometry(odometry);
-        leapt
+        reset_after_s
     }
 
     /// Takes an inertial message.

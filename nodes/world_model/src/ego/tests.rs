@@ -22,10 +22,15 @@ fn odometry(ms: i64, x_m: f64) -> Odometry {
     }
 }
 
+fn estimator() -> EgoEstimator {
+    let continuity = Continuity { speed_max_mps: 1.0, turn_max_radps: 1.5, silence_max_s: 0.2 };
+    EgoEstimator::new(shipped().ego, continuity)
+}
+
 fn driving() -> EgoEstimator {
-    let mut ego = EgoEstimator::new(shipped().ego, 1.0);
+    let mut ego = estimator();
     for i in 0..6 {
-        assert!(!ego.push_odometry(&odometry(1000 + 20 * i, 0.02 * i as f64)));
+        assert_eq!(ego.push_odometry(&odometry(1000 + 20 * i, 0.02 * i as f64)), None);
     }
     ego
 }
@@ -75,7 +80,7 @@ fn localised_only_with_a_fresh_localiser() {
 
 #[test]
 fn nothing_known_says_so() {
-    let state = EgoEstimator::new(shipped().ego, 1.0).ego(stamp(0), BY, &own());
+    let state = estimator().ego(stamp(0), BY, &own());
     assert!(!state.localised && state.covariance[0] >= UNKNOWN_VARIANCE);
 }
 
@@ -83,14 +88,35 @@ fn nothing_known_says_so() {
 fn a_reset_of_the_odometry_is_seen() {
     let mut ego = driving();
     ego.push_localisation(stamp(1000), Pose2::IDENTITY);
-    assert!(ego.push_odometry(&odometry(1120, 5.0)));
+    assert_eq!(ego.push_odometry(&odometry(1120, 5.0)), Some(0.02));
     assert!(ego.sample(stamp(1110)).is_err());
     assert!(ego.map_from_odom(stamp(1120)).is_err());
 }
 
+#[test]
+fn a_reset_that_turns_only_the_heading_is_seen() {
+    let turned = |yaw_rad: f64| {
+        let mut next = odometry(1120, 0.12);
+        next.odom_from_base.yaw_rad = yaw_rad;
+        driving().push_odometry(&next)
+    };
+    assert_eq!([turned(0.32), turned(0.34), turned(-0.34)], [None, Some(0.02), Some(0.02)]);
+    // The short way round.
+    let mut ego = driving();
+    let at = |ms, yaw_rad| Odometry { odom_from_base: Pose2::new(0.12, 0.0, yaw_rad), ..odometry(ms, 0.0) };
+    ego.push_odometry(&at(1120, 3.1));
+    assert_eq!(ego.push_odometry(&at(1140, -3.1)), None);
+}
+
+#[test]
+fn odometry_that_was_silent_for_too_long_may_have_been_reset() {
+    let after = |ms| driving().push_odometry(&odometry(ms, 0.1));
+    assert_eq!((after(1300), after(3600)), (None, Some(2.5)));
+}
+
 /// Odometry at 50 Hz of a robot that drives at `wheels`, with a gyro at 100 Hz that sees `turn`.
 fn with_gyro(wheels: impl Fn(i64) -> Twist2, turn: impl Fn(i64) -> f64, to_ms: i64) -> EgoEstimator {
-    let mut ego = EgoEstimator::new(shipped().ego, 1.0);
+    let mut ego = estimator();
     let mut pose = Pose2::IDENTITY;
     for ms in (0..=to_ms).step_by(10) {
         if ms % 20 == 0 {
@@ -160,7 +186,7 @@ fn the_gyro_may_come_before_or_after_the_wheels_or_not_at_all() {
 
 #[test]
 fn odometry_without_a_covariance_is_as_certain_as_the_filter() {
-    let mut ego = EgoEstimator::new(shipped().ego, 1.0);
+    let mut ego = estimator();
     for i in 0..51 {
         let silent = Odometry { pose_covariance: [0.0; 9], ..odometry(20 * i, 0.02 * i as f64) };
         ego.push_odometry(&silent);

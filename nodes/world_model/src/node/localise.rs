@@ -6,16 +6,13 @@ use crate::config::OwnMatching;
 use crate::ego::{ImuReading, LocalisedBy};
 use crate::matching::{Field, POINT_LIMIT};
 use nalgebra::Matrix3;
-use outrider_foundation::data::{EgoState, Imu, Scan, SourceState, SourceStatus, TransformStamped};
+use outrider_foundation::data::{EgoState, Imu, Scan, TransformStamped};
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::{Instant, Now, Pose2, Span, Stamp};
 
 /// A lidar that `/tf_static` puts farther from where the robot's description has it is told of, in m and rad.
 const PLACE_TOLERANCE_M: f64 = 0.02;
 const PLACE_TOLERANCE_RAD: f64 = 0.02;
-/// What the pose in the map may have moved while the odometry's origin was reset: standard deviations in m and rad.
-const RESET_SIGMA_M: f64 = 0.3;
-const RESET_SIGMA_RAD: f64 = 0.2;
 /// Name of the health of localisation among the sources.
 pub(super) const LOCALISATION: &str = "localisation";
 
@@ -54,7 +51,7 @@ impl WorldModelNode {
         let of_localiser = transform.parent == frames.map_frame && transform.child == frames.odom_frame;
         if !of_localiser {
             self.counters.transforms_ignored += 1;
-            self.buffer(transform, false);
+            self.take_other_transform(now, transform);
             return;
         }
         let checked = if transform.parent_from_child.is_finite() {
@@ -64,7 +61,10 @@ impl WorldModelNode {
         };
         match checked {
             Ok(()) => {
-                self.ego.push_localisation(transform.stamp, transform.parent_from_child);
+                // AMCL stamps ahead: its first word holds from its arrival on, else it would be of no use until then.
+                let first = !self.ego.knows_localiser();
+                let stamp = if first { transform.stamp.min(now.ros) } else { transform.stamp };
+                self.ego.push_localisation(stamp, transform.parent_from_child);
                 self.sources.transform.accept(transform.stamp, received);
                 self.buffer(transform, false);
             }
@@ -81,43 +81,55 @@ impl WorldModelNode {
         let (told, known) = (transform.parent_from_child, self.robot.base_from_lidar);
         let off_m = told.position().distance_m(known.position());
         let off_rad = wrap_angle(told.yaw_rad - known.yaw_rad).abs();
-        self.counters.lidar_place_disagrees +=
-            u64::from(off_m > PLACE_TOLERANCE_M || off_rad > PLACE_TOLERANCE_RAD);
+        self.lidar_place_off = None;
+        if off_m > PLACE_TOLERANCE_M || off_rad > PLACE_TOLERANCE_RAD {
+            self.counters.lidar_place_disagrees += 1;
+            let place = "the lidar's place by /tf_static and by the robot's description";
+            self.lidar_place_off = Some(format!("{place} are {off_m:.3} m and {off_rad:.3} rad apart"));
+        }
+    }
+
+    /// A transform that could not be decoded. Most are nobody's business here: a camera's optical frame is tilted by design. Those
+    /// that say where odometry and lidar are, are told until a good one comes.
+    pub(super) fn take_refused_transform(&mut self, parent: &str, child: &str, reason: &str) {
+        self.refused(reason.to_owned());
+        let frames = &self.robot.description;
+        if parent == frames.map_frame && child == frames.odom_frame {
+            self.sources.transform.reject(reason);
+        } else if (parent == frames.odom_frame && child == frames.base_frame)
+            || (parent == frames.base_frame && child == frames.lidar.frame)
+        {
+            self.needed_refused = Some((child.to_owned(), reason.to_owned()));
+        }
+    }
+
+    /// One that is not the localiser's. Stamped far ahead it would shut out all that come after it.
+    fn take_other_transform(&mut self, now: Now, transform: &TransformStamped) {
+        let ahead = transform.stamp.since(now.ros);
+        if ahead > Span::from_s(self.config.sources.transform.future_tolerance_s) {
+            let (parent, child) = (&transform.parent, &transform.child);
+            self.refused(format!("{parent} to {child}: stamp lies {:.3} s in the future", ahead.as_s()));
+            return;
+        }
+        self.buffer(transform, false);
     }
 
     /// A refused transform is counted, and told by the diagnostics.
     fn buffer(&mut self, transform: &TransformStamped, fixed: bool) {
         let taken =
             if fixed { self.transforms.set_static(transform) } else { self.transforms.set(transform) };
-        if let Err(error) = taken {
-            self.counters.transforms_refused += 1;
-            self.transform_refused = error.to_string();
+        match taken {
+            Err(error) => self.refused(error.to_string()),
+            Ok(()) if self.needed_refused.as_ref().is_some_and(|(child, _)| *child == transform.child) => {
+                self.needed_refused = None;
+            }
+            Ok(()) => {}
         }
     }
 
-    pub(super) fn forget_localisation(&mut self) {
-        self.transforms.reset_clock();
-        self.localisation.clear();
-        self.begun = false;
-        self.matched_at = None;
-    }
-
-    /// Where own matching has the robot in the map, before odometry of `stamp` is taken.
-    pub(super) fn carried_in_map(&self, stamp: Stamp) -> Option<(Pose2, Matrix3<f64>)> {
-        if !self.localisation.has_anchor() {
-            return None;
-        }
-        self.localisation.carried(&self.ego.sample_clamped(stamp).ok()?.reckoned)
-    }
-
-    /// The origin of the odometry was reset: own matching goes on from where it was, less certain.
-    pub(super) fn begin_again(&mut self, stamp: Stamp, before: Option<(Pose2, Matrix3<f64>)>) {
-        if let (Some((pose, mut covariance)), Ok(sample)) = (before, self.ego.sample_clamped(stamp)) {
-            covariance[(0, 0)] += RESET_SIGMA_M * RESET_SIGMA_M;
-            covariance[(1, 1)] += RESET_SIGMA_M * RESET_SIGMA_M;
-            covariance[(2, 2)] += RESET_SIGMA_RAD * RESET_SIGMA_RAD;
-            self.localisation.begin(pose, covariance, sample.reckoned);
-        }
+    fn refused(&mut self, reason: String) {
+        self.counters.transforms_refused += 1;
+        self.transform_refused = reason;
     }
 
     fn own_may_count(&self) -> bool {
@@ -128,12 +140,12 @@ impl WorldModelNode {
         }
     }
 
-    fn localiser_has_spoken(&self) -> bool {
+    pub(super) fn localiser_has_spoken(&self) -> bool {
         self.sources.transform.received() > 0
     }
 
     /// Who says where the robot is in the map, whether or not it fits.
-    fn claimed_by(&self, now: Now) -> Option<LocalisedBy> {
+    pub(super) fn claimed_by(&self, now: Now) -> Option<LocalisedBy> {
         if self.sources.transform.has_recent(now) {
             Some(LocalisedBy::Localiser)
         } else if self.own_may_count() && self.localisation.has_anchor() {
@@ -208,53 +220,13 @@ impl WorldModelNode {
             return;
         }
         if let Some(initial) =
-            matching.initial_pose.filter(|_| !self.begun && !self.localisation.has_anchor())
+            matching.initial_pose.filter(|_| self.begun_at.is_none() && !self.localisation.has_anchor())
         {
-            self.begun = true;
+            self.begun_at = Some(sample.odom_from_base);
             self.localisation.begin_at(&initial, sample.reckoned);
         }
         if self.localisation.observe(&self.hits, &field, &sample.reckoned) {
             self.matched_at = Some(scan.stamp);
-        }
-    }
-
-    pub(super) fn source_states(&self, now: Now) -> Vec<SourceState> {
-        let states = self.sources.all();
-        let mut list = Vec::with_capacity(states.len() + 1);
-        list.extend(states.iter().map(|source| source.state(now)));
-        list.push(self.localisation_state(now));
-        list
-    }
-
-    /// Health of localisation, as one more source: invalid when it is lost.
-    fn localisation_state(&self, now: Now) -> SourceState {
-        let by = self.claimed_by(now);
-        let transform_age_s = self.sources.transform.age_s(now);
-        let age_s = match by {
-            Some(LocalisedBy::OwnMatching) => {
-                self.matched_at.map_or(f64::INFINITY, |at| now.ros.since(at).as_s().max(0.0))
-            }
-            _ => transform_age_s,
-        };
-        let (status, reason) = match (self.localisation.lost(), by) {
-            (Some(lost), Some(_)) => (SourceStatus::Invalid, lost.to_string()),
-            (None, Some(_)) => (SourceStatus::Fresh, String::new()),
-            (_, None) if self.localiser_has_spoken() => {
-                (SourceStatus::Stale, format!("lost: transform is {transform_age_s:.3} s old"))
-            }
-            (_, None) => {
-                (SourceStatus::Missing, "no localiser has spoken, own matching has not begun".into())
-            }
-        };
-        let counted = self.localisation.counters();
-        SourceState {
-            name: LOCALISATION.into(),
-            status,
-            age_s,
-            rate_hz: 0.0,
-            received: counted.matched,
-            rejected: counted.misfits,
-            reason,
         }
     }
 

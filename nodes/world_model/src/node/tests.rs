@@ -10,6 +10,7 @@ mod clear;
 mod global;
 mod localise;
 mod resize;
+mod restart;
 mod zones;
 
 /// ROS time of the monotonic clock's zero.
@@ -449,6 +450,7 @@ fn detections_are_placed_where_the_robot_was_at_their_stamp() {
 fn a_step_back_of_the_ros_clock_begins_anew() {
     let mut world = World::new();
     world.things = vec![(Point2::new(2.0, 0.0), 0.25)];
+    world.step(0, vec![Input::Map(map())]);
     world.run(0, 1000);
     // The simulation is reset: monotonic time goes on, ROS time starts over.
     for i in 0..10 {
@@ -463,6 +465,7 @@ fn a_step_back_of_the_ros_clock_begins_anew() {
     assert_eq!(world.count("clock_resets"), 1);
     assert_eq!(world.last().stamp, ros(450));
     assert_eq!(world.source("/scan").0, SourceStatus::Fresh);
+    assert_eq!(world.source("/map").0, SourceStatus::Fresh, "it is there as before");
 }
 
 #[test]

@@ -338,7 +338,8 @@ impl Tracker {
 
     /// Position at a time (in `odom`) and radius of every confirmed track, but for what was left standing: that is an obstacle like others.
     pub fn confirmed(&self, at: Stamp) -> impl Iterator<Item = (Point2, f64)> + '_ {
-        let all = self.objects.iter().chain(self.movers.objects());
+        // No more than [`Self::tracks`] tells of: who is left out there is an obstacle like others.
+        let all = self.objects.iter().chain(self.movers.objects()).take(TRACK_LIMIT);
         let moves = move |o: &&Object| o.left_s(at) < self.config.left_standing.after_s;
         let confirmed = all.filter(|o| o.state == TrackState::Confirmed).filter(moves);
         confirmed.map(move |o| (o.position(at, &self.config), o.radius_m))

@@ -55,6 +55,31 @@ impl Classes {
         all.reduce(|best, next| if next.1 > best.1 { next } else { best })
     }
 
+    /// The same belief in the labels of another model. What was believed of labels that it does not have goes to those that only
+    /// it has, in equal shares.
+    pub fn told_by(&self, from: &Model, to: &Model) -> Self {
+        if from.labels == to.labels {
+            return *self;
+        }
+        let mut told = Self::even(to.labels.len());
+        let labels = || to.labels.iter().take(told.count);
+        let held = |label: &String| {
+            let at = from.labels.iter().position(|known| known == label)?;
+            self.probabilities.iter().take(self.count).nth(at).copied()
+        };
+        let known: f64 = labels().filter_map(held).sum();
+        let new = labels().filter(|label| held(label).is_none()).count();
+        if known <= 0.0 {
+            return told;
+        }
+        let each = (1.0 - known).max(0.0) / new.max(1) as f64;
+        let sum = known + each * new as f64;
+        for (into, label) in told.probabilities.iter_mut().zip(&to.labels) {
+            *into = held(label).unwrap_or(each) / sum;
+        }
+        told
+    }
+
     /// Goes a share of the way to another belief.
     pub fn approach(&mut self, other: &Self, gain: f64) {
         for (held, p) in self.probabilities.iter_mut().zip(&other.probabilities).take(self.count) {
@@ -303,6 +328,32 @@ mod tests {
         assert_eq!(models.known.len(), MODEL_LIMIT);
         assert!(!Arc::ptr_eq(&models.hear(&set("3")), &first));
         models.innovation(&first, 1.0);
+    }
+
+    #[test]
+    fn a_belief_is_carried_over_to_another_model_by_the_names_of_its_classes() {
+        let model = |labels: &[&str]| Model {
+            id: labels.join("+"),
+            version: String::new(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+        };
+        let from = model(&["cart", "person", "dog"]);
+        let mut belief = Classes::even(3);
+        belief.probabilities[..3].copy_from_slice(&[0.1, 0.7, 0.2]);
+        let told = |labels: &[&str]| {
+            let told = belief.told_by(&from, &model(labels));
+            assert_eq!(told.count, labels.len());
+            told.probabilities[..told.count].to_vec()
+        };
+        let near = |a: Vec<f64>, b: &[f64]| {
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12) && a.len() == b.len(), "{a:?} {b:?}");
+        };
+        near(told(&["cart", "person", "dog"]), &[0.1, 0.7, 0.2]);
+        near(told(&["person", "cart", "dog"]), &[0.7, 0.1, 0.2]);
+        near(told(&["person", "forklift", "pallet"]), &[0.7, 0.15, 0.15]);
+        near(told(&["person", "cart"]), &[0.875, 0.125]);
+        near(told(&["forklift", "pallet"]), &[0.5, 0.5]);
+        assert!(told(&[]).is_empty());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::candidates::{Birth, Candidates, POINTS, Spot, distance_sq};
 use super::clusters::{CLUSTER_LIMIT, Cluster};
 use super::config::TracksConfig;
 use super::imm::{Imm, Measurement, innovation_of};
-use super::models::{Classes, Model};
+use super::models::Model;
 use super::object::{Object, Seen};
 use super::sight;
 use super::views::Views;
@@ -403,14 +403,7 @@ impl Mover {
         let again = at.since(self.detected).as_s() <= config.coast_after_s;
         self.detections = if again { self.detections.saturating_add(1) } else { 1 };
         self.detected = self.detected.max(at);
-        let object = &mut self.object;
-        if !Arc::ptr_eq(&object.model, model) {
-            object.model = Arc::clone(model);
-            object.classes = Classes::even(model.labels.len());
-        }
-        if let Some(classes) = &seen.classes {
-            object.classes.approach(classes, config.class_gain);
-        }
+        self.object.classify(seen, model, config);
     }
 
     /// Goes over to the tracks of detections, at the detection's time.

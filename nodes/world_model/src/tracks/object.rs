@@ -139,15 +139,19 @@ impl Object {
         let (mean, _) = self.filter.motion();
         let least_mps = if self.stands { config.bodies.moves_mps } else { config.bodies.marked_below_mps };
         self.stands = libm::hypot(mean.z, mean.w) <= least_mps;
+        self.classify(seen, model, config);
+        self.confirm(config);
+    }
+
+    /// Takes in what a model says of its class. Another model than before may have other classes.
+    pub fn classify(&mut self, seen: &Seen, model: &Arc<Model>, config: &TracksConfig) {
         if !Arc::ptr_eq(&self.model, model) {
-            // Another model: its classes mean something else.
+            self.classes = self.classes.told_by(&self.model, model);
             self.model = Arc::clone(model);
-            self.classes = Classes::even(model.labels.len());
         }
         if let Some(classes) = &seen.classes {
             self.classes.approach(classes, config.class_gain);
         }
-        self.confirm(config);
     }
 
     fn confirm(&mut self, config: &TracksConfig) {

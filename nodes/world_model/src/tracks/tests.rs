@@ -90,6 +90,27 @@ fn a_false_alarm_is_deleted_and_counted() {
     assert_eq!(tracker.counters(), TrackCounters { begun: 1, unconfirmed: 1, ..TrackCounters::default() });
 }
 
+/// Sure of it only after a while: whoever has seen it since has a say.
+#[test]
+fn two_detectors_share_what_is_believed_of_a_class() {
+    for labels in [["forklift", "person"], ["person", "cart"]] {
+        let mut tracker = tracker();
+        for i in 0..12 {
+            let mut set = set(100 * i, vec![person(1.0, 1.0)]);
+            if i % 2 == 1 {
+                set.model_id = "other".into();
+                set.class_labels = labels.map(str::to_owned).to_vec();
+                set.detections[0].class_probabilities =
+                    labels.map(|l| if l == "person" { 0.8 } else { 0.2 }).to_vec();
+            }
+            observe(&mut tracker, &set);
+        }
+        let track = only(&tracker, 1100);
+        assert_eq!((track.class_label.as_str(), track.model_id.as_str()), ("person", "other"));
+        assert!((track.class_probability - 0.8).abs() < 0.01, "{labels:?}: {}", track.class_probability);
+    }
+}
+
 #[test]
 fn velocity_is_found_and_predicted() {
     let track = only(&walking(), 900);

@@ -66,6 +66,18 @@ fn errors_say_which_frame_at_which_time_and_what_is_held() {
 }
 
 #[test]
+fn over_a_long_gap_nothing_is_made_up() {
+    let mut buffer = robot();
+    buffer.set(&transform(3400, "odom", "base_link", Pose2::new(9.0, 0.0, 0.0))).unwrap();
+    let x_m = |ms| buffer.lookup("odom", "base_link", stamp(ms)).map(|pose| pose.x_m);
+    assert_eq!((x_m(1400), x_m(1600), x_m(3400)), (Ok(4.0), Ok(4.0), Ok(9.0)));
+    assert_eq!(
+        x_m(2400).unwrap_err().to_string(),
+        "odom to base_link: asked for 2.400 s, held from 1.000 s to 1.400 s and 0.2 s beyond"
+    );
+}
+
+#[test]
 fn what_is_no_tree_or_too_much_is_refused() {
     let mut buffer = robot();
     let mut refuse = |t: TransformStamped, fixed: bool| {
@@ -128,7 +140,7 @@ proptest! {
         fraction in 0.0..1.0f64,
         (from, to) in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
     ) {
-        let mut buffer = TransformBuffer::new(0.0);
+        let mut buffer = TransformBuffer::new(1.0);
         let name = |i: usize| format!("f{i}");
         for (i, (parent, a, b)) in tree.iter().enumerate() {
             let t = |ms, pose| transform(ms, &name(*parent), &name(i + 1), pose);

@@ -53,3 +53,27 @@ fn where_one_scan_follows_the_other_it_comes_all_the_same_and_after_the_world_mo
         assert!(places[0] < places[1] && places[0].is_some(), "{places:?}");
     }
 }
+
+#[test]
+fn a_map_that_changes_takes_nothing_away_that_scans_have_found() {
+    let mut w = World::new();
+    w.things = vec![(Point2::new(2.5, 0.0), 0.2)];
+    let first = OccupancyMap { stamp: ros(0), ..map(0.05) };
+    w.step(0, vec![Input::Map(first.clone())]);
+    let drive = |w: &mut World, from_ms: i64, to_ms: i64| {
+        for ms in (from_ms..to_ms).step_by(50) {
+            let inputs =
+                vec![World::localisation(ms, 0.0), Input::Odometry(w.odometry(ms)), Input::Scan(w.scan(ms))];
+            w.step(ms, inputs);
+        }
+    };
+    drive(&mut w, 0, 2500);
+    let found = |w: &World| w.grids().last().unwrap().cost_at(Point2::new(2.32, 0.01)) == COST_LETHAL;
+    assert!(found(&w));
+    let mut second = OccupancyMap { stamp: ros(2500), ..first };
+    second.cells[0] = 100 - second.cells[0].max(0);
+    let before = w.grids().len();
+    w.step(2500, vec![Input::Map(second)]);
+    assert_eq!(w.grids().len(), before + 2, "the map, and at once what is on it besides");
+    assert!(found(&w));
+}

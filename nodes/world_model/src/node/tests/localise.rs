@@ -4,7 +4,7 @@ use super::*;
 use crate::config::{InitialPose, OwnMatching};
 
 /// A room on the map, 10 m by 8 m about the origin, with walls of one cell.
-fn room_map() -> OccupancyMap {
+pub(super) fn room_map() -> OccupancyMap {
     let (width, height) = (220u32, 180u32);
     let wall = |i: u32| {
         let (col, row) = (i % width, i / width);
@@ -24,7 +24,7 @@ fn room_map() -> OccupancyMap {
 }
 
 /// A scan of that room from a pose of the base in the map.
-fn room_scan(ms: i64, map_from_base: Pose2) -> Scan {
+pub(super) fn room_scan(ms: i64, map_from_base: Pose2) -> Scan {
     let lidar = map_from_base.then(Pose2::new(0.1, 0.0, 0.0));
     let increment = 2.0 * PI / BEAMS as f64;
     let range = |i: usize| {
@@ -44,7 +44,7 @@ fn room_scan(ms: i64, map_from_base: Pose2) -> Scan {
     }
 }
 
-fn localising(change: impl Fn(&mut crate::config::MatchingConfig)) -> World {
+pub(super) fn localising(change: impl Fn(&mut crate::config::MatchingConfig)) -> World {
     let mut config = shipped();
     change(&mut config.ego.matching);
     let mut world = World::new();
@@ -78,7 +78,7 @@ impl World {
     }
 }
 
-const START: InitialPose =
+pub(super) const START: InitialPose =
     InitialPose { x_m: 1.05, y_m: 0.45, yaw_rad: 0.25, position_sigma_m: 0.1, yaw_sigma_rad: 0.05 };
 
 #[test]
@@ -148,6 +148,108 @@ fn a_localiser_whose_word_does_not_fit_the_map_makes_it_lost() {
     world.run_in_room(2500, 3500, start, Some(start));
     assert!(world.last().ego.localised, "{:?}", world.source("localisation"));
     assert_eq!(world.count("times_lost"), 1);
+}
+
+/// AMCL stamps its word ahead, 1.0 s by default.
+#[test]
+fn a_localiser_that_stamps_ahead_is_believed_from_its_first_word_on() {
+    let mut world = World::new();
+    world.run(0, 200);
+    world.step_once(200, vec![World::localisation(1200, 5.0)]);
+    world.run(210, 310);
+    assert!(world.last().ego.localised && world.source("localisation").0 == SourceStatus::Fresh);
+    assert_eq!(world.last().ego.pose.x_m, 5.0);
+}
+
+#[test]
+fn localisation_is_fresh_only_where_the_robot_is_localised() {
+    let mut world = World::new();
+    world.step(0, vec![World::localisation(0, 5.0)]);
+    world.step(100, vec![World::localisation(100, 5.0)]);
+    assert!(!world.last().ego.localised, "there is no odometry");
+    let (status, reason) = world.source("localisation");
+    assert_eq!(status, SourceStatus::Invalid);
+    assert_eq!(reason, "lost: odom to base_link: nothing received, asked for 1000.100 s");
+    assert!(world.node.complaint().unwrap().starts_with("localisation: lost: odom to base_link"));
+}
+
+#[test]
+fn what_is_wrong_is_said_while_it_is() {
+    let mut world = World::new();
+    world.run(0, 500);
+    assert_eq!(world.node.complaint(), None);
+    world.step(1000, vec![]);
+    let told = world.node.complaint().unwrap();
+    assert_eq!(told, "/scan: 0.550 s old, limit 0.15 s; /odom: 0.520 s old, limit 0.1 s");
+    world.run(1000, 1100);
+    assert_eq!(world.node.complaint(), None);
+    // The localiser speaks, and falls silent.
+    world.step(1100, vec![World::localisation(1100, 5.0)]);
+    world.run(1110, 2000);
+    assert!(world.node.complaint().unwrap().starts_with("localisation: lost: transform is "));
+    let mount = |x_m| TransformStamped {
+        parent: "base_link".into(),
+        child: "laser".into(),
+        parent_from_child: Pose2::new(x_m, 0.0, 0.0),
+        ..TransformStamped::default()
+    };
+    world.run(2000, 2100);
+    world.step(2100, vec![World::localisation(2100, 5.0), Input::StaticTransform(mount(0.3))]);
+    assert!(world.node.complaint().unwrap().ends_with("are 0.200 m and 0.000 rad apart"));
+    let size = |width| Input::Resize(GridSize { width, height: 200, resolution_m: 0.05 });
+    world.step(2100, vec![Input::StaticTransform(mount(0.1)), size(9000)]);
+    assert!(world.node.complaint().unwrap().starts_with("/costmap/resize: "));
+    world.step(2100, vec![size(200)]);
+    assert_eq!(world.node.complaint(), None);
+}
+
+#[test]
+fn a_transform_that_could_not_be_decoded_is_a_fault_only_where_it_is_needed() {
+    let refused = |parent: &str, child: &str| Input::TransformRefused {
+        parent: parent.into(),
+        child: child.into(),
+        reason: format!("{parent} from {child}: tilted"),
+    };
+    let mut world = World::new();
+    world.run(0, 500);
+    world.step(500, vec![World::localisation(500, 5.0), refused("camera", "camera_optical")]);
+    world.run(510, 560);
+    assert_eq!((world.count("transforms_refused"), world.source("/tf").0), (1, SourceStatus::Fresh));
+    assert_eq!(world.node.complaint(), None);
+    for (parent, child) in [("odom", "base_link"), ("base_link", "laser")] {
+        world.step(560, vec![refused(parent, child)]);
+        assert_eq!(world.node.complaint(), Some(format!("{parent} from {child}: tilted")));
+        let good = TransformStamped {
+            stamp: ros(560),
+            parent: parent.into(),
+            child: child.into(),
+            parent_from_child: Pose2::new(0.1, 0.0, 0.0),
+        };
+        world.step(560, vec![Input::StaticTransform(good)]);
+        assert_eq!(world.node.complaint(), None);
+    }
+    world.step(570, vec![refused("map", "odom")]);
+    world.run(580, 660);
+    assert_eq!(world.source("/tf"), (SourceStatus::Invalid, "map from odom: tilted".into()));
+}
+
+#[test]
+fn a_transform_from_the_future_does_not_shut_out_those_that_come_after_it() {
+    let mut world = World::new();
+    let turret = |ms, yaw_rad| {
+        Input::Transform(TransformStamped {
+            stamp: ros(ms),
+            parent: "base_link".into(),
+            child: "turret".into(),
+            parent_from_child: Pose2::new(0.0, 0.0, yaw_rad),
+        })
+    };
+    world.step(0, vec![turret(0, 0.1)]);
+    world.step(50, vec![turret(3_600_000, 0.9)]);
+    world.step(100, vec![turret(100, 0.2)]);
+    let found = world.node.transforms.lookup("base_link", "turret", ros(100)).unwrap();
+    assert!((found.yaw_rad - 0.2).abs() < 1e-12, "{found:?}");
+    assert_eq!(world.count("transforms_refused"), 1);
 }
 
 #[test]

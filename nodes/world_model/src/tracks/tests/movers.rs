@@ -333,3 +333,15 @@ fn values_that_contradict_each_other_are_refused() {
     assert!(refused(|c| c.window_s = 0.3).contains("tracks.cluster_birth.window_s"));
     assert!(refused(|c| c.speed_max_mps = 0.2).contains("tracks.cluster_birth.speed_max_mps"));
 }
+
+#[test]
+fn who_is_not_told_of_as_a_track_is_left_to_the_grid() {
+    let mut drive = Drive::new();
+    drive.go(STANDS, Twist2::ZERO, 2.0, walker((3.0, -2.0), (0.0, 1.0), 0.25));
+    assert_eq!(drive.tracker.confirmed(stamp(1950)).count(), 1);
+    let many = (0..64).map(|i| person(20.0 + 3.0 * f64::from(i), 0.0)).collect();
+    observe(&mut drive.tracker, &set(1950, many));
+    let confirmed = drive.tracks(1.95).iter().filter(|t| t.state == TrackState::Confirmed).count();
+    assert_eq!((drive.tracks(1.95).len(), confirmed), (64, 0));
+    assert_eq!(drive.tracker.confirmed(stamp(1950)).count(), 0);
+}
