@@ -36,7 +36,26 @@ The code counts, here too:
 - In an attribute `<` and `&` stand for themselves, as in `_skipIf=\"x < 3 && y > 1\"`.
 
 Where time or halting is not determined there, it is here: a Delay of 0 ms ticks its child at once; a Timeout halts its child in
-the tick after its time; halting a whole tree runs `_onHalted` of the nodes that ran, once.
+the tick after its time; halting a whole tree runs `_onHalted` of the nodes that run, once. All RecoveryNodes of a tree together
+make at most 1000 rounds in a tick: then they give control back, and go on in the next.
+
+## Ticking a tree with scripted leaves
+
+    outrider tree trace config/trees/navigate_to_pose.xml --script script.json --ticks 3
+
+prints a line of JSON for each tick: the root's status, that of every node with a `name`, and which leaves were ticked and halted. The
+script gives the statuses of every leaf by its name, which is its kind unless it has the attribute `name`: one for every tick of that
+leaf, and the last one repeats. For this tree:
+
+    {\"GoalReached\": [\"FAILURE\", \"FAILURE\", \"SUCCESS\"], \"PathExpiringTimer\": [\"FAILURE\"], \"IsPathValid\": [\"FAILURE\", \"SUCCESS\"],
+     \"ComputePathToPose\": [\"SUCCESS\"], \"FollowPath\": [\"RUNNING\"], \"Wait\": [\"SUCCESS\"], \"IsSomebodyAhead\": [\"FAILURE\"],
+     \"BackUp\": [\"SUCCESS\"]}
+
+The planner's actions and conditions below can be scripted, and besides them `<Leaf name=\"a\"/>`, an action, and `<Check name=\"b\"/>`, a
+condition. A scripted leaf does nothing but give its status: it neither looks at its ports nor writes them, so scripts that read what
+such a leaf would write end the tick with an error. The engine's own nodes do what they always do. The planner's decorators
+(DistanceController, SpeedController and the like) are not known here. A tick is 0.1 s after the one before, and there are at most a million.
+An error ends the trace with its line, and with the exit code 1.
 
 ## What a tree did
 
@@ -69,9 +88,12 @@ manifest (name, ports, an example) and how to make one to the registry; `wait.rs
 
 A file has at most 4 MiB and 100 000 elements, nested 256 deep; a tree has at most 10 000 nodes, nested 512 deep with its
 subtrees, from at most 64 files; a script has at most 64 KiB, nested 128 deep, with at most 1000 operations that work on each
-other's results. Document types, and entities of one's own with them, are refused. A tick takes nothing from the heap unless a
-script makes new text, a loop reads its queue from text, a switch compares a fraction or a number with text, or a node writes an
-entry for the first time.
+other's results, and joins text up to 64 KiB. Document types, and entities of one's own with them, are refused. A tick takes nothing
+from the heap unless a script makes new text, a loop reads its queue from text, a switch compares a fraction or a number with
+text, or a node writes an entry for the first time.
+
+The planner's tree is one file. `outrider tree check` and `outrider tree trace` read what an `<include>` names as well, and the
+check warns that the planner will not.
 
 ## Nodes
 ";

@@ -15,11 +15,19 @@ impl std::fmt::Display for Position {
     }
 }
 
+/// A place in a file, or in a text that has no name.
+pub(crate) fn located(file: &str, at: Position) -> String {
+    match file {
+        "" => format!("line {}, column {}", at.line, at.column),
+        file => format!("{file}:{at}"),
+    }
+}
+
 /// Why a tree is refused or a tick ends without a status.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BtError {
     /// The file is not a tree that can be built.
-    #[error("{file}:{at}: {message}")]
+    #[error("{}: {message}", located(file, *at))]
     Load {
         /// The file's name as it was given.
         file: String,

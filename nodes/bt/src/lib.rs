@@ -27,10 +27,12 @@ pub use docs::documentation;
 pub use error::{BtError, Fault, Position};
 pub use kind::{CustomKind, Kind};
 pub use node::{NodeId, NodeInfo};
+pub use nodes::RECOVERY_LIMIT;
 pub use port::{Direction, Io, Port, Words};
 pub use registry::{Class, Decorator, Leaf, MakeDecorator, MakeLeaf, Manifest, Registry, Step};
 pub use script::{
-    EXPRESSION_DEPTH_LIMIT, EXPRESSION_HEIGHT_LIMIT, Enums, SCRIPT_LIMIT, Source as ScriptSource,
+    EXPRESSION_DEPTH_LIMIT, EXPRESSION_HEIGHT_LIMIT, Enums, JOINED_LIMIT, SCRIPT_LIMIT,
+    Source as ScriptSource,
 };
 pub use status::Status;
 pub use tree::{Cause, Transition, Tree, WAKE_LIMIT};

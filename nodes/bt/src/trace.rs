@@ -1,10 +1,10 @@
 //! Scripted leaves, and what a tree with them does tick by tick: for comparing trees and engines.
 //!
-//! A trace is one line of JSON a tick. The leaves `Leaf` (an action) and `Check` (a condition) take their status from a
-//! script: one for every tick of that leaf; the last one repeats.
+//! A trace is one line of JSON a tick. The leaves `Leaf` (an action) and `Check` (a condition), and those of another registry
+//! that are asked for, take their status from a script: one for every tick of that leaf; the last one repeats.
 
 use crate::error::{BtError, Fault, fault};
-use crate::node::{NodeId, NodeInfo};
+use crate::node::{Node, NodeId, NodeInfo, Op};
 use crate::port::Io;
 use crate::registry::{Class, Leaf, Manifest, Registry};
 use crate::status::Status;
@@ -73,15 +73,15 @@ impl Stage {
     /// # Errors
     /// When a leaf has no script.
     pub fn new(tree: &Tree<Self>, script: &Script) -> Result<Self, BtError> {
-        let part = |(info, _): (&NodeInfo, Status)| {
-            if !matches!(info.id.as_str(), "Leaf" | "Check") {
+        let part = |(info, node): (&NodeInfo, &Node)| {
+            if !matches!(node.op, Op::Leaf(_)) {
                 return Ok(None);
             }
             let statuses = script.0.get(&info.name).cloned();
             let missing = || BtError::Value(format!("the script has no statuses for leaf `{}`", info.name));
             Ok(Some((statuses.ok_or_else(missing)?, 0)))
         };
-        let parts = tree.nodes().map(part).collect::<Result<Vec<_>, BtError>>()?;
+        let parts = tree.infos.iter().zip(&tree.nodes).map(part).collect::<Result<Vec<_>, BtError>>()?;
         Ok(Self { parts, ..Self::default() })
     }
 
@@ -119,9 +119,26 @@ impl Leaf<Stage> for Scripted {
 /// Adds `Leaf` and `Check`.
 pub fn register(registry: &mut Registry<Stage>) {
     let leaf = Manifest::new("Leaf", Class::Action, "Does what the script says.", "<Leaf name=\"a\"/>");
-    registry.leaf(leaf, |io| Ok(Box::new(Scripted { node: io.node, is_action: true })));
+    scripted(registry, leaf);
     let check = Manifest::new("Check", Class::Condition, "Is what the script says.", "<Check name=\"a\"/>");
-    registry.leaf(check, |io| Ok(Box::new(Scripted { node: io.node, is_action: false })));
+    scripted(registry, check);
+}
+
+/// Adds the leaves of another registry: of these, too, the script says what they do, and their ports are not looked at.
+pub fn register_leaves<C>(registry: &mut Registry<Stage>, other: &Registry<C>) {
+    for manifest in other.manifests() {
+        if manifest.class.is_leaf() && !other.is_builtin(&manifest.id) {
+            scripted(registry, manifest.clone());
+        }
+    }
+}
+
+fn scripted(registry: &mut Registry<Stage>, manifest: Manifest) {
+    if manifest.class == Class::Action {
+        registry.leaf(manifest, |io| Ok(Box::new(Scripted { node: io.node, is_action: true })));
+    } else {
+        registry.leaf(manifest, |io| Ok(Box::new(Scripted { node: io.node, is_action: false })));
+    }
 }
 
 /// The engine's nodes with `Leaf` and `Check`.

@@ -87,6 +87,8 @@ pub struct Tree<C> {
     pub(crate) halting: Cause,
     /// A node wants to be ticked again at once.
     pub(crate) wake: bool,
+    /// Rounds of all RecoveryNodes in this tick.
+    pub(crate) recoveries: u32,
     /// The leaf that was last found running in the last tick, or none.
     pub(crate) last_leaf: NodeId,
 }
@@ -472,6 +474,7 @@ impl<C> Tree<C> {
 
     fn tick_root(&mut self, now: Instant, context: &mut C) -> Result<Status, BtError> {
         let mut cx = Context { now, user: context };
+        self.recoveries = 0;
         let status = self.execute(0, &mut cx).map_err(|error| *error)?;
         if status.is_completed() {
             self.put(0, Status::Idle, Cause::Reset);
@@ -486,8 +489,14 @@ impl<C> Tree<C> {
     pub fn halt(&mut self, now: Instant, context: &mut C) -> Result<(), BtError> {
         let mut cx = Context { now, user: context };
         self.last_leaf = NONE;
+        self.recoveries = 0;
         self.halting = Cause::Tree;
-        let mut halted = self.halt_node(0, &mut cx);
+        // One that does not run forgets what it knows, but runs no script for it.
+        let mut halted = match self.status_of(0) {
+            Status::Running => self.halt_node(0, &mut cx),
+            _ if matches!(self.at(0).op, Op::Leaf(_)) => Ok(()),
+            _ => self.halt_op(0, &mut cx),
+        };
         self.put(0, Status::Idle, Cause::Tree);
         // A child that was skipped while it ran may run on below a SequenceWithMemory that has failed: haltTree visits all.
         for node in 1..self.nodes.len() as NodeId {

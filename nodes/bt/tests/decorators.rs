@@ -294,3 +294,21 @@ fn a_change_by_a_while_a_timeout_or_a_halt_tells_which() {
     let wanted = "2 RUNNING>IDLE Halt, 1 RUNNING>IDLE Timeout, 0 RUNNING>FAILURE Tick, 0 FAILURE>IDLE Reset";
     assert_eq!(late, wanted);
 }
+
+#[test]
+fn halting_a_tree_that_does_not_run_runs_no_script_for_it() {
+    let mut bench = Bench::new("<Sequence _onHalted=\"n += 1\"><a/></Sequence>", "a=r");
+    bench.tree.set("n", 0_i64).unwrap();
+    let halt = |bench: &mut Bench| {
+        bench.tree.halt(outrider_foundation::Instant::from_nanos(0), &mut bench.stage).unwrap();
+        bench.number("n")
+    };
+    assert_eq!(halt(&mut bench), 0.0);
+    bench.tick_at(0);
+    assert_eq!(halt(&mut bench), 1.0);
+    assert_eq!(halt(&mut bench), 1.0);
+    // Nor is a leaf told that never ran.
+    let mut bench = Bench::new("<a/>", "a=r");
+    bench.tree.halt(outrider_foundation::Instant::from_nanos(0), &mut bench.stage).unwrap();
+    assert!(bench.stage.halted.is_empty());
+}

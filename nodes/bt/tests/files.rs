@@ -5,7 +5,7 @@ use outrider_bt::trace::{Stage, registry};
 use outrider_bt::{
     BtError, DEPTH_LIMIT, FILE_LIMIT, INCLUDE_LIMIT, Include, Library, NESTING_LIMIT, NoFiles, Tree,
 };
-use outrider_bt::{Class, NODE_LIMIT, Registry, Severity, write_model};
+use outrider_bt::{Class, Kind, Manifest, NODE_LIMIT, Port, Registry, Severity, write_model};
 
 /// Line, column and message.
 fn error(xml: &str) -> (u32, u32, String) {
@@ -166,7 +166,8 @@ fn the_tree_to_be_executed_has_to_be_clear() {
 
 /// What `check` says, without the file.
 fn check(body: &str) -> Vec<String> {
-    let library = Library::read("t.xml", &expand(body), &mut NoFiles).unwrap();
+    let body = expand(body).replace("<root", "<root BTCPP_format=\"4\"");
+    let library = Library::read("t.xml", &body, &mut NoFiles).unwrap();
     library.check(&registry()).iter().map(|problem| problem.to_string().replace("t.xml:", "")).collect()
 }
 
@@ -207,7 +208,7 @@ fn check_finds_nodes_that_are_never_reached() {
 
 #[test]
 fn check_takes_nodes_that_the_file_describes() {
-    let xml = "<root><BehaviorTree ID=\"M\"><Sequence><Grip force=\"1\" object=\"{o}\"/></Sequence></BehaviorTree>\
+    let xml = "<root BTCPP_format=\"4\"><BehaviorTree ID=\"M\"><Sequence><Grip force=\"1\" object=\"{o}\"/></Sequence></BehaviorTree>\
                <TreeNodesModel><Action ID=\"Grip\"><input_port name=\"force\"/><input_port name=\"speed\"/><output_port name=\"object\"/></Action></TreeNodesModel></root>";
     let library = Library::read("t.xml", xml, &mut NoFiles).unwrap();
     let mut registry: Registry<Stage> = registry();
@@ -224,6 +225,148 @@ fn check_takes_nodes_that_the_file_describes() {
     assert!(library.build(&registry, "M").err().unwrap().to_string().contains("not known here"));
 }
 
+/// What `check` says of one node in a tree, without the place.
+fn doubts(node: &str) -> Vec<String> {
+    let found = check(&format!("<root><BehaviorTree ID=\"M\">{node}</BehaviorTree></root>"));
+    found.iter().map(|problem| problem.split_once(": ").unwrap().1.to_owned()).collect()
+}
+
+#[test]
+fn check_makes_the_leaves_and_tells_why_one_is_refused() {
+    let mut registry: Registry<Stage> = registry();
+    let port = Port::input("wait_s", Kind::Double, "").or("1.0");
+    registry.leaf(Manifest::new("Stand", Class::Action, "", "").ports([port]), |io| {
+        if io.is_constant("wait_s") {
+            io.number_in("wait_s", 0.05, 10.0)?;
+        }
+        Err(Box::new(BtError::Value("made".to_owned())))
+    });
+    let said = |value: &str| {
+        let xml = format!(
+            "<root BTCPP_format=\"4\"><BehaviorTree ID=\"M\"><Stand wait_s=\"{value}\"/></BehaviorTree></root>"
+        );
+        let library = Library::read("t.xml", &xml, &mut NoFiles).unwrap();
+        library.check(&registry).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let error = "t.xml:1:45: error: <Stand>: port `wait_s` is 99, not between 0.05 and 10";
+    assert_eq!(said("99"), [error]);
+    assert!(said("nan")[0].contains("is NaN, not between"));
+    assert!(said("5")[0].contains("made") && said("{s}")[0].contains("made"));
+}
+
+#[test]
+fn check_warns_of_attributes_that_nobody_reads() {
+    let known = "the attribute `_skipif` is not known and does nothing; there is `_skipIf`";
+    assert_eq!(doubts("<a _skipif=\"1\"/>"), [format!("warning: {known}")]);
+    let found = doubts("<a _autoremap=\"1\" _failWhen=\"1\"/>");
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(found[1].contains("`_failWhen`") && found[1].contains("_failureIf, _successIf"), "{found:?}");
+    let guards = "_failureIf=\"0\" _successIf=\"0\" _skipIf=\"0\" _while=\"1\" _onSuccess=\"1\" _onFailure=\"1\" _post=\"1\" _onHalted=\"1\"";
+    assert!(doubts(&format!("<a {guards} _description=\"so\" _fullpath=\"a\" _uid=\"1\"/>")).is_empty());
+    let subtree = "<root main_tree_to_execute=\"M\"><BehaviorTree ID=\"M\"><SubTree ID=\"N\" _autoremap=\"1\" _skipif=\"1\" x=\"1\"/></BehaviorTree>\
+                   <BehaviorTree ID=\"N\"><a/></BehaviorTree></root>";
+    assert_eq!(check(subtree).len(), 1, "{:?}", check(subtree));
+}
+
+#[test]
+fn check_warns_of_numbers_that_are_cut_off() {
+    for (node, port, value, read) in [
+        ("<Repeat num_cycles=\"1e3\"><a/></Repeat>", "num_cycles", "1e3", "1"),
+        ("<Timeout msec=\"5.9sec\"><a/></Timeout>", "msec", "5.9sec", "5"),
+        ("<RateController hz=\"1,5\"><a/></RateController>", "hz", "1,5", "1"),
+    ] {
+        let wanted =
+            format!("warning: port `{port}`: `{value}` counts as {read}: what follows the number is lost");
+        assert_eq!(doubts(node), [wanted]);
+    }
+    for node in [
+        "<Repeat num_cycles=\"-1\"><a/></Repeat>",
+        "<Repeat num_cycles=\"{1e3}\"><a/></Repeat>",
+        "<Repeat num_cycles=\"3 \"><a/></Repeat>",
+        "<RateController hz=\"1.5e1\"><a/></RateController>",
+    ] {
+        assert!(doubts(node).is_empty(), "{node}: {:?}", doubts(node));
+    }
+}
+
+#[test]
+fn check_finds_constants_that_fail_in_every_tick() {
+    for (node, wanted) in [
+        (
+            "<Parallel success_count=\"3\"><a/><b/></Parallel>",
+            "error: success_count is 3, but there are 2 children",
+        ),
+        (
+            "<Parallel failure_count=\"3\"><a/><b/></Parallel>",
+            "error: failure_count is 3, but there are 2 children",
+        ),
+        (
+            "<ParallelAll max_failures=\"9\"><a/><b/></ParallelAll>",
+            "error: max_failures is 9, but there are 2",
+        ),
+        (
+            "<Precondition if=\"1\" else=\"FAIL\"><a/></Precondition>",
+            "error: port `else` is `FAIL`: there are RUNNING",
+        ),
+        ("<Precondition if=\"1\" else=\"IDLE\"><a/></Precondition>", "error: port `else` is `IDLE`"),
+        ("<Precondition if=\"\"><a/></Precondition>", "error: port `if`: the script is empty"),
+        (
+            "<LoopInt queue=\"1\" if_empty=\"no\" value=\"{v}\"><a/></LoopInt>",
+            "error: port `if_empty` is `no`",
+        ),
+        (
+            "<LoopInt queue=\"1\" value=\"7\"><a/></LoopInt>",
+            "warning: port `value` is written: it needs an entry like {value}, not `7`",
+        ),
+        ("<ScriptCondition code=\"\"/>", "error: port `code`: the script is empty"),
+        ("<RateController hz=\"0\"><a/></RateController>", "warning: port `hz` is 0: a rate is above 0"),
+        ("<RateController hz=\"nan\"><a/></RateController>", "warning: port `hz` is nan"),
+        (
+            "<PersistentSequence current_child_idx=\"0\"><a/><b/></PersistentSequence>",
+            "warning: port `current_child_idx` is written: it needs an entry like {current_child_idx}, not `0`",
+        ),
+    ] {
+        let found = doubts(node);
+        assert!(found.len() == 1 && found[0].starts_with(wanted), "{node}: {found:?}");
+    }
+    for node in [
+        "<Parallel success_count=\"2\" failure_count=\"-5\"><a/><b/></Parallel>",
+        "<Parallel success_count=\"{n}\"><a/><b/></Parallel>",
+        "<Precondition if=\"1\" else=\"SKIPPED\"><a/></Precondition>",
+        "<Precondition if=\"1\" else=\"{s}\"><a/></Precondition>",
+        "<Script code=\"\"/>",
+        "<PersistentSequence current_child_idx=\"{=}\"><a/><b/></PersistentSequence>",
+    ] {
+        assert!(doubts(node).is_empty(), "{node}: {:?}", doubts(node));
+    }
+}
+
+#[test]
+fn check_warns_of_another_format_and_of_files_that_the_planner_does_not_take() {
+    let mut files = |_: &Include| Ok("<root BTCPP_format=\"4\"/>".to_owned());
+    let mut said = |root: &str| {
+        let xml = format!("{root}<BehaviorTree ID=\"M\"><AlwaysSuccess/></BehaviorTree></root>");
+        let library = Library::read("t.xml", &xml, &mut files).unwrap();
+        library.check(&registry()).iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(said("<root>"), ["t.xml:1:1: warning: <root> should say BTCPP_format=\"4\""]);
+    assert_eq!(
+        said("<root BTCPP_format=\"3\">"),
+        ["t.xml:1:7: warning: BTCPP_format is `3`: it is read as if it were 4"]
+    );
+    assert_eq!(
+        said("<root BTCPP_format=\"4\"><include path=\"o.xml\"/>"),
+        ["t.xml:1:24: warning: the planner takes no <include>: its tree has to be one file"]
+    );
+}
+
+#[test]
+fn a_file_without_a_tree_says_so_and_one_without_a_name_is_told_by_line_and_column() {
+    let error = refused("<root BTCPP_format=\"4\"></root>").to_string();
+    assert_eq!(error, "line 1, column 1: there is no tree: <root> holds no <BehaviorTree>");
+    assert_eq!(check("<root></root>"), ["1:1: error: there is no tree: <root> holds no <BehaviorTree>"]);
+}
+
 /// What Groot2 loads as a palette can be read again, and says the same.
 #[test]
 fn the_model_for_groot_describes_every_node() {
@@ -234,7 +377,7 @@ fn the_model_for_groot_describes_every_node() {
     assert_eq!(declared.len(), own.len());
     for (read, own) in declared.iter().zip(own) {
         assert_eq!((&read.id, read.class), (&own.id, own.class));
-        let ports = |manifest: &outrider_bt::Manifest| -> Vec<_> {
+        let ports = |manifest: &Manifest| -> Vec<_> {
             manifest
                 .ports
                 .iter()

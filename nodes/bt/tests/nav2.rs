@@ -1,6 +1,8 @@
 //! Nav2's control nodes: one test a rule.
 
 use crate::common::{Bench, run};
+use outrider_bt::{RECOVERY_LIMIT, Status};
+use outrider_foundation::Instant;
 
 #[test]
 fn pipeline_ticks_the_earlier_children_again_while_a_later_one_runs() {
@@ -45,6 +47,26 @@ fn recovery_forgets_its_count_when_it_is_halted() {
     let body = "<ReactiveSequence><p/><RecoveryNode number_of_retries=\"1\"><a/><b/></RecoveryNode></ReactiveSequence>";
     let ticks = run(body, "p=sfs a=frfs b=s", 3);
     assert_eq!(ticks, ["R p a b a", "F p !a", "S p a b a"]);
+}
+
+#[test]
+fn recoveries_give_control_back_after_so_many_rounds_and_go_on_in_the_next_tick() {
+    let node = |retries: u32, child: &str| {
+        format!("<RecoveryNode number_of_retries=\"{retries}\">{child}<AlwaysSuccess/></RecoveryNode>")
+    };
+    let body = |retries| node(retries, "<AlwaysFailure/>");
+    assert_eq!(run(&body(RECOVERY_LIMIT - 1), "", 1), ["F"]);
+    assert_eq!(run(&body(RECOVERY_LIMIT * 3 / 2), "", 2), ["R", "F"]);
+    assert_eq!(run(&body(2_000_000_000), "", 3), ["R", "R", "R"]);
+    // Those within each other count together.
+    assert_eq!(run(&node(2_000_000_000, &node(500, "<AlwaysFailure/>")), "", 2), ["R", "R"]);
+    // Whoever ticks on while a node asks for it sees nothing of it, unless it is too much.
+    let tick = |body: &str| {
+        let mut bench = Bench::new(body, "");
+        bench.tree.tick(Instant::from_nanos(0), &mut bench.stage)
+    };
+    assert_eq!(tick(&body(RECOVERY_LIMIT * 3 / 2)), Ok(Status::Failure));
+    assert_eq!(tick(&body(2_000_000_000)), Ok(Status::Running));
 }
 
 #[test]

@@ -1,7 +1,9 @@
 //! The script language: one test a rule.
 
 use crate::common::{Bench, registry_with_enums};
-use outrider_bt::{BtError, EXPRESSION_DEPTH_LIMIT, EXPRESSION_HEIGHT_LIMIT, SCRIPT_LIMIT, ScriptSource};
+use outrider_bt::{
+    BtError, EXPRESSION_DEPTH_LIMIT, EXPRESSION_HEIGHT_LIMIT, JOINED_LIMIT, SCRIPT_LIMIT, ScriptSource,
+};
 
 /// Runs a script; the entry `x` afterwards.
 fn number(script: &str) -> f64 {
@@ -224,4 +226,14 @@ fn a_sum_has_a_greatest_number_of_terms() {
     assert_eq!(number(&sum(EXPRESSION_HEIGHT_LIMIT - 1)), (EXPRESSION_HEIGHT_LIMIT - 1) as f64);
     let error = ScriptSource::parse(&sum(30_000)).unwrap_err().to_string();
     assert!(error.contains("more than 1000 operations in a row"), "{error}");
+}
+
+#[test]
+fn joined_text_has_a_greatest_length() {
+    let doubled = |times: usize| format!("x := '0123456789abcdef'{}", "; x = x .. x".repeat(times));
+    assert_eq!(text(&doubled(12)).len(), JOINED_LIMIT);
+    let error = fails(&doubled(13));
+    assert!(error.contains("the joined text has 131072 bytes; the limit is 65536"), "{error}");
+    let error = fails(&format!("{}; x += 'a'", doubled(12)));
+    assert!(error.contains("the joined text has 65537 bytes"), "{error}");
 }

@@ -1,8 +1,8 @@
 //! `outrider tree`: behaviour trees checked, and ticked with scripted leaves.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Subcommand;
-use outrider_bt::trace::{Script, Stage, Trace, failed, registry};
+use outrider_bt::trace::{Script, Stage, TICK_LIMIT, Trace, failed, register_leaves, registry};
 use outrider_bt::{BtError, Include, Library, Registry, Severity, write_model};
 use outrider_planner::leaves;
 use std::io::Write;
@@ -24,17 +24,18 @@ enum Action {
         #[arg(value_name = "FILE.xml")]
         file: PathBuf,
     },
-    /// Tick a tree whose leaves `Leaf` and `Check` do what a script says; one line of JSON a tick.
+    /// Tick a tree whose leaves do what a script says: the planner's, and `Leaf` and `Check`; one line of JSON a tick.
     Trace {
         /// The tree, as BehaviorTree.CPP 4 XML.
         #[arg(value_name = "FILE.xml")]
         file: PathBuf,
-        /// JSON: `{"leaf": ["RUNNING", "SUCCESS"]}`, one status for every tick of that leaf; the last one repeats.
+        /// JSON: `{"leaf": ["RUNNING", "SUCCESS"]}`, by the leaf's name, which is its kind unless it has the attribute; one status
+        /// for every tick of that leaf; the last one repeats.
         #[arg(long, value_name = "SCRIPT.json")]
         script: PathBuf,
         /// How many ticks.
-        #[arg(long, value_name = "N")]
-        ticks: usize,
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(..=TICK_LIMIT))]
+        ticks: u64,
     },
     /// Print the `TreeNodesModel` of all nodes, which Groot2 loads as a palette.
     Model {
@@ -53,7 +54,7 @@ enum Action {
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.action {
         Action::Check { file } => check(&file),
-        Action::Trace { file, script, ticks } => trace(&file, &script, ticks),
+        Action::Trace { file, script, ticks } => trace(&file, &script, ticks, &mut std::io::stdout().lock()),
         Action::Model { all } => {
             print!("{}", write_model(&leaves::registry(), all));
             Ok(ExitCode::SUCCESS)
@@ -114,11 +115,12 @@ fn check(file: &Path) -> anyhow::Result<ExitCode> {
     Ok(if errors > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-fn trace(file: &Path, script: &Path, ticks: usize) -> anyhow::Result<ExitCode> {
+fn trace(file: &Path, script: &Path, ticks: u64, out: &mut impl Write) -> anyhow::Result<ExitCode> {
     let text = std::fs::read_to_string(script).with_context(|| format!("{}", script.display()))?;
-    let script = Script::from_json(&text).with_context(|| format!("{}", script.display()))?;
-    let mut out = std::io::stdout().lock();
-    let registry: Registry<Stage> = registry();
+    let name = script.display().to_string();
+    let script = Script::from_json(&text).with_context(|| name.clone())?;
+    let mut registry: Registry<Stage> = registry();
+    register_leaves(&mut registry, &leaves::registry());
     let tree = read(file)?.and_then(|library| library.build(&registry, &library.main()?));
     let tree = match tree {
         Ok(tree) => tree,
@@ -128,8 +130,14 @@ fn trace(file: &Path, script: &Path, ticks: usize) -> anyhow::Result<ExitCode> {
             return Err(error.into());
         }
     };
-    for line in Trace::new(tree, &script)?.take(ticks) {
+    for (number, line) in (0..ticks).zip(Trace::new(tree, &script).context(name)?) {
         writeln!(out, "{line}")?;
+        if let Some(error) = line.get("error").and_then(serde_json::Value::as_str) {
+            bail!("{}: tick {number}: {error}", file.display());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,3 +9,4 @@ mod nav2;
 mod parallel;
 
 pub(crate) use action::entry_name;
+pub use nav2::RECOVERY_LIMIT;

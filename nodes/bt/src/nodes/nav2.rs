@@ -7,6 +7,9 @@ use crate::status::Status;
 use crate::tree::{Cause, Context, Tree};
 use crate::value::Value;
 
+/// Most rounds of all RecoveryNodes of a tree within one tick: with children that end at once they would keep the tick.
+pub const RECOVERY_LIMIT: u32 = 1000;
+
 impl<C> Tree<C> {
     /// Nav2's nodes halt themselves when they are through.
     fn start_over(&mut self, id: NodeId, cx: &mut Context<'_, C>) -> Result<(), Fault> {
@@ -70,6 +73,11 @@ impl<C> Tree<C> {
                     let memory = self.memory(id);
                     memory.count = memory.count.saturating_add(1);
                     memory.index = 0;
+                    self.recoveries += 1;
+                    if self.recoveries >= RECOVERY_LIMIT {
+                        self.wake = true;
+                        return Ok(Status::Running);
+                    }
                     continue;
                 }
                 (_, Status::Skipped) => {

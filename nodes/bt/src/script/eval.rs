@@ -1,7 +1,7 @@
 //! Expressions → values.
 
 use super::numeric::as_truth;
-use super::{Assign, Binary, Code, Compare, Expr, ExprId, Script, Statement, Unary};
+use super::{Assign, Binary, Code, Compare, Expr, ExprId, JOINED_LIMIT, Script, Statement, Unary};
 use crate::blackboard::{Blackboards, KeyRef};
 use crate::error::{Fault, fault};
 use crate::kind::Kind;
@@ -266,14 +266,18 @@ fn changed(op: Assign, old: &Value, by: &Value) -> Result<Value, Fault> {
         }));
     }
     match (op, by) {
-        (Assign::Plus, Value::Text(b)) => Ok(Value::Text(joined(&old.as_text()?, b))),
+        (Assign::Plus, Value::Text(b)) => Ok(Value::Text(joined(&old.as_text()?, b)?)),
         (_, Value::Text(_)) => Err(fault("this assignment is not for text")),
         _ => Ok(old.clone()),
     }
 }
 
-fn joined(a: &str, b: &str) -> Arc<str> {
-    Arc::from([a, b].concat().as_str())
+fn joined(a: &str, b: &str) -> Result<Arc<str>, Fault> {
+    let length = a.len().saturating_add(b.len());
+    if length > JOINED_LIMIT {
+        return Err(fault(format!("the joined text has {length} bytes; the limit is {JOINED_LIMIT}")));
+    }
+    Ok(Arc::from([a, b].concat().as_str()))
 }
 
 fn unary(op: Unary, value: &Value) -> Result<Value, Fault> {
@@ -313,7 +317,7 @@ fn binary(op: Binary, left: &Value, right: &Value) -> Result<Value, Fault> {
         if !joins {
             return Err(fault("this operation is not permitted on these values"));
         }
-        return Ok(Value::Text(joined(&left.as_text()?, &right.as_text()?)));
+        return Ok(Value::Text(joined(&left.as_text()?, &right.as_text()?)?));
     }
     let (a, b) = (left.as_f64()?, right.as_f64()?);
     Ok(match op {

@@ -15,6 +15,9 @@ use std::sync::Arc;
 /// Longest script, bytes.
 pub const SCRIPT_LIMIT: usize = 64 * 1024;
 
+/// Longest text that a script may join, bytes: one that joins an entry with itself in every tick would take all memory.
+pub const JOINED_LIMIT: usize = 64 * 1024;
+
 /// Deepest nesting of an expression.
 pub const EXPRESSION_DEPTH_LIMIT: usize = 128;
 

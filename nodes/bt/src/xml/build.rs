@@ -37,7 +37,7 @@ impl Library {
         Builder::new(self, registry).build(tree, true)
     }
 
-    /// Builds a tree as far as it goes without the user's leaves.
+    /// Builds a tree as far as it goes: with the user's leaves, but for those of which only the manifest is known.
     pub(super) fn try_build<C>(&self, registry: &Registry<C>, tree: &str) -> Result<(), BtError> {
         Builder::new(self, registry).build(tree, false).map(|_| ())
     }
@@ -53,7 +53,7 @@ struct Builder<'a, C> {
     paths: Vec<String>,
     /// Children of every node; laid out when all are known.
     children: Vec<Vec<NodeId>>,
-    /// Leaves of the user are made too.
+    /// Nodes of which only the manifest is known are an error.
     complete: bool,
 }
 
@@ -88,6 +88,7 @@ impl<'a, C> Builder<'a, C> {
             journal: Journal::default(),
             halting: Cause::Halt,
             wake: false,
+            recoveries: 0,
             last_leaf: NONE,
         };
         let (open, paths, children) = (Vec::new(), Vec::new(), Vec::new());
@@ -288,7 +289,7 @@ impl<'a, C> Builder<'a, C> {
                 self.prepare(id, *op, spot)?;
                 Ok(*op)
             }
-            _ if !self.complete => Ok(Op::Always(Status::Success)),
+            Make::Nothing if !self.complete => Ok(Op::Always(Status::Success)),
             Make::Nothing => Err(BtError::Value("it is described in the file but not known here".to_owned())),
             Make::Leaf(make) => {
                 let mut io = io(id, &self.tree.ports[first..end], &mut self.tree.boards);

@@ -1,8 +1,9 @@
 //! What is wrong with files before a tree is built of them.
 
 use super::document::Element;
+use super::doubts;
 use super::library::Library;
-use crate::error::{BtError, Position};
+use crate::error::{BtError, Position, located};
 use crate::node::Conditions;
 use crate::port::Direction;
 use crate::registry::{Class, Make, Registry};
@@ -39,7 +40,7 @@ impl std::fmt::Display for Problem {
             Severity::Error => "error",
             Severity::Warning => "warning",
         };
-        write!(f, "{}:{}: {severity}: {}", self.file, self.at, self.message)
+        write!(f, "{}: {severity}: {}", located(&self.file, self.at), self.message)
     }
 }
 
@@ -69,7 +70,7 @@ pub(super) fn kind_of(element: &Element) -> &str {
 }
 
 /// Collects problems of one file.
-struct Collector<'a> {
+pub(super) struct Collector<'a> {
     file: &'a str,
     found: Vec<Problem>,
 }
@@ -79,8 +80,12 @@ impl Collector<'_> {
         self.found.push(Problem { file: self.file.to_owned(), at, severity, message: message.into() });
     }
 
-    fn error(&mut self, at: Position, message: impl Into<String>) {
+    pub(super) fn error(&mut self, at: Position, message: impl Into<String>) {
         self.add(Severity::Error, at, message);
+    }
+
+    pub(super) fn warning(&mut self, at: Position, message: impl Into<String>) {
+        self.add(Severity::Warning, at, message);
     }
 }
 
@@ -107,6 +112,7 @@ impl Library {
         let mut all = self.refused(registry);
         for document in self.documents() {
             let mut out = Collector { file: &document.file, found: Vec::new() };
+            doubts::file(document, &mut out);
             for tree in document.root.all("BehaviorTree") {
                 for element in &tree.children {
                     details(element, registry, &mut out);
@@ -316,6 +322,10 @@ pub(super) fn element_faults<C>(element: &Element, registry: &Registry<C>, file:
 /// Everything else about an element and those below it.
 fn details<C>(element: &Element, registry: &Registry<C>, out: &mut Collector<'_>) {
     out.found.extend(element_faults(element, registry, out.file));
+    let kind = if element.name == "SubTree" { "SubTree" } else { kind_of(element) };
+    if let Some(manifest) = registry.manifest(kind) {
+        doubts::element(element, manifest, out);
+    }
     if let Some((manifest, make)) = registry.kind(kind_of(element))
         && element.name != "SubTree"
     {

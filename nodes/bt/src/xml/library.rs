@@ -203,7 +203,10 @@ impl Library {
         BtError::Load {
             file: document.map_or(String::new(), |document| document.file.clone()),
             at: document.map_or(Position::default(), |document| document.root.at),
-            message: "there is more than one tree: main_tree_to_execute must say which to execute".to_owned(),
+            message: match self.trees.len() {
+                0 => "there is no tree: <root> holds no <BehaviorTree>".to_owned(),
+                _ => "there is more than one tree: main_tree_to_execute must say which to execute".to_owned(),
+            },
         }
     }
 

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod document;
+mod doubts;
 mod escape;
 mod library;
 mod model;

@@ -60,10 +60,10 @@ pub struct Args {
     /// Configuration folder.
     #[arg(long, default_value = "config")]
     config: PathBuf,
-    /// Behaviour tree, in place of trees/navigate_to_pose_with_recovery.xml in the configuration folder.
+    /// Behaviour tree, in place of trees/navigate_to_pose_with_recovery.xml in the configuration folder; not for the baseline.
     #[arg(long)]
     tree: Option<PathBuf>,
-    /// Folder to write a bag of every run to, each in a folder of its own.
+    /// Folder to write a bag of every run to, each in a folder of its own; not for the baseline.
     #[arg(long)]
     bag: Option<PathBuf>,
     /// Prints the result as JSON.
@@ -117,6 +117,11 @@ pub fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn report(args: &Args) -> anyhow::Result<Report> {
+    // The baseline has neither, and whoever asks for them would wait for nothing.
+    if args.planner == Planner::Dwa {
+        ensure!(args.tree.is_none(), "--tree: the baseline (--planner dwa) has no behaviour tree");
+        ensure!(args.bag.is_none(), "--bag: of the baseline (--planner dwa) no bags are written");
+    }
     let machine = Machine::read(&args.folder)?;
     let all = if args.dynabarn {
         data::moving_worlds(&args.folder, &machine)?

@@ -81,10 +81,11 @@ impl Report {
         // Writing to a string cannot fail.
         for (world, _, runs) in &self.worlds {
             let m = means(runs);
-            let nearest_m = runs.iter().map(|r| r.outcome.least_clearance_m).fold(f64::INFINITY, f64::min);
+            let nearest = runs.iter().filter_map(|r| r.outcome.least_clearance_m).min_by(f64::total_cmp);
+            let nearest = nearest.map_or_else(|| "      -".to_owned(), |m| format!("{m:5.2} m"));
             let _ = writeln!(
                 text,
-                "{world:5}  {:7.2}  {:9.2}  {:8.2}  {}  {:.3}  {nearest_m:5.2} m  {}",
+                "{world:5}  {:7.2}  {:9.2}  {:8.2}  {}  {:.3}  {nearest}  {}",
                 m.success,
                 m.collision,
                 m.timeout,

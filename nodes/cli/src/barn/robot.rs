@@ -2,8 +2,10 @@
 
 use anyhow::{Context as _, ensure};
 use outrider_foundation::RobotDescription;
+use outrider_foundation::data::BEAM_LIMIT;
 use outrider_foundation::robot::{DriveLimits, Mount};
 use serde::Deserialize;
+use std::f64::consts::TAU;
 use std::path::Path;
 
 /// Where the lidar sits, forward of the base's origin: the Jackal's front mount at 0.12 m, and the offset that the data set's
@@ -19,6 +21,12 @@ const ALPHA_SHARE: f64 = 0.5;
 const BACKWARD_MPS: f64 = 0.3;
 /// From a command to the wheels' response: dead time and lag of the simulated drive, s.
 const ACTUATOR_DELAY_S: f64 = 0.05;
+/// The configuration of the suite, with what it slows down to beside obstacles, is for robots that reach this, m/s.
+const SLOWEST_MPS: f64 = 0.5;
+/// Start and goal are no farther from the origin, m.
+const EXTENT_M: f64 = 1_000.0;
+/// The longest a run may take: half of the steps that the baseline's simulator makes, s.
+const LONGEST_S: f64 = 500.0;
 /// Greatest jerk, m/s³.
 const JERK_MPS3: f64 = 100.0;
 
@@ -91,19 +99,62 @@ impl Machine {
         let text = std::fs::read_to_string(&path).with_context(|| format!("{name}: cannot be read"))?;
         let machine: Self = serde_json::from_str(&text).with_context(|| name.to_string())?;
         let positive = [
-            ("v_max", machine.v_max),
             ("a_max", machine.a_max),
             ("w_max", machine.w_max),
             ("alpha_max", machine.alpha_max),
-            ("odom_hz", machine.odom_hz),
-            ("lidar_ros1.fov_deg", machine.lidar_ros1.fov_deg),
-            ("lidar_ros1.hz", machine.lidar_ros1.hz),
             ("barn.v_for_optimal_time", machine.optimal_speed_mps()),
         ];
         for (key, value) in positive {
             ensure!(value > 0.0 && value <= 1000.0, "{name}: {key}: {value} is not within (0, 1000]");
         }
+        for (key, value, least, most) in machine.bounds() {
+            let sound = (least..=most).contains(&value);
+            ensure!(sound, "{name}: {key}: {value} is not within [{least}, {most}]");
+        }
         Ok(machine)
+    }
+
+    /// Key, value, least and greatest value of what becomes part of generated files: whoever wrote `robot.json` has not seen these.
+    fn bounds(&self) -> Vec<(&'static str, f64, f64, f64)> {
+        let lidar = &self.lidar_ros1;
+        let [nearest_m, farthest_m] = lidar.range;
+        let mut bounds = vec![
+            ("v_max", self.v_max, SLOWEST_MPS, 1000.0),
+            ("odom_hz", self.odom_hz, 0.1, 1000.0),
+            ("lidar_ros1.fov_deg", lidar.fov_deg, 1.0, 360.0),
+            ("lidar_ros1.hz", lidar.hz, 0.1, 1000.0),
+            ("lidar_ros1.rays", lidar.rays as f64, 2.0, BEAM_LIMIT as f64),
+            ("lidar_ros1.range[0]", nearest_m, 0.0, 10.0),
+            // Both are m; a range has some width.
+            ("lidar_ros1.range[1]", farthest_m, nearest_m + 0.1, 200.0),
+            ("lidar_ros1.noise_std", lidar.noise_std, 0.0, 1.0),
+        ];
+        let mut place = |keys: [&'static str; 5], [x, y, yaw]: [f64; 3], goal: [f64; 2]| {
+            let most = [EXTENT_M, EXTENT_M, TAU, EXTENT_M, EXTENT_M];
+            let values = [x, y, yaw, goal[0], goal[1]];
+            bounds
+                .extend(keys.into_iter().zip(values).zip(most).map(|((key, v), most)| (key, v, -most, most)));
+        };
+        if let Some(barn) = &self.barn {
+            let keys = ["barn.start[0]", "barn.start[1]", "barn.start[2]", "barn.goal[0]", "barn.goal[1]"];
+            place(keys, barn.start, barn.goal);
+        }
+        if let Some(course) = &self.dynabarn {
+            let keys = [
+                "dynabarn.start[0]",
+                "dynabarn.start[1]",
+                "dynabarn.start[2]",
+                "dynabarn.goal[0]",
+                "dynabarn.goal[1]",
+            ];
+            place(keys, course.start, course.goal);
+            bounds.push(("dynabarn.path_length_m", course.path_length_m, 0.1, EXTENT_M));
+        }
+        if let Some(barn) = &self.barn {
+            bounds.push(("barn.goal_radius", barn.goal_radius, 0.01, 10.0));
+            bounds.push(("barn.timeout_s", barn.timeout_s, 0.1, LONGEST_S));
+        }
+        bounds
     }
 
     /// The BARN course.

@@ -153,5 +153,46 @@ fn what_is_wrong_is_named() {
     says(refusal(&[]), "worlds.csv, line 3: world 9 is not in");
     std::fs::write(folder.path().join("robot.json"), ROBOT.replace("\"v_max\": 2.0", "\"v_max\": -2.0"))
         .unwrap();
-    says(refusal(&[]), "robot.json: v_max: -2 is not within (0, 1000]");
+    says(refusal(&[]), "robot.json: v_max: -2 is not within [0.5, 1000]");
+    says(refusal(&["--planner", "dwa", "--tree", "t.xml"]), "--tree: the baseline (--planner dwa) has no");
+    says(refusal(&["--planner", "dwa", "--bag", "bags"]), "--bag: of the baseline (--planner dwa) no bags");
+}
+
+#[test]
+fn what_is_wrong_with_the_robot_is_not_laid_on_files_that_are_made_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = |old: &str, new: &str| {
+        assert!(ROBOT.contains(old), "{old}");
+        std::fs::write(folder.path().join("robot.json"), ROBOT.replace(old, new)).unwrap();
+        Machine::read(folder.path()).err().map_or_else(String::new, |e| format!("{e:#}"))
+    };
+    assert_eq!(refusal("360", "360"), "");
+    for (old, new, wanted) in [
+        ("\"v_max\": 2.0", "\"v_max\": 0.001", "v_max: 0.001 is not within [0.5, 1000]"),
+        ("[0.1, 30.0]", "[30.0, 0.1]", "lidar_ros1.range[0]: 30 is not within [0, 10]"),
+        ("[0.1, 30.0]", "[5.0, 0.1]", "lidar_ros1.range[1]: 0.1 is not within [5.1, 200]"),
+        ("360", "1", "lidar_ros1.rays: 1 is not within [2, "),
+        ("270", "400", "lidar_ros1.fov_deg: 400 is not within [1, 360]"),
+        ("0.001", "-1", "lidar_ros1.noise_std: -1 is not within [0, 1]"),
+        ("\"goal_radius\": 1.0", "\"goal_radius\": -1", "barn.goal_radius: -1 is not within [0.01, 10]"),
+        ("\"timeout_s\": 20", "\"timeout_s\": -1", "barn.timeout_s: -1 is not within [0.1, 500]"),
+        (
+            "\"goal\": [5.0, 0.0], \"goal_radius",
+            "\"goal\": [5.0, 1e9], \"goal_radius",
+            "barn.goal[1]: 1000000000 is",
+        ),
+        (
+            "\"barn\": {\"start\": [0.0",
+            "\"barn\": {\"start\": [-2000.0",
+            "barn.start[0]: -2000 is not within",
+        ),
+        (
+            "\"path_length_m\": 5.0",
+            "\"path_length_m\": 0",
+            "dynabarn.path_length_m: 0 is not within [0.1, 1000]",
+        ),
+    ] {
+        let said = refusal(old, new);
+        assert!(said.contains("robot.json: ") && said.contains(wanted), "{new}: {said}");
+    }
 }

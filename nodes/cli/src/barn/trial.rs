@@ -2,6 +2,7 @@
 
 use super::data::Task;
 use outrider_foundation::Point2;
+use outrider_sim::SimNode;
 use serde::Serialize;
 
 /// The clock starts when the robot has moved so far, m.
@@ -32,8 +33,8 @@ pub struct Outcome {
     pub time_s: f64,
     /// `success · OT / clip(T, 2·OT, 8·OT)`.
     pub score: f64,
-    /// Least distance to anything before the end, m.
-    pub least_clearance_m: f64,
+    /// Least distance to anything before the end, m; without anything, null.
+    pub least_clearance_m: Option<f64>,
     /// Distance from the goal at the end, m.
     pub goal_distance_m: f64,
     /// Way of the base, m.
@@ -95,7 +96,8 @@ impl<'a> Watch<'a> {
             end,
             time_s,
             score: if end == End::Success { score(self.task.optimal_time_s, time_s) } else { 0.0 },
-            least_clearance_m: self.least_clearance_m,
+            // The simulator's limit stands for nothing.
+            least_clearance_m: Some(self.least_clearance_m).filter(|m| *m < SimNode::CLEARANCE_LIMIT_M),
             goal_distance_m: goal_m,
             distance_m: self.distance_m,
             last_words: String::new(),
@@ -149,6 +151,14 @@ mod tests {
         assert_eq!((end.end, end.score), (End::Collision, 0.0));
         let end = Watch::new(&task, 2.0).see(&moment(102.0, 0.0, 0)).unwrap();
         assert_eq!((end.end, end.score), (End::Timeout, 0.0));
+    }
+
+    #[test]
+    fn where_nothing_stands_nothing_was_near() {
+        let task = task();
+        let far = |clearance_m| Moment { clearance_m, ..moment(1.0, 9.5, 0) };
+        let near_m = |m| Watch::new(&task, 0.0).see(&far(m)).unwrap().least_clearance_m;
+        assert_eq!((near_m(SimNode::CLEARANCE_LIMIT_M), near_m(0.5)), (None, Some(0.5)));
     }
 
     #[test]

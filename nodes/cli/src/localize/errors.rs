@@ -29,6 +29,9 @@ pub struct Errors {
     pub rpe_10_deg: f64,
 }
 
+/// Quaternions differ from the length 1 by no more than this, for rounding's sake.
+const ROUNDING: f64 = 0.05;
+
 /// Stamps of reference and trajectory that differ by less are the same: some files are cut off at a microsecond.
 const SAME: Span = Span::from_nanos(2000);
 
@@ -153,6 +156,12 @@ pub fn read_tum(text: &str) -> anyhow::Result<Vec<Timed>> {
         anyhow::ensure!(fields.iter().all(|f| f.is_finite()), "line {number}: `{line}` is not 8 numbers");
         let stamp = line.split_whitespace().next().and_then(stamp_of);
         let Some(stamp) = stamp else { anyhow::bail!("line {number}: time out of range") };
+        let length = (qx * qx + qy * qy + qz * qz + qw * qw).sqrt();
+        anyhow::ensure!(
+            (length - 1.0).abs() <= ROUNDING,
+            "line {number}: the quaternion {qx} {qy} {qz} {qw} has the length {length:.3}, expected 1"
+        );
+        let [qx, qy, qz, qw] = [qx, qy, qz, qw].map(|q| q / length);
         let yaw_rad = libm::atan2(2.0 * (qw * qz + qx * qy), 1.0 - 2.0 * (qy * qy + qz * qz));
         anyhow::ensure!(
             list.last().is_none_or(|(last, _)| *last <= stamp),
@@ -163,24 +172,34 @@ pub fn read_tum(text: &str) -> anyhow::Result<Vec<Timed>> {
     Ok(list)
 }
 
+/// Times of more nanoseconds do not fit.
+const MOST_NANOS: f64 = 9.2e18;
+
 /// Decimal seconds to nanoseconds without a detour over floating point, which would lose some.
 fn stamp_of(seconds: &str) -> Option<Stamp> {
-    let (whole, fraction) = seconds.split_once('.').unwrap_or((seconds, ""));
-    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
-    let (Ok(whole), Ok(nanos)) = (whole.parse::<i64>(), digits.parse::<i64>()) else {
-        // Exponents and signs: good to a microsecond.
-        let value: f64 = seconds.parse().ok()?;
-        return Some(Stamp::from_nanos((value * 1e9) as i64));
+    let (sign, size) = match seconds.strip_prefix('-') {
+        Some(size) => (-1, size),
+        None => (1, seconds.strip_prefix('+').unwrap_or(seconds)),
     };
-    whole.checked_mul(1_000_000_000)?.checked_add(nanos).map(Stamp::from_nanos)
+    let (whole, fraction) = size.split_once('.').unwrap_or((size, ""));
+    if whole.is_empty() || !whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit()) {
+        // Exponents: good to a microsecond.
+        let nanos = seconds.parse::<f64>().ok()? * 1e9;
+        return (nanos.abs() < MOST_NANOS).then(|| Stamp::from_nanos(nanos as i64));
+    }
+    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let (whole, nanos): (i64, i64) = (whole.parse().ok()?, digits.parse().ok()?);
+    let nanos = whole.checked_mul(1_000_000_000)?.checked_add(nanos)?;
+    Some(Stamp::from_nanos(sign * nanos))
 }
 
 /// A line of TUM's format.
 pub fn tum_line((stamp, pose): &Timed) -> String {
-    let nanos = stamp.nanos();
+    let sign = if stamp.nanos() < 0 { "-" } else { "" };
+    let nanos = stamp.nanos().unsigned_abs();
     let (s, c) = libm::sincos(0.5 * pose.yaw_rad);
-    let (whole, part) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
-    format!("{whole}.{part:09} {:.6} {:.6} 0 0 0 {s:.9} {c:.9}\n", pose.x_m, pose.y_m)
+    let (whole, part) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
+    format!("{sign}{whole}.{part:09} {:.6} {:.6} 0 0 0 {s:.9} {c:.9}\n", pose.x_m, pose.y_m)
 }
 
 #[cfg(test)]
@@ -240,7 +259,38 @@ mod tests {
         assert_eq!(read_tum(&tum_line(&list[0])).unwrap()[0].0, list[0].0);
         assert!(read_tum("1 2 3\n").unwrap_err().to_string().contains("line 1: 3 fields"));
         assert!(read_tum("1 2 3 0 0 0 x 1\n").unwrap_err().to_string().contains("line 1"));
+        let nanos = |time: &str| {
+            let line = format!("{time} 0 0 0 0 0 0 1\n");
+            read_tum(&line).map(|list| list[0].0.nanos()).map_err(|error| error.to_string())
+        };
+        for (time, wanted) in [
+            ("-1.2", -1_200_000_000),
+            ("-0.5", -500_000_000),
+            ("+2.25", 2_250_000_000),
+            ("1e1", 10_000_000_000),
+        ] {
+            assert_eq!(nanos(time), Ok(wanted), "{time}");
+            let line = tum_line(&(Stamp::from_nanos(wanted), Pose2::IDENTITY));
+            assert_eq!(read_tum(&line).unwrap()[0].0.nanos(), wanted, "{line}");
+        }
+        for time in ["1e300", "-1e300", "99999999999999999999"] {
+            assert_eq!(nanos(time), Err("line 1: time out of range".to_owned()), "{time}");
+        }
         let back = "5 0 0 0 0 0 0 1\n4 0 0 0 0 0 0 1\n";
         assert!(read_tum(back).unwrap_err().to_string().contains("line 2: its time"));
+    }
+
+    #[test]
+    fn quaternions_are_made_one_long_and_others_are_refused() {
+        let yaw_rad = |q: &str| read_tum(&format!("1 0 0 0 0 0 {q}\n")).map(|list| list[0].1.yaw_rad);
+        let right = yaw_rad("0.6 0.8").unwrap();
+        assert!((yaw_rad("0.612 0.816").unwrap() - right).abs() < 1e-12);
+        for (q, length) in [("0 0", "0.000"), ("1.2 1.6", "2.000"), ("0.3 0.4", "0.500")] {
+            let error = yaw_rad(q).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("line 1: the quaternion 0 0 {q} has the length {length}")),
+                "{error}"
+            );
+        }
     }
 }

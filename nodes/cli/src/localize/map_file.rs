@@ -6,6 +6,13 @@ use outrider_foundation::data::OccupancyMap;
 use outrider_foundation::grid::CELL_LIMIT;
 use std::path::Path;
 
+/// The least and the greatest side of a cell, m.
+const RESOLUTION_M: (f64, f64) = (0.005, 1.0);
+/// A map begins no farther from its origin, m.
+const EXTENT_M: f64 = 100_000.0;
+/// The way in which grey values are read.
+const MODE: &str = "trinary";
+
 #[derive(Debug, serde::Deserialize)]
 struct Description {
     image: String,
@@ -13,8 +20,32 @@ struct Description {
     origin: [f64; 3],
     #[serde(default)]
     negate: u8,
+    #[serde(default)]
+    mode: Option<String>,
     occupied_thresh: f64,
     free_thresh: f64,
+}
+
+impl Description {
+    fn check(&self) -> anyhow::Result<()> {
+        let (least, most) = RESOLUTION_M;
+        let m = self.resolution;
+        ensure!((least..=most).contains(&m), "resolution: {m} is not within [{least}, {most}]");
+        let [x, y, yaw] = self.origin;
+        ensure!(yaw.abs() < 1e-3, "origin turned by {yaw} rad; turn the map itself");
+        for at in [x, y] {
+            ensure!(at.abs() <= EXTENT_M, "origin: {at} is not within [-{EXTENT_M}, {EXTENT_M}]");
+        }
+        let (free, occupied) = (self.free_thresh, self.occupied_thresh);
+        ensure!((0.0..=1.0).contains(&occupied), "occupied_thresh: {occupied} is not within [0, 1]");
+        ensure!(
+            free >= 0.0 && free < occupied,
+            "free_thresh: {free} is not within [0, {occupied}), below occupied_thresh"
+        );
+        let mode = self.mode.as_deref().unwrap_or(MODE);
+        ensure!(mode == MODE, "mode: `{mode}` is not read here, only `{MODE}`");
+        Ok(())
+    }
 }
 
 /// Reads the two files. Cells are occupied, free or unknown as in map_server's mode `trinary`.
@@ -25,12 +56,7 @@ pub fn read_map(path: &Path) -> anyhow::Result<OccupancyMap> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     let description: Description =
         outrider_yaml::from_str(&text).with_context(|| format!("{} is no map", path.display()))?;
-    ensure!(
-        description.origin.get(2).is_some_and(|yaw| yaw.abs() < 1e-3),
-        "{}: origin turned by {:?} rad; turn the map itself",
-        path.display(),
-        description.origin.get(2)
-    );
+    description.check().with_context(|| path.display().to_string())?;
     let image = path.parent().unwrap_or(Path::new("")).join(&description.image);
     let bytes = std::fs::read(&image).with_context(|| format!("cannot read {}", image.display()))?;
     let (width, height, grey) = pgm(&bytes).with_context(|| format!("{}", image.display()))?;
@@ -70,23 +96,28 @@ fn pgm(bytes: &[u8]) -> anyhow::Result<(u32, u32, Vec<f64>)> {
     let cells = u64::from(width) * u64::from(height);
     ensure!(cells > 0 && cells <= CELL_LIMIT as u64, "{width} by {height} cells, at most {CELL_LIMIT}");
     ensure!((1..=255).contains(&most), "greatest value {most}, expected 1 to 255");
-    let scale = 1.0 / f64::from(most);
-    let values: Vec<f64> = if magic == "P5" {
+    let most = f64::from(most);
+    let mut values: Vec<f64> = if magic == "P5" {
         // One blank ends the header.
-        bytes.get(at + 1..).unwrap_or_default().iter().map(|v| f64::from(*v) * scale).collect()
+        bytes.get(at + 1..).unwrap_or_default().iter().map(|v| f64::from(*v)).collect()
     } else {
         let mut values = Vec::new();
         while values.len() as u64 <= cells
             && let Ok(text) = token(bytes, &mut at)
         {
-            values.push(text.parse::<f64>().with_context(|| format!("value `{text}`"))? * scale);
+            values.push(text.parse::<f64>().with_context(|| format!("value `{text}`"))?);
         }
         values
     };
     if (values.len() as u64) < cells {
         bail!("{} values for {width} by {height} cells", values.len());
     }
-    Ok((width, height, values.into_iter().take(cells as usize).collect()))
+    values.truncate(cells as usize);
+    for (place, value) in values.iter_mut().enumerate() {
+        ensure!((0.0..=most).contains(value), "value {} is {value}, not within [0, {most}]", place + 1);
+        *value /= most;
+    }
+    Ok((width, height, values))
 }
 
 /// The next word of a PGM header; comments reach from `#` to the end of the line.
@@ -130,6 +161,41 @@ mod tests {
         std::fs::write(dir.path().join("m.pgm"), b"PNG").unwrap();
         assert!(format!("{:#}", read_map(&yaml).unwrap_err()).contains("no PGM picture"));
         std::fs::write(&yaml, text.replace("0.0]", "0.5]")).unwrap();
-        assert!(read_map(&yaml).unwrap_err().to_string().contains("turned by Some(0.5)"));
+        assert!(format!("{:#}", read_map(&yaml).unwrap_err()).contains("m.yaml: origin turned by 0.5 rad"));
+    }
+
+    #[test]
+    fn a_map_that_says_something_impossible_is_refused_with_file_key_and_value() {
+        let dir = tempfile::tempdir().unwrap();
+        let yaml = dir.path().join("m.yaml");
+        let text = "image: m.pgm\nresolution: 0.1\norigin: [-1.0, -2.0, 0.0]\nmode: trinary\n\
+                    occupied_thresh: 0.65\nfree_thresh: 0.19\n";
+        let said = |text: &str, picture: &str| {
+            std::fs::write(&yaml, text).unwrap();
+            std::fs::write(dir.path().join("m.pgm"), picture).unwrap();
+            read_map(&yaml).map_or_else(|error| format!("{error:#}"), |_| String::new())
+        };
+        let sound = "P2 2 1 255 0 255";
+        assert_eq!(said(text, sound), "");
+        for (old, new, wanted) in [
+            ("resolution: 0.1", "resolution: 0", "m.yaml: resolution: 0 is not within [0.005, 1]"),
+            ("resolution: 0.1", "resolution: -0.1", "resolution: -0.1 is not"),
+            ("resolution: 0.1", "resolution: .nan", "resolution: NaN is not"),
+            ("[-1.0", "[1e300", "origin: 1000"),
+            ("0.65", ".nan", "occupied_thresh: NaN is not within [0, 1]"),
+            ("0.65", "1.5", "occupied_thresh: 1.5 is not"),
+            ("0.19", "9", "free_thresh: 9 is not within [0, 0.65), below occupied_thresh"),
+            ("0.19", ".nan", "free_thresh: NaN is not"),
+            ("0.19", "0.65", "free_thresh: 0.65 is not"),
+            ("trinary", "raw", "mode: `raw` is not read here, only `trinary`"),
+        ] {
+            let said = said(&text.replace(old, new), sound);
+            assert!(said.contains(wanted), "{new}: {said}");
+        }
+        for value in ["-9", "nan", "1e300", "256"] {
+            let said = said(text, &format!("P2 2 1 255 0 {value}"));
+            assert!(said.contains("m.pgm: value 2 is ") && said.contains("not within [0, 255]"), "{said}");
+        }
+        assert!(said(text, "P5 2 1 9\n\tA").contains("value 2 is 65, not within [0, 9]"));
     }
 }

@@ -12,12 +12,16 @@ use outrider_runtime::config;
 use outrider_suite::files::{robot_description, world_model_config};
 use run::{Outcome, Story, Track, Wish, map_of, run_bag};
 use serde::Serialize;
+use std::f64::consts::TAU;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A reference pose whose neighbours in the trajectory are farther away in time is left out, in s.
 const GAP_S: f64 = 0.5;
+
+/// A start is no farther from the map's origin, m.
+const START_MOST_M: f64 = 100_000.0;
 
 /// Arguments.
 #[derive(Debug, clap::Args)]
@@ -133,7 +137,15 @@ fn localize(args: &Args) -> anyhow::Result<(Verdict, Outcome)> {
 fn parse_start(text: &str) -> anyhow::Result<Pose2> {
     let numbers: Vec<f64> = text.split(',').map(|part| part.trim().parse().unwrap_or(f64::NAN)).collect();
     match numbers.as_slice() {
-        &[x, y, yaw] if numbers.iter().all(|n| n.is_finite()) => Ok(Pose2::new(x, y, yaw)),
+        &[x, y, yaw] if numbers.iter().all(|n| n.is_finite()) => {
+            for (name, value, most) in [("X", x, START_MOST_M), ("Y", y, START_MOST_M), ("YAW", yaw, TAU)] {
+                ensure!(
+                    value.abs() <= most,
+                    "--start: {name} is {value}, not within [-{most:.2}, {most:.2}]"
+                );
+            }
+            Ok(Pose2::new(x, y, yaw))
+        }
         _ => anyhow::bail!("--start: `{text}` is not X,Y,YAW"),
     }
 }

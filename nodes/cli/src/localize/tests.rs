@@ -147,6 +147,19 @@ fn faults_name_the_file() {
     assert!(parse_start("1,2").unwrap_err().to_string().contains("X,Y,YAW"));
 }
 
+#[test]
+fn a_start_beyond_every_map_is_refused() {
+    assert!(parse_start("-3.5, 2, 1.5").is_ok() && parse_start("100000,-100000,0").is_ok());
+    for (start, wanted) in [
+        ("1e300,0,0", "--start: X is 1000"),
+        ("0,-100001,0", "--start: Y is -100001, not within [-100000.00, 100000.00]"),
+        ("0,0,90", "--start: YAW is 90, not within [-6.28, 6.28]"),
+    ] {
+        let said = parse_start(start).unwrap_err().to_string();
+        assert!(said.starts_with(wanted), "{said}");
+    }
+}
+
 /// The real log is not part of the repository: `OUTRIDER_DATA` names the folder that holds `logs/intel.mcap`.
 #[test]
 fn the_intel_log_runs_end_to_end() {
