@@ -159,7 +159,7 @@ pub struct ScanQuality {
     /// Neighbouring beams without an answer span at most this angle, rad.
     #[garde(custom(within(0.005, 1.0)))]
     pub gap_max_rad: f64,
-    /// A range that changes by less from one scan to the next is repeated and not measured, and so is a scan of which less than a tenth does, m.
+    /// A range that changes by less from one scan to the next is repeated and not measured, and so is a scan of which less than a twentieth does, m.
     #[garde(custom(within(1e-6, 0.01)))]
     pub change_min_m: f64,
     /// Returns deeper inside the robot's outline than this are contact, m.

@@ -145,7 +145,7 @@ impl AssuranceNode {
                 self.urgent |= self.known.scan.touched(&self.config.scan);
             }
             Input::Odometry(odometry) => {
-                // One is enough: before the next comes it would be forgotten.
+                // A leap is judged in the step that it comes in.
                 self.urgent |= self.known.odometry.take(odometry, arrival, &self.robot.limits);
             }
             Input::WorldModel(model) => self.known.world.take(model, arrival, &self.config),
@@ -554,6 +554,7 @@ impl Node for AssuranceNode {
         if due || self.urgent {
             self.evaluate(now, None, out);
         }
+        self.known.odometry.judged();
     }
 
     fn next_wakeup(&self) -> Option<Instant> {

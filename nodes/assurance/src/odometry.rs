@@ -6,9 +6,9 @@ use outrider_foundation::robot::DriveLimits;
 use outrider_foundation::{Footprint, Pose2, Span, Stamp, Twist2};
 use std::collections::VecDeque;
 
-/// Odometry poses that are remembered: at least 1.28 s, at whatever rate they come. The oldest is dropped.
+/// Odometry poses that are remembered: at least 1.27 s, at whatever rate they come. The oldest is dropped.
 const HISTORY_LIMIT: usize = 128;
-/// Of poses that come faster than this, only the newest and one every so often are remembered.
+/// Those before the newest are at least so far apart.
 const APART: Span = Span::from_millis(10);
 /// Odometry is carried on by its twist for no longer than this.
 const EXTRAPOLATION_LIMIT: Span = Span::from_millis(250);
@@ -24,6 +24,8 @@ pub(crate) struct OdometryHistory {
     /// Velocity of the newest.
     pub twist: Twist2,
     poses: VecDeque<(Stamp, Pose2)>,
+    /// It has leapt, and nobody has judged that yet.
+    leapt: bool,
     /// All the way that was measured.
     pub way: Way,
 }
@@ -67,18 +69,26 @@ impl OdometryHistory {
         let leapt = from_last.is_some_and(|(way, span)| leaps(way, span.as_s(), limits));
         if leapt {
             self.poses.clear();
-            self.source.fault();
+            self.leapt = true;
         } else if let Some((way, _)) = from_last {
             self.way.add(way);
+        }
+        if self.leapt {
+            self.source.fault();
         }
         self.remember(odometry.stamp, pose);
         leapt
     }
 
+    /// What came up to now has been judged: a leap among it is over with the next good odometry.
+    pub fn judged(&mut self) {
+        self.leapt = false;
+    }
+
     fn remember(&mut self, stamp: Stamp, pose: Pose2) {
-        let before_last = self.poses.len().checked_sub(2).and_then(|i| self.poses.get(i));
-        let crowded = before_last.is_some_and(|(before, _)| stamp.since(*before) < APART);
-        if crowded {
+        let mut newest_first = self.poses.iter().rev();
+        let (last, before) = (newest_first.next(), newest_first.next());
+        if last.zip(before).is_some_and(|((last, _), (before, _))| last.since(*before) < APART) {
             self.poses.pop_back();
         } else if self.poses.len() >= HISTORY_LIMIT {
             self.poses.pop_front();
@@ -166,9 +176,12 @@ mod tests {
         assert!(history.odom_from_base_at(at(5_000)).is_none());
         assert!(history.odom_from_base_at(at(8_400)).is_none());
         assert!(OdometryHistory::default().odom_from_base_at(at(0)).is_none());
-        let fast = drive(Twist2::new(0.5, 0.0), 3_000, 1);
-        assert!(fast.poses.len() <= HISTORY_LIMIT);
-        assert!(fast.odom_from_base_at(at(3_000 - 1_280)).is_some(), "odometry at 1 kHz reaches as far");
+        for period_ms in [1, 2, 4, 5, 6, 9, 10, 20] {
+            let fast = drive(Twist2::new(0.5, 0.0), 3_000 / period_ms, period_ms);
+            let [first, last] = [fast.poses.front(), fast.poses.back()].map(|p| p.unwrap().0);
+            assert!(fast.poses.len() <= HISTORY_LIMIT);
+            assert!(last.since(first) >= Span::from_millis(1_250), "{period_ms}: {:?}", last.since(first));
+        }
     }
 
     #[test]
@@ -186,6 +199,9 @@ mod tests {
             tell(&mut history, at(1_000), leap.then(pose), twist);
             assert!(age_s(&history, 1_000).is_nan(), "{leap:?}");
             assert_eq!(history.way, way, "no way");
+            tell(&mut history, at(1_010), leap.then(pose).advance(twist, 0.01), twist);
+            assert!(age_s(&history, 1_010).is_nan(), "until somebody has judged it");
+            history.judged();
             tell(&mut history, at(1_020), leap.then(pose).advance(twist, 0.02), twist);
             assert!(!age_s(&history, 1_020).is_nan(), "{now:?}");
             let got = history.base_now_from_base_then(at(960), at(1_020)).unwrap();

@@ -15,8 +15,8 @@ use std::f64::consts::TAU;
 
 /// Returns farther away are of no interest, m: the configuration refuses speeds that need more to stop.
 pub(crate) const POINT_RANGE_M: f64 = 20.0;
-/// So many of the beams that answered twice have changed in a scan that was measured: some flicker in one that is repeated.
-const CHANGED_SHARE: f64 = 0.1;
+/// So many of the beams that met something have changed in a scan that was measured: some flicker in one that is repeated.
+const CHANGED_SHARE: f64 = 0.05;
 /// Places on a beam that are tried where what it met is nearer than the lidar can tell.
 const NEAR_STEPS: u32 = 32;
 
@@ -92,10 +92,11 @@ impl ScanPoints {
         self.contact_scans = if touched { self.contact_scans.saturating_add(1) } else { 0 };
     }
 
-    /// Beams that have an answer in both scans are compared. Without any there is no change to be seen: a lidar that
-    /// answers nothing is as good as frozen.
+    /// Beams that have an answer in both scans are compared, but for those that met nothing in either, for which some drivers say the
+    /// greatest range. Without any there is no change to be seen: a lidar that answers nothing is as good as frozen.
     fn compare(&mut self, scan: &Scan, change_min_m: f64) {
-        let pairs = self.ranges_m.iter().zip(&scan.ranges_m);
+        let met = |range: f32| f64::from(range) < scan.range_max_m;
+        let pairs = self.ranges_m.iter().zip(&scan.ranges_m).filter(|(a, b)| met(**a) || met(**b));
         let (count, changed, sum) = pairs
             .map(|(before, now)| f64::from((now - before).abs()))
             .filter(|change| change.is_finite())
@@ -202,7 +203,7 @@ pub(crate) struct World {
     /// Standard deviation of the position along its worst axis.
     pub position_sigma_m: f64,
     pub tracks: Vec<Track>,
-    /// Age of the newest detections at its stamp; NaN when there are none or they are not fresh.
+    /// Age of the newest detections when it was told; NaN when there are none or they are not fresh.
     detections_age_s: f64,
     /// Whether objects do what was predicted.
     pub conformity: Conformity,
@@ -323,9 +324,10 @@ impl Knowledge {
         Some(base_from_then.then(self.world.pose.inverse()))
     }
 
-    /// Age of the newest detections at `now`, s: what the world model told, and its own age.
+    /// Age of the newest detections at `now`, s: what the world model told, and how long ago that was.
     pub fn detections_age_s(&self, now: Now) -> f64 {
-        self.world.detections_age_s + self.world_age_s(now).max(0.0)
+        let told = self.world.source.received();
+        self.world.detections_age_s + told.map_or(0.0, |at| now.mono.since(at).as_s())
     }
 
     /// Age of the world model's stamp at `now`.
@@ -377,5 +379,22 @@ mod tests {
         near(take(&mut scan), &[1.0, 0.8, 0.6, 0.4]);
         scan.angle_increment_rad = 1e308;
         assert!(take(&mut scan).is_none(), "beams that point nowhere");
+    }
+
+    #[test]
+    fn a_scan_has_changed_when_some_of_what_it_meets_has() {
+        let mut known = ScanPoints::default();
+        // Of 100 beams 4 meet something; for the others this lidar says its greatest range.
+        let mut changed = |near: [f32; 4]| {
+            let mut scan = Scan { range_max_m: 20.0, ranges_m: vec![20.0; 100], ..Scan::default() };
+            scan.ranges_m[..4].copy_from_slice(&near);
+            known.compare(&scan, 1e-4);
+            known.changed
+        };
+        assert!(!changed([1.0; 4]), "the first");
+        assert!(!changed([1.0; 4]));
+        assert!(changed([1.001, 1.0, 1.0, 1.0]));
+        assert!(changed([1.001, 20.0, 1.0, 1.0]), "what is gone is a change");
+        assert!(!changed([1.001, 20.0, 1.00001, 1.0]));
     }
 }

@@ -44,6 +44,11 @@ impl Source {
         self.newest.map(|(stamp, _)| stamp)
     }
 
+    /// Arrival of the newest good message.
+    pub fn received(&self) -> Option<Instant> {
+        self.newest.map(|(_, received)| received)
+    }
+
     /// Age by the stamp or by the arrival, the worse counts, s. NaN when there is nothing, when the last message was
     /// faulty, or when it claims to be from a future beyond `tolerance`.
     pub fn age_s(&self, now: Now, tolerance: Span) -> f64 {

@@ -37,7 +37,7 @@ The code counts, here too:
 
 Where time or halting is not determined there, it is here: a Delay of 0 ms ticks its child at once; a Timeout halts its child in
 the tick after its time; halting a whole tree runs `_onHalted` of the nodes that run, once. All RecoveryNodes of a tree together
-make at most 1000 rounds in a tick: then they give control back, and go on in the next.
+make at most 100 rounds in a tick: then they give control back, and go on in the next.
 
 ## Ticking a tree with scripted leaves
 

@@ -469,12 +469,12 @@ impl<C> Tree<C> {
 
     fn start_tick(&mut self) {
         self.wake = false;
+        self.recoveries = 0;
         self.last_leaf = NONE;
     }
 
     fn tick_root(&mut self, now: Instant, context: &mut C) -> Result<Status, BtError> {
         let mut cx = Context { now, user: context };
-        self.recoveries = 0;
         let status = self.execute(0, &mut cx).map_err(|error| *error)?;
         if status.is_completed() {
             self.put(0, Status::Idle, Cause::Reset);

@@ -30,26 +30,35 @@ pub enum Maneuver {
     },
 }
 
+/// More between two looks is nothing that a robot has driven.
+const LEAP_M: f64 = 0.5;
+const LEAP_RAD: f64 = 0.5;
+
 /// A maneuver under way.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct UnderWay {
     what: Maneuver,
     from: Pose2,
-    /// Heading at the last look, and how far the robot has turned until then.
-    yaw_rad: f64,
+    /// Where it was at the last look, and how far the robot has turned until then.
+    last: Pose2,
     turned_rad: f64,
 }
 
 impl UnderWay {
     /// Begins at `pose`.
     pub const fn new(what: Maneuver, pose: Pose2) -> Self {
-        Self { what, from: pose, yaw_rad: pose.yaw_rad, turned_rad: 0.0 }
+        Self { what, from: pose, last: pose, turned_rad: 0.0 }
     }
 
-    /// What is left at `pose`, in the maneuver's direction, m or rad.
+    /// What is left at `pose`, in the maneuver's direction, m or rad. Where odometry has leapt, its origin was reset: that is no way.
     pub fn left(&mut self, pose: Pose2) -> f64 {
-        self.turned_rad += wrap_angle(pose.yaw_rad - self.yaw_rad);
-        self.yaw_rad = pose.yaw_rad;
+        let turn_rad = wrap_angle(pose.yaw_rad - self.last.yaw_rad);
+        if turn_rad.abs() > LEAP_RAD || pose.position().distance_m(self.last.position()) > LEAP_M {
+            self.from = pose.then(self.last.inverse().then(self.from));
+        } else {
+            self.turned_rad += turn_rad;
+        }
+        self.last = pose;
         match self.what {
             Maneuver::Straight { way_m, .. } => {
                 let (sin, cos) = (libm::sin(self.from.yaw_rad), libm::cos(self.from.yaw_rad));
@@ -110,6 +119,18 @@ mod tests {
         let wish = move_back.wish(0.2, 0.5, 1.0);
         assert_eq!((wish.v_mps, wish.turn), (-0.1, 0.0));
         assert!(UnderWay::is_over(move_back.left(Pose2::new(1.0, 0.7, 1.57))));
+    }
+
+    #[test]
+    fn another_origin_of_the_odometry_is_no_way() {
+        let mut move_back =
+            UnderWay::new(Maneuver::Straight { way_m: -0.3, speed_mps: 0.1 }, Pose2::new(-20.0, 1.0, 0.0));
+        assert!((move_back.left(Pose2::new(-20.1, 1.0, 0.0)) - 0.2).abs() < 1e-9);
+        assert!((move_back.left(Pose2::new(0.0, 0.0, 1.57)) - 0.2).abs() < 1e-9);
+        assert!((move_back.left(Pose2::new(0.0, -0.05, 1.57)) - 0.15).abs() < 1e-3);
+        let mut spin = UnderWay::new(Maneuver::Spin { by_rad: 2.0, rate_radps: 0.8 }, Pose2::IDENTITY);
+        assert!((spin.left(Pose2::new(0.0, 0.0, 0.3)) - 1.7).abs() < 1e-9);
+        assert!((spin.left(Pose2::new(0.0, 0.0, -2.0)) - 1.7).abs() < 1e-9);
     }
 
     #[test]

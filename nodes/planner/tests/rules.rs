@@ -208,7 +208,7 @@ fn a_goal_relative_to_the_robot_waits_until_it_is_known_where_that_is() {
     let stamp = l.now().ros;
     let pose = Pose2::new(1.0, 0.0, 0.0);
     l.send(Input::Goal(Goal { stamp, frame: FrameId::Base, pose }));
-    l.run(0.5);
+    l.run(31.0);
     l.pose = Pose2::new(5.0, 4.0, 0.0);
     l.worlds_on = true;
     assert!(l.run_to_end(20.0), "{}", l.trace(0.5));

@@ -144,8 +144,12 @@ fn odometry_that_leaps_stops_the_robot_at_once() {
         rig.pose = pose;
         let odometry = rig.odometry();
         rig.pose = here;
+        let mut next = odometry.clone();
+        next.stamp = next.stamp + Span::from_millis(5);
         let (scan, model, challenge) = (rig.scan(), rig.world_model(), rig.next_challenge());
-        rig.send(vec![Input::Scan(scan), Input::Odometry(odometry), Input::WorldModel(model), challenge]);
+        // The next one may come with it.
+        let odometry = [Input::Odometry(odometry), Input::Odometry(next)];
+        rig.send([&odometry[..], &[Input::Scan(scan), Input::WorldModel(model), challenge]].concat());
         assert_eq!((rig.reading("odometry_age").verdict, rig.mode()), (Verdict::Invalid, Mode::SafeStop));
     }
 }

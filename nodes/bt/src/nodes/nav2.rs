@@ -7,8 +7,9 @@ use crate::status::Status;
 use crate::tree::{Cause, Context, Tree};
 use crate::value::Value;
 
-/// Most rounds of all RecoveryNodes of a tree within one tick: with children that end at once they would keep the tick.
-pub const RECOVERY_LIMIT: u32 = 1000;
+/// Most rounds of all RecoveryNodes of a tree within one tick, however often it wakes: with children that end at once they would keep the
+/// tick, and each round may search for a path.
+pub const RECOVERY_LIMIT: u32 = 100;
 
 impl<C> Tree<C> {
     /// Nav2's nodes halt themselves when they are through.
@@ -73,9 +74,8 @@ impl<C> Tree<C> {
                     let memory = self.memory(id);
                     memory.count = memory.count.saturating_add(1);
                     memory.index = 0;
-                    self.recoveries += 1;
+                    self.recoveries = self.recoveries.saturating_add(1);
                     if self.recoveries >= RECOVERY_LIMIT {
-                        self.wake = true;
                         return Ok(Status::Running);
                     }
                     continue;

@@ -8,6 +8,7 @@ use outrider_foundation::data::{
     Block, BlockKind, GateMode, Goal, MissionAction, MissionId, MissionOrder, MissionReply, MissionRequest,
     MissionState, MissionStatus, Mode, TreeStatus,
 };
+use outrider_foundation::grid::FrameId;
 use outrider_foundation::{Instant, Now, Point2, Span};
 
 /// The most requests of one step; further ones are counted as refused.
@@ -258,7 +259,9 @@ impl PlannerNode {
     /// After a command: time passes, and the state is told when it is time.
     pub(super) fn attend_mission(&mut self, now: Now, unusable: bool, block: Option<Block>) {
         let stands = !unusable && self.navigator.stands();
-        let (tree_now, lost) = (self.tree_time(now), self.navigator.goal_out_of_reach());
+        // A goal that goes with the robot waits for a fresh pose, as every goal does.
+        let waits = unusable && self.navigator.goal().is_some_and(|goal| goal.frame == FrameId::Base);
+        let (tree_now, lost) = (self.tree_time(now), !waits && self.navigator.goal_out_of_reach());
         if let Step::Finish(end) = self.desk.missions.pass(now.mono, tree_now, stands, lost) {
             self.finish(end, now);
         }

@@ -150,14 +150,16 @@ impl EgoEstimator {
             || wrap_angle(to.yaw_rad - from.yaw_rad).abs() > c.turn_max_radps * dt_s + JUMP_RAD
     }
 
-    /// Takes odometry. When it leapt, or was silent for so long that a leap would not be seen, its origin counts as reset: the
+    /// Takes odometry. When it leapt, or goes on elsewhere after a silence in which a leap would not be seen, its origin counts as reset: the
     /// odometry before it is forgotten, and so is the localisation, which referred to that origin. Then it says how long it had
     /// been silent, in s.
     pub fn push_odometry(&mut self, odometry: &Odometry) -> Option<f64> {
         let reset_after_s = self.odometry.newest().and_then(|(stamp, last)| {
             let silent_s = odometry.stamp.since(stamp).as_s();
             let leapt = self.leaps(last.odom_from_base, odometry.odom_from_base, silent_s);
-            (leapt || silent_s > self.continuity.silence_max_s).then_some(silent_s)
+            // One that goes on where it ended has the same origin: the robot stood, or it was the clock that was set.
+            let elsewhere = self.leaps(last.odom_from_base, odometry.odom_from_base, 0.0);
+            (leapt || (elsewhere && silent_s > self.continuity.silence_max_s)).then_some(silent_s)
         });
         if reset_after_s.is_some() {
             self.clear();

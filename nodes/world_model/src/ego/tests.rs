@@ -110,8 +110,9 @@ fn a_reset_that_turns_only_the_heading_is_seen() {
 
 #[test]
 fn odometry_that_was_silent_for_too_long_may_have_been_reset() {
-    let after = |ms| driving().push_odometry(&odometry(ms, 0.1));
-    assert_eq!((after(1300), after(3600)), (None, Some(2.5)));
+    let after = |ms, x_m| driving().push_odometry(&odometry(ms, x_m));
+    assert_eq!((after(1300, 0.5), after(3600, 0.5)), (None, Some(2.5)));
+    assert_eq!(after(3600, 0.15), None, "it stood");
 }
 
 /// Odometry at 50 Hz of a robot that drives at `wheels`, with a gyro at 100 Hz that sees `turn`.

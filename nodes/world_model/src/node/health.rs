@@ -24,7 +24,6 @@ impl WorldModelNode {
         }
         list.extend(self.lidar_place_off.clone());
         list.extend(self.needed_refused.as_ref().map(|(_, reason)| reason.clone()));
-        list.extend(self.resizes.last_was_refused().map(str::to_owned));
         (!list.is_empty()).then(|| list.join("; "))
     }
 

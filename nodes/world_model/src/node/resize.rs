@@ -9,14 +9,6 @@ pub(super) struct Resizes {
     pub made: u64,
     pub refused: u64,
     pub last_refusal: String,
-    last_refused: bool,
-}
-
-impl Resizes {
-    /// Why the last order was refused, if it was.
-    pub(super) fn last_was_refused(&self) -> Option<&str> {
-        self.last_refused.then_some(self.last_refusal.as_str())
-    }
 }
 
 impl WorldModelNode {
@@ -33,9 +25,7 @@ impl WorldModelNode {
         let mut config = self.config.costmap.clone();
         (config.width_cells, config.height_cells) = (wanted.width, wanted.height);
         config.resolution_m = wanted.resolution_m;
-        let checked = self.config.check_grid(&config, &self.robot);
-        self.resizes.last_refused = checked.is_err();
-        match checked {
+        match self.config.check_grid(&config, &self.robot) {
             Ok(()) => {
                 self.config.costmap = config;
                 self.costmap.resize(wanted, &self.config.inflation);

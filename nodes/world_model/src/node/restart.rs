@@ -9,6 +9,9 @@ use outrider_foundation::{Instant, Now, Pose2, Stamp};
 const RESET_SIGMA_M: f64 = 0.3;
 const RESET_SIGMA_RAD: f64 = 0.2;
 
+/// Of longer silences no more is known, s.
+const SILENCE_LIMIT_S: f64 = 60.0;
+
 /// What is kept over a step back of the clock until odometry is heard again.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kept {
@@ -49,8 +52,9 @@ impl WorldModelNode {
         let Some(kept) = self.kept.take() else { return };
         let silent_s = kept.age_s + received.since(kept.read).as_s().max(0.0);
         let here = odometry.odom_from_base;
-        let back = self.ego.leaps(kept.odom_from_base, here, silent_s)
-            && self.begun_at.is_some_and(|start| !self.ego.leaps(start, here, silent_s));
+        // However long it took: a pause before the reset makes none of it a way that was driven.
+        let back = self.ego.leaps(kept.odom_from_base, here, 0.0)
+            && self.begun_at.is_some_and(|start| !self.ego.leaps(start, here, 0.0));
         let initial = self.config.ego.matching.initial_pose.filter(|_| back);
         match (initial, self.ego.sample_clamped(odometry.stamp)) {
             (Some(initial), Ok(sample)) => self.localisation.begin_back_at(&initial, sample.reckoned),
@@ -73,6 +77,7 @@ impl WorldModelNode {
             return;
         };
         let limits = &self.robot.limits;
+        let silent_s = silent_s.min(SILENCE_LIMIT_S);
         let sigma_m = RESET_SIGMA_M + limits.v_max_mps.max(-limits.v_min_mps) * silent_s;
         let sigma_rad = (RESET_SIGMA_RAD + limits.w_max_radps * silent_s).min(std::f64::consts::PI);
         covariance[(0, 0)] += sigma_m * sigma_m;
