@@ -28,7 +28,7 @@ fn inside(config: Config, scene: Scene, pose: Pose2) -> Rig {
 
 fn far() -> Scene {
     // Askew: whichever way the robot goes, it sees that it does.
-    Scene::wall(60.0, 0.3)
+    Scene::wall(6.0, 0.3)
 }
 
 fn middle() -> Pose2 {
