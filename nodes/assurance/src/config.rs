@@ -159,7 +159,8 @@ pub struct ScanQuality {
     /// Neighbouring beams without an answer span at most this angle, rad.
     #[garde(custom(within(0.005, 1.0)))]
     pub gap_max_rad: f64,
-    /// A range that changes by less from one scan to the next is repeated and not measured, and so is a scan of which less than a twentieth does, m.
+    /// A range that changes by less from one scan to the next is repeated and not measured, and so is a scan of which less than a
+    /// twentieth changes, m.
     #[garde(custom(within(1e-6, 0.01)))]
     pub change_min_m: f64,
     /// Returns deeper inside the robot's outline than this are contact, m.
@@ -428,7 +429,8 @@ impl Config {
         self.reaction.sense_s + self.reaction.monitor_s + self.silence_s(limits)
     }
 
-    /// How far the lidar has to see, m: all that it takes to stop from the greatest speed, from the farthest corner on.
+    /// How far the lidar has to see, m: what it takes to stop from the greatest speed by an ordinary slow-down, from the farthest corner
+    /// on.
     pub(crate) fn sight_needed_m(&self, robot: &Robot) -> f64 {
         let (v_mps, limits) = (self.nominal.v_max_mps, &robot.limits);
         let stop_m = v_mps * self.reaction_s(limits) + v_mps * v_mps / (2.0 * limits.decel_mps2);

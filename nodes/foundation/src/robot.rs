@@ -73,6 +73,13 @@ pub struct DriveLimits {
     pub actuator_delay_s: f64,
 }
 
+impl DriveLimits {
+    /// Greatest speed either way, m/s.
+    pub fn speed_max_mps(&self) -> f64 {
+        self.v_max_mps.max(-self.v_min_mps)
+    }
+}
+
 /// A robot description that has been checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Robot {

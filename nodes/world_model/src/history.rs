@@ -70,10 +70,14 @@ impl<T> History<T> {
 
     /// The stamps before and after a time that lies between two values.
     pub fn neighbours(&self, at: Stamp) -> Option<(Stamp, Stamp)> {
+        let (before, after) = self.around(at);
+        Some((before?.0, after?.0))
+    }
+
+    /// The last value that is no later than a time, and the first that is later.
+    fn around(&self, at: Stamp) -> (Option<&(Stamp, T)>, Option<&(Stamp, T)>) {
         let next = self.items.partition_point(|(stamp, _)| *stamp <= at);
-        let (before, _) = self.items.get(next.checked_sub(1)?)?;
-        let (after, _) = self.items.get(next)?;
-        Some((*before, *after))
+        (next.checked_sub(1).and_then(|i| self.items.get(i)), self.items.get(next))
     }
 
     /// Where `at` lies.
@@ -81,9 +85,7 @@ impl<T> History<T> {
     /// # Errors
     /// When there is nothing, or `at` is before the oldest.
     pub fn at(&self, at: Stamp) -> Result<At<'_, T>, Unreached> {
-        let next = self.items.partition_point(|(stamp, _)| *stamp <= at);
-        let before = next.checked_sub(1).and_then(|i| self.items.get(i));
-        match (before, self.items.get(next)) {
+        match self.around(at) {
             (Some((a, from)), Some((b, to))) => {
                 // Stamps rise strictly, so the span is not zero.
                 Ok(At::Between(from, to, at.since(*a).as_s() / b.since(*a).as_s()))

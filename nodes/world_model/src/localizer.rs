@@ -111,7 +111,8 @@ impl Localizer {
                 Target::Map { map, distance_sq, limit, start, covariance }
             }
         };
-        // Logs have gaps, and stamps that stand still while the robot turns: only a leap of the position is a reset.
+        // Logs have gaps, and stamps that stand still while the robot turns: only a leap of the position is a reset. (Without
+        // time infinity gives NaN, which no turn exceeds.)
         let continuity = Continuity {
             speed_max_mps: build.speed_max_mps,
             turn_max_radps: f64::INFINITY,

@@ -181,7 +181,7 @@ impl WorldModelNode {
         config.check(robot)?;
         let s = &config.sources;
         let continuity = Continuity {
-            speed_max_mps: robot.limits.v_max_mps.max(-robot.limits.v_min_mps),
+            speed_max_mps: robot.limits.speed_max_mps(),
             turn_max_radps: robot.limits.w_max_radps,
             // What is fresh by its age has not been silent.
             silence_max_s: RESTART_S.max(config.ego.extrapolation_max_s).max(s.odometry.max_age_s),

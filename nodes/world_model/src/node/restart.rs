@@ -78,7 +78,7 @@ impl WorldModelNode {
         };
         let limits = &self.robot.limits;
         let silent_s = silent_s.min(SILENCE_LIMIT_S);
-        let sigma_m = RESET_SIGMA_M + limits.v_max_mps.max(-limits.v_min_mps) * silent_s;
+        let sigma_m = RESET_SIGMA_M + limits.speed_max_mps() * silent_s;
         let sigma_rad = (RESET_SIGMA_RAD + limits.w_max_radps * silent_s).min(std::f64::consts::PI);
         covariance[(0, 0)] += sigma_m * sigma_m;
         covariance[(1, 1)] += sigma_m * sigma_m;
