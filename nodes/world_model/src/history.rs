@@ -70,14 +70,14 @@ impl<T> History<T> {
 
     /// The stamps before and after a time that lies between two values.
     pub fn neighbours(&self, at: Stamp) -> Option<(Stamp, Stamp)> {
-        let (before, after) = self.around(at);
+        let [before, after] = self.around(at);
         Some((before?.0, after?.0))
     }
 
     /// The last value that is no later than a time, and the first that is later.
-    fn around(&self, at: Stamp) -> (Option<&(Stamp, T)>, Option<&(Stamp, T)>) {
+    fn around(&self, at: Stamp) -> [Option<&(Stamp, T)>; 2] {
         let next = self.items.partition_point(|(stamp, _)| *stamp <= at);
-        (next.checked_sub(1).and_then(|i| self.items.get(i)), self.items.get(next))
+        [next.checked_sub(1).and_then(|i| self.items.get(i)), self.items.get(next)]
     }
 
     /// Where `at` lies.
@@ -86,13 +86,13 @@ impl<T> History<T> {
     /// When there is nothing, or `at` is before the oldest.
     pub fn at(&self, at: Stamp) -> Result<At<'_, T>, Unreached> {
         match self.around(at) {
-            (Some((a, from)), Some((b, to))) => {
+            [Some((a, from)), Some((b, to))] => {
                 // Stamps rise strictly, so the span is not zero.
                 Ok(At::Between(from, to, at.since(*a).as_s() / b.since(*a).as_s()))
             }
-            (Some((a, value)), None) => Ok(At::After(value, at.since(*a).as_s())),
-            (None, Some((oldest, _))) => Err(Unreached::Before(*oldest)),
-            (None, None) => Err(Unreached::Empty),
+            [Some((a, value)), None] => Ok(At::After(value, at.since(*a).as_s())),
+            [None, Some((oldest, _))] => Err(Unreached::Before(*oldest)),
+            [None, None] => Err(Unreached::Empty),
         }
     }
 }
