@@ -26,6 +26,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 fn read_package(package: &str, folder: &Path, into: &mut Vec<generator::Source>) -> io::Result<()> {
     for file in sorted(folder)? {
+        // What an editor leaves beside a file (`Grid.msg~`) is no message.
+        if file.extension().is_none_or(|ending| ending != "msg") {
+            continue;
+        }
         let text = fs::read_to_string(&file)?;
         into.push(generator::Source { package: package.into(), name: file_stem(&file), text });
     }

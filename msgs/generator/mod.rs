@@ -35,7 +35,10 @@ pub fn generate(sources: &[Source]) -> Result<String, Error> {
     let mut catalogue = Catalogue::new();
     for source in sources {
         let definition = parse::definition(source)?;
-        catalogue.insert((source.package.clone(), source.name.clone()), (definition, source.text.clone()));
+        let key = (source.package.clone(), source.name.clone());
+        if catalogue.insert(key, (definition, source.text.clone())).is_some() {
+            return Err(Error(format!("{}/msg/{}.msg is there twice", source.package, source.name)));
+        }
     }
     let mut out = String::new();
     let packages: BTreeSet<&String> = catalogue.keys().map(|(package, _)| package).collect();

@@ -78,15 +78,23 @@ pub fn definition(source: &Source) -> Result<Definition, Error> {
         let fail = |what: &str| {
             Error(format!("{}/msg/{}.msg:{}: {what}: {line}", source.package, source.name, number + 1))
         };
+        // rosidl reads more than this; what is not read here is refused, not guessed.
+        if content.matches(['"', '\'']).count() % 2 == 1 {
+            return Err(fail("a `#` within a text is not read here"));
+        }
         let (kind, rest) =
             content.split_once(char::is_whitespace).ok_or_else(|| fail("a type and a name"))?;
         let rest = rest.trim();
-        if let Some((name, value)) = rest.split_once('=') {
+        if let Some((name, value)) = rest.split_once('=').filter(|(name, _)| !name.contains(['"', '\''])) {
             result.constants.push(
                 constant(kind, name.trim(), value.trim()).ok_or_else(|| fail("no such constant type"))?,
             );
         } else {
-            result.fields.push(field(kind, rest).ok_or_else(|| fail("not a field"))?);
+            let field = field(kind, rest).ok_or_else(|| fail("not a field"))?;
+            if field.default.is_some() && field.array != Array::None {
+                return Err(fail("a default of an array is not read here"));
+            }
+            result.fields.push(field);
         }
     }
     Ok(result)

@@ -187,11 +187,16 @@ impl<'a> Reader<'a> {
 
     /// Passes over so many numbers of `size` bytes.
     pub(crate) fn skip(&mut self, size: usize, count: usize) -> Result<(), Misfit> {
-        if count > 0 {
-            self.align(size);
-            self.take(count.saturating_mul(size))?;
+        self.units(size, count).map(drop)
+    }
+
+    /// The bytes of so many numbers of `size` bytes, as they stand.
+    pub(crate) fn units(&mut self, size: usize, count: usize) -> Result<&'a [u8], Misfit> {
+        if count == 0 {
+            return Ok(&[]);
         }
-        Ok(())
+        self.align(size);
+        self.take(count.saturating_mul(size))
     }
 
     /// Passes over so many records, each of which has to fit.

@@ -71,6 +71,7 @@ fn every_message_has_the_bytes_and_the_values_of_rclpy() {
             assert!(same(&ours, value), "{name}: {ours} is not {value}");
             let mut again = outrider_msgs::encode(&message).unwrap();
             // Writers may pad to four bytes; rmw does, and says so in the options.
+            assert_eq!(again.len(), bytes.len().next_multiple_of(4), "{name}");
             again.resize(bytes.len(), 0);
             assert_eq!(&again[4..], &bytes[4..], "{name}");
             // Taken apart by its definition it is the same.

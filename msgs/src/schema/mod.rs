@@ -79,6 +79,9 @@ impl Schema {
                 let (package, name) =
                     split_type(next.trim()).ok_or_else(|| format!("line {number}: no type name: {line}"))?;
                 current = (format!("{package}/{name}"), package.to_owned());
+                if sections.contains_key(&current.0) {
+                    return Err(format!("line {number}: a second definition of {}", current.0));
+                }
             }
             if sections.len() > TYPE_LIMIT {
                 return Err(format!("line {number}: more than {TYPE_LIMIT} types"));
@@ -97,10 +100,13 @@ impl Schema {
         let mut types = Vec::new();
         for name in &order {
             let Some((package, lines)) = sections.get(*name) else { continue };
-            let mut fields = Vec::new();
+            let mut fields: Vec<Field> = Vec::new();
             for (number, line) in lines {
                 let field =
                     field(line, package, &index).map_err(|e| format!("line {number}: {e}: {line}"))?;
+                if field.as_ref().is_some_and(|new| fields.iter().any(|f| f.name == new.name)) {
+                    return Err(format!("line {number}: a second field of this name: {line}"));
+                }
                 fields.extend(field);
             }
             types.push(fields);
@@ -169,7 +175,11 @@ fn field(line: &str, package: &str, index: &BTreeMap<&str, usize>) -> Result<Opt
         Some((element, size)) => match size.strip_suffix(']').ok_or("no end of an array's size")? {
             "" => (element, Many::Sequence),
             bound if bound.starts_with("<=") => (element, Many::Sequence),
-            size => (element, Many::Fixed(size.parse().map_err(|_| "no number in an array's size")?)),
+            size => match size.parse() {
+                Ok(0) => return Err("an array of no elements"),
+                Ok(count) => (element, Many::Fixed(count)),
+                Err(_) => return Err("no number in an array's size"),
+            },
         },
     };
     let element = element.split("<=").next().unwrap_or_default();

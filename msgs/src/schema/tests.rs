@@ -110,11 +110,32 @@ fn a_header_by_itself_is_that_of_std_msgs() {
 }
 
 #[test]
-fn wide_text_is_passed_over() {
+fn wide_text_has_four_bytes_a_unit() {
     let schema = Schema::parse("a_msgs/msg/A", "wstring a\nuint8 b").unwrap();
-    let bytes = [0, 1, 0, 0, 2, 0, 0, 0, b'x', 0, b'y', 0, 9, 0, 0, 0];
-    assert_eq!(leaves(&schema, &bytes), ["a=\"(wide text)\"", "b=9"]);
+    // U+1F916 as a pair of units.
+    let bytes = [0, 1, 0, 0, 3, 0, 0, 0, b'x', 0, 0, 0, 0x3e, 0xd8, 0, 0, 0x16, 0xdd, 0, 0, 9, 0, 0, 0];
+    assert_eq!(leaves(&schema, &bytes), ["a=\"x\u{1f916}\"", "b=9"]);
+    schema.check(bytes.get(..21).unwrap()).unwrap();
+    let big = [0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, b'x', 0, 0, 0xd8, 0x3e, 0, 0, 0xdd, 0x16, 9];
+    assert_eq!(leaves(&schema, &big), leaves(&schema, &bytes));
+    let (one, two) = (schema.tree(&bytes[..21]).unwrap(), schema.tree(&big).unwrap());
+    assert!(one.same(&two));
+    let mut other = big;
+    other[11] = b'z';
+    assert!(!one.same(&schema.tree(&other).unwrap()), "another text is not the same");
     assert!(schema.check(&[0, 1, 0, 0, 9, 0, 0, 0, 1]).is_err());
+}
+
+#[test]
+fn definitions_that_are_none_are_refused() {
+    for (text, told) in [
+        ("uint8[0] x", "line 1: an array of no elements"),
+        ("uint8 x\nuint8 x", "line 2: a second field of this name"),
+        ("B b\nMSG: a_msgs/B\nuint8 x\nMSG: a_msgs/B\nuint8 x", "line 4: a second definition of a_msgs/B"),
+    ] {
+        let error = Schema::parse("a_msgs/msg/A", text).unwrap_err();
+        assert!(error.starts_with(told), "{error}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A whole message as a tree of named values.
 
+use super::value::wide_text;
 use super::{Kind, Schema, Value, walk::FieldMisfit};
 use crate::cdr::{Misfit, Reader};
 use std::fmt;
@@ -53,6 +54,7 @@ impl fmt::Display for Tree<'_> {
         match self {
             // In full: the difference may be at the end.
             Self::Value(Value::Text(text)) => write!(f, "{text:?}"),
+            Self::Value(Value::Wide { units, big }) => write!(f, "{:?}", wide_text(units, *big)),
             Self::Value(v) => v.fmt(f),
             Self::List(v) => write!(f, "{} elements", v.len()),
             Self::Fields(v) => write!(f, "{} fields", v.len()),

@@ -20,6 +20,13 @@ pub enum Value<'a> {
     Float64(f64),
     /// Text.
     Text(&'a str),
+    /// Text of UTF-16 units, each as it is sent: four bytes, the first the lowest unless `big`.
+    Wide {
+        /// The units.
+        units: &'a [u8],
+        /// The first byte of a unit is its highest.
+        big: bool,
+    },
 }
 
 impl Value<'_> {
@@ -31,7 +38,7 @@ impl Value<'_> {
             Self::Signed(i) => Some(i as f64),
             Self::Float32(f) => Some(f64::from(f)),
             Self::Float64(f) => Some(f),
-            Self::Text(_) => None,
+            Self::Text(_) | Self::Wide { .. } => None,
         }
     }
 
@@ -47,6 +54,10 @@ impl Value<'_> {
                 into.extend_from_slice(&(t.len() as u64).to_le_bytes());
                 into.extend_from_slice(t.as_bytes());
             }
+            Self::Wide { units, big } => {
+                into.extend_from_slice(&(units.len() as u64).to_le_bytes());
+                wide(units, big).for_each(|unit| into.extend_from_slice(&unit.to_le_bytes()));
+            }
         }
     }
 
@@ -55,6 +66,9 @@ impl Value<'_> {
         match (self, other) {
             (Self::Float32(a), Self::Float32(b)) => a.to_bits() == b.to_bits(),
             (Self::Float64(a), Self::Float64(b)) => a.to_bits() == b.to_bits(),
+            (Self::Wide { units: a, big: big_a }, Self::Wide { units: b, big: big_b }) => {
+                wide(a, big_a).eq(wide(b, big_b))
+            }
             (a, b) => a == b,
         }
     }
@@ -73,6 +87,23 @@ impl fmt::Display for Value<'_> {
                 let short: String = v.chars().take(TEXT_SHOWN).collect();
                 write!(f, "{short:?}{}", if short.len() < v.len() { "…" } else { "" })
             }
+            Self::Wide { units, big } => {
+                let text = wide_text(units, *big);
+                Value::Text(&text).fmt(f)
+            }
         }
     }
+}
+
+/// The UTF-16 units of a wide text; what is none is told as the replacement character.
+fn wide(units: &[u8], big: bool) -> impl Iterator<Item = u16> + '_ {
+    units.chunks_exact(4).map(move |bytes| {
+        let unit = bytes.try_into().map(if big { u32::from_be_bytes } else { u32::from_le_bytes });
+        unit.ok().and_then(|unit| u16::try_from(unit).ok()).unwrap_or(0xfffd)
+    })
+}
+
+/// A wide text as it reads.
+pub(super) fn wide_text(units: &[u8], big: bool) -> String {
+    char::decode_utf16(wide(units, big)).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }

@@ -87,13 +87,15 @@ impl Schema {
         change: &mut dyn FnMut(f64) -> f64,
     ) -> Result<usize, FieldMisfit> {
         let mut places = Vec::new();
+        let only: Vec<&str> = path.split('.').collect();
         let mut note = |at: &Path<'_>, value: Value<'_>, end: usize| {
-            if let (true, Value::Float32(_) | Value::Float64(_)) = (at.is(path), value) {
+            if let (true, Value::Float32(_) | Value::Float64(_)) = (at.parts.len() == only.len(), value) {
                 places.push((end, matches!(value, Value::Float64(_)), value.number().unwrap_or_default()));
             }
             true
         };
         let mut walker = Walker::new(self, data, Some(&mut note))?;
+        walker.only = Some(&only);
         walker.message(0)?;
         let big = walker.reader.is_big_endian();
         for (end, double, old) in &places {
@@ -194,12 +196,14 @@ struct Walker<'s, 'd, 'v> {
     reader: Reader<'d>,
     path: Path<'s>,
     see: See<'v, 'd>,
+    /// Names from the message down to what `see` is called for alone; `None`: for everything.
+    only: Option<&'v [&'v str]>,
 }
 
 impl<'s, 'd, 'v> Walker<'s, 'd, 'v> {
     fn new(schema: &'s Schema, data: &'d [u8], see: See<'v, 'd>) -> Result<Self, FieldMisfit> {
         let reader = Reader::open(data).map_err(|misfit| FieldMisfit { field: String::new(), misfit })?;
-        Ok(Self { schema, reader, path: Path { parts: Vec::new() }, see })
+        Ok(Self { schema, reader, path: Path { parts: Vec::new() }, see, only: None })
     }
 
     fn misfit(&self, misfit: Misfit) -> FieldMisfit {
@@ -215,11 +219,20 @@ impl<'s, 'd, 'v> Walker<'s, 'd, 'v> {
             self.reader.skip(1, 1).map_err(|m| self.misfit(m))?;
         }
         for field in fields {
+            let unseen = match self.only {
+                Some(only) if only.get(self.path.parts.len()) != Some(&field.name.as_str()) => {
+                    self.see.take()
+                }
+                _ => None,
+            };
             self.path.parts.push((&field.name, None));
             if !self.field(field)? {
                 return Ok(false);
             }
             self.path.parts.pop();
+            if unseen.is_some() {
+                self.see = unseen;
+            }
         }
         Ok(true)
     }
@@ -298,10 +311,10 @@ impl Kind {
             Self::Float(4) => Value::Float32(f32::read(reader)?),
             Self::Float(_) => Value::Float64(f64::read(reader)?),
             Self::Text => Value::Text(reader.text()?),
+            // A length in units and four bytes a unit: `cdr_serialize` of `std::u16string` in rosidl_typesupport_fastrtps_cpp.
             Self::WideText | Self::Message(_) => {
-                let count = reader.count(2)?;
-                reader.skip(2, count)?;
-                Value::Text("(wide text)")
+                let count = reader.count(4)?;
+                Value::Wide { units: reader.units(4, count)?, big: reader.is_big_endian() }
             }
         })
     }

@@ -4,7 +4,7 @@
 
 use crate::AssuranceError;
 use garde::Validate as _;
-use outrider_foundation::geometry::sides;
+use outrider_foundation::geometry::{least, sides};
 use outrider_foundation::polygon::{Polygon, area_m2};
 use outrider_foundation::zones::{ZoneError, Zones, outline};
 use outrider_foundation::{Footprint, Point2, Pose2};
@@ -99,7 +99,7 @@ impl Near for Polygon {
             let distance_m = (base_m - footprint.circumscribed_m()).min(-INSIDE_M);
             return Nearness { distance_m, depth_m: -corners.fold(0.0, f64::min) };
         }
-        Nearness { distance_m: corners.map(f64::abs).fold(f64::INFINITY, f64::min), depth_m: 0.0 }
+        Nearness { distance_m: least(corners.map(f64::abs)), depth_m: 0.0 }
     }
 }
 

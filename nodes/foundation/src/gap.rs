@@ -1,6 +1,6 @@
 //! Distance between the robot's outline and another convex one.
 
-use crate::geometry::{Footprint, Point2, nearest_on_segment, sides};
+use crate::geometry::{Footprint, Point2, least, nearest_on_segment, sides};
 
 /// From the robot's outline to a convex one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -47,10 +47,7 @@ fn farthest_before_a_side_m(of: &[Point2], other: &[Point2]) -> f64 {
         let (dx, dy) = (b.x_m - a.x_m, b.y_m - a.y_m);
         let length_m = libm::hypot(dx, dy);
         let before = |p: &Point2| ((p.x_m - a.x_m) * dy - (p.y_m - a.y_m) * dx) / length_m;
-        other
-            .iter()
-            .map(before)
-            .fold(f64::INFINITY, |least, m| if m < least || m.is_nan() { m } else { least })
+        least(other.iter().map(before))
     };
     sides(of).map(before_m).fold(f64::NEG_INFINITY, |most, m| if m > most || m.is_nan() { m } else { most })
 }

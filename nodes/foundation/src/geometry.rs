@@ -37,7 +37,7 @@ pub struct Pose2 {
     pub x_m: f64,
     /// Position along y.
     pub y_m: f64,
-    /// Heading, kept within (−π, π] by the operations here.
+    /// Heading, rad: within (−π, π] as the operations here make it, as given by [`Self::new`].
     pub yaw_rad: f64,
 }
 
@@ -240,8 +240,11 @@ impl Footprint {
         let mut circumscribed_m: f64 = 0.0;
         for (i, (a, b)) in sides(&corners).enumerate() {
             let distance_m = edge_offset_m(a, b, Point2::default());
-            let next = corners.iter().cycle().nth(i + 2).copied().unwrap_or(b);
-            if distance_m <= 0.0 || edge_offset_m(a, b, next) <= 0.0 {
+            // Every other corner, not the next one alone: a star turns left at each of its corners as well.
+            let to_the_left = |(other, c): (usize, &Point2)| {
+                other == i || other == (i + 1) % count || edge_offset_m(a, b, *c) > 0.0
+            };
+            if distance_m <= 0.0 || !corners.iter().enumerate().all(to_the_left) {
                 return Err(FootprintError::NotConvex { corner: i });
             }
             inscribed_m = inscribed_m.min(distance_m);
@@ -310,9 +313,14 @@ impl Footprint {
             return -sides(&self.corners).map(|(a, b)| edge_offset_m(a, b, p)).fold(f64::INFINITY, f64::min);
         }
         let squares = sides(&self.corners).map(|(a, b)| segment_distance_sq(a, b, p));
-        // What is no number stays none, for whoever judges the distance.
-        squares.fold(f64::INFINITY, |least, sq| if sq < least || sq.is_nan() { sq } else { least }).sqrt()
+        least(squares).sqrt()
     }
+}
+
+/// The least of them, infinite where there are none. What is no number stays none, for whoever judges a distance: `f64::min` would pass
+/// over it.
+pub fn least(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(f64::INFINITY, |least, value| if value < least || value.is_nan() { value } else { least })
 }
 
 /// The sides of a closed polygon, each from a corner to the next.
@@ -419,6 +427,19 @@ mod tests {
         }
         assert!(!f.contains(Point2::new(f64::NAN, 0.0)));
         Ok(())
+    }
+
+    /// A pentagram turns left at each corner and has the origin on its left all along: as a footprint it would be its inner
+    /// pentagon alone.
+    #[test]
+    fn a_star_is_no_footprint() {
+        let corner = |i: usize| {
+            let (s, c) = libm::sincos(i as f64 * 0.4 * PI);
+            Point2::new(0.5 * c, 0.5 * s)
+        };
+        assert!(Footprint::new([0, 1, 2, 3, 4].map(corner).to_vec()).is_ok());
+        let star = Footprint::new([0, 2, 4, 1, 3].map(corner).to_vec());
+        assert!(matches!(star, Err(FootprintError::NotConvex { .. })), "{star:?}");
     }
 
     #[test]

@@ -79,7 +79,8 @@ pub struct CostGrid {
 impl CostGrid {
     /// The cell that a point lies in, whether inside the grid or not; saturates for far and non-finite points.
     pub fn cell_of(&self, p: Point2) -> Cell {
-        let index = |v: f64| (v / self.resolution_m).floor() as i32;
+        // Outside: as an `i32` what is no number would be 0, the first cell.
+        let index = |v: f64| if v.is_nan() { i32::MIN } else { (v / self.resolution_m).floor() as i32 };
         Cell { col: index(p.x_m - self.origin.x_m), row: index(p.y_m - self.origin.y_m) }
     }
 
@@ -146,6 +147,7 @@ mod tests {
         assert_eq!(g.distance_at_m(Point2::new(-0.9, 0.1)), Some(1.5));
         assert_eq!(g.cost_at(Point2::new(-1.1, 0.0)), COST_UNKNOWN);
         assert_eq!(g.distance_at_m(Point2::new(5.0, f64::NAN)), None);
+        assert_eq!(g.distance_at_m(Point2::new(f64::NAN, g.origin.y_m + 0.01)), None);
         assert_eq!(g.cell_of(g.centre_of(Cell { col: 2, row: 1 })), Cell { col: 2, row: 1 });
     }
 }

@@ -3,10 +3,12 @@
 use std::fmt;
 
 /// At most `N` bytes of text. What does not fit is cut off, at the end of a character.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub struct Label<const N: usize> {
     bytes: [u8; N],
     length: usize,
+    /// Something was cut off: what comes after would read as if it followed.
+    cut: bool,
 }
 
 impl<const N: usize> Label<N> {
@@ -18,6 +20,9 @@ impl<const N: usize> Label<N> {
 
     /// Appends as much as fits.
     pub fn push_str(&mut self, text: &str) {
+        if self.cut {
+            return;
+        }
         let room = N - self.length.min(N);
         let fits = |at: &usize| *at <= room && text.is_char_boundary(*at);
         let end = (0..=text.len().min(room)).rev().find(fits).unwrap_or(0);
@@ -26,12 +31,13 @@ impl<const N: usize> Label<N> {
             into.copy_from_slice(part);
             self.length = to;
         }
+        self.cut = end < text.len();
     }
 }
 
 impl<const N: usize> Default for Label<N> {
     fn default() -> Self {
-        Self { bytes: [0; N], length: 0 }
+        Self { bytes: [0; N], length: 0, cut: false }
     }
 }
 
@@ -42,6 +48,15 @@ impl<const N: usize> From<&str> for Label<N> {
         label
     }
 }
+
+/// Equal where the texts are.
+impl<const N: usize> PartialEq for Label<N> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl<const N: usize> Eq for Label<N> {}
 
 /// So that `write!` fills it; cutting off is no error.
 impl<const N: usize> fmt::Write for Label<N> {
@@ -83,6 +98,9 @@ mod tests {
         assert_eq!(Label::<5>::from("abcd\u{e9}").as_str(), "abcd");
         assert_eq!(Label::<6>::from("abcd\u{e9}").as_str(), "abcd\u{e9}");
         assert_eq!(Label::<0>::from("a").as_str(), "");
+        let mut label = Label::<5>::from("abcd\u{e9}");
+        label.push_str("x");
+        assert_eq!(label.as_str(), "abcd", "nothing reads as if it followed");
     }
 
     #[test]

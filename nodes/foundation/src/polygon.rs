@@ -1,10 +1,12 @@
 //! Simple polygons, convex or not: outlines of zones.
 
 use crate::geometry::Point2;
-use crate::geometry::{segment_distance_sq, sides};
+use crate::geometry::{least, segment_distance_sq, sides};
 
 /// The most corners of a zone's outline.
 pub const CORNER_LIMIT: usize = 64;
+/// What is nearer touches, m.
+const TOUCH_M: f64 = 1e-6;
 
 /// A simple polygon, convex or not.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,14 +28,7 @@ impl Polygon {
         if area_m2(&corners).abs() < 1e-4 {
             return Err("the polygon has no area");
         }
-        let sides: Vec<_> = sides(&corners).collect();
-        for (i, a) in sides.iter().enumerate() {
-            // Neighbours share a corner.
-            let last = if i == 0 { sides.len() - 1 } else { sides.len() };
-            if sides.iter().take(last).skip(i + 2).any(|b| cross(*a, *b)) {
-                return Err("two edges of the polygon cross");
-            }
-        }
+        check_simple(&corners)?;
         let share = 1.0 / corners.len() as f64;
         let sum = corners.iter().fold(Point2::default(), |s, c| Point2::new(s.x_m + c.x_m, s.y_m + c.y_m));
         let centre = Point2::new(sum.x_m * share, sum.y_m * share);
@@ -62,8 +57,7 @@ impl Polygon {
 
     /// Signed distance of a point, negative inside.
     pub fn signed_distance_m(&self, p: Point2) -> f64 {
-        let sq =
-            sides(&self.corners).map(|(a, b)| segment_distance_sq(a, b, p)).fold(f64::INFINITY, f64::min);
+        let sq = least(sides(&self.corners).map(|(a, b)| segment_distance_sq(a, b, p)));
         if self.contains(p) { -sq.sqrt() } else { sq.sqrt() }
     }
 }
@@ -163,6 +157,30 @@ pub fn area_m2(corners: &[Point2]) -> f64 {
     sides(corners).map(|(a, b)| 0.5 * (a.x_m * b.y_m - b.x_m * a.y_m)).sum()
 }
 
+/// No side meets another but its neighbours at their corner: one that ran back over the one before would meet the one before that
+/// or the one after. Corners that are given twice in a row, as rings that are closed have their first, count once.
+fn check_simple(corners: &[Point2]) -> Result<(), &'static str> {
+    let sides: Vec<Side> = sides(corners).filter(|(a, b)| a.distance_m(*b) > TOUCH_M).collect();
+    for (i, (a, b)) in sides.iter().enumerate() {
+        // Neighbours share a corner.
+        let last = if i == 0 { sides.len() - 1 } else { sides.len() };
+        if sides.iter().take(last).skip(i + 2).any(|other| meet((*a, *b), *other)) {
+            return Err("two edges of the polygon cross or touch");
+        }
+    }
+    Ok(())
+}
+
+/// Two ends.
+type Side = (Point2, Point2);
+
+/// Whether two segments have a point in common.
+fn meet((a, b): Side, (c, d): Side) -> bool {
+    let ends = [(a, b, c), (a, b, d), (c, d, a), (c, d, b)];
+    cross((a, b), (c, d))
+        || ends.into_iter().any(|(from, to, p)| segment_distance_sq(from, to, p) < TOUCH_M * TOUCH_M)
+}
+
 /// Whether two segments cross in their insides.
 fn cross((a, b): (Point2, Point2), (c, d): (Point2, Point2)) -> bool {
     let side = |p: Point2, q: Point2, r: Point2| {
@@ -198,6 +216,27 @@ mod tests {
         assert!(new(&[(0.0, 0.0), (1.0, 1.0), (2.0, 2.0)]).is_some(), "no area");
         assert!(new(&[(0.0, 0.0), (f64::NAN, 1.0), (2.0, 0.0)]).is_some());
         assert!(new(&[(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]).is_none());
+        // A side runs through a corner: lobes of opposite sense, whose areas would cancel.
+        let touching = [(0.0, 0.0), (4.0, 4.0), (4.0, 0.0), (2.0, 2.0), (1.0, 3.0)];
+        assert_eq!(new(&touching), Some("two edges of the polygon cross or touch"));
+        let twice = [(0.0, 0.0), (2.0, 0.0), (1.0, 1.0), (2.0, 2.0), (0.0, 2.0), (1.0, 1.0)];
+        assert_eq!(
+            new(&twice),
+            Some("two edges of the polygon cross or touch"),
+            "a corner that is there twice"
+        );
+        let back = [(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (4.0, 1.0), (4.0, 6.0), (0.0, 6.0)];
+        assert_eq!(new(&back), Some("two edges of the polygon cross or touch"));
+        let spike = [(0.0, 0.0), (4.0, 0.0), (4.0, 4.0), (2.0, 4.0), (2.0, 6.0), (2.0, 4.0), (0.0, 4.0)];
+        assert_eq!(new(&spike), Some("two edges of the polygon cross or touch"));
+        let closed = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)];
+        assert_eq!(new(&closed), None, "the first corner given again at the end");
+    }
+
+    #[test]
+    fn what_is_no_number_is_no_distance() {
+        assert!(l_shape().signed_distance_m(Point2::new(f64::NAN, 0.0)).is_nan());
+        assert!(l_shape().signed_distance_m(Point2::new(0.5, f64::NAN)).is_nan());
     }
 
     proptest! {

@@ -1,10 +1,13 @@
 //! The robot as every node knows it: one description, so that no two nodes disagree about its size or its brakes.
 
-use crate::geometry::{Footprint, FootprintError, Point2, Pose2};
+use crate::geometry::{Footprint, FootprintError, Point2, Pose2, wrap_angle};
 use serde::{Deserialize, Serialize};
 
 /// No corner of the outline is farther from the base, m: what is longer is given in millimetres.
 const OUTLINE_LIMIT_M: f64 = 20.0;
+
+/// A turn all the way round, and a little for rounded figures: what is more is given in degrees.
+const YAW_LIMIT_RAD: f64 = 3.15;
 
 /// The localised world-fixed frame (REP-105).
 pub const MAP_FRAME: &str = "map";
@@ -152,10 +155,16 @@ impl Robot {
         }
         check_limits(&description.limits)?;
         let lidar = &description.lidar;
-        let base_from_lidar = Pose2::new(lidar.x_m, lidar.y_m, lidar.yaw_rad);
-        if !base_from_lidar.is_finite() {
-            return Err(RobotError::Range { key: "lidar", value: f64::NAN, range: "the finite numbers" });
+        for (key, value, most, range) in [
+            ("lidar.x_m", lidar.x_m, OUTLINE_LIMIT_M, "[-20, 20]"),
+            ("lidar.y_m", lidar.y_m, OUTLINE_LIMIT_M, "[-20, 20]"),
+            ("lidar.yaw_rad", lidar.yaw_rad, YAW_LIMIT_RAD, "[-3.15, 3.15]"),
+        ] {
+            if !(value.abs() <= most) {
+                return Err(RobotError::Range { key, value, range });
+            }
         }
+        let base_from_lidar = Pose2::new(lidar.x_m, lidar.y_m, wrap_angle(lidar.yaw_rad));
         let corners = description.footprint_m.iter().map(|[x, y]| Point2::new(*x, *y)).collect();
         let footprint = Footprint::new(corners)?;
         let reach_m = footprint.circumscribed_m();
@@ -168,25 +177,26 @@ impl Robot {
 }
 
 fn check_limits(limits: &DriveLimits) -> Result<(), RobotError> {
+    // What a robot on a floor can have: what is more is given in another unit, and the gate's own bounds would bind nothing.
     let positive = [
-        ("limits.v_max_mps", limits.v_max_mps),
-        ("limits.w_max_radps", limits.w_max_radps),
-        ("limits.accel_mps2", limits.accel_mps2),
-        ("limits.decel_mps2", limits.decel_mps2),
-        ("limits.brake_mps2", limits.brake_mps2),
-        ("limits.alpha_radps2", limits.alpha_radps2),
-        ("limits.jerk_mps3", limits.jerk_mps3),
+        ("limits.v_max_mps", limits.v_max_mps, 10.0, "(0, 10]"),
+        ("limits.w_max_radps", limits.w_max_radps, 10.0, "(0, 10]"),
+        ("limits.accel_mps2", limits.accel_mps2, 20.0, "(0, 20]"),
+        ("limits.decel_mps2", limits.decel_mps2, 20.0, "(0, 20]"),
+        ("limits.brake_mps2", limits.brake_mps2, 20.0, "(0, 20]"),
+        ("limits.alpha_radps2", limits.alpha_radps2, 100.0, "(0, 100]"),
+        ("limits.jerk_mps3", limits.jerk_mps3, 1000.0, "(0, 1000]"),
     ];
-    for (key, value) in positive {
-        if !(value > 0.0 && value <= 1000.0) {
-            return Err(RobotError::Range { key, value, range: "(0, 1000]" });
+    for (key, value, most, range) in positive {
+        if !(value > 0.0 && value <= most) {
+            return Err(RobotError::Range { key, value, range });
         }
     }
-    if !(limits.v_min_mps <= 0.0 && limits.v_min_mps >= -1000.0) {
+    if !(limits.v_min_mps <= 0.0 && limits.v_min_mps >= -10.0) {
         return Err(RobotError::Range {
             key: "limits.v_min_mps",
             value: limits.v_min_mps,
-            range: "[-1000, 0]",
+            range: "[-10, 0]",
         });
     }
     if !(limits.actuator_delay_s >= 0.0 && limits.actuator_delay_s <= 2.0) {
@@ -239,10 +249,20 @@ mod tests {
     fn errors_name_the_key() {
         let mut d = example::amr();
         d.limits.brake_mps2 = 0.0;
-        assert_eq!(Robot::new(d).unwrap_err().to_string(), "limits.brake_mps2: 0 is not within (0, 1000]");
-        let mut d = example::amr();
-        d.limits.accel_mps2 = f64::NAN;
-        assert!(Robot::new(d).is_err());
+        assert_eq!(Robot::new(d).unwrap_err().to_string(), "limits.brake_mps2: 0 is not within (0, 20]");
+        for (set, told) in [
+            ((|d| d.limits.accel_mps2 = f64::NAN) as fn(&mut RobotDescription), "limits.accel_mps2: NaN is"),
+            (|d| d.limits.v_max_mps = 1000.0, "limits.v_max_mps: 1000 is not within (0, 10]"),
+            (|d| d.limits.v_min_mps = -300.0, "limits.v_min_mps: -300 is not within [-10, 0]"),
+            (|d| d.lidar.yaw_rad = 180.0, "lidar.yaw_rad: 180 is not within [-3.15, 3.15]"),
+            (|d| d.lidar.x_m = 100.0, "lidar.x_m: 100 is not within [-20, 20]"),
+            (|d| d.lidar.y_m = f64::INFINITY, "lidar.y_m: inf is not within [-20, 20]"),
+        ] {
+            let mut d = example::amr();
+            set(&mut d);
+            let refusal = Robot::new(d).unwrap_err().to_string();
+            assert!(refusal.starts_with(told), "{refusal}");
+        }
         let mut d = example::amr();
         d.lidar.frame.clear();
         assert_eq!(Robot::new(d).unwrap_err().to_string(), "lidar.frame: a frame needs a name");

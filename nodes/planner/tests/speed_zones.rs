@@ -54,5 +54,5 @@ fn a_zone_that_cannot_be_is_named() {
     let mut zones = zones(0.4);
     zones.speed[0].polygon_m = vec![[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.5, 2.5]];
     let error = planner().with_zones(&zones).err().unwrap().to_string();
-    assert_eq!(error, "zones: crossing: two edges of the polygon cross");
+    assert_eq!(error, "zones: crossing: two edges of the polygon cross or touch");
 }

@@ -3,7 +3,7 @@
 use crate::BUILD;
 use crate::config::Resources;
 use crate::journal::{OutputDigest, payload_digest};
-use crate::losses::LossCounter;
+use crate::tallies::Tallies;
 use crate::topic::Topic;
 use outrider_foundation::{Instant, Node, Now, Outbox, Stamp, Stamped};
 use outrider_msgs::builtin_interfaces::Time;
@@ -189,13 +189,8 @@ pub struct Host<B: Binding> {
     consumed: Vec<TickInput>,
     /// Record of the last step.
     record: Tick,
-    losses: Vec<LossCounter>,
+    tallies: Tallies,
     outbox: Outbox<<B::Core as Node>::Output>,
-    rejected: u64,
-    overflowed: u64,
-    outputs_dropped: u64,
-    encode_errors: u64,
-    last_rejection: String,
 }
 
 impl<B: Binding> Host<B> {
@@ -203,16 +198,11 @@ impl<B: Binding> Host<B> {
     pub fn new(spec: NodeSpec, binding: B, core: B::Core) -> Self {
         let (inputs, outputs) = (binding.inputs(), binding.outputs());
         Self {
-            losses: vec![LossCounter::default(); inputs.len()],
+            tallies: Tallies::new(inputs.len()),
             outbox: Outbox::new(OUTPUT_LIMIT),
             pending: Vec::new(),
             consumed: Vec::new(),
             record: Tick { node: spec.name.clone(), boot_id: spec.boot_id, ..Tick::default() },
-            rejected: 0,
-            overflowed: 0,
-            outputs_dropped: 0,
-            encode_errors: 0,
-            last_rejection: String::new(),
             spec,
             binding,
             core,
@@ -238,15 +228,14 @@ impl<B: Binding> HostedNode for Host<B> {
     fn deliver_digested(&mut self, input: usize, received: Instant, bytes: &[u8], digest: u64) {
         let (Some(topic), Ok(index)) = (self.inputs.get(input), u16::try_from(input)) else { return };
         if self.consumed.len() >= PENDING_LIMIT {
-            self.overflowed += 1;
+            self.tallies.overflow(input);
             return;
         }
         self.consumed.push(TickInput { input: index, digest, received: received.nanos() });
         match self.binding.decode(input, bytes) {
             Ok(decoded) => {
-                if let (Some((boot, number)), Some(counter)) = (decoded.sequence, self.losses.get_mut(input))
-                {
-                    counter.note(boot, number);
+                if let Some((boot, number)) = decoded.sequence {
+                    self.tallies.numbered(input, boot, number);
                 }
                 match decoded.inputs {
                     Inputs::One(value) => self.pending.push(Stamped { received, value }),
@@ -256,8 +245,7 @@ impl<B: Binding> HostedNode for Host<B> {
                 }
             }
             Err(reason) => {
-                self.rejected += 1;
-                self.last_rejection = format!("{}: {reason}", topic.absolute_name());
+                self.tallies.refuse(input, topic, &reason);
                 let value = self.binding.rejected(&topic.name, reason);
                 self.pending.push(Stamped { received, value });
             }
@@ -268,7 +256,7 @@ impl<B: Binding> HostedNode for Host<B> {
         self.core.step(now, &self.pending, &mut self.outbox);
         self.pending.clear();
         let dropped = u32::try_from(self.outbox.dropped()).unwrap_or(u32::MAX);
-        self.outputs_dropped = self.outputs_dropped.saturating_add(u64::from(dropped));
+        self.tallies.drop_outputs(u64::from(dropped));
         let mut all = OutputDigest::default();
         for output in self.outbox.drain() {
             let mut each = |index: usize, bytes: Vec<u8>| {
@@ -276,10 +264,11 @@ impl<B: Binding> HostedNode for Host<B> {
                 all.add(index, digest);
                 outputs(index, bytes, digest);
             };
-            if self.binding.encode(output, &mut each).is_err() {
-                self.encode_errors += 1;
+            if let Err(error) = self.binding.encode(output, &mut each) {
+                self.tallies.not_encoded(&error);
             }
         }
+        self.tallies.step_over(now.mono);
         let record = &mut self.record;
         record.inputs.clear();
         std::mem::swap(&mut record.inputs, &mut self.consumed);
@@ -300,33 +289,20 @@ impl<B: Binding> HostedNode for Host<B> {
 
     fn diagnose(&self) -> Diagnosis {
         let mut diagnosis = self.binding.diagnose(&self.core);
-        let lost: u64 = self.losses.iter().map(|l| l.lost).sum();
-        let mut add = |key: &str, value: String| diagnosis.values.push((key.to_owned(), value));
-        add("steps", self.record.tick.to_string());
-        add("messages_lost", lost.to_string());
-        for (topic, losses) in self.inputs.iter().zip(&self.losses).filter(|(_, l)| l.lost > 0) {
-            add(&format!("messages_lost{}", topic.absolute_name()), losses.lost.to_string());
-        }
-        add("messages_refused", self.rejected.to_string());
-        add("inputs_overflowed", self.overflowed.to_string());
-        add("outputs_dropped", self.outputs_dropped.to_string());
-        add("encode_errors", self.encode_errors.to_string());
-        if self.rejected > 0 {
-            add("last_refusal", self.last_rejection.clone());
-        }
-        let passed_over = [self.rejected, self.overflowed, self.outputs_dropped, self.encode_errors];
-        if passed_over.iter().any(|n| *n > 0) {
-            diagnosis.level = diagnosis.level.max(DiagnosticStatus::WARN);
-        }
+        diagnosis.values.push(("steps".to_owned(), self.record.tick.to_string()));
+        self.tallies.tell(&self.inputs, Instant::from_nanos(self.record.monotonic), &mut diagnosis);
         diagnosis
     }
 }
 
 /// A ROS time as its message.
 pub fn time_message(stamp: Stamp) -> Time {
-    let nanos = stamp.nanos();
+    // What the message cannot tell is told as the first or last time that it can (1901, 2038).
+    let first = i64::from(i32::MIN) * 1_000_000_000;
+    let last = i64::from(i32::MAX) * 1_000_000_000 + 999_999_999;
+    let nanos = stamp.nanos().clamp(first, last);
     Time {
-        sec: i32::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or(i32::MAX),
+        sec: i32::try_from(nanos.div_euclid(1_000_000_000)).unwrap_or_default(),
         nanosec: u32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or_default(),
     }
 }

@@ -11,6 +11,7 @@ mod journal;
 mod losses;
 mod remembered;
 mod secret;
+mod tallies;
 mod topic;
 
 pub use config::{ConfigError, Resources};

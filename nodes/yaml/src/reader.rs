@@ -185,7 +185,6 @@ impl<'de> Visitor<'de> for Visited<'_, 'de> {
         visit_u64(u64) => Unsigned;
         visit_i128(i128) => Signed128;
         visit_u128(u128) => Unsigned128;
-        visit_f64(f64) => Float;
         visit_char(char) => Char;
         visit_str(&str) => Str;
         visit_borrowed_str(&'de str) => Borrowed;
@@ -193,6 +192,15 @@ impl<'de> Visitor<'de> for Visited<'_, 'de> {
         visit_bytes(&[u8]) => Bytes;
         visit_borrowed_bytes(&'de [u8]) => BorrowedBytes;
         visit_byte_buf(Vec<u8>) => ByteBuf;
+    }
+
+    /// `.nan` passes every range check that compares, and `.inf` half of them: neither has a place in a configuration. Refused where
+    /// it is read, so that words that look like them are no matter. Numbers of 32 bits come here as well.
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<(), E> {
+        if !value.is_finite() {
+            return Err(E::custom(format_args!("{value} is not a finite number")));
+        }
+        self.0.take(Found::Float(value)).map_err(Fault::tell)
     }
 
     fn visit_none<E: serde::de::Error>(self) -> Result<(), E> {

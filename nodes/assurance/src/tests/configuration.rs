@@ -62,7 +62,7 @@ fn zones_that_cannot_be_are_named() {
     let crossing = refusal(|_, z| {
         z.speed[0].polygon_m = vec![[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.5, 2.5]];
     });
-    assert_eq!(crossing, "zones: doorway: two edges of the polygon cross");
+    assert_eq!(crossing, "zones: doorway: two edges of the polygon cross or touch");
     assert!(refusal(|_, z| z.exclusion[0].polygon_m[0][0] = f64::NAN).contains("battery store"));
     assert!(refusal(|_, z| z.exclusion[0].polygon_m.truncate(2)).contains("three finite corners"));
     assert!(refusal(|_, z| z.speed[0].v_max_mps = f64::NAN).contains("v_max_mps"));

@@ -14,6 +14,8 @@ pub struct BodyBox {
 }
 
 impl BodyBox {
+    /// The shortest that is taken: thinner, its corners would be in one place where it stands far from the origin.
+    pub const LENGTH_LEAST_M: f64 = 1e-3;
     /// The longest that is taken.
     pub const LENGTH_LIMIT_M: f64 = 40.0;
 
@@ -50,9 +52,9 @@ impl BodyBox {
         libm::hypot(beyond_m(p.x_m, self.length_m), beyond_m(p.y_m, self.width_m))
     }
 
-    /// Every number finite, and sides that are longer than zero and no longer than [`Self::LENGTH_LIMIT_M`].
+    /// Every number finite, and sides of a millimetre ([`Self::LENGTH_LEAST_M`]) to [`Self::LENGTH_LIMIT_M`].
     pub fn is_sound(&self) -> bool {
-        let side = |m: f64| m > 0.0 && m <= Self::LENGTH_LIMIT_M;
+        let side = |m: f64| m >= Self::LENGTH_LEAST_M && m <= Self::LENGTH_LIMIT_M;
         self.pose.is_finite() && side(self.length_m) && side(self.width_m)
     }
 }

@@ -136,9 +136,9 @@ pub struct Intervention {
 pub struct Envelope {
     /// Least forward speed, m/s (negative: backwards).
     pub v_min_mps: f64,
-    /// Greatest forward speed.
+    /// Greatest forward speed, m/s.
     pub v_max_mps: f64,
-    /// Greatest turn rate either way.
+    /// Greatest turn rate either way, rad/s.
     pub w_max_radps: f64,
     /// Greatest acceleration, m/s².
     pub accel_mps2: f64,

@@ -43,7 +43,7 @@ pub struct Odometry {
     pub pose_covariance: [f64; 9],
     /// Velocity in the base frame.
     pub twist: Twist2,
-    /// Variances of forward speed and turn rate.
+    /// Variances of forward speed and turn rate, in m²/s² and rad²/s².
     pub twist_variance: [f64; 2],
 }
 

@@ -46,7 +46,7 @@ pub struct EgoState {
     pub frame: FrameId,
     /// Pose of the base in `frame`.
     pub pose: Pose2,
-    /// Covariance of x, y, yaw, row-major; grows with the age of the data.
+    /// Covariance of x, y, yaw, row-major, in m², m·rad, rad²; grows with the age of the data.
     pub covariance: [f64; 9],
     /// Velocity in the base frame.
     pub twist: Twist2,
@@ -106,7 +106,7 @@ pub struct Track {
     pub position: Point2,
     /// Velocity in the world model's frame, in m/s.
     pub velocity: Point2,
-    /// Covariance of x, y, vx, vy, row-major.
+    /// Covariance of x, y, vx, vy, row-major, in m², m²/s, m²/s².
     pub covariance: [f64; 16],
     /// Radius of a disc around the object itself.
     pub radius_m: f64,

@@ -168,7 +168,7 @@ impl PlanGrid {
 
     /// The cell that a point lies in, whether inside or not.
     pub fn cell_of(&self, p: Point2) -> Cell {
-        let index = |v: f64| (v / self.resolution_m).floor() as i32;
+        let index = |v: f64| if v.is_nan() { i32::MIN } else { (v / self.resolution_m).floor() as i32 };
         Cell { col: index(p.x_m - self.origin.x_m), row: index(p.y_m - self.origin.y_m) }
     }
 

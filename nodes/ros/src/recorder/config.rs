@@ -2,6 +2,7 @@
 
 use garde::Validate;
 use outrider_bags::{Compression, Fsync, PipelineOptions, SnapshotLimits, Split};
+use outrider_foundation::validate::{maybe_within, within};
 use regex::Regex;
 use serde::Deserialize;
 use std::time::Duration;
@@ -51,7 +52,7 @@ pub(super) enum Stored {
 pub(super) enum FsyncPolicy {
     Never,
     OnClose,
-    EveryS(#[garde(range(min = 0.01, max = 3600.0))] f64),
+    EveryS(#[garde(custom(within(0.01, 3600.0)))] f64),
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Validate)]
@@ -59,20 +60,20 @@ pub(super) enum FsyncPolicy {
 pub(super) struct SplitConfig {
     #[garde(range(min = 1, max = 1_000_000))]
     pub size_mib: Option<u64>,
-    #[garde(range(min = 1.0, max = 1_000_000.0))]
+    #[garde(custom(maybe_within(1.0, 1_000_000.0)))]
     pub duration_s: Option<f64>,
 }
 
 #[derive(Clone, Debug, Deserialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub(super) struct SnapshotConfig {
-    #[garde(range(min = 1.0, max = 3600.0))]
+    #[garde(custom(within(1.0, 3600.0)))]
     pub seconds: f64,
     #[garde(range(min = 1, max = 4096))]
     pub mib: usize,
     #[garde(length(max = PATTERN_LIMIT))]
     pub on_topics: Vec<String>,
-    #[garde(range(min = 0.0, max = 60.0))]
+    #[garde(custom(within(0.0, 60.0)))]
     pub after_s: f64,
 }
 

@@ -100,14 +100,10 @@ pub(crate) fn body_box_from(list: &'static str, index: usize, told: [f64; 5]) ->
     let [x_m, y_m, yaw_rad] = all_finite(of("body"), [x, y, yaw])?;
     let body = BodyBox {
         pose: Pose2::new(x_m, y_m, wrap_angle(yaw_rad)),
-        length_m: within(of("body_length"), length, 0.0, BodyBox::LENGTH_LIMIT_M)?,
-        width_m: within(of("body_width"), width, 0.0, BodyBox::LENGTH_LIMIT_M)?,
+        length_m: within(of("body_length"), length, BodyBox::LENGTH_LEAST_M, BodyBox::LENGTH_LIMIT_M)?,
+        width_m: within(of("body_width"), width, BodyBox::LENGTH_LEAST_M, BodyBox::LENGTH_LIMIT_M)?,
     };
-    if body.is_sound() {
-        Ok(Some(body))
-    } else {
-        Err(format!("{}: {width} with a length of {length}", of("body_width")))
-    }
+    Ok(Some(body))
 }
 
 /// The same as the numbers of a message.

@@ -94,5 +94,5 @@ fn a_zone_that_cannot_be_is_named() {
     let mut zones = zones();
     zones.exclusion[0].polygon_m = vec![[0.0, 0.0], [2.0, 2.0], [2.0, 0.0], [0.5, 2.5]];
     let error = WorldModelNode::new(shipped(), &amr(), 7).unwrap().with_zones(&zones).unwrap_err();
-    assert_eq!(error.to_string(), "zones: store: two edges of the polygon cross");
+    assert_eq!(error.to_string(), "zones: store: two edges of the polygon cross or touch");
 }
