@@ -12,13 +12,14 @@ use crate::priority::{ask_for_priority, stops_the_robot};
 use crate::process::{leave_soon, main_of};
 use crate::qos::{kept, offered, profile};
 use crate::transport::start_ros;
+use crate::unheard::Unheard;
 use anyhow::Context as _;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use outrider_foundation::{Instant, Now, Span, Stamp};
 use outrider_msgs::diagnostic_msgs::{DiagnosticStatus, KeyValue};
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
-use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
+use outrider_runtime::{HostedNode, Qos, Topic, diagnostics, node_info};
 use outrider_suite::{Files, assemble, left_out_of_world, read_resources, topics};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -108,6 +109,7 @@ struct Shell {
     clock: Option<Bytes>,
     gate: Option<GateExtras>,
     missions: Option<MissionExtras>,
+    unheard: Unheard,
     next_health: Instant,
     next_complaint: Instant,
     announced: bool,
@@ -136,6 +138,8 @@ impl Shell {
         let pictures = core.outputs().iter().enumerate().filter(|(_, topic)| is_picture(topic));
         let pictures = pictures.map(|(index, _)| index).collect();
         let name = core.spec().name.clone();
+        let heard = core.inputs().iter().filter(|topic| !is_the_shells_own(topic));
+        let unheard = Unheard::of(heard.map(|topic| (topic, resolved(ros, topic))), monotonic());
         let clock = parameters.use_sim_time.then(|| subscribe(ros, &topics::clock())).transpose()?;
         let gate = (name == "gate").then(|| GateExtras::connect(ros, core.as_ref())).transpose()?;
         let missions = (name == "planner").then(|| MissionExtras::connect(ros, core.as_ref())).transpose()?;
@@ -150,6 +154,7 @@ impl Shell {
             clock,
             gate,
             missions,
+            unheard,
             next_health: monotonic(),
             next_complaint: monotonic() + CLOCK_PATIENCE,
             announced: false,
@@ -195,8 +200,7 @@ impl Shell {
         let Some(now) = self.clocks.now() else { return self.wait_for_clock() };
         if !self.announced {
             self.announced = true;
-            let namespace = ros.namespace().unwrap_or_default();
-            let info = node_info(self.core.as_ref(), now.ros, |topic| resolved(&namespace, topic));
+            let info = node_info(self.core.as_ref(), now.ros, |topic| resolved(ros, topic));
             publish(&self.info, &outrider_msgs::encode(&info)?, &mut self.publish_errors);
             self.step(now)?;
         }
@@ -211,12 +215,14 @@ impl Shell {
                 ("publish_errors", self.publish_errors.to_string()),
             ];
             for status in &mut health.status {
+                self.unheard.tell(status);
                 let pairs = of_shell.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
                 status.values.extend(pairs.map(|(key, value)| KeyValue { key, value }));
             }
             let bytes = outrider_msgs::encode(&health)?;
             publish(&self.health, &bytes, &mut self.publish_errors);
         }
+        self.unheard.look(ros, now.mono);
         Ok(())
     }
 
@@ -331,10 +337,17 @@ fn nothing() -> Bytes {
 }
 
 pub(crate) fn subscribe(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<Bytes> {
-    let stream = ros
-        .subscribe_raw(&topic.name, topic.type_name, profile(topic.qos))
-        .with_context(|| format!("subscribing to {} ({})", topic.name, topic.type_name))?;
-    Ok(Box::new(stream))
+    let mut listen = |qos: Qos| {
+        ros.subscribe_raw(&topic.name, topic.type_name, profile(qos))
+            .with_context(|| format!("subscribing to {} ({})", topic.name, topic.type_name))
+    };
+    let stream = listen(topic.qos)?;
+    if !topics::is_heard_from_all(topic) {
+        return Ok(Box::new(stream));
+    }
+    // One subscription cannot do both: that by best effort hears everybody, but nothing again that was lost on the way.
+    let of_anybody = listen(Qos { reliable: false, ..topic.qos })?;
+    Ok(Box::new(futures::stream::select(stream, of_anybody)))
 }
 
 pub(crate) fn advertise(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<r2r::PublisherUntyped> {
@@ -357,8 +370,12 @@ pub(crate) fn publish(publisher: &r2r::PublisherUntyped, bytes: &[u8], errors: &
     }
 }
 
-/// A topic's name within a namespace; remappings are not known here.
-pub(crate) fn resolved(namespace: &str, topic: &Topic) -> String {
+/// A topic's name in the graph; remappings are not known here.
+pub(crate) fn resolved(ros: &r2r::Node, topic: &Topic) -> String {
+    within(&ros.namespace().unwrap_or_default(), topic)
+}
+
+fn within(namespace: &str, topic: &Topic) -> String {
     if topic.name.starts_with('/') || namespace == "/" || namespace.is_empty() {
         return topic.absolute_name();
     }

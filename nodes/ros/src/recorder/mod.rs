@@ -186,6 +186,13 @@ fn stamped_command(folder: &Path) -> bool {
     )
 }
 
+const BOTH: [Way; 2] = [Way::BestEffort, Way::Reliable];
+
+/// How a topic of this quality is listened to.
+fn ways_to_hear(qos: Qos) -> &'static [Way] {
+    if qos.reliable { &[Way::Reliable] } else { &BOTH }
+}
+
 impl Recorder {
     /// The topics of the suite, before anybody publishes them: the first message of a run is in the bag too.
     fn subscribe_known(
@@ -194,11 +201,11 @@ impl Recorder {
         inputs: &mut Inputs,
         stamped_command: bool,
     ) -> anyhow::Result<()> {
-        let namespace = ros.namespace().unwrap_or_default();
         for topic in topics::all(&NODES, stamped_command) {
             // Records are kept for late comers too, but none of them is the state of things.
             let latched = topic.qos.transient_local && topic.qos != Qos::RECORD;
-            self.subscribe(inputs, &resolved(&namespace, &topic), topic.type_name, topic.qos, latched)?;
+            let ways = if topics::is_heard_from_all(&topic) { &BOTH } else { ways_to_hear(topic.qos) };
+            self.subscribe(inputs, &resolved(ros, &topic), topic.type_name, topic.qos, ways, latched)?;
         }
         Ok(())
     }
@@ -222,7 +229,7 @@ impl Recorder {
                     .all(|p| p.qos_profile.durability == r2r::qos::DurabilityPolicy::TransientLocal),
                 depth: DEPTH,
             };
-            self.subscribe(inputs, &name, type_name, qos, qos.transient_local)?;
+            self.subscribe(inputs, &name, type_name, qos, ways_to_hear(qos), qos.transient_local)?;
         }
         Ok(())
     }
@@ -233,6 +240,7 @@ impl Recorder {
         name: &str,
         type_name: &str,
         qos: Qos,
+        ways: &[Way],
         latched: bool,
     ) -> anyhow::Result<()> {
         if !self.choice.takes(name) {
@@ -242,7 +250,6 @@ impl Recorder {
             self.refuse(name, format!("more than {TOPIC_LIMIT} topics"));
             return Ok(());
         }
-        let ways: &[Way] = if qos.reliable { &[Way::Reliable] } else { &[Way::BestEffort, Way::Reliable] };
         let (mut type_hash, mut subscribed) = (String::new(), Vec::new());
         for way in ways {
             let qos = Qos { reliable: *way == Way::Reliable, depth: DEPTH, ..qos };
@@ -277,7 +284,7 @@ impl Recorder {
             channel,
             count: 0,
             numbers: Numbers::default(),
-            twice: (!qos.reliable).then(Twice::default),
+            twice: (ways.len() > 1).then(Twice::default),
             is_info: type_name == NodeInfo::TYPE_NAME,
             is_trigger: self.triggers.iter().any(|trigger| trigger == name),
         });
