@@ -11,6 +11,7 @@ use crate::params::Parameters;
 use crate::priority::{ask_for_priority, stops_the_robot};
 use crate::process::{leave_soon, main_of};
 use crate::qos::{kept, offered, profile};
+use crate::rcl::remapped;
 use crate::transport::start_ros;
 use crate::unheard::Unheard;
 use anyhow::Context as _;
@@ -370,9 +371,14 @@ pub(crate) fn publish(publisher: &r2r::PublisherUntyped, bytes: &[u8], errors: &
     }
 }
 
-/// A topic's name in the graph; remappings are not known here.
+/// A topic's name in the graph: within the node's namespace, and as the command line remaps it.
 pub(crate) fn resolved(ros: &r2r::Node, topic: &Topic) -> String {
-    within(&ros.namespace().unwrap_or_default(), topic)
+    let (namespace, node) = (ros.namespace().unwrap_or_default(), ros.name().unwrap_or_default());
+    let name = within(&namespace, topic);
+    remapped(&name, &node, &namespace).unwrap_or_else(|error| {
+        tracing::warn!("{name}: taken as not remapped: {error:#}");
+        name
+    })
 }
 
 fn within(namespace: &str, topic: &Topic) -> String {
