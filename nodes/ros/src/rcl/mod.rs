@@ -32,10 +32,15 @@ pub(crate) fn check_arguments(arguments: &[String]) -> anyhow::Result<()> {
 
 fn checked(arguments: &[String]) -> anyhow::Result<names::Arguments> {
     let mut for_ros = false;
-    for word in arguments.iter().skip(1) {
+    for (before, word) in arguments.iter().zip(arguments.iter().skip(1)) {
+        let is_parameter = for_ros && ["-p", "--param"].contains(&before.as_str());
         match word.as_str() {
             "--ros-args" => for_ros = true,
             "--" if for_ros => for_ros = false,
+            // rcl would name nothing.
+            word if is_parameter && word.ends_with(":=") => {
+                bail!("parameter `{}` has no value", word.trim_end_matches(":="))
+            }
             _ if for_ros => {}
             word => bail!("`{word}` is not known: parameters are given as --ros-args -p NAME:=VALUE"),
         }
@@ -152,13 +157,15 @@ mod tests {
             checked(&words).map(drop).map_err(|error| error.to_string())
         };
         assert_eq!(told("sim"), Ok(()));
+        assert_eq!(told("sim --ros-args -p scenario:='' -p config:=config"), Ok(()));
         assert_eq!(told("sim --ros-args -p scenario:=a.yaml -r __ns:=/one --"), Ok(()));
         for (line, part) in [
             ("sim --scenario a.yaml", "`--scenario` is not known"),
             ("sim --ros-args -p a:=1 -- --help", "`--help` is not known"),
             ("sim --ros-args --params-file /nowhere.yaml", "/nowhere.yaml"),
             ("sim --ros-args -p", "-p"),
-            ("sim --ros-args -p config:=", "config"),
+            ("sim --ros-args -p config:=", "parameter `config` has no value"),
+            ("sim --ros-args --param zones:= -r a:=b", "parameter `zones` has no value"),
         ] {
             let error = told(line).unwrap_err();
             assert!(error.contains(part), "{line}: {error}");
