@@ -9,7 +9,7 @@ use crate::memory::give_back_code_of_the_start;
 use crate::missions::MissionExtras;
 use crate::params::Parameters;
 use crate::priority::{ask_for_priority, stops_the_robot};
-use crate::process::{leave_soon, main_of};
+use crate::process::{fail_soon, leave_soon, main_of};
 use crate::qos::{kept, offered, profile};
 use crate::rcl::remapped;
 use crate::transport::start_ros;
@@ -48,15 +48,9 @@ pub fn entry(name: &str) -> ExitCode {
     })
 }
 
-/// Runs a node until `stop` is set.
-///
-/// `scheduling` says in words how it is scheduled, for `/diagnostics`.
-///
-/// # Errors
-/// When it cannot be started.
-pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Result<()> {
-    let mut ros = start_ros(name)?;
-    let mut parameters = Parameters::read(&ros)?;
+/// Everything up to the first turn.
+fn start(ros: &mut r2r::Node, name: &str, scheduling: String) -> anyhow::Result<(Shell, Parameters)> {
+    let mut parameters = Parameters::read(ros)?;
     if name == "sim" && parameters.use_sim_time {
         tracing::warn!(
             "sim: use_sim_time is not heeded: this is where simulated time comes from (publish_clock in sim.yaml)"
@@ -76,8 +70,20 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
         left_out_of_world(&resources)?.iter().chain(&of_scenario).for_each(|line| tracing::warn!("{line}"));
     }
     let core = assemble(name, resources, boot_id())?;
-    let mut shell = Shell::connect(&mut ros, core, &parameters, scheduling)?;
+    let shell = Shell::connect(ros, core, &parameters, scheduling)?;
     tracing::info!("{name}: connected, boot id {:016x}", shell.core.spec().boot_id);
+    Ok((shell, parameters))
+}
+
+/// Runs a node until `stop` is set.
+///
+/// `scheduling` says in words how it is scheduled, for `/diagnostics`.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Result<()> {
+    let mut ros = start_ros(name)?;
+    let (mut shell, parameters) = start(&mut ros, name, scheduling).inspect_err(fail_soon)?;
     shell.wait_for_recorder(&mut ros, parameters.wait_for_recorder_s, stop);
     if !stops_the_robot(name) {
         give_back_code_of_the_start();
@@ -119,6 +125,7 @@ struct Shell {
     taking_in: Span,
     /// What the node got of what it asked of the kernel.
     scheduling: String,
+    namespace: String,
 }
 
 impl Shell {
@@ -162,6 +169,7 @@ impl Shell {
             publish_errors: 0,
             taking_in: Span::ZERO,
             scheduling,
+            namespace: ros.namespace().unwrap_or_default(),
             core,
         })
     }
@@ -193,8 +201,13 @@ impl Shell {
         }
     }
 
-    /// Waits for a message or the next timer, then does what is due.
+    /// [`Self::take_turn`]; an error ends the node.
     fn turn(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
+        self.take_turn(ros).inspect_err(fail_soon)
+    }
+
+    /// Waits for a message or the next timer, then does what is due.
+    fn take_turn(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
         let wait = wait(self.clocks.now(), self.core.next_wakeup());
         ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
         self.receive(ros);
@@ -210,7 +223,7 @@ impl Shell {
         }
         if now.mono >= self.next_health {
             self.next_health = now.mono + DIAGNOSTICS_PERIOD;
-            let mut health = diagnostics(self.core.as_ref(), now.ros);
+            let mut health = diagnostics(self.core.as_ref(), &self.namespace, now.ros);
             let of_shell = [
                 ("scheduling", self.scheduling.clone()),
                 ("publish_errors", self.publish_errors.to_string()),
@@ -235,7 +248,7 @@ impl Shell {
         self.next_complaint = monotonic() + CLOCK_PATIENCE;
         let text = "waits for /clock (use_sim_time)";
         tracing::warn!("{}: {text}", self.core.spec().name);
-        let mut health = diagnostics(self.core.as_ref(), crate::clock::realtime());
+        let mut health = diagnostics(self.core.as_ref(), &self.namespace, crate::clock::realtime());
         for status in &mut health.status {
             (status.level, status.message) = (DiagnosticStatus::WARN, text.to_owned());
         }
