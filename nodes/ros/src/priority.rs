@@ -8,7 +8,7 @@ const NICENESS: i32 = -15;
 /// SCHED_FIFO of the nodes that stop the robot: the gate before assurance, both after the kernel's own threads (50 and more).
 const GATE: i32 = 40;
 const ASSURANCE: i32 = 30;
-/// What a node of these maps at the most: the limit counts every page that could be touched, though few are.
+/// Three times what a node of these maps: the limit counts every page that could be touched, though few are.
 const LOCKED: u64 = 1 << 30;
 /// Its number in `linux/capability.h`.
 const CAP_IPC_LOCK: u32 = 14;
