@@ -10,6 +10,8 @@ from pathlib import Path
 
 from .machine import Plan
 
+# Packages of a ROS 2 whose update means new bindings: the C interfaces, the generator's runtime, and messages.
+TELLING = ("rcl", "rmw", "rosidl_runtime_c", "sensor_msgs", "nav2_msgs")
 INTERFACES = {"msg": "*.msg", "srv": "*.srv", "action": "*.action"}
 
 
@@ -27,9 +29,16 @@ def requirements(plan: Plan) -> Path:
 
 
 def ros_key(plan: Plan) -> str:
-    """Which ROS 2 it is: the pinned wheels, or the sourced prefixes."""
+    """Which ROS 2 it is: the pinned wheels, or the sourced prefixes with the versions of what the bindings are made from."""
     scripts = plan.root / "scripts"
-    return digest(plan.distro, *plan.prefixes, scripts / "requirements.txt", scripts / "requirements-tools.txt")
+    requirements = scripts / "requirements.txt", scripts / "requirements-tools.txt"
+    return digest(plan.distro, *plan.prefixes, *requirements, *versions(plan.prefixes))
+
+
+def versions(prefixes: list) -> list:
+    """Files that change when a sourced ROS 2 is updated in place: its prefix stays the same."""
+    files = [Path(prefix) / "share" / package / "package.xml" for prefix in prefixes for package in TELLING]
+    return [file for file in files if file.is_file()]
 
 
 def environment_key(plan: Plan) -> str:

@@ -387,6 +387,18 @@ class Choice(Checkout):
         self.assertEqual(machine.make_plan(self.root, environ).prefixes, [other])
 
 
+    def test_an_update_in_place_is_another_ros(self):
+        ros, overlay = self.prefix("rcl", "sensor_msgs", "std_msgs"), self.prefix("nav2_msgs")
+        plan = machine.Plan(self.root, [ros, overlay], "jazzy")
+        seen = {stamp.ros_key(plan)}
+        for prefix, package in ((ros, "rcl"), (ros, "sensor_msgs"), (overlay, "nav2_msgs")):
+            (Path(prefix) / "share" / package / "package.xml").write_text("<package><version>2</version></package>")
+            self.assertNotIn(stamp.ros_key(plan), seen, package)
+            seen.add(stamp.ros_key(plan))
+        (Path(ros) / "share" / "std_msgs" / "package.xml").write_text("<package><version>2</version></package>")
+        self.assertIn(stamp.ros_key(plan), seen)
+
+
 class Compilers(unittest.TestCase):
     def test_every_core_compiles_unless_somebody_says_otherwise(self):
         cores = len(os.sched_getaffinity(0))

@@ -6,7 +6,7 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped, TwistStamped
 from outrider_msgs.msg import AssuranceState, Decision, GateState, GroundTruth, WorldModel
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
@@ -40,6 +40,9 @@ class Outsider(Listener):
             listen(AssuranceState, "/assurance/state", lambda m: setattr(self, "assurance", m), qos)
         self.goals = self.node.create_publisher(PoseStamped, "/goal_pose", 10)
         self.e_stops = self.node.create_publisher(Bool, "/e_stop", 10)
+        self.best_effort_e_stops = self.node.create_publisher(
+            Bool, "/e_stop", QoSProfile(depth=10, reliability=ReliabilityPolicy.BEST_EFFORT)
+        )
         self.services = {name: self.node.create_client(Trigger, name) for name in ("/gate/arm", "/gate/reset")}
 
     def _on_command(self, message):
@@ -102,9 +105,11 @@ class Outsider(Listener):
         message.pose.orientation.z, message.pose.orientation.w = math.sin(goal[2] / 2), math.cos(goal[2] / 2)
         self.goals.publish(message)
 
-    def press_e_stop(self, pressed):
-        wait_for(self.e_stops.get_subscription_count, 20.0, "somebody listens to the emergency stop")
-        self.e_stops.publish(Bool(data=pressed))
+    def press_e_stop(self, pressed, *, best_effort=False):
+        """`best_effort`: as the drivers of many buttons do."""
+        publisher = self.best_effort_e_stops if best_effort else self.e_stops
+        wait_for(publisher.get_subscription_count, 20.0, "somebody listens to the emergency stop")
+        publisher.publish(Bool(data=pressed))
 
     def drive(self, above_mps=0.3, limit_s=120.0):
         """Arms where needed, sends the goal, and waits until the robot goes faster than this."""

@@ -96,3 +96,13 @@ def test_an_emergency_stop_does_not_end_by_itself(outsider):
     assert outsider.stays_stopped(1.0) == [], "reset, and it moved without being armed"
     outsider.arm()
     outsider.drive(above_mps=0.3)
+
+
+def test_an_emergency_stop_by_best_effort_is_heard_too(outsider):
+    outsider.drive(above_mps=0.3)
+    outsider.press_e_stop(True, best_effort=True)
+    wait_for(lambda: outsider.gate.mode == GateState.E_STOP, 10.0, "emergency stop")
+    wait_for(lambda: outsider.speed() == 0.0, 10.0, "stopped")
+    outsider.press_e_stop(False, best_effort=True)
+    reset = lambda: outsider.call("/gate/reset")[0]
+    wait_for(reset, 10.0, "released, and the gate is reset")

@@ -83,7 +83,7 @@ impl GateExtras {
     }
 
     fn count_publishers(&mut self, ros: &r2r::Node, now: Now, core: &mut dyn HostedNode) {
-        let name = resolved(&ros.namespace().unwrap_or_default(), &self.command);
+        let name = resolved(ros, &self.command);
         let Ok(found) = ros.get_publishers_info_by_topic(&name, false) else { return };
         let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
         let message = VelocityPublishers { header: header(now.ros, ""), count };

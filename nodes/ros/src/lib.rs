@@ -23,6 +23,7 @@ mod rcl;
 pub mod recorder;
 mod shell;
 mod transport;
+mod unheard;
 
 pub use clock::Clocks;
 pub use params::Parameters;

@@ -46,6 +46,9 @@ pub struct Parameters {
     pub full_speed_hz: Option<f64>,
 }
 
+/// The longest wait for a recorder, s.
+const WAIT_LIMIT_S: f64 = 3600.0;
+
 /// Parameters that every ROS 2 node has and that are of no concern here.
 const IGNORED: [&str; 3] = ["qos_overrides.", "start_type_description_service", "diagnostic_updater."];
 
@@ -82,7 +85,7 @@ impl Parameters {
             "clock_hz" => self.clock_hz = Some(number(value)?),
             "full_speed_hz" => self.full_speed_hz = Some(number(value)?),
             "use_sim_time" => self.use_sim_time = truth(value)?,
-            "wait_for_recorder_s" => self.wait_for_recorder_s = number(value)?,
+            "wait_for_recorder_s" => self.wait_for_recorder_s = number_within(value, 0.0, WAIT_LIMIT_S)?,
             other if IGNORED.iter().any(|prefix| other.starts_with(prefix)) => {}
             _ => bail!(
                 "is not known; there are config, scenario, tree, zones, permit_key, output, bag, rate, loop, topics, \
@@ -137,5 +140,32 @@ fn number(value: &ParameterValue) -> anyhow::Result<f64> {
         #[allow(clippy::cast_precision_loss, reason = "a parameter of 2^53 is nonsense anyway")]
         ParameterValue::Integer(number) => Ok(*number as f64),
         other => bail!("must be a number, is {other:?}"),
+    }
+}
+
+/// A number from `least` to `greatest`, both included.
+fn number_within(value: &ParameterValue, least: f64, greatest: f64) -> anyhow::Result<f64> {
+    match number(value)? {
+        number if (least..=greatest).contains(&number) => Ok(number),
+        number => bail!("must be from {least} to {greatest}, is {number}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_that_never_ends_or_cannot_be_is_refused() {
+        let mut parameters = Parameters::default();
+        let mut set =
+            |value| parameters.set("wait_for_recorder_s", &value).map_err(|error| error.to_string());
+        for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.1, 3600.5, 1e300] {
+            let error = set(ParameterValue::Double(number)).unwrap_err();
+            assert_eq!(error, format!("must be from 0 to 3600, is {number}"));
+        }
+        assert_eq!(set(ParameterValue::Integer(3600)), Ok(()));
+        assert_eq!(set(ParameterValue::Double(0.0)), Ok(()));
+        assert!(set(ParameterValue::Bool(true)).is_err());
     }
 }

@@ -8,6 +8,10 @@ const NICENESS: i32 = -15;
 /// SCHED_FIFO of the nodes that stop the robot: the gate before assurance, both after the kernel's own threads (50 and more).
 const GATE: i32 = 40;
 const ASSURANCE: i32 = 30;
+/// Three times what a node of these maps: the limit counts every page that could be touched, though few are.
+const LOCKED: u64 = 1 << 30;
+/// Its number in `linux/capability.h`.
+const CAP_IPC_LOCK: u32 = 14;
 
 /// Asks for what the node of this name needs, for this thread and those that it starts; says what it got.
 ///
@@ -20,13 +24,39 @@ pub(crate) fn ask_for_priority(node: &str) -> String {
         Ok(()) => format!("SCHED_FIFO {priority}"),
         Err(error) => format!("{} (no SCHED_FIFO: {error})", ordinary()),
     };
-    // Pages are locked as they are touched: the stacks and arenas that DDS sets aside are mostly never used.
-    let memory =
-        match rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT) {
-            Ok(()) => "memory locked".to_owned(),
-            Err(error) => format!("memory not locked ({error})"),
-        };
+    let memory = match lock_memory() {
+        Ok(()) => "memory locked".to_owned(),
+        Err(why) => format!("memory not locked ({why})"),
+    };
     format!("{scheduling}, {memory}")
+}
+
+/// Locks what there is and what will be, where no limit can refuse a part of it later: that would end the process at its next stack.
+fn lock_memory() -> Result<(), String> {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Memlock).current;
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    suffices(limit, may_lock_all(&status))?;
+    // Pages are locked as they are touched: the stacks and arenas that DDS sets aside are mostly never used.
+    rustix::mm::mlockall(MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT)
+        .map_err(|error| error.to_string())
+}
+
+/// Whether a limit of so many bytes, if there is one, is enough for a node; without limit for whoever may lock as it likes.
+fn suffices(limit: Option<u64>, may_lock_all: bool) -> Result<(), String> {
+    match limit {
+        Some(bytes) if bytes < LOCKED && !may_lock_all => {
+            let (number, unit) = if bytes < 10 << 20 { (bytes >> 10, "KiB") } else { (bytes >> 20, "MiB") };
+            Err(format!("memlock is {number} {unit}, wants {} GiB or unlimited", LOCKED >> 30))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a process of this `/proc/PID/status` has `CAP_IPC_LOCK`, to which no limit applies.
+fn may_lock_all(status: &str) -> bool {
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let bits = effective.and_then(|bits| u64::from_str_radix(bits.trim(), 16).ok());
+    bits.is_some_and(|bits| bits >> CAP_IPC_LOCK & 1 == 1)
 }
 
 fn real_time_priority(node: &str) -> Option<i32> {
@@ -87,6 +117,26 @@ fn scheduled(policy: i32, priority: i32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn memory_is_locked_where_no_limit_can_refuse_a_part_of_it_later() {
+        for (limit, may_lock_all, why) in [
+            (None, false, None),
+            (Some(1 << 30), false, None),
+            (Some(128 << 20), false, Some("memlock is 128 MiB, wants 1 GiB or unlimited")),
+            (Some(8 << 20), false, Some("memlock is 8192 KiB, wants 1 GiB or unlimited")),
+            (Some(0), false, Some("memlock is 0 KiB, wants 1 GiB or unlimited")),
+            (Some(64 << 10), true, None),
+        ] {
+            let said = suffices(limit, may_lock_all).err();
+            assert_eq!(said.as_deref(), why, "{limit:?}, {may_lock_all}");
+        }
+        let status =
+            |bits: &str| format!("Name:\tgate\nCapPrm:\t000001ffffffffff\nCapEff:\t{bits}\nSeccomp:\t0\n");
+        assert!(may_lock_all(&status("0000000000004000")));
+        assert!(!may_lock_all(&status("0000000000800000")), "SYS_NICE alone");
+        assert!(!may_lock_all(&status("all")) && !may_lock_all(""));
+    }
 
     /// Whatever is allowed where the test runs: there is a line, and it says what holds.
     #[test]

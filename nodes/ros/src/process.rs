@@ -4,10 +4,13 @@ use crate::priority::be_ordinary;
 use crate::rcl::check_arguments;
 use crate::transport::{Asking, avoid_shared_memory};
 use anyhow::Context as _;
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use std::env::VarError;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+use tracing_subscriber::EnvFilter;
 
 /// `main` of a process: runs until `run` ends or the flag is set that it is handed; logs the error that ends it.
 pub fn main_of(name: &str, run: impl FnOnce(&AtomicBool) -> anyhow::Result<()>) -> ExitCode {
@@ -43,31 +46,53 @@ const LEAVING_LIMIT: Duration = Duration::from_secs(2);
 /// Fast DDS may wait for ever as it takes a participant down, with all of a processor (eProsima/Fast-DDS#6513), at whatever priority
 /// the thread has; so it gets an ordinary one first.
 pub(crate) fn leave_soon() {
+    leave(0, None);
+}
+
+/// [`leave_soon`] of what ends with an error, to be called before ROS is left: the error is told also where that never ends.
+pub(crate) fn fail_soon(error: &anyhow::Error) {
+    leave(1, Some(format!("{error:#}")));
+}
+
+fn leave(code: i32, why: Option<String>) {
     be_ordinary();
-    std::thread::spawn(|| {
+    std::thread::spawn(move || {
         std::thread::sleep(LEAVING_LIMIT);
+        if let Some(why) = why {
+            tracing::error!("{why}");
+        }
         tracing::warn!("leaving ROS takes too long: ended without");
-        end_at_once();
+        end_at_once(code);
     });
 }
 
 /// Without the handlers that C and C++ have for the end of a process: they might wait for the same.
 #[allow(unsafe_code, reason = "there is no other way to leave them out")]
-fn end_at_once() {
+fn end_at_once(code: i32) {
     // SAFETY: ends the process; nothing of it is used after that.
-    unsafe { libc::_exit(0) }
+    unsafe { libc::_exit(code) }
 }
 
-/// A flag that SIGINT and SIGTERM set.
+/// A flag that SIGINT, SIGTERM and SIGHUP set; the last one only where it is heeded at all (nohup).
 ///
 /// # Errors
 /// When the handlers cannot be installed.
 pub fn stop_flag() -> anyhow::Result<Arc<AtomicBool>> {
     let flag = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+    let hang_up = (!is_ignored(SIGHUP)).then_some(SIGHUP);
+    for signal in [SIGINT, SIGTERM].into_iter().chain(hang_up) {
         signal_hook::flag::register(signal, Arc::clone(&flag)).context("installing signal handlers")?;
     }
     Ok(flag)
+}
+
+#[allow(unsafe_code, reason = "neither rustix nor signal_hook tells it")]
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: zeros are a valid sigaction; nothing is changed, only what holds is written into it.
+    unsafe {
+        let mut holds: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(signal, std::ptr::null(), &raw mut holds) == 0 && holds.sa_sigaction == libc::SIG_IGN
+    }
 }
 
 /// A panic in any thread ends the process at once: a node that is half alive is worse than one that is gone, because the
@@ -82,9 +107,24 @@ pub fn install_panic_abort() {
 
 /// Log lines to standard error; `RUST_LOG` chooses, by default `info`.
 pub fn init_logging() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let (filter, problem) = log_filter(std::env::var(EnvFilter::DEFAULT_ENV));
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    if let Some(problem) = problem {
+        tracing::warn!("{problem}");
+    }
+}
+
+/// What to log, and what is wrong with what was given.
+fn log_filter(given: Result<String, VarError>) -> (EnvFilter, Option<String>) {
+    let parsed = match given {
+        Err(VarError::NotPresent) => return (EnvFilter::new("info"), None),
+        Err(error) => Err(error.to_string()),
+        Ok(text) => EnvFilter::try_new(&text).map_err(|error| format!("`{text}`: {error}")),
+    };
+    match parsed {
+        Ok(filter) => (filter, None),
+        Err(why) => (EnvFilter::new("info"), Some(format!("RUST_LOG is taken as info: {why}"))),
+    }
 }
 
 /// Holds the process id of the parent with which this process is to end; any other text: whoever is the parent.
@@ -116,12 +156,18 @@ mod tests {
 
     const CHILD: &str = "OUTRIDER_TEST_PANICS";
     const LEAVES: &str = "OUTRIDER_TEST_LEAVES";
+    const FAILS: &str = "OUTRIDER_TEST_FAILS";
+    const HANGS_UP: &str = "OUTRIDER_TEST_HANGS_UP";
 
     /// How a test of this file ends in a process of its own, in which this variable is set.
     fn again(test: &str, variable: &str) -> ExitStatus {
+        again_with(test, variable, "1")
+    }
+
+    fn again_with(test: &str, variable: &str, value: &str) -> ExitStatus {
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", &format!("process::tests::{test}"), "--nocapture"])
-            .env(variable, "1")
+            .env(variable, value)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()
@@ -139,6 +185,48 @@ mod tests {
         }
         let child = again("a_process_that_cannot_leave_ros_ends_all_the_same", LEAVES);
         assert_eq!(child.code(), Some(0), "{child:?}");
+    }
+
+    /// In a process of its own, as above.
+    #[test]
+    fn a_process_that_failed_and_cannot_leave_ros_ends_as_a_failure() {
+        if std::env::var_os(FAILS).is_some() {
+            fail_soon(&anyhow::anyhow!("on purpose"));
+            loop {
+                std::hint::spin_loop();
+            }
+        }
+        let child = again("a_process_that_failed_and_cannot_leave_ros_ends_as_a_failure", FAILS);
+        assert_eq!(child.code(), Some(1), "{child:?}");
+    }
+
+    /// In a process of its own, which hangs up on itself: once as from a terminal, once as nohup starts it.
+    #[test]
+    fn a_terminal_that_closes_stops_a_process_in_order_unless_it_is_to_stay() {
+        if let Some(how) = std::env::var_os(HANGS_UP) {
+            if how == "ignored" {
+                // SAFETY: no handler is installed; in a process that does nothing else.
+                #[allow(unsafe_code, reason = "as nohup does")]
+                unsafe {
+                    libc::signal(SIGHUP, libc::SIG_IGN)
+                };
+            }
+            let flag = stop_flag().unwrap();
+            signal_hook::low_level::raise(SIGHUP).unwrap();
+            std::process::exit(if flag.load(std::sync::atomic::Ordering::Relaxed) { 3 } else { 4 });
+        }
+        let test = "a_terminal_that_closes_stops_a_process_in_order_unless_it_is_to_stay";
+        assert_eq!(again_with(test, HANGS_UP, "heeded").code(), Some(3));
+        assert_eq!(again_with(test, HANGS_UP, "ignored").code(), Some(4));
+    }
+
+    #[test]
+    fn a_log_filter_that_cannot_be_is_told() {
+        let told = |text: &str| log_filter(Ok(text.to_owned())).1;
+        assert!(log_filter(Err(VarError::NotPresent)).1.is_none());
+        assert_eq!(told("debug,outrider_ros=trace"), None);
+        let why = told("outrider_ros=loud").unwrap();
+        assert!(why.contains("RUST_LOG") && why.contains("`outrider_ros=loud`"), "{why}");
     }
 
     /// In a process of its own: this test, started again.

@@ -9,16 +9,18 @@ use crate::memory::give_back_code_of_the_start;
 use crate::missions::MissionExtras;
 use crate::params::Parameters;
 use crate::priority::{ask_for_priority, stops_the_robot};
-use crate::process::{leave_soon, main_of};
+use crate::process::{fail_soon, leave_soon, main_of};
 use crate::qos::{kept, offered, profile};
+use crate::rcl::remapped;
 use crate::transport::start_ros;
+use crate::unheard::Unheard;
 use anyhow::Context as _;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use outrider_foundation::{Instant, Now, Span, Stamp};
 use outrider_msgs::diagnostic_msgs::{DiagnosticStatus, KeyValue};
 use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
-use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
+use outrider_runtime::{HostedNode, Qos, Topic, diagnostics, node_info};
 use outrider_suite::{Files, assemble, left_out_of_world, read_resources, topics};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,15 +48,9 @@ pub fn entry(name: &str) -> ExitCode {
     })
 }
 
-/// Runs a node until `stop` is set.
-///
-/// `scheduling` says in words how it is scheduled, for `/diagnostics`.
-///
-/// # Errors
-/// When it cannot be started.
-pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Result<()> {
-    let mut ros = start_ros(name)?;
-    let mut parameters = Parameters::read(&ros)?;
+/// Everything up to the first turn.
+fn start(ros: &mut r2r::Node, name: &str, scheduling: String) -> anyhow::Result<(Shell, Parameters)> {
+    let mut parameters = Parameters::read(ros)?;
     if name == "sim" && parameters.use_sim_time {
         tracing::warn!(
             "sim: use_sim_time is not heeded: this is where simulated time comes from (publish_clock in sim.yaml)"
@@ -74,8 +70,20 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
         left_out_of_world(&resources)?.iter().chain(&of_scenario).for_each(|line| tracing::warn!("{line}"));
     }
     let core = assemble(name, resources, boot_id())?;
-    let mut shell = Shell::connect(&mut ros, core, &parameters, scheduling)?;
+    let shell = Shell::connect(ros, core, &parameters, scheduling)?;
     tracing::info!("{name}: connected, boot id {:016x}", shell.core.spec().boot_id);
+    Ok((shell, parameters))
+}
+
+/// Runs a node until `stop` is set.
+///
+/// `scheduling` says in words how it is scheduled, for `/diagnostics`.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Result<()> {
+    let mut ros = start_ros(name)?;
+    let (mut shell, parameters) = start(&mut ros, name, scheduling).inspect_err(fail_soon)?;
     shell.wait_for_recorder(&mut ros, parameters.wait_for_recorder_s, stop);
     if !stops_the_robot(name) {
         give_back_code_of_the_start();
@@ -108,6 +116,7 @@ struct Shell {
     clock: Option<Bytes>,
     gate: Option<GateExtras>,
     missions: Option<MissionExtras>,
+    unheard: Unheard,
     next_health: Instant,
     next_complaint: Instant,
     announced: bool,
@@ -116,6 +125,7 @@ struct Shell {
     taking_in: Span,
     /// What the node got of what it asked of the kernel.
     scheduling: String,
+    namespace: String,
 }
 
 impl Shell {
@@ -136,6 +146,8 @@ impl Shell {
         let pictures = core.outputs().iter().enumerate().filter(|(_, topic)| is_picture(topic));
         let pictures = pictures.map(|(index, _)| index).collect();
         let name = core.spec().name.clone();
+        let heard = core.inputs().iter().filter(|topic| !is_the_shells_own(topic));
+        let unheard = Unheard::of(heard.map(|topic| (topic, resolved(ros, topic))), monotonic());
         let clock = parameters.use_sim_time.then(|| subscribe(ros, &topics::clock())).transpose()?;
         let gate = (name == "gate").then(|| GateExtras::connect(ros, core.as_ref())).transpose()?;
         let missions = (name == "planner").then(|| MissionExtras::connect(ros, core.as_ref())).transpose()?;
@@ -150,12 +162,14 @@ impl Shell {
             clock,
             gate,
             missions,
+            unheard,
             next_health: monotonic(),
             next_complaint: monotonic() + CLOCK_PATIENCE,
             announced: false,
             publish_errors: 0,
             taking_in: Span::ZERO,
             scheduling,
+            namespace: ros.namespace().unwrap_or_default(),
             core,
         })
     }
@@ -187,16 +201,20 @@ impl Shell {
         }
     }
 
-    /// Waits for a message or the next timer, then does what is due.
+    /// [`Self::take_turn`]; an error ends the node.
     fn turn(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
+        self.take_turn(ros).inspect_err(fail_soon)
+    }
+
+    /// Waits for a message or the next timer, then does what is due.
+    fn take_turn(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
         let wait = wait(self.clocks.now(), self.core.next_wakeup());
         ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
         self.receive(ros);
         let Some(now) = self.clocks.now() else { return self.wait_for_clock() };
         if !self.announced {
             self.announced = true;
-            let namespace = ros.namespace().unwrap_or_default();
-            let info = node_info(self.core.as_ref(), now.ros, |topic| resolved(&namespace, topic));
+            let info = node_info(self.core.as_ref(), now.ros, |topic| resolved(ros, topic));
             publish(&self.info, &outrider_msgs::encode(&info)?, &mut self.publish_errors);
             self.step(now)?;
         }
@@ -205,18 +223,20 @@ impl Shell {
         }
         if now.mono >= self.next_health {
             self.next_health = now.mono + DIAGNOSTICS_PERIOD;
-            let mut health = diagnostics(self.core.as_ref(), now.ros);
+            let mut health = diagnostics(self.core.as_ref(), &self.namespace, now.ros);
             let of_shell = [
                 ("scheduling", self.scheduling.clone()),
                 ("publish_errors", self.publish_errors.to_string()),
             ];
             for status in &mut health.status {
+                self.unheard.tell(status);
                 let pairs = of_shell.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
                 status.values.extend(pairs.map(|(key, value)| KeyValue { key, value }));
             }
             let bytes = outrider_msgs::encode(&health)?;
             publish(&self.health, &bytes, &mut self.publish_errors);
         }
+        self.unheard.look(ros, now.mono);
         Ok(())
     }
 
@@ -228,7 +248,7 @@ impl Shell {
         self.next_complaint = monotonic() + CLOCK_PATIENCE;
         let text = "waits for /clock (use_sim_time)";
         tracing::warn!("{}: {text}", self.core.spec().name);
-        let mut health = diagnostics(self.core.as_ref(), crate::clock::realtime());
+        let mut health = diagnostics(self.core.as_ref(), &self.namespace, crate::clock::realtime());
         for status in &mut health.status {
             (status.level, status.message) = (DiagnosticStatus::WARN, text.to_owned());
         }
@@ -331,10 +351,17 @@ fn nothing() -> Bytes {
 }
 
 pub(crate) fn subscribe(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<Bytes> {
-    let stream = ros
-        .subscribe_raw(&topic.name, topic.type_name, profile(topic.qos))
-        .with_context(|| format!("subscribing to {} ({})", topic.name, topic.type_name))?;
-    Ok(Box::new(stream))
+    let mut listen = |qos: Qos| {
+        ros.subscribe_raw(&topic.name, topic.type_name, profile(qos))
+            .with_context(|| format!("subscribing to {} ({})", topic.name, topic.type_name))
+    };
+    let stream = listen(topic.qos)?;
+    if !topics::is_heard_from_all(topic) {
+        return Ok(Box::new(stream));
+    }
+    // One subscription cannot do both: that by best effort hears everybody, but nothing again that was lost on the way.
+    let of_anybody = listen(Qos { reliable: false, ..topic.qos })?;
+    Ok(Box::new(futures::stream::select(stream, of_anybody)))
 }
 
 pub(crate) fn advertise(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<r2r::PublisherUntyped> {
@@ -357,8 +384,17 @@ pub(crate) fn publish(publisher: &r2r::PublisherUntyped, bytes: &[u8], errors: &
     }
 }
 
-/// A topic's name within a namespace; remappings are not known here.
-pub(crate) fn resolved(namespace: &str, topic: &Topic) -> String {
+/// A topic's name in the graph: within the node's namespace, and as the command line remaps it.
+pub(crate) fn resolved(ros: &r2r::Node, topic: &Topic) -> String {
+    let (namespace, node) = (ros.namespace().unwrap_or_default(), ros.name().unwrap_or_default());
+    let name = within(&namespace, topic);
+    remapped(&name, &node, &namespace).unwrap_or_else(|error| {
+        tracing::warn!("{name}: taken as not remapped: {error:#}");
+        name
+    })
+}
+
+fn within(namespace: &str, topic: &Topic) -> String {
     if topic.name.starts_with('/') || namespace == "/" || namespace.is_empty() {
         return topic.absolute_name();
     }

@@ -27,6 +27,8 @@ const EMPTY_PROFILE: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 const PROFILES: [&str; 2] = ["FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"];
 const BUILTIN: &str = "FASTDDS_BUILTIN_TRANSPORTS";
 const RANGE: &str = "ROS_AUTOMATIC_DISCOVERY_RANGE";
+/// Its forerunner, which overrides it where it is 1.
+const LOCALHOST_ONLY: &str = "ROS_LOCALHOST_ONLY";
 /// Names of files with the profile above begin so. One in the environment is that of the process that started this one.
 const OWN: &str = "outrider-dds-";
 /// The same for the loopback interface alone: whoever finds it no longer finds the range that asked for it.
@@ -68,7 +70,10 @@ fn choose(variable: impl Fn(&str) -> Option<String>) -> Choice {
         Some(_) => return Choice::Leave("the profiles file that is given"),
         None => {}
     }
+    // No other word than 1 means anything to rcl.
+    let localhost_only = given(LOCALHOST_ONLY).as_deref() == Some("1");
     match given(RANGE).as_deref() {
+        _ if localhost_only => Choice::Loopback,
         Some("LOCALHOST") => Choice::Loopback,
         _ if given(BUILTIN).is_some() => Choice::AsGiven,
         _ => Choice::BuiltinUdp,
@@ -123,6 +128,8 @@ pub(crate) fn avoid_shared_memory(asking: Asking) -> anyhow::Result<()> {
         }
         Choice::Loopback => {
             set(RANGE, "SYSTEM_DEFAULT".into());
+            // Empty, as if it were not set: of a 0 rcl warns that nothing is limited to this machine.
+            set(LOCALHOST_ONLY, "".into());
             tracing::info!("DDS transport: UDP on the loopback interface");
         }
     }
@@ -174,6 +181,14 @@ mod tests {
         assert_eq!(with(&[(RANGE, "LOCALHOST")]), Choice::Loopback);
         // There it would be ignored.
         assert_eq!(with(&[(RANGE, "LOCALHOST"), (BUILTIN, "UDPv4")]), Choice::Loopback);
+        for range in ["SUBNET", "OFF", "SYSTEM_DEFAULT", ""] {
+            assert_eq!(with(&[("ROS_LOCALHOST_ONLY", "1"), (RANGE, range)]), Choice::Loopback, "{range}");
+        }
+        assert_eq!(with(&[("ROS_LOCALHOST_ONLY", "1"), (BUILTIN, "UDPv4")]), Choice::Loopback);
+        for off in ["0", "true", ""] {
+            assert_eq!(with(&[("ROS_LOCALHOST_ONLY", off)]), Choice::BuiltinUdp, "{off}");
+        }
+        assert_eq!(with(&[("ROS_LOCALHOST_ONLY", "0"), (RANGE, "LOCALHOST")]), Choice::Loopback);
         assert_eq!(with(&[(BUILTIN, "SHM")]), Choice::AsGiven);
         assert!(matches!(with(&[(PROFILES[1], "/etc/dds.xml"), (RANGE, "LOCALHOST")]), Choice::Leave(_)));
         assert!(matches!(with(&[("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")]), Choice::Leave(_)));

@@ -16,6 +16,8 @@ use outrider_msgs::{CodecError, Message};
 pub const PENDING_LIMIT: usize = 512;
 /// The most outputs of one step.
 const OUTPUT_LIMIT: usize = 64;
+/// Names in `/diagnostics` begin so.
+const HEALTH: &str = "outrider: ";
 
 /// Where outputs go: index into the node's outputs, and the encoded message.
 pub type Sink<'a> = dyn FnMut(usize, Vec<u8>) + 'a;
@@ -312,17 +314,27 @@ pub fn header(stamp: Stamp, frame: &str) -> Header {
     Header { stamp: time_message(stamp), frame_id: frame.to_owned() }
 }
 
-/// `/diagnostics` of a node.
-pub fn diagnostics(node: &dyn HostedNode, stamp: Stamp) -> DiagnosticArray {
+/// Name and hardware id of a node in `/diagnostics`, which the robots of a network share: a namespace tells which robot's it is.
+pub fn health_name(node: &str, namespace: &str) -> (String, String) {
+    match namespace.trim_matches('/') {
+        "" => (format!("{HEALTH}{node}"), "outrider".to_owned()),
+        robot => (format!("{HEALTH}{robot}/{node}"), format!("outrider/{robot}")),
+    }
+}
+
+/// The node that a name in `/diagnostics` is of, without its namespace; `None` of others than Outrider's.
+pub fn node_of_health(name: &str) -> Option<&str> {
+    let name = name.strip_prefix(HEALTH)?;
+    Some(name.rsplit_once('/').map_or(name, |(_, node)| node))
+}
+
+/// `/diagnostics` of a node in a namespace.
+pub fn diagnostics(node: &dyn HostedNode, namespace: &str, stamp: Stamp) -> DiagnosticArray {
+    let (name, hardware_id) = health_name(&node.spec().name, namespace);
     let diagnosis = node.diagnose();
     let values = diagnosis.values.into_iter().map(|(key, value)| KeyValue { key, value }).collect();
-    let status = DiagnosticStatus {
-        level: diagnosis.level,
-        name: format!("outrider: {}", node.spec().name),
-        message: diagnosis.message,
-        hardware_id: "outrider".to_owned(),
-        values,
-    };
+    let status =
+        DiagnosticStatus { level: diagnosis.level, name, message: diagnosis.message, hardware_id, values };
     DiagnosticArray { header: header(stamp, ""), status: vec![status] }
 }
 
@@ -352,4 +364,24 @@ pub fn node_info(node: &dyn HostedNode, stamp: Stamp, resolve: impl Fn(&Topic) -
 pub fn emit<T: Message>(sink: &mut Sink, index: usize, message: &T) -> Result<(), CodecError> {
     sink(index, outrider_msgs::encode(message)?);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_tells_of_which_robot_it_is_and_of_which_node() {
+        let is = |namespace: &str| health_name("gate", namespace);
+        let pair = |name: &str, id: &str| (name.to_owned(), id.to_owned());
+        for namespace in ["", "/"] {
+            assert_eq!(is(namespace), pair("outrider: gate", "outrider"));
+        }
+        assert_eq!(is("/robot1"), pair("outrider: robot1/gate", "outrider/robot1"));
+        assert_eq!(is("/hall/robot1"), pair("outrider: hall/robot1/gate", "outrider/hall/robot1"));
+        for namespace in ["/", "/robot1", "/hall/robot1"] {
+            assert_eq!(node_of_health(&is(namespace).0), Some("gate"));
+        }
+        assert_eq!(node_of_health("lidar/gate"), None);
+    }
 }

@@ -17,7 +17,7 @@ mod topic;
 pub use config::{ConfigError, Resources};
 pub use host::{
     Around, Binding, Decoded, Diagnosis, Host, HostedNode, Inputs, NodeSpec, Outputs, PENDING_LIMIT, Sink,
-    diagnostics, emit, header, node_info, time_message,
+    diagnostics, emit, header, health_name, node_info, node_of_health, time_message,
 };
 pub use journal::{OutputDigest, payload_digest};
 pub use losses::LossCounter;

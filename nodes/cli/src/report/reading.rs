@@ -10,6 +10,7 @@ use outrider_msgs::nav_msgs::{OccupancyGrid, Odometry, Path as PathMessage};
 use outrider_msgs::outrider_msgs as ours;
 use outrider_msgs::sensor_msgs::LaserScan;
 use outrider_msgs::{Message, decode, diagnostic_msgs::DiagnosticArray};
+use outrider_runtime::node_of_health;
 use std::path::Path;
 
 /// The most findings of damage that are kept.
@@ -330,7 +331,7 @@ impl Recording {
 
     fn take_diagnostics(&mut self, m: &DiagnosticArray) {
         for status in &m.status {
-            let Some(name) = status.name.strip_prefix("outrider: ") else { continue };
+            let Some(name) = node_of_health(&status.name) else { continue };
             let node = self.nodes.entry(name.to_owned()).or_default();
             node.level = Some(status.level);
             node.message.clone_from(&status.message);

@@ -11,7 +11,7 @@ use outrider_msgs::diagnostic_msgs::DiagnosticArray;
 use outrider_msgs::geometry_msgs::{Point, Pose, PoseStamped, Quaternion};
 use outrider_msgs::outrider_msgs::{AssuranceState, Decision, GateState, GroundTruth, Intervention};
 use outrider_msgs::std_msgs::Bool;
-use outrider_runtime::header;
+use outrider_runtime::{header, node_of_health};
 use outrider_suite::topics;
 use r2r::std_srvs::srv::Trigger;
 use std::collections::{BTreeSet, VecDeque};
@@ -120,7 +120,7 @@ impl Observer {
         let (streams, seen) = (&mut self.streams, &mut self.seen);
         while let Some(message) = next_message::<DiagnosticArray>(&mut streams.diagnostics) {
             let names = message.status.into_iter().map(|status| status.name);
-            seen.heard.extend(names.filter_map(|n| n.strip_prefix("outrider: ").map(str::to_owned)));
+            seen.heard.extend(names.filter_map(|name| node_of_health(&name).map(str::to_owned)));
         }
         while let Some(message) = next_message::<GroundTruth>(&mut streams.truth) {
             let still = message.v.abs() < STILL_MPS && message.w.abs() < STILL_RADPS;

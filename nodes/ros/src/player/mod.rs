@@ -14,14 +14,14 @@ use self::settings::Settings;
 use self::timeline::Timeline;
 use crate::clock::{monotonic, realtime};
 use crate::params::Parameters;
-use crate::process::{leave_soon, main_asking};
+use crate::process::{fail_soon, leave_soon, main_asking};
 use crate::shell::{advertise, publish};
 use crate::transport::{Asking, start_ros};
 use outrider_bags::{BagMessage, BagReader};
 use outrider_foundation::{Instant, Span, Stamp};
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
 use outrider_msgs::rosgraph_msgs::Clock;
-use outrider_runtime::{header, time_message};
+use outrider_runtime::{header, health_name, time_message};
 use outrider_suite::topics;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -44,7 +44,11 @@ pub fn entry() -> ExitCode {
 
 fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     let mut ros = start_ros("player")?;
-    let settings = Settings::of(&Parameters::read(&ros)?)?;
+    play(&mut ros, stop).inspect_err(fail_soon)
+}
+
+fn play(ros: &mut r2r::Node, stop: &AtomicBool) -> anyhow::Result<()> {
+    let settings = Settings::of(&Parameters::read(ros)?)?;
     let bag = BagReader::open(&settings.bag)?;
     for damage in bag.damage() {
         tracing::warn!("player: {damage}");
@@ -57,9 +61,9 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         line.pause(monotonic().nanos());
     }
     let mut player = Player {
-        clock: advertise(&mut ros, &topics::clock())?,
-        health: advertise(&mut ros, &topics::diagnostics())?,
-        controls: Controls::connect(&mut ros)?,
+        clock: advertise(ros, &topics::clock())?,
+        health: advertise(ros, &topics::diagnostics())?,
+        controls: Controls::connect(ros)?,
         ros,
         stop,
         sender,
@@ -96,8 +100,7 @@ struct Player<'a> {
     next_health: Instant,
     /// Publications of `/clock` and `/diagnostics` that failed.
     errors: u64,
-    // Dropped last: the others hang on it.
-    ros: r2r::Node,
+    ros: &'a mut r2r::Node,
 }
 
 impl Player<'_> {
@@ -243,6 +246,7 @@ impl Player<'_> {
         let audience = self.sender.audience();
         let (first_ns, _) = self.line.bounds_ns();
         let position = Span::from_nanos(self.line.position_ns(now.nanos()).saturating_sub(first_ns));
+        let (name, hardware_id) = health_name("player", &self.ros.namespace().unwrap_or_default());
         let pair = |key: &str, value: String| KeyValue { key: key.to_owned(), value };
         let status = DiagnosticStatus {
             level: if self.sender.errors + total.missing > 0 {
@@ -250,9 +254,9 @@ impl Player<'_> {
             } else {
                 DiagnosticStatus::OK
             },
-            name: "outrider: player".to_owned(),
+            name,
             message: if self.line.is_paused() { "paused" } else { "playing" }.to_owned(),
-            hardware_id: "outrider".to_owned(),
+            hardware_id,
             values: vec![
                 pair("position_s", format!("{:.3}", position.as_s())),
                 pair("rate", self.line.rate().to_string()),

@@ -6,10 +6,12 @@
 #![allow(unsafe_code, reason = "a C library; every call is in this folder")]
 
 mod inputs;
+mod names;
 mod outputs;
 mod types;
 
 pub(crate) use inputs::{Inputs, Origin};
+pub(crate) use names::remapped;
 pub(crate) use outputs::Outputs;
 
 use anyhow::{Context as _, bail};
@@ -19,29 +21,31 @@ use std::ptr;
 
 const OK: i32 = rcl::RCL_RET_OK as i32;
 
-/// Whether ROS can make sense of the arguments of a command line: r2r ends the process where it cannot. Words that are not for ROS
-/// are for nobody.
+/// Whether ROS can make sense of the arguments of this process: r2r ends it where it cannot. Words that are not for ROS are for
+/// nobody. From then on [`remapped`] goes by them.
 ///
 /// # Errors
 /// Names the first word that is not for ROS, or says what rcl says.
 pub(crate) fn check_arguments(arguments: &[String]) -> anyhow::Result<()> {
+    checked(arguments).map(names::Arguments::keep)
+}
+
+fn checked(arguments: &[String]) -> anyhow::Result<names::Arguments> {
     let mut for_ros = false;
-    for word in arguments.iter().skip(1) {
+    for (before, word) in arguments.iter().zip(arguments.iter().skip(1)) {
+        let is_parameter = for_ros && ["-p", "--param"].contains(&before.as_str());
         match word.as_str() {
             "--ros-args" => for_ros = true,
             "--" if for_ros => for_ros = false,
+            // rcl would name nothing.
+            word if is_parameter && word.ends_with(":=") => {
+                bail!("parameter `{}` has no value", word.trim_end_matches(":="))
+            }
             _ if for_ros => {}
             word => bail!("`{word}` is not known: parameters are given as --ros-args -p NAME:=VALUE"),
         }
     }
-    let words = Words::new(arguments)?;
-    // SAFETY: the words outlive the call, which copies what it keeps; what it has made is ended once.
-    unsafe {
-        let mut parsed = rcl::rcl_get_zero_initialized_arguments();
-        let allocator = rcl::rcutils_get_default_allocator();
-        check(rcl::rcl_parse_arguments(words.count, words.first(), allocator, &raw mut parsed))?;
-        check(rcl::rcl_arguments_fini(&raw mut parsed))
-    }
+    names::Arguments::parse(arguments)
 }
 
 /// Arguments as C has them.
@@ -150,16 +154,18 @@ mod tests {
     fn arguments_that_ros_does_not_take_are_told() {
         let told = |line: &str| {
             let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
-            check_arguments(&words).map_err(|error| error.to_string())
+            checked(&words).map(drop).map_err(|error| error.to_string())
         };
         assert_eq!(told("sim"), Ok(()));
+        assert_eq!(told("sim --ros-args -p scenario:='' -p config:=config"), Ok(()));
         assert_eq!(told("sim --ros-args -p scenario:=a.yaml -r __ns:=/one --"), Ok(()));
         for (line, part) in [
             ("sim --scenario a.yaml", "`--scenario` is not known"),
             ("sim --ros-args -p a:=1 -- --help", "`--help` is not known"),
             ("sim --ros-args --params-file /nowhere.yaml", "/nowhere.yaml"),
             ("sim --ros-args -p", "-p"),
-            ("sim --ros-args -p config:=", "config"),
+            ("sim --ros-args -p config:=", "parameter `config` has no value"),
+            ("sim --ros-args --param zones:= -r a:=b", "parameter `zones` has no value"),
         ] {
             let error = told(line).unwrap_err();
             assert!(error.contains(part), "{line}: {error}");

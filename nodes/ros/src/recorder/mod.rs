@@ -12,7 +12,7 @@ mod twice;
 
 use crate::clock::{monotonic, realtime};
 use crate::params::Parameters;
-use crate::process::{leave_soon, main_of};
+use crate::process::{fail_soon, leave_soon, main_of};
 use crate::rcl::{Inputs, Origin};
 use crate::shell::{advertise, publish, resolved};
 use crate::transport::start_ros;
@@ -23,7 +23,7 @@ use outrider_foundation::{Instant, Span};
 use outrider_msgs::Message as _;
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
 use outrider_msgs::outrider_msgs::NodeInfo;
-use outrider_runtime::{BUILD, Qos, header};
+use outrider_runtime::{BUILD, Qos, header, health_name};
 use outrider_suite::files::robot_description;
 use outrider_suite::{NODES, topics};
 use services::Services;
@@ -92,7 +92,12 @@ pub fn entry() -> ExitCode {
 
 fn run(stop: &AtomicBool) -> anyhow::Result<()> {
     let mut ros = start_ros("recorder")?;
-    let parameters = Parameters::read(&ros)?;
+    let mut inputs = Inputs::open("_recorder_inputs").inspect_err(fail_soon)?;
+    record(&mut ros, &mut inputs, stop).inspect_err(fail_soon)
+}
+
+fn record(ros: &mut r2r::Node, inputs: &mut Inputs, stop: &AtomicBool) -> anyhow::Result<()> {
+    let parameters = Parameters::read(ros)?;
     let config = read_config(&parameters.config)?;
     let folder = parameters.output.clone().unwrap_or_else(|| PathBuf::from("bag"));
     let options = PipelineOptions { on_thread: make_way, ..config.options() };
@@ -106,7 +111,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         subscriptions: BTreeMap::new(),
         refused: BTreeMap::new(),
         undefined: BTreeMap::new(),
-        health: advertise(&mut ros, &topics::diagnostics())?,
+        health: advertise(ros, &topics::diagnostics())?,
         messages: 0,
         bytes: 0,
         while_paused: 0,
@@ -115,9 +120,9 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         said_stalled: false,
     };
     recorder.pipeline.metadata("outrider", BTreeMap::from([("build".to_owned(), BUILD.to_owned())]), true);
-    let mut inputs = Inputs::open("_recorder_inputs")?;
-    let mut services = Services::offer(&mut ros)?;
-    recorder.subscribe_known(&ros, &mut inputs, stamped_command(&parameters.config))?;
+    let mut services = Services::offer(ros)?;
+    let namespace = ros.namespace().unwrap_or_default();
+    recorder.subscribe_known(ros, inputs, stamped_command(&parameters.config))?;
     tracing::info!("recorder: writing {}", folder.display());
     // None of this waits when the wall clock is set back.
     let start = monotonic();
@@ -138,7 +143,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         }
         if now >= next_discovery {
             next_discovery = now + DISCOVERY_PERIOD;
-            recorder.discover(&ros, &mut inputs)?;
+            recorder.discover(ros, inputs)?;
         }
         if now >= next_flush {
             next_flush = now + FLUSH_PERIOD;
@@ -146,7 +151,7 @@ fn run(stop: &AtomicBool) -> anyhow::Result<()> {
         }
         if now >= next_health {
             next_health = now + HEALTH_PERIOD;
-            recorder.report(inputs.errors)?;
+            recorder.report(&namespace, inputs.errors)?;
         }
         if now >= next_losses {
             next_losses = now + LOSSES_PERIOD;
@@ -186,6 +191,13 @@ fn stamped_command(folder: &Path) -> bool {
     )
 }
 
+const BOTH: [Way; 2] = [Way::BestEffort, Way::Reliable];
+
+/// How a topic of this quality is listened to.
+fn ways_to_hear(qos: Qos) -> &'static [Way] {
+    if qos.reliable { &[Way::Reliable] } else { &BOTH }
+}
+
 impl Recorder {
     /// The topics of the suite, before anybody publishes them: the first message of a run is in the bag too.
     fn subscribe_known(
@@ -194,11 +206,11 @@ impl Recorder {
         inputs: &mut Inputs,
         stamped_command: bool,
     ) -> anyhow::Result<()> {
-        let namespace = ros.namespace().unwrap_or_default();
         for topic in topics::all(&NODES, stamped_command) {
             // Records are kept for late comers too, but none of them is the state of things.
             let latched = topic.qos.transient_local && topic.qos != Qos::RECORD;
-            self.subscribe(inputs, &resolved(&namespace, &topic), topic.type_name, topic.qos, latched)?;
+            let ways = if topics::is_heard_from_all(&topic) { &BOTH } else { ways_to_hear(topic.qos) };
+            self.subscribe(inputs, &resolved(ros, &topic), topic.type_name, topic.qos, ways, latched)?;
         }
         Ok(())
     }
@@ -222,7 +234,7 @@ impl Recorder {
                     .all(|p| p.qos_profile.durability == r2r::qos::DurabilityPolicy::TransientLocal),
                 depth: DEPTH,
             };
-            self.subscribe(inputs, &name, type_name, qos, qos.transient_local)?;
+            self.subscribe(inputs, &name, type_name, qos, ways_to_hear(qos), qos.transient_local)?;
         }
         Ok(())
     }
@@ -233,6 +245,7 @@ impl Recorder {
         name: &str,
         type_name: &str,
         qos: Qos,
+        ways: &[Way],
         latched: bool,
     ) -> anyhow::Result<()> {
         if !self.choice.takes(name) {
@@ -242,7 +255,6 @@ impl Recorder {
             self.refuse(name, format!("more than {TOPIC_LIMIT} topics"));
             return Ok(());
         }
-        let ways: &[Way] = if qos.reliable { &[Way::Reliable] } else { &[Way::BestEffort, Way::Reliable] };
         let (mut type_hash, mut subscribed) = (String::new(), Vec::new());
         for way in ways {
             let qos = Qos { reliable: *way == Way::Reliable, depth: DEPTH, ..qos };
@@ -277,7 +289,7 @@ impl Recorder {
             channel,
             count: 0,
             numbers: Numbers::default(),
-            twice: (!qos.reliable).then(Twice::default),
+            twice: (ways.len() > 1).then(Twice::default),
             is_info: type_name == NodeInfo::TYPE_NAME,
             is_trigger: self.triggers.iter().any(|trigger| trigger == name),
         });
@@ -359,7 +371,7 @@ impl Recorder {
         summary
     }
 
-    fn report(&mut self, take_errors: u64) -> anyhow::Result<()> {
+    fn report(&mut self, namespace: &str, take_errors: u64) -> anyhow::Result<()> {
         let status = self.pipeline.status();
         let losses = self.losses();
         let lost: u64 = losses.values().map(|(before, inside)| before + inside).sum();
@@ -385,13 +397,8 @@ impl Recorder {
             values
                 .push(pair(&format!("lost{topic}"), format!("{before} before the recorder, {inside} in it")));
         }
-        let status = DiagnosticStatus {
-            level,
-            name: "outrider: recorder".to_owned(),
-            message: words,
-            hardware_id: "outrider".to_owned(),
-            values,
-        };
+        let (name, hardware_id) = health_name("recorder", namespace);
+        let status = DiagnosticStatus { level, name, message: words, hardware_id, values };
         let message = DiagnosticArray { header: header(realtime(), ""), status: vec![status] };
         publish(&self.health, &outrider_msgs::encode(&message)?, &mut self.errors);
         Ok(())
@@ -415,7 +422,7 @@ impl Recorder {
     }
 
     /// Takes what is still under way, then closes the bag.
-    fn finish(mut self, mut inputs: Inputs, services: &Services) -> anyhow::Result<()> {
+    fn finish(mut self, inputs: &mut Inputs, services: &Services) -> anyhow::Result<()> {
         let until = monotonic() + LINGER;
         while monotonic() < until {
             let paused = services.paused;
@@ -434,7 +441,6 @@ impl Recorder {
         );
         // Leaving ROS may take for ever, and the bag is to be whole by then.
         leave_soon();
-        drop(inputs);
         Ok(())
     }
 }

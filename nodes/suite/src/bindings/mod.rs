@@ -126,6 +126,12 @@ pub mod topics {
         if stamped { cmd_vel_stamped() } else { cmd_vel_plain() }
     }
 
+    /// Whether this topic is heard from publishers of either kind, reliable and best effort, each message up to twice: what stops
+    /// the robot is not to hang on what a button's driver offers. Whoever takes it has to be indifferent to a repetition.
+    pub fn is_heard_from_all(topic: &Topic) -> bool {
+        topic.name == e_stop().name
+    }
+
     /// Every topic of a suite with these nodes, for a robot that takes stamped commands or not.
     pub fn all(nodes: &[&str], stamped_command: bool) -> Vec<Topic> {
         let mut all = vec![

@@ -504,7 +504,7 @@ impl Lockstep {
             self.next_diagnostics = self.next_diagnostics + DIAGNOSTICS_PERIOD;
             let runs = |m: &&Member| !matches!(m.process, Process::Dead | Process::Frozen);
             for member in self.members.iter().filter(runs) {
-                let health = diagnostics(member.node.as_ref(), self.now.ros);
+                let health = diagnostics(member.node.as_ref(), "/", self.now.ros);
                 let bytes = outrider_msgs::encode(&health)?;
                 see(&observed(member, &topics::diagnostics(), self.now, &bytes, payload_digest(&bytes)));
             }

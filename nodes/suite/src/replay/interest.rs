@@ -14,7 +14,8 @@ pub struct Interest {
     journals: Vec<String>,
     /// Topics that any of the nodes takes; `None` when that is not known.
     inputs: Option<BTreeSet<String>>,
-    /// Types of inputs that are in the bag under another name, if at all: infos do not know what topics were remapped to.
+    /// Types of inputs that are in the bag under another name, if at all: infos of older runs do not know what topics were
+    /// remapped to.
     renamed: BTreeSet<String>,
     /// By node the topics that it alone publishes.
     outputs: BTreeMap<String, BTreeSet<String>>,
