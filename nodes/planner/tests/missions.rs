@@ -437,6 +437,23 @@ fn what_blocks_is_named_by_who_does() {
         l.send(assurance("exclusion_distance"));
     });
     assert_eq!((block.kind, block.property.as_str()), (BlockKind::Zone, "exclusion_distance"));
+    // A robot that has lost its place stands in no zone that anybody knows of, whatever assurance cannot judge.
+    let lost: fn(&mut outrider_foundation::data::WorldModel) = |w| {
+        (w.ego.twist, w.ego.localised) = (Twist2::ZERO, false);
+        w.ego.frame = FrameId::Odom;
+        Arc::make_mut(&mut w.local).frame = FrameId::Odom;
+    };
+    let block = see(&|l| {
+        l.world_model = lost;
+        l.send(gate(GateMode::Stopping));
+        l.send(assurance("exclusion_distance"));
+    });
+    assert_eq!((block.kind, block.text.as_str()), (BlockKind::Data, "not localised in the goal's frame"));
+    let block = see(&|l| {
+        l.world_model = |w| (w.ego.twist, w.ego.localised) = (Twist2::ZERO, false);
+        l.send(assurance("exclusion_distance"));
+    });
+    assert_eq!((block.kind, block.property.as_str()), (BlockKind::Property, "exclusion_distance"));
     let block = see(&|l| {
         l.world_model = still;
         l.send(assurance("sensor_age"));

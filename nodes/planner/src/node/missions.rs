@@ -360,9 +360,14 @@ impl PlannerNode {
         if let Some(gate) = gate.filter(|gate| gate.mode != GateMode::Stopping) {
             return plain(BlockKind::Gate, &format!("the gate ({:?}): {}", gate.mode, gate.reason));
         }
+        // Before what assurance says: it holds a robot that has lost its place, and cannot judge its zones.
+        if self.navigator.goal_out_of_reach() {
+            return plain(BlockKind::Data, "not localised in the goal's frame");
+        }
         if matches!(self.mode, Some(Mode::SafeStop | Mode::EStop)) {
             let property = self.limiting.clone();
-            let zone = ["zone", "exclusion"].iter().any(|word| property.contains(word));
+            let localised = self.navigator.world().is_some_and(|world| world.ego.localised);
+            let zone = localised && ["zone", "exclusion"].iter().any(|word| property.contains(word));
             let kind = if zone { BlockKind::Zone } else { BlockKind::Property };
             return Some(Block {
                 kind,
@@ -373,9 +378,6 @@ impl PlannerNode {
         }
         if let Some(gate) = gate {
             return plain(BlockKind::Gate, &format!("the gate ({:?}): {}", gate.mode, gate.reason));
-        }
-        if self.navigator.goal_out_of_reach() {
-            return plain(BlockKind::Data, "not localised in the goal's frame");
         }
         let blocker = proposal.blocker;
         if blocker.track_id != 0 || blocker.at.is_some() {
