@@ -352,6 +352,27 @@ fn what_was_tried_is_kept_through_a_pause() {
 }
 
 #[test]
+fn a_recovery_that_helps_within_a_tick_is_forgotten_when_the_robot_gets_on() {
+    // No block is seen: the planner that there is none of is gone before the tick ends.
+    let tree = "<root BTCPP_format=\"4\"><BehaviorTree ID=\"M\"><Sequence><Script code=\"planner := 'Nope'\"/>\
+        <RecoveryNode number_of_retries=\"1\"><Sequence><ComputePathToPose planner_id=\"{planner}\"/><FollowPath/></Sequence>\
+        <Sequence><ClearEntireCostmap/><Script code=\"planner := 'GridBased'\"/></Sequence></RecoveryNode>\
+        </Sequence></BehaviorTree></root>";
+    let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+    let trees = TREES.into_iter().chain([("helps.xml", tree)]);
+    l.node = PlannerNode::new(config(), &robot(), crate::common::TREE, 7).unwrap().with_trees(trees).unwrap();
+    assert!(ask(&mut l, 1, MissionAction::Start(order(&[FAR], "helps.xml"))).accepted);
+    l.run(1.0);
+    let first = states(&l, 1).last().unwrap().clone();
+    assert_eq!((first.tried.len(), first.block.kind), (1, BlockKind::None), "{first:?}");
+    assert!(first.tried[0].name == "ClearEntireCostmap" && first.pose.x_m < 3.0, "{first:?}");
+    l.run(4.0);
+    let later = states(&l, 1).last().unwrap().clone();
+    assert!(later.pose.x_m > 3.2, "{later:?}");
+    assert_eq!((later.tried.len(), later.recoveries), (0, 1), "{later:?}");
+}
+
+#[test]
 fn a_localiser_that_begins_to_tell_the_robots_place_does_not_get_it_on() {
     let mut l = start(Pose2::new(2.0, 4.0, 0.0));
     let on_goal =

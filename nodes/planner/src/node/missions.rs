@@ -276,6 +276,9 @@ impl PlannerNode {
         if self.desk.blocked.see(block, here.position(), now.mono, progress_m) {
             self.navigator.got_on();
         }
+        if self.desk.missions.current().is_some() && !self.navigator.attempts().list().is_empty() {
+            self.desk.blocked.note_tried(here.position());
+        }
         let (_, blocked_s) = self.desk.blocked.lasting(now.mono, Span::ZERO);
         self.desk.stuck = match blocked_s > self.config.mission.stuck_after_s {
             true => self.desk.blocked.text(now.mono),
