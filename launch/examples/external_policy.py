@@ -40,8 +40,8 @@ class ExternalPolicy(Node):
 
     def __init__(self):
         super().__init__("external_policy")
-        self.path, self.frames, self.stamp = [], {}, None
-        self.listeners, self.settled = 0, 0
+        self.path, self.path_frame, self.frames, self.stamp = [], "map", {}, None
+        self.listeners, self.settled, self.waits_for = 0, 0, None
         latched = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
         self.create_subscription(Path, "plan", self.on_plan, latched)
         self.create_subscription(TFMessage, "tf", self.on_tf, 100)
@@ -51,20 +51,46 @@ class ExternalPolicy(Node):
 
     def on_plan(self, message):
         self.path = [(p.pose.position.x, p.pose.position.y) for p in message.poses]
+        self.path_frame = message.header.frame_id
 
     def on_tf(self, message):
         for one in message.transforms:
             at, turn = one.transform.translation, one.transform.rotation
-            self.frames[one.child_frame_id] = (at.x, at.y, 2.0 * math.atan2(turn.z, turn.w))
+            frames = one.header.frame_id, one.child_frame_id
+            self.frames[frames] = (at.x, at.y, 2.0 * math.atan2(turn.z, turn.w))
             if one.child_frame_id == "base_link":
                 self.stamp = one.header.stamp
+
+    def pose(self):
+        """Where the robot is in the path's frame, and what is missing to say so. Without a localiser paths are in odom."""
+        chain = [("odom", "base_link")]
+        if self.path_frame != "odom":
+            chain.insert(0, (self.path_frame, "odom"))
+        missing = [f"{parent} to {child}" for parent, child in chain if (parent, child) not in self.frames]
+        if missing:
+            return None, f"tf from {' and from '.join(missing)}"
+        pose = (0.0, 0.0, 0.0)
+        for frames in chain:
+            pose = after(pose, self.frames[frames])
+        return pose, None
+
+    def wait_for(self, what):
+        """Says what keeps it from proposing, once."""
+        if what and what != self.waits_for:
+            self.get_logger().info(f"no proposal: waiting for {what}")
+        self.waits_for = what
 
     def propose(self):
         before, self.listeners = self.listeners, self.proposals.get_subscription_count()
         self.settled = self.settled + 1 if self.listeners == before > 0 else 0
-        if self.settled < SETTLES or not self.path or not {"odom", "base_link"} <= set(self.frames):
+        pose, missing = self.pose()
+        if not self.listeners:
+            missing = "somebody who listens to planner/external_command"
+        elif not self.path:
+            missing = "a path on plan"
+        self.wait_for(missing)
+        if missing or self.settled < SETTLES:
             return
-        pose = after(self.frames["odom"], self.frames["base_link"])
         message = TwistStamped()
         # The age of what it rests on counts, not when it was thought of.
         message.header.stamp, message.header.frame_id = self.stamp, "base_link"

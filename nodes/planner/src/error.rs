@@ -13,6 +13,14 @@ pub enum PlannerError {
         /// What is allowed.
         range: String,
     },
+    /// A configuration value that is no number and cannot be.
+    #[error("{key}: {why}")]
+    Key {
+        /// Key in the file.
+        key: &'static str,
+        /// What was given, and why not.
+        why: String,
+    },
     /// The configuration as a whole.
     #[error("configuration: {0}")]
     Invalid(String),

@@ -227,6 +227,28 @@ fn poses_are_passed_on_the_way_to_the_last() {
 }
 
 #[test]
+fn several_poses_and_a_tree_that_passes_none_are_refused_with_the_trees_that_do() {
+    let mut l = start(Pose2::new(1.5, 2.0, 0.0));
+    let poses = [Pose2::new(3.0, 6.5, 0.0), FAR];
+    let reply = ask(&mut l, 1, MissionAction::Start(order(&poses, "recovery.xml")));
+    assert!(!reply.accepted && reply.code == codes::UNKNOWN, "{reply:?}");
+    for part in ["`recovery.xml`", "RemovePassedGoals", "these do: through_poses.xml"] {
+        assert!(reply.message.contains(part), "`{part}` is not in {}", reply.message);
+    }
+    assert!(states(&l, 1).is_empty());
+    // One pose, and several waypoints, are for any tree.
+    assert!(ask(&mut l, 2, MissionAction::Start(order(&[FAR], "recovery.xml"))).accepted);
+    let kind = MissionKind::Waypoints { loops: 0, first: 0 };
+    let stops = MissionOrder { kind, ..order(&poses, "recovery.xml") };
+    assert!(ask(&mut l, 3, MissionAction::Start(stops)).accepted);
+    // Nor does the one that is configured, where there are no others.
+    l.node = PlannerNode::new(config(), &robot(), crate::common::TREE, 7).unwrap();
+    l.replies.clear();
+    let reply = ask(&mut l, 4, navigate(&poses));
+    assert!(!reply.accepted && reply.message.contains("the tree that is configured has no"), "{reply:?}");
+}
+
+#[test]
 fn waypoints_are_stopped_at_and_a_missed_one_is_told() {
     // The second one is inside of a pillar.
     let world = grid([12.0, 8.0], Point2::default(), &[[5.5, 5.5, 6.5, 6.5]]);
@@ -330,6 +352,27 @@ fn what_was_tried_is_kept_through_a_pause() {
 }
 
 #[test]
+fn a_recovery_that_helps_within_a_tick_is_forgotten_when_the_robot_gets_on() {
+    // No block is seen: the planner that there is none of is gone before the tick ends.
+    let tree = "<root BTCPP_format=\"4\"><BehaviorTree ID=\"M\"><Sequence><Script code=\"planner := 'Nope'\"/>\
+        <RecoveryNode number_of_retries=\"1\"><Sequence><ComputePathToPose planner_id=\"{planner}\"/><FollowPath/></Sequence>\
+        <Sequence><ClearEntireCostmap/><Script code=\"planner := 'GridBased'\"/></Sequence></RecoveryNode>\
+        </Sequence></BehaviorTree></root>";
+    let mut l = Loop::new(hall(), Pose2::new(2.0, 4.0, 0.0));
+    let trees = TREES.into_iter().chain([("helps.xml", tree)]);
+    l.node = PlannerNode::new(config(), &robot(), crate::common::TREE, 7).unwrap().with_trees(trees).unwrap();
+    assert!(ask(&mut l, 1, MissionAction::Start(order(&[FAR], "helps.xml"))).accepted);
+    l.run(1.0);
+    let first = states(&l, 1).last().unwrap().clone();
+    assert_eq!((first.tried.len(), first.block.kind), (1, BlockKind::None), "{first:?}");
+    assert!(first.tried[0].name == "ClearEntireCostmap" && first.pose.x_m < 3.0, "{first:?}");
+    l.run(4.0);
+    let later = states(&l, 1).last().unwrap().clone();
+    assert!(later.pose.x_m > 3.2, "{later:?}");
+    assert_eq!((later.tried.len(), later.recoveries), (0, 1), "{later:?}");
+}
+
+#[test]
 fn a_localiser_that_begins_to_tell_the_robots_place_does_not_get_it_on() {
     let mut l = start(Pose2::new(2.0, 4.0, 0.0));
     let on_goal =
@@ -415,6 +458,23 @@ fn what_blocks_is_named_by_who_does() {
         l.send(assurance("exclusion_distance"));
     });
     assert_eq!((block.kind, block.property.as_str()), (BlockKind::Zone, "exclusion_distance"));
+    // A robot that has lost its place stands in no zone that anybody knows of, whatever assurance cannot judge.
+    let lost: fn(&mut outrider_foundation::data::WorldModel) = |w| {
+        (w.ego.twist, w.ego.localised) = (Twist2::ZERO, false);
+        w.ego.frame = FrameId::Odom;
+        Arc::make_mut(&mut w.local).frame = FrameId::Odom;
+    };
+    let block = see(&|l| {
+        l.world_model = lost;
+        l.send(gate(GateMode::Stopping));
+        l.send(assurance("exclusion_distance"));
+    });
+    assert_eq!((block.kind, block.text.as_str()), (BlockKind::Data, "not localised in the goal's frame"));
+    let block = see(&|l| {
+        l.world_model = |w| (w.ego.twist, w.ego.localised) = (Twist2::ZERO, false);
+        l.send(assurance("exclusion_distance"));
+    });
+    assert_eq!((block.kind, block.property.as_str()), (BlockKind::Property, "exclusion_distance"));
     let block = see(&|l| {
         l.world_model = still;
         l.send(assurance("sensor_age"));
@@ -456,10 +516,20 @@ fn requests_beyond_the_limit_of_a_step_are_counted() {
 #[test]
 fn trees_that_cannot_be_stop_the_start_with_their_name() {
     let node = || PlannerNode::new(config(), &robot(), crate::common::TREE, 7).unwrap();
+    let mut other = config();
+    other.mission.through_poses_tree = "recovery.xml".into();
+    let passes_none = PlannerNode::new(other, &robot(), crate::common::TREE, 7).unwrap().with_trees(TREES);
+    let said = passes_none.err().unwrap().to_string();
+    let wanted = "mission.through_poses_tree: the tree `recovery.xml` has no RemovePassedGoals";
+    assert!(said.starts_with(wanted) && said.ends_with("these do: through_poses.xml"), "{said}");
     let error = |trees: &[(&'static str, &'static str)]| {
         node().with_trees(trees.iter().copied()).err().map(|error| error.to_string()).unwrap_or_default()
     };
-    assert!(error(&TREES[..1]).contains("there is no tree `through_poses.xml`"), "{}", error(&TREES[..1]));
+    let missing = error(&TREES[..1]);
+    assert!(
+        missing.contains("mission.through_poses_tree: there is no tree `through_poses.xml`"),
+        "{missing}"
+    );
     let broken = error(&[(
         "broken.xml",
         "<root BTCPP_format=\"4\"><BehaviorTree ID=\"M\"><Nothing/></BehaviorTree></root>",

@@ -1,6 +1,6 @@
 //! The trees that come with the planner, and the page of its nodes.
 
-use outrider_bt::{Library, NoFiles};
+use outrider_bt::{Library, NoFiles, Tree};
 use outrider_planner::leaves;
 use std::path::Path;
 
@@ -40,6 +40,32 @@ fn the_page_of_all_nodes_is_that_of_the_registry() {
             manifest.id
         );
         assert!(manifest.ports.iter().all(|port| !port.doc.is_empty()), "{}", manifest.id);
+    }
+}
+
+/// A SpeedController with these numbers is refused in its line, or not: what is said.
+fn speed_controller(numbers: &str) -> String {
+    let xml = format!(
+        "<root BTCPP_format=\"4\">\n<BehaviorTree ID=\"M\">\n<SpeedController {numbers}><FollowPath/></SpeedController>\n</BehaviorTree></root>"
+    );
+    Tree::parse(&xml, &leaves::registry()).err().map_or_else(String::new, |error| error.to_string())
+}
+
+#[test]
+fn rates_and_speeds_that_cannot_be_are_refused() {
+    for (numbers, wanted) in [
+        ("min_rate=\"0\"", "port `min_rate` is 0, not between 0.001 and 1000"),
+        ("max_rate=\"-1\"", "port `max_rate` is -1, not between"),
+        ("min_rate=\"2\"", "port `min_rate` is 2, above `max_rate`, which is 1"),
+        ("min_speed=\"0.8\"", "port `min_speed` is 0.8, above `max_speed`, which is 0.5"),
+        ("min_speed=\"nan\"", "port `min_speed` is NaN, above"),
+    ] {
+        let said = speed_controller(numbers);
+        assert!(said.contains("line 3") && said.contains(wanted), "{numbers}: {said}");
+    }
+    // What is in the blackboard is looked at when it is used.
+    for sound in ["", "min_rate=\"{rate}\"", "min_speed=\"0.5\" max_speed=\"0.5\""] {
+        assert_eq!(speed_controller(sound), "");
     }
 }
 

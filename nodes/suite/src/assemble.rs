@@ -1,5 +1,7 @@
 //! From files to nodes: the same in every world they run in.
 
+mod refusal;
+
 use crate::bindings::{AssuranceBinding, GateBinding, PlannerBinding, SimBinding, WorldModelBinding};
 use crate::convert::{command_digest, key_block, permit_code};
 use crate::faults::FaultySensors;
@@ -12,11 +14,12 @@ use outrider_assurance::{AssuranceNode, SIGNALS, Zones};
 use outrider_foundation::Robot;
 use outrider_foundation::data::{Digest, PermitAuthenticator, PinnedHashes};
 use outrider_gate::GateNode;
-use outrider_planner::PlannerNode;
+use outrider_planner::{PlannerError, PlannerNode};
 use outrider_runtime::{ConfigError, Host, HostedNode, NodeSpec, Resources, Secret, config, remembered};
 use outrider_sim::{SimNode, World};
 use outrider_stl::{Specification, StlError};
 use outrider_world_model::WorldModelNode;
+use refusal::{refusal, role_of_planner};
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -367,10 +370,7 @@ pub fn assemble(
 ) -> Result<Box<dyn HostedNode>, AssembleError> {
     let robot = robot(node, &resources)?;
     let spec = |resources: Resources| NodeSpec { name: node.to_owned(), boot_id, resources };
-    let refused = |role: &str, message: String| AssembleError::Refused {
-        origin: resources.get(node, role).map_or(role, |(_, origin)| origin).to_owned(),
-        message,
-    };
+    let refused = |role: &str, message: String| refusal(node, &resources, role, message);
     let stamped_command = robot.description.stamped_command;
     Ok(match node {
         "sim" => simulator(&robot, resources, spec)?,
@@ -387,15 +387,15 @@ pub fn assemble(
         "planner" => {
             let config = parsed(node, &resources, "config")?;
             let (tree, _) = resources.get(node, "tree")?;
-            let mut core = PlannerNode::new(config, &robot, tree, boot_id)
-                .map_err(|e| refused("tree", e.to_string()))?;
+            let refused = |e: PlannerError| refused(&role_of_planner(&e), e.to_string());
+            let mut core = PlannerNode::new(config, &robot, tree, boot_id).map_err(refused)?;
             if let Some(zones) = zones(node, &resources)? {
-                core = core.with_zones(&zones).map_err(|e| refused(ZONES, e.to_string()))?;
+                core = core.with_zones(&zones).map_err(refused)?;
             }
             // Bags from before missions have no others.
             core = match named_trees(&resources) {
                 trees if trees.is_empty() => core,
-                trees => core.with_trees(trees).map_err(|e| refused("config", e.to_string()))?,
+                trees => core.with_trees(trees).map_err(refused)?,
             };
             Box::new(Host::new(spec(resources), PlannerBinding, core))
         }
@@ -438,7 +438,7 @@ fn simulator(
     scenario.add_to(&mut config);
     let refused = |e: outrider_sim::SimError| {
         blamed(&e, &scenario, own_events, text, file).unwrap_or_else(|| {
-            let role = role_of(&e);
+            let role = role_of_simulator(&e);
             let origin = resources.get("sim", role).map_or(role, |(_, origin)| origin).to_owned();
             AssembleError::Refused { origin, message: e.to_string() }
         })
@@ -457,7 +457,7 @@ fn simulator(
 }
 
 /// The file that an error of the simulator is about, when it is not about the scenario.
-fn role_of(error: &outrider_sim::SimError) -> &'static str {
+fn role_of_simulator(error: &outrider_sim::SimError) -> &'static str {
     use outrider_sim::SimError::{Actor, Config, Event};
     if matches!(error, Actor { .. } | Config(_) | Event { .. }) { "config" } else { "world" }
 }

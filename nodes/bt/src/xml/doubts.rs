@@ -146,32 +146,8 @@ fn rules(element: &Element, manifest: &Manifest, out: &mut Collector<'_>) {
             ("RateController", "hz") if real(value).is_some_and(|hz| hz.is_nan() || hz <= 0.0) => {
                 out.warning(attribute.at, format!("port `hz` is {value}: a rate is above 0"));
             }
-            ("SpeedController", "min_rate" | "max_rate")
-                if real(value).is_some_and(|rate| rate.is_nan() || rate <= 0.0) =>
-            {
-                out.warning(attribute.at, format!("port `{}` is {value}: a rate is above 0", port.name));
-            }
             _ => {}
         }
-    }
-    if manifest.id == "SpeedController" {
-        for (least, most) in [("min_rate", "max_rate"), ("min_speed", "max_speed")] {
-            in_order(element, manifest, (least, most), out);
-        }
-    }
-}
-
-/// The least of two constants, or of one and the other's default, is not above the greatest.
-fn in_order(element: &Element, manifest: &Manifest, names: (&str, &str), out: &mut Collector<'_>) {
-    let value = |name: &str| {
-        let port = manifest.ports.iter().find(|port| port.name == name)?;
-        real(element.value(name).or(port.default.as_deref())?)
-    };
-    if let (Some(least), Some(most)) = (value(names.0), value(names.1))
-        && least > most
-    {
-        let (low, high) = names;
-        out.warning(element.at, format!("port `{low}` is {least}, above `{high}`, which is {most}"));
     }
 }
 

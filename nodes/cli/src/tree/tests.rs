@@ -43,6 +43,14 @@ fn check_refuses_what_the_planner_would_not_start_with() {
         ("<BackUp backup_dist=\"-1\"/>", "<BackUp>: port `backup_dist` is -1"),
         ("<PathExpiringTimer seconds=\"0\"/>", "<PathExpiringTimer>: port `seconds` is 0"),
         ("<ComputePathToPose planner_id=\"Foo\"/>", "<ComputePathToPose>: "),
+        (
+            "<SpeedController min_rate=\"0\"><FollowPath/></SpeedController>",
+            "<SpeedController>: port `min_rate` is 0, not between 0.001 and 1000",
+        ),
+        (
+            "<SpeedController min_speed=\"0.8\"><FollowPath/></SpeedController>",
+            "<SpeedController>: port `min_speed` is 0.8, above `max_speed`, which is 0.5",
+        ),
     ] {
         let found = problems(node);
         assert_eq!(found.len(), 1, "{node}: {found:?}");

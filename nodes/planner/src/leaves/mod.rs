@@ -4,6 +4,7 @@ mod ids;
 
 use crate::navigator::Navigator;
 use outrider_bt::{BtError, Custom, CustomKind, Fault, Io, Kind, Registry, Status, Tree, Value};
+pub(crate) use through_poses::REMOVE_PASSED_GOALS;
 
 /// The files, each with a `register`. (`cargo fmt` does not look behind the list: `make format` does.)
 macro_rules! leaves {

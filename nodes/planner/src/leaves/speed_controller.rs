@@ -1,6 +1,7 @@
 use crate::navigator::Navigator;
-use outrider_bt::{Class, Decorator, Fault, Io, Kind, Manifest, Port, Registry, Status, Step};
+use outrider_bt::{BtError, Class, Decorator, Fault, Io, Kind, Manifest, Port, Registry, Status, Step};
 use outrider_foundation::Instant;
+use std::cmp::Ordering;
 
 /// Ticks the child the more often the faster the robot is.
 struct SpeedController {
@@ -21,17 +22,32 @@ fn manifest() -> Manifest {
         "<SpeedController min_rate=\"0.1\" max_rate=\"1.0\" min_speed=\"0.0\" max_speed=\"0.5\"><ComputePathToPose/></SpeedController>",
     )
     .ports([
-        Port::input("min_rate", Kind::Double, "rate at the least speed, 1/s").or("0.1"),
-        Port::input("max_rate", Kind::Double, "rate at the greatest speed, 1/s").or("1.0"),
+        Port::input("min_rate", Kind::Double, "rate at the least speed, 1/s: 0.001 to 1000").or("0.1"),
+        Port::input("max_rate", Kind::Double, "rate at the greatest speed, 1/s: 0.001 to 1000").or("1.0"),
         Port::input("min_speed", Kind::Double, "the least speed, m/s").or("0.0"),
         Port::input("max_speed", Kind::Double, "the greatest speed, m/s").or("0.5"),
     ])
 }
 
 /// Makes one.
-fn make(_io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
+fn make(io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
+    for rate in ["min_rate", "max_rate"] {
+        super::checked(io, rate, LEAST_PER_S, MOST_PER_S)?;
+    }
+    for (least, most) in [("min_rate", "max_rate"), ("min_speed", "max_speed")] {
+        if io.is_constant(least) && io.is_constant(most) {
+            let (low, high) = (io.number(least)?, io.number(most)?);
+            if matches!(low.partial_cmp(&high), None | Some(Ordering::Greater)) {
+                let why = format!("port `{least}` is {low}, above `{most}`, which is {high}");
+                return Err(Box::new(BtError::Value(why)));
+            }
+        }
+    }
     Ok(Box::new(SpeedController { since: None }))
 }
+
+const LEAST_PER_S: f64 = 1e-3;
+const MOST_PER_S: f64 = 1e3;
 
 impl Decorator<Navigator> for SpeedController {
     fn before(&mut self, io: &mut Io<'_>, child: Status, navigator: &mut Navigator) -> Result<Step, Fault> {

@@ -6,6 +6,9 @@ use outrider_bt::{Class, Fault, Io, Kind, Leaf, Manifest, Port, Registry, Status
 const CODES: PathCodes = PathCodes { invalid_planner: 301, no_path: 308 };
 const MOST_M: f64 = 100.0;
 
+/// Name of the one leaf that drops poses which the robot has come near to.
+pub const REMOVE_PASSED_GOALS: &str = "RemovePassedGoals";
+
 /// Forgets poses that were passed.
 struct RemovePassedGoals;
 
@@ -20,7 +23,7 @@ pub fn register(registry: &mut Registry<Navigator>) {
 /// What trees may say of `RemovePassedGoals`.
 fn passed_manifest() -> Manifest {
     Manifest::new(
-        "RemovePassedGoals",
+        REMOVE_PASSED_GOALS,
         Class::Action,
         "Forgets the poses on the way that the robot has come near to, one after the other, and succeeds. The goal stays.",
         "<RemovePassedGoals input_goals=\"{goals}\" output_goals=\"{goals}\" radius=\"0.7\"/>",

@@ -10,7 +10,7 @@ const GONE: Span = Span::from_millis(1500);
 #[derive(Clone, Debug, Default)]
 pub struct Blocked {
     last: Option<Last>,
-    /// Where the first block was since the robot last got on.
+    /// Where the first block, or the first recovery, was since the robot last got on.
     stuck_at: Option<Point2>,
 }
 
@@ -42,6 +42,11 @@ impl Blocked {
             }
         }
         got_on
+    }
+
+    /// Recoveries were tried `here`. One that helps at once leaves no block to be seen; the robot gets on from there as well.
+    pub fn note_tried(&mut self, here: Point2) {
+        self.stuck_at.get_or_insert(here);
     }
 
     /// It is over.

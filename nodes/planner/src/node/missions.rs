@@ -276,6 +276,9 @@ impl PlannerNode {
         if self.desk.blocked.see(block, here.position(), now.mono, progress_m) {
             self.navigator.got_on();
         }
+        if self.desk.missions.current().is_some() && !self.navigator.attempts().list().is_empty() {
+            self.desk.blocked.note_tried(here.position());
+        }
         let (_, blocked_s) = self.desk.blocked.lasting(now.mono, Span::ZERO);
         self.desk.stuck = match blocked_s > self.config.mission.stuck_after_s {
             true => self.desk.blocked.text(now.mono),
@@ -360,9 +363,14 @@ impl PlannerNode {
         if let Some(gate) = gate.filter(|gate| gate.mode != GateMode::Stopping) {
             return plain(BlockKind::Gate, &format!("the gate ({:?}): {}", gate.mode, gate.reason));
         }
+        // Before what assurance says: it holds a robot that has lost its place, and cannot judge its zones.
+        if self.navigator.goal_out_of_reach() {
+            return plain(BlockKind::Data, "not localised in the goal's frame");
+        }
         if matches!(self.mode, Some(Mode::SafeStop | Mode::EStop)) {
             let property = self.limiting.clone();
-            let zone = ["zone", "exclusion"].iter().any(|word| property.contains(word));
+            let localised = self.navigator.world().is_some_and(|world| world.ego.localised);
+            let zone = localised && ["zone", "exclusion"].iter().any(|word| property.contains(word));
             let kind = if zone { BlockKind::Zone } else { BlockKind::Property };
             return Some(Block {
                 kind,
@@ -373,9 +381,6 @@ impl PlannerNode {
         }
         if let Some(gate) = gate {
             return plain(BlockKind::Gate, &format!("the gate ({:?}): {}", gate.mode, gate.reason));
-        }
-        if self.navigator.goal_out_of_reach() {
-            return plain(BlockKind::Data, "not localised in the goal's frame");
         }
         let blocker = proposal.blocker;
         if blocker.track_id != 0 || blocker.at.is_some() {
