@@ -188,6 +188,33 @@ fn a_wall_stops_the_robot_and_counts_once() {
     assert_eq!(bench.sim.truth().collisions, 2);
 }
 
+/// Each thing counts, and each is let go by itself.
+#[test]
+fn a_second_wall_counts_while_the_first_is_near() {
+    let block = |name: &str, pose: &str, size: &str| {
+        format!(
+            "<model name='{name}'><static>true</static><pose>{pose} 0.5 0 0 0</pose><link name='l'><collision name='c'>\
+             <geometry><box><size>{size} 1</size></box></geometry></collision></link></model>"
+        )
+    };
+    // 5 mm beside the robot, and half a metre before it.
+    let (beside, across) = (block("beside", "0 -0.755", "20 1"), block("across", "1.35 2", "1 8"));
+    let mut bench = Bench::new(&world(&(beside + &across)), Pose2::IDENTITY, 1);
+    bench.drive(Twist2::new(0.0, -0.3), 100);
+    assert_eq!((bench.sim.truth().collisions, bench.sim.truth().nearest.as_str()), (1, "beside"));
+    let is_askew = |bench: &Bench| bench.sim.truth().pose.yaw_rad < -0.001;
+    (0..500).for_each(|_| drop(is_askew(&bench).then(|| bench.drive(Twist2::new(0.0, 0.05), 1))));
+    bench.drive(Twist2::ZERO, 50);
+    bench.drive(Twist2::new(0.4, 0.0), 300);
+    let hit = bench.sim.truth();
+    assert_eq!((hit.collisions, hit.nearest.as_str()), (2, "across"), "{hit:?}");
+    bench.drive(Twist2::new(-0.3, 0.0), 100);
+    let back = bench.sim.truth();
+    assert!((0.0..0.01).contains(&back.clearance_m) && back.nearest == "beside", "{back:?}");
+    bench.drive(Twist2::new(0.4, 0.0), 300);
+    assert_eq!(bench.sim.truth().collisions, 3);
+}
+
 const ANN: &str = "<actor name='ann'><script><loop>false</loop><trajectory id='0' type='walk'>\
      <waypoint><time>0</time><pose>0 3 0 0 0 0</pose></waypoint>\
      <waypoint><time>6</time><pose>0 -3 0 0 0 0</pose></waypoint></trajectory></script></actor>";
