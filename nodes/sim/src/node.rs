@@ -454,7 +454,7 @@ impl SimNode {
             out.push(Output::Odometry(odometry));
         }
         if self.config.has(Absent::Localiser) && self.schedules.localiser.due(at) {
-            let map_from_base = self.localiser.measure(stamp, self.pose);
+            let map_from_base = self.localiser.measure(at, self.pose);
             // The odometry pose at this very moment: a correction must not depend on how old the last one is.
             let map_from_odom = map_from_base.then(self.odometry.peek().inverse());
             transforms.push(transform(&frames.map_frame, &frames.odom_frame, map_from_odom));
@@ -463,7 +463,7 @@ impl SimNode {
             out.push(Output::Transforms(transforms));
         }
         if self.schedules.imu.due(at) {
-            out.push(Output::Imu(self.imu.measure(stamp, twist, self.accel_mps2)));
+            out.push(Output::Imu(self.imu.measure(at, stamp, twist, self.accel_mps2)));
         }
     }
 

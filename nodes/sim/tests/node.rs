@@ -360,6 +360,35 @@ fn stamps_go_with_a_clock_that_is_set() {
     }
 }
 
+/// What wanders does so by the time that the world has gone through.
+#[test]
+fn no_error_wanders_farther_because_a_clock_is_set() {
+    let errors = |by_s: i64| {
+        let mut config = config();
+        config.localiser.drift_per_s = [0.1, 0.0, 0.0];
+        config.imu.gyro_walk_sigma_radps = 0.01;
+        let mut bench = Bench::with(config, WAREHOUSE, START, 1);
+        bench.drive(Twist2::ZERO, 50);
+        let mut all = Vec::new();
+        for _ in 0..50 {
+            let now = Now { ros: bench.now().ros + Span::from_s(by_s as f64), ..bench.now() };
+            let mut out = Outbox::new(1000);
+            bench.sim.step(now, &[], &mut out);
+            bench.now_ns += 10_000_000;
+            all.extend(out.drain());
+        }
+        assert_eq!(bench.sim.counters().clock_steps, u64::from(by_s != 0));
+        let of = |o: Output| match o {
+            Output::Imu(imu) => vec![imu.yaw_rate_radps],
+            Output::Transforms(all) => all.iter().map(|t| t.parent_from_child.x_m).collect(),
+            _ => vec![],
+        };
+        all.into_iter().flat_map(of).collect::<Vec<f64>>()
+    };
+    assert_eq!(errors(60), errors(0));
+    assert_eq!(errors(-60), errors(0));
+}
+
 /// A command takes effect by its arrival, not by when the call came: one late call equals many on time.
 #[test]
 fn commands_act_from_their_arrival() {
