@@ -6,6 +6,7 @@ use super::rounded;
 use crate::drive::DriveResult;
 use crate::scenario::expect::{AssuranceMode, Criteria, Occurrence, Outcome, RUN_SIGNALS};
 use crate::scenario::{Scenario, parameters::CASE_LIMIT};
+use outrider_foundation::validate::key_within;
 use outrider_foundation::{Instant, Pose2, Robot, Span};
 use outrider_msgs::outrider_msgs::GateState;
 use outrider_sim::EventSpec;
@@ -359,7 +360,7 @@ fn formulas(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) -> BT
 
 /// What may never be.
 fn violations(scenario: &Scenario, robot: &Robot, eyes: &Eyes) -> Vec<Violation> {
-    let of_the_drive = |event: &&EventSpec| event.set.keys().any(|key| key.starts_with("drive."));
+    let of_the_drive = |event: &&EventSpec| event.set.keys().any(|key| key_within(key, "drive"));
     let broken: Vec<f64> = scenario.events.iter().filter(of_the_drive).map(|event| event.at_s).collect();
     let just_broken = |s: &Sample| broken.iter().any(|at_s| (0.0..JUST_BROKEN_S).contains(&(s.t_s - at_s)));
     let mut found: Vec<Violation> = Vec::new();
