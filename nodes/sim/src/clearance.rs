@@ -27,6 +27,13 @@ pub struct Clearance {
     pub index: Option<usize>,
 }
 
+impl Clearance {
+    /// Whether it is touched.
+    pub(crate) fn is_contact(&self) -> bool {
+        self.distance_m <= CONTACT_M
+    }
+}
+
 /// A solid that the body is measured against.
 struct Obstacle {
     shape: SharedShape,
@@ -118,6 +125,22 @@ impl ClearanceIndex {
             distance_m
         });
         nearest.map(|c| if c.distance_m <= CONTACT_M { Clearance { distance_m: 0.0, ..c } } else { c })
+    }
+
+    /// Calls `found` for everything within `within_m` of the body, as measured.
+    pub(crate) fn each_within(
+        &self,
+        world_from_base: Pose2,
+        movers: &[Motion],
+        within_m: f64,
+        mut found: impl FnMut(Clearance),
+    ) {
+        self.visit(world_from_base, movers, within_m, |index, distance_m| {
+            if distance_m <= within_m {
+                found(Clearance { distance_m, index: Some(index) });
+            }
+            within_m
+        });
     }
 
     /// Whether anything but the one with that index is touched.

@@ -11,6 +11,7 @@
 
 mod clearance;
 mod config;
+mod contacts;
 mod drive;
 mod error;
 mod movers;

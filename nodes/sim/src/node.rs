@@ -2,6 +2,7 @@
 
 use crate::clearance::ClearanceIndex;
 use crate::config::{Absent, Config};
+use crate::contacts::Contacts;
 use crate::drive::{Drive, Floor};
 use crate::error::SimError;
 use crate::movers::{Movers, RobotNow};
@@ -99,7 +100,7 @@ struct Schedules {
 /// imu, scan, detections, truth.
 ///
 /// In contact the robot stops where it is, before the move that would have made it overlap; a collision counts once
-/// until the gap has opened to [`Self::RELEASE_M`]. While a person stands in it the robot cannot move.
+/// for each thing until the gap to it has opened to 1 cm. While a person stands in it the robot cannot move.
 pub struct SimNode {
     config: Config,
     timeline: Timeline,
@@ -124,8 +125,7 @@ pub struct SimNode {
     movers: Movers,
     /// What blocked the last period.
     blocked_by: Option<usize>,
-    in_contact: bool,
-    collisions: u32,
+    contacts: Contacts,
     truths: u64,
     counters: Counters,
 }
@@ -138,8 +138,6 @@ impl SimNode {
     pub const CLOCK_STEP: Span = Span::from_millis(100);
     /// The most that a period gives.
     const OUTPUTS_OF_A_PERIOD: usize = 16;
-    /// A contact ends, so that the next one counts again, when the gap is wider than this.
-    pub const RELEASE_M: f64 = 0.01;
     /// Clearance that is reported when nothing is nearer.
     pub const CLEARANCE_LIMIT_M: f64 = 1e6;
 
@@ -200,8 +198,7 @@ impl SimNode {
             accel_mps2: 0.0,
             movers,
             blocked_by: None,
-            in_contact: false,
-            collisions: 0,
+            contacts: Contacts::new(world.statics()),
             truths: 0,
             counters: Counters::default(),
             robot: robot.clone(),
@@ -248,7 +245,7 @@ impl SimNode {
             doors: movers().filter_map(|(mover, motion)| mover.true_door(motion)).collect(),
             clearance_m,
             nearest: index.map_or_else(String::new, |i| self.name_of(i).to_owned()),
-            collisions: self.collisions,
+            collisions: self.contacts.count(),
         }
     }
 
@@ -338,12 +335,7 @@ impl SimNode {
         self.periods = self.periods.saturating_add(1);
         self.change();
         self.move_others(self.world_time());
-        let near = self.clearance.nearest_within(moved, self.movers.motions(), Self::RELEASE_M);
-        self.blocked_by = near.filter(|c| c.distance_m <= 0.0).and_then(|c| c.index);
-        if self.blocked_by.is_some() && !self.in_contact {
-            self.collisions = self.collisions.saturating_add(1);
-        }
-        self.in_contact = self.blocked_by.is_some() || (self.in_contact && near.is_some());
+        self.blocked_by = self.contacts.at(&self.clearance, moved, self.movers.motions());
         if self.blocked_by.is_none_or(|index| self.backs_off(index, moved)) {
             self.pose = moved;
         } else {
@@ -462,7 +454,7 @@ impl SimNode {
             out.push(Output::Odometry(odometry));
         }
         if self.config.has(Absent::Localiser) && self.schedules.localiser.due(at) {
-            let map_from_base = self.localiser.measure(stamp, self.pose);
+            let map_from_base = self.localiser.measure(at, self.pose);
             // The odometry pose at this very moment: a correction must not depend on how old the last one is.
             let map_from_odom = map_from_base.then(self.odometry.peek().inverse());
             transforms.push(transform(&frames.map_frame, &frames.odom_frame, map_from_odom));
@@ -471,7 +463,7 @@ impl SimNode {
             out.push(Output::Transforms(transforms));
         }
         if self.schedules.imu.due(at) {
-            out.push(Output::Imu(self.imu.measure(stamp, twist, self.accel_mps2)));
+            out.push(Output::Imu(self.imu.measure(at, stamp, twist, self.accel_mps2)));
         }
     }
 

@@ -188,6 +188,33 @@ fn a_wall_stops_the_robot_and_counts_once() {
     assert_eq!(bench.sim.truth().collisions, 2);
 }
 
+/// Each thing counts, and each is let go by itself.
+#[test]
+fn a_second_wall_counts_while_the_first_is_near() {
+    let block = |name: &str, pose: &str, size: &str| {
+        format!(
+            "<model name='{name}'><static>true</static><pose>{pose} 0.5 0 0 0</pose><link name='l'><collision name='c'>\
+             <geometry><box><size>{size} 1</size></box></geometry></collision></link></model>"
+        )
+    };
+    // 5 mm beside the robot, and half a metre before it.
+    let (beside, across) = (block("beside", "0 -0.755", "20 1"), block("across", "1.35 2", "1 8"));
+    let mut bench = Bench::new(&world(&(beside + &across)), Pose2::IDENTITY, 1);
+    bench.drive(Twist2::new(0.0, -0.3), 100);
+    assert_eq!((bench.sim.truth().collisions, bench.sim.truth().nearest.as_str()), (1, "beside"));
+    let is_askew = |bench: &Bench| bench.sim.truth().pose.yaw_rad < -0.001;
+    (0..500).for_each(|_| drop(is_askew(&bench).then(|| bench.drive(Twist2::new(0.0, 0.05), 1))));
+    bench.drive(Twist2::ZERO, 50);
+    bench.drive(Twist2::new(0.4, 0.0), 300);
+    let hit = bench.sim.truth();
+    assert_eq!((hit.collisions, hit.nearest.as_str()), (2, "across"), "{hit:?}");
+    bench.drive(Twist2::new(-0.3, 0.0), 100);
+    let back = bench.sim.truth();
+    assert!((0.0..0.01).contains(&back.clearance_m) && back.nearest == "beside", "{back:?}");
+    bench.drive(Twist2::new(0.4, 0.0), 300);
+    assert_eq!(bench.sim.truth().collisions, 3);
+}
+
 const ANN: &str = "<actor name='ann'><script><loop>false</loop><trajectory id='0' type='walk'>\
      <waypoint><time>0</time><pose>0 3 0 0 0 0</pose></waypoint>\
      <waypoint><time>6</time><pose>0 -3 0 0 0 0</pose></waypoint></trajectory></script></actor>";
@@ -331,6 +358,35 @@ fn stamps_go_with_a_clock_that_is_set() {
             assert_eq!(bench.sim.truth().stamp, expected, "{by_ms}");
         }
     }
+}
+
+/// What wanders does so by the time that the world has gone through.
+#[test]
+fn no_error_wanders_farther_because_a_clock_is_set() {
+    let errors = |by_s: i64| {
+        let mut config = config();
+        config.localiser.drift_per_s = [0.1, 0.0, 0.0];
+        config.imu.gyro_walk_sigma_radps = 0.01;
+        let mut bench = Bench::with(config, WAREHOUSE, START, 1);
+        bench.drive(Twist2::ZERO, 50);
+        let mut all = Vec::new();
+        for _ in 0..50 {
+            let now = Now { ros: bench.now().ros + Span::from_s(by_s as f64), ..bench.now() };
+            let mut out = Outbox::new(1000);
+            bench.sim.step(now, &[], &mut out);
+            bench.now_ns += 10_000_000;
+            all.extend(out.drain());
+        }
+        assert_eq!(bench.sim.counters().clock_steps, u64::from(by_s != 0));
+        let of = |o: Output| match o {
+            Output::Imu(imu) => vec![imu.yaw_rate_radps],
+            Output::Transforms(all) => all.iter().map(|t| t.parent_from_child.x_m).collect(),
+            _ => vec![],
+        };
+        all.into_iter().flat_map(of).collect::<Vec<f64>>()
+    };
+    assert_eq!(errors(60), errors(0));
+    assert_eq!(errors(-60), errors(0));
 }
 
 /// A command takes effect by its arrival, not by when the call came: one late call equals many on time.

@@ -253,3 +253,15 @@ proptest! {
         }
     }
 }
+
+/// The truth tells a speed along where somebody looks, however slowly they walk.
+#[test]
+fn who_walks_slowly_looks_where_they_go() {
+    let slow = "actors: [{name: slow, start: [0, 0], yaw_rad: 0.0, waypoints: [[0, 5]], speed_mps: 0.08}]";
+    let truths = Stage::new("", slow, FAR).truths(Twist2::ZERO, 3.0);
+    let (begin, end) = (&truths[200], truths.last().unwrap());
+    let walked_m = at(end, "slow").y_m - at(begin, "slow").y_m;
+    let told = |t: &GroundTruth| t.actors[0].v_mps * libm::sin(t.actors[0].pose.yaw_rad) / 200.0;
+    let told_m: f64 = truths[200..truths.len() - 1].iter().map(told).sum();
+    assert!(walked_m > 0.1 && (walked_m - told_m).abs() < 0.002, "{walked_m} m walked, {told_m} m told");
+}

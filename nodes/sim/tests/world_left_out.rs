@@ -50,6 +50,16 @@ fn an_include_without_a_name_of_a_model_is_named() {
 }
 
 #[test]
+fn an_include_that_asks_to_be_merged_is_named() {
+    let include = |merge: &str| load(&format!("<include merge='{merge}'><uri>model://table</uri></include>"));
+    let besides = include("false").unsupported().len();
+    let read = include("true");
+    assert_eq!((read.unsupported().len(), read.statics().len()), (besides + 1, 1));
+    let told = read.unsupported().iter().find(|u| u.element == "include").unwrap();
+    assert!(told.reason.starts_with("not merged into what includes it"), "{told:?}");
+}
+
+#[test]
 fn what_an_include_and_its_file_hold_besides_is_named() {
     let read = load(
         "<include><uri>model://table</uri>\n<posse>5 0 0 0 0 0</posse><pose>1 2 0 0 0 0</pose>\n<pose>3 0 0 0 0 0</pose></include>",
@@ -209,6 +219,12 @@ fn a_floor_that_is_not_at_zero_is_named() {
     assert_eq!(named(&load(&model("", "", plane))), []);
     let raised = load(&model("", "<pose>0 0 0.3 0 0 0</pose>", plane));
     assert_named(&raised, &[(2, "plane", "a floor at z = 0.3 m; the floor is at 0")]);
+    let nowhere = plane.replace("0 0 1", "0 0 0");
+    let refused = refusal(&model("", "", &nowhere));
+    assert!(
+        refused.contains("a <normal> with a direction") && refused.contains("[0.0, 0.0, 0.0]"),
+        "{refused}"
+    );
 }
 
 #[test]

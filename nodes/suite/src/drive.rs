@@ -239,14 +239,13 @@ impl Operator {
         let (now_s, stamp) = (suite.elapsed_s(), suite.now().ros);
         let mode = watch.gate.as_ref().map_or(GateState::DISARMED, |g| g.mode);
         let (disarmed, latched) = (mode == GateState::DISARMED, mode == GateState::E_STOP);
-        let give_goal = scenario.mission.is_empty()
-            && self.goal_given_s.is_none()
-            && watch.is_armed()
-            && now_s >= scenario.goal_at_s;
-        let ask = scenario.mission.get(self.asked).filter(|step| {
-            // Once armed it goes on, whatever becomes of the gate.
-            now_s >= step.at_s && (self.asked > 0 || watch.is_armed())
-        });
+        // Whoever arms waits for that; where nobody does, what is asked for must not set the robot off.
+        let may = watch.is_armed() || scenario.arming == Arming::Never;
+        let give_goal =
+            scenario.mission.is_empty() && self.goal_given_s.is_none() && may && now_s >= scenario.goal_at_s;
+        // Once armed it goes on, whatever becomes of the gate.
+        let ask =
+            scenario.mission.get(self.asked).filter(|step| now_s >= step.at_s && (self.asked > 0 || may));
         let arms = match scenario.arming {
             Arming::Always => true,
             Arming::Once => !self.was_armed,

@@ -10,12 +10,12 @@ pub fn markdown(lines: &[Line]) -> String {
     for line in lines {
         let (c, ours, plain) = (line.setting, &line.tracker, &line.baseline);
         text += &format!(
-            "| {} | {:.0} % | {} | {:.0} ms | {:.1} % | {:.3} m | {} | {} | {} | {} | {:.2} | {} | {:.1} % | {:.3} m | {} | {} |\n",
+            "| {} | {:.0} % | {} | {:.0} ms | {} | {:.3} m | {} | {} | {} | {} | {:.2} | {} | {} | {:.3} m | {} | {} |\n",
             c.people,
             100.0 * c.miss,
             c.false_alarms,
             1e3 * c.latency_s,
-            100.0 * ours.mota,
+            ours.mota_shown(),
             ours.gospa_m,
             ours.switches,
             ours.nees_apart.banded(),
@@ -23,7 +23,7 @@ pub fn markdown(lines: &[Line]) -> String {
             line.mixture_apart.marked(),
             ours.nees.mean,
             line.mixture.marked(),
-            100.0 * plain.mota,
+            plain.mota_shown(),
             plain.gospa_m,
             plain.switches,
             plain.nees_apart.marked(),

@@ -380,6 +380,10 @@ fn faults_and_operators_do_what_a_scenario_says() {
         if !result.passed {
             assert!(why.contains("\"moving\" happened at"), "{why}");
         }
+        if result.scenario == "nobody_arms" {
+            let record = fs::read_to_string(out.path().join("runs").join(format!("{}.json", result.key)));
+            assert!(record.unwrap().contains("\"goal given\""), "the goal waits for nobody");
+        }
         if result.scenario == "the_scan_is_lost" {
             let metrics = result.metrics.as_ref().unwrap();
             assert!(metrics.elapsed_s < 7.9, "over once it stands: {metrics:?}");

@@ -31,9 +31,9 @@ pub fn text(v: &Verdict) -> String {
             |--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
     let _ = writeln!(
         out,
-        "| {} | {:.1} % | {:.3} m | {} | {} | {} | {} | {} | {:.2} |",
+        "| {} | {} | {:.3} m | {} | {} | {} | {} | {} | {:.2} |",
         s.people,
-        100.0 * s.mota,
+        s.mota_shown(),
         s.gospa_m,
         s.missed,
         s.invented,

@@ -34,6 +34,8 @@ const ACCEL_MPS2: f64 = 2.0;
 const HURRY: f64 = 1.3;
 /// Everybody keeps a little to the right, in rad: who meets head-on parts the same way.
 const TO_THE_RIGHT_RAD: f64 = -0.03;
+/// Who walks faster than this looks where they go. The truth tells speeds along that: slower ones are as good as none.
+const LOOKS_MPS: f64 = 0.01;
 /// A waypoint is reached from so far.
 const ARRIVES_M: f64 = 0.3;
 /// The least gap to the robot that who sees it keeps by own steps.
@@ -208,7 +210,7 @@ impl Crowd {
         for (walker, velocity) in self.walkers.iter_mut().zip(chosen) {
             walker.present = self.parties.get(walker.party).is_some_and(Party::is_there);
             walker.velocity = velocity;
-            if velocity.norm() > 0.1 {
+            if velocity.norm() > LOOKS_MPS {
                 walker.yaw_rad = libm::atan2(velocity.y, velocity.x);
             }
         }

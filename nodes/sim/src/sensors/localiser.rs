@@ -4,7 +4,7 @@ use super::stream;
 use crate::config::LocaliserConfig;
 use outrider_foundation::geometry::wrap_angle;
 use outrider_foundation::rng::Rng;
-use outrider_foundation::{Pose2, Stamp};
+use outrider_foundation::{Pose2, Span};
 
 pub(crate) struct Localiser {
     config: LocaliserConfig,
@@ -14,7 +14,8 @@ pub(crate) struct Localiser {
     /// How far it has drifted off, x, y, yaw.
     drifted: [f64; 3],
     measurements: u64,
-    last: Option<Stamp>,
+    /// World time.
+    last: Option<Span>,
 }
 
 impl Localiser {
@@ -27,12 +28,12 @@ impl Localiser {
         self.config = *config;
     }
 
-    /// Where it takes the base to be: `map_from_base`.
-    pub(crate) fn measure(&mut self, stamp: Stamp, world_from_base: Pose2) -> Pose2 {
+    /// Where it takes the base to be: `map_from_base`; `at` is world time, which nobody sets.
+    pub(crate) fn measure(&mut self, at: Span, world_from_base: Pose2) -> Pose2 {
         // However often it is asked, and also if nobody asked for a while.
         let nominal_s = 1.0 / self.config.timing.rate_hz;
-        let since_s = self.last.map_or(nominal_s, |last| stamp.since(last).as_s().max(0.0));
-        self.last = Some(stamp);
+        let since_s = self.last.map_or(nominal_s, |last| (at - last).as_s().max(0.0));
+        self.last = Some(at);
         let mut rng = Rng::new(self.seed, stream::LOCALISER, self.measurements);
         // The first error is drawn from the stationary distribution that the others keep.
         let keep = if self.measurements == 0 { 0.0 } else { kept(&self.config, since_s) };
@@ -65,8 +66,8 @@ mod tests {
     use super::*;
     use crate::config::tests::shipped;
 
-    fn at(tenth: i64) -> Stamp {
-        Stamp::from_nanos(100_000_000 * tenth)
+    fn at(tenth: i64) -> Span {
+        Span::from_nanos(100_000_000 * tenth)
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::config::{ImuConfig, OdometryConfig};
 use nalgebra::{Matrix3, Matrix3x2, RowVector3, Vector2, Vector3};
 use outrider_foundation::data::{Imu, Odometry};
 use outrider_foundation::rng::Rng;
-use outrider_foundation::{Pose2, Stamp, Twist2};
+use outrider_foundation::{Pose2, Span, Stamp, Twist2};
 
 /// Least variance that is published, in m² and rad²: a covariance of zero is no covariance.
 const VARIANCE_FLOOR: f64 = 1e-6;
@@ -219,7 +219,8 @@ pub(crate) struct ImuSensor {
     /// How far the bias has wandered.
     wandered_radps: f64,
     measurements: u64,
-    last: Option<Stamp>,
+    /// World time.
+    last: Option<Span>,
 }
 
 impl ImuSensor {
@@ -234,8 +235,8 @@ impl ImuSensor {
         self.config = *config;
     }
 
-    /// What is reported at a true velocity and forward acceleration.
-    pub(crate) fn measure(&mut self, stamp: Stamp, twist: Twist2, accel_mps2: f64) -> Imu {
+    /// What is reported at a true velocity and forward acceleration; `at` is world time, which nobody sets.
+    pub(crate) fn measure(&mut self, at: Span, stamp: Stamp, twist: Twist2, accel_mps2: f64) -> Imu {
         let mut rng = Rng::new(self.seed, stream::IMU, self.measurements);
         self.measurements = self.measurements.wrapping_add(1);
         let c = &self.config;
@@ -243,10 +244,10 @@ impl ImuSensor {
         if c.gyro_walk_sigma_radps > 0.0 {
             let mut walk = Rng::new(self.seed, stream::IMU_WALK, self.measurements);
             // However often it is asked, and also if nobody asked for a while.
-            let since_s = self.last.map_or(1.0 / c.timing.rate_hz, |last| stamp.since(last).as_s().max(0.0));
+            let since_s = self.last.map_or(1.0 / c.timing.rate_hz, |last| (at - last).as_s().max(0.0));
             self.wandered_radps += c.gyro_walk_sigma_radps * since_s.sqrt() * walk.normal();
         }
-        self.last = Some(stamp);
+        self.last = Some(at);
         let error_radps = self.wandered_radps + c.gyro_bias_radps;
         Imu {
             stamp,
@@ -344,6 +345,7 @@ mod tests {
         let errors: Vec<f64> = (0..2000)
             .map(|seed| {
                 ImuSensor::new(config, "base_link".into(), seed).measure(
+                    Span::ZERO,
                     Stamp::default(),
                     Twist2::new(0.5, 0.4),
                     0.1,
@@ -354,6 +356,7 @@ mod tests {
         let variance = errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64;
         assert!((variance - 1.0).abs() < 0.12, "{variance}");
         let imu = ImuSensor::new(perfect().imu, String::new(), 1).measure(
+            Span::ZERO,
             Stamp::default(),
             Twist2::new(0.5, 0.4),
             0.1,
@@ -388,14 +391,16 @@ mod tests {
             let mut imu = ImuSensor::new(config, String::new(), seed);
             // 50 a second, of which some are left out.
             let asked = (0..5000).filter(|i| i % 100 < 10 || i % 100 > 90);
-            let at = |i: i64| Stamp::from_nanos(20_000_000 * i);
-            asked.map(|i| imu.measure(at(i), Twist2::ZERO, 0.0).yaw_rate_radps).last().unwrap_or_default()
+            let at = |i: i64| Span::from_nanos(20_000_000 * i);
+            let mut measure = |at| imu.measure(at, Stamp::default(), Twist2::ZERO, 0.0).yaw_rate_radps;
+            asked.map(|i| measure(at(i))).last().unwrap_or_default()
         };
         let squares: f64 = (0..300).map(|seed| error(seed) * error(seed)).sum();
         let sigma = (squares / 300.0).sqrt();
         assert!((sigma - 0.01).abs() < 0.0015, "{sigma}");
         let biased = ImuConfig { gyro_bias_radps: 0.3, accel_bias_mps2: -1.0, ..perfect().imu };
-        let imu = ImuSensor::new(biased, String::new(), 1).measure(Stamp::default(), Twist2::ZERO, 0.5);
+        let mut imu = ImuSensor::new(biased, String::new(), 1);
+        let imu = imu.measure(Span::ZERO, Stamp::default(), Twist2::ZERO, 0.5);
         assert_eq!((imu.yaw_rate_radps, imu.accel_x_mps2), (0.3, -0.5));
     }
 }

@@ -1,8 +1,11 @@
 //! Shapes of SDF and URDF-like elements as solids.
 
+use super::near::cross_each_other;
 use super::values::{child, fault, lengths, numbers, required, text};
 use super::{Pose3, Solid};
 use crate::error::SimError;
+use outrider_foundation::Point2;
+use outrider_foundation::geometry::sides;
 use roxmltree::Node;
 
 /// The most corners of a polyline.
@@ -82,8 +85,20 @@ fn area(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> f64 {
     (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 }
 
-/// By cutting off ears; `None` when that comes to no end, as with sides that cross.
+/// Whether any two sides cross: what such corners lie around is no one area. Neighbours meet at an end and never do.
+fn cross_themselves(corners: &[[f64; 2]]) -> bool {
+    let corners: Vec<Point2> = corners.iter().map(|[x, y]| Point2::new(*x, *y)).collect();
+    let crosses = |(i, (a, b)): (usize, (Point2, Point2))| {
+        sides(&corners).skip(i + 2).any(|(c, d)| cross_each_other(a, b, c, d))
+    };
+    sides(&corners).enumerate().any(crosses)
+}
+
+/// By cutting off ears; `None` where sides cross, or when that comes to no end.
 fn triangles(corners: &[[f64; 2]]) -> Option<Vec<[[f64; 2]; 3]>> {
+    if cross_themselves(corners) {
+        return None;
+    }
     let mut left = corners.to_vec();
     let around = left.iter().zip(left.iter().cycle().skip(1));
     let twice_area: f64 = around.map(|(a, b)| a[0] * b[1] - b[0] * a[1]).sum();
@@ -133,8 +148,36 @@ mod tests {
             let all = triangles(&corners).unwrap();
             assert!(all.len() <= 4 && (sum(&all) - 3.0).abs() < 1e-12, "{all:?}");
         }
-        let crossed = [[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]];
-        assert!(triangles(&crossed).is_none() || sum(&triangles(&crossed).unwrap()).abs() < 1.0);
         assert_eq!(triangles(&[[0.0, 0.0], [1.0, 1.0]]), None);
+        // Sides that touch, as of an area with a hole that is cut open, cross nothing.
+        let ring = [
+            [0.0, 0.0],
+            [3.0, 0.0],
+            [3.0, 3.0],
+            [0.0, 3.0],
+            [0.0, 0.0],
+            [1.0, 1.0],
+            [1.0, 2.0],
+            [2.0, 2.0],
+            [2.0, 1.0],
+            [1.0, 1.0],
+        ];
+        assert!((sum(&triangles(&ring).unwrap()) - 8.0).abs() < 1e-12);
+    }
+
+    /// Ears can be cut off these as well, and make another shape.
+    #[test]
+    fn sides_that_cross_are_around_no_area() {
+        let bow_tie = [[0.0, 0.0], [1.0, 1.0], [1.0, 0.0], [0.0, 1.0]];
+        let star = [[3.0, 3.0], [1.0, 3.0], [2.0, 4.0], [4.0, 2.0], [1.0, 0.0], [0.0, 4.0]];
+        for corners in [&bow_tie[..], &star] {
+            for first in 0..corners.len() {
+                let mut turned = corners.to_vec();
+                turned.rotate_left(first);
+                assert_eq!(triangles(&turned), None);
+                turned.reverse();
+                assert_eq!(triangles(&turned), None);
+            }
+        }
     }
 }

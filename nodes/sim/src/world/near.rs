@@ -66,7 +66,8 @@ fn contains(corners: &[Point2], p: Point2) -> bool {
     corners.len() > 2 && sides(corners).all(|(a, b)| left_of(a, b, p) >= 0.0)
 }
 
-fn cross_each_other(a: Point2, b: Point2, c: Point2, d: Point2) -> bool {
+/// Whether two segments cross within both; touching with an end is no crossing.
+pub(super) fn cross_each_other(a: Point2, b: Point2, c: Point2, d: Point2) -> bool {
     left_of(a, b, c) * left_of(a, b, d) < 0.0 && left_of(c, d, a) * left_of(c, d, b) < 0.0
 }
 

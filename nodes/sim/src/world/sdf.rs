@@ -13,6 +13,9 @@ const XML_NODE_LIMIT: u32 = 1 << 20;
 /// A plane this close to z = 0 is the floor, in m.
 const FLOOR_M: f64 = 1e-3;
 
+/// A normal shorter than this points nowhere.
+const NO_DIRECTION: f64 = 1e-9;
+
 /// Elements without influence on what stands where, by the element they are in.
 const HARMLESS_IN_WORLD: &[&str] = &[
     "physics",
@@ -247,6 +250,9 @@ impl Loader<'_, '_> {
             return Ok(());
         }
         self.skip_all(node, HARMLESS_IN_INCLUDE);
+        if node.attribute("merge").is_some_and(|merge| matches!(merge.trim(), "true" | "1")) {
+            self.leave_out(node, "not merged into what includes it: it stands as a model of its own");
+        }
         let named = model_name(&uri);
         let Some((model, sdf)) = named.as_ref().and_then(|model| Some((model, (self.models)(model)?))) else {
             let reason = match &named {
@@ -417,6 +423,9 @@ impl Loader<'_, '_> {
             Some(n) => numbers::<3>(n, "3 finite numbers: the normal")?,
             None => [0.0, 0.0, 1.0],
         };
+        if nalgebra::Vector3::from(normal).norm() < NO_DIRECTION {
+            return Err(fault(node, "a <normal> with a direction", &format!("{normal:?}")));
+        }
         let up = world_from_shape.rotation * nalgebra::Vector3::from(normal);
         let z_m = world_from_shape.translation.z;
         if up.z < 0.999 * up.norm() {

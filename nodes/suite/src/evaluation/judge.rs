@@ -4,8 +4,9 @@ use super::eyes::{Eyes, Sample, capped};
 use super::measures::{Measures, was_moving};
 use super::rounded;
 use crate::drive::DriveResult;
-use crate::scenario::expect::{AssuranceMode, Occurrence, Outcome, RUN_SIGNALS};
+use crate::scenario::expect::{AssuranceMode, Criteria, Occurrence, Outcome, RUN_SIGNALS};
 use crate::scenario::{Scenario, parameters::CASE_LIMIT};
+use outrider_foundation::validate::key_within;
 use outrider_foundation::{Instant, Pose2, Robot, Span};
 use outrider_msgs::outrider_msgs::GateState;
 use outrider_sim::EventSpec;
@@ -27,6 +28,8 @@ const JUST_BROKEN_S: f64 = 0.6;
 /// So long after the gate has ceased to drive by itself, and is not driven by hand, the robot stands, s: from top speed with a
 /// third of its brakes.
 const STANDS_AFTER_S: f64 = 3.0;
+/// What begins with the goal has no beginning.
+const NO_GOAL: &str = "the goal was never given";
 /// Faults of one kind that are told one by one.
 const TOLD: usize = 20;
 
@@ -152,7 +155,7 @@ fn occurrences(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) {
     for (i, must) in scenario.expect.must.iter().enumerate() {
         let check = format!("expect.must[{i}]");
         let Some((from_s, to_s)) = window(scenario, eyes, must) else {
-            fail(check, format!("{}: the goal was never given", words(must)));
+            fail(check, format!("{}: {NO_GOAL}", words(must)));
             continue;
         };
         if from_s > eyes.timeline.end_s {
@@ -163,13 +166,15 @@ fn occurrences(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) {
         }
     }
     for (i, never) in scenario.expect.must_not.iter().enumerate() {
-        let Some((from_s, to_s)) = window(scenario, eyes, never) else { continue };
-        if from_s > eyes.timeline.end_s {
-            fail(format!("expect.must_not[{i}]"), format!("{}: {}", words(never), over(from_s)));
+        let check = format!("expect.must_not[{i}]");
+        let Some((from_s, to_s)) = window(scenario, eyes, never) else {
+            fail(check, format!("{}: {NO_GOAL}", words(never)));
             continue;
-        }
-        if let Some(t) = eyes.timeline.first(&never.what, from_s, to_s.min(eyes.timeline.end_s)) {
-            fail(format!("expect.must_not[{i}]"), format!("{} happened at {t:.3} s", words(never)));
+        };
+        if from_s > eyes.timeline.end_s {
+            fail(check, format!("{}: {}", words(never), over(from_s)));
+        } else if let Some(t) = eyes.timeline.first(&never.what, from_s, to_s.min(eyes.timeline.end_s)) {
+            fail(check, format!("{} happened at {t:.3} s", words(never)));
         }
     }
 }
@@ -179,6 +184,9 @@ fn criteria(scenario: &Scenario, eyes: &Eyes, measures: &Measures, failures: &mu
     let mut fail = |check: &str, text: String| {
         failures.push(Failure { check: format!("criteria.{check}"), text });
     };
+    if eyes.timeline.goal_s.is_none() {
+        of_the_drive(criteria).for_each(|check| fail(check, NO_GOAL.to_owned()));
+    }
     let collisions = measures.collisions;
     if collisions > criteria.collisions_max {
         let first = eyes.timeline.contacts.get(criteria.collisions_max as usize).copied();
@@ -216,6 +224,19 @@ fn criteria(scenario: &Scenario, eyes: &Eyes, measures: &Measures, failures: &mu
     if let Some(text) = forbidden_mode(&criteria.modes_allowed, eyes) {
         fail("modes_allowed", text);
     }
+}
+
+/// The limits that are set on what begins with the goal being given: without it nothing is measured that could exceed them.
+fn of_the_drive(criteria: &Criteria) -> impl Iterator<Item = &'static str> {
+    let set = [
+        ("least_person_gap_m", criteria.least_person_gap_m.is_some()),
+        ("drive_time_max_s", criteria.drive_time_max_s.is_some()),
+        ("speed_max_mps", criteria.speed_max_mps.is_some()),
+        ("stops_max", criteria.stops_max.is_some()),
+        ("near_misses_max", criteria.near_misses_max.is_some()),
+        ("modes_allowed", !criteria.modes_allowed.is_empty()),
+    ];
+    set.into_iter().filter_map(|(check, is_set)| is_set.then_some(check))
 }
 
 /// When a check failed first, for whoever looks it up in the run.
@@ -339,7 +360,7 @@ fn formulas(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) -> BT
 
 /// What may never be.
 fn violations(scenario: &Scenario, robot: &Robot, eyes: &Eyes) -> Vec<Violation> {
-    let of_the_drive = |event: &&EventSpec| event.set.keys().any(|key| key.starts_with("drive."));
+    let of_the_drive = |event: &&EventSpec| event.set.keys().any(|key| key_within(key, "drive"));
     let broken: Vec<f64> = scenario.events.iter().filter(of_the_drive).map(|event| event.at_s).collect();
     let just_broken = |s: &Sample| broken.iter().any(|at_s| (0.0..JUST_BROKEN_S).contains(&(s.t_s - at_s)));
     let mut found: Vec<Violation> = Vec::new();

@@ -118,7 +118,7 @@ pub fn measure(scenario: &Scenario, result: &DriveResult, eyes: &Eyes) -> Measur
         data_age_s: Percentiles::of(&eyes.data_ages_s),
         completeness: eyes.completeness().and_then(number),
         messages: eyes.messages,
-        not_seen: eyes.dropped,
+        not_seen: eyes.dropped + timeline.events_dropped,
         ..Measures::default()
     };
     of_people(&driven, &mut measures);

@@ -1,5 +1,5 @@
 //! Where the robot is: distances from people and zones, and the shortest way there would be. An implementation of its own:
-//! what judges the suite shares nothing with what it judges.
+//! with what it judges it shares plane geometry and the reading of zones alone.
 
 use outrider_foundation::data::BodyBox;
 use outrider_foundation::geometry::{Footprint, segment_distance_sq, sides};

@@ -229,6 +229,8 @@ fn zones_limits_and_armed_motion_are_hard() {
     for (key, for_s, expected) in [
         ("drive.gain_left", 0.5, vec![]),
         ("drive.gain_left", 0.8, vec!["drive_limits"]),
+        ("drive", 0.5, vec![]),
+        ("drives", 0.5, vec!["drive_limits"]),
         ("odometry.travel_scale", 0.5, vec!["drive_limits"]),
     ] {
         let set = [(key.to_owned(), 0.0.into())].into();
@@ -279,6 +281,33 @@ fn counts_begin_with_the_goal() {
         made.drive(2.0, 4.0, 0.5, &[]);
         let (m, _) = made.verdict();
         assert_eq!((m.interventions, m.stops, m.disengagements), expected, "{goal_s}");
+    }
+}
+
+/// Of records for which there was no room nobody knows which rules they name.
+#[test]
+fn more_records_of_assurance_than_are_kept_are_not_seen() {
+    for (more, expected) in [(0, vec![]), (1, vec!["not_seen"])] {
+        let mut made = Made::new(|s| {
+            let what = Happening::Intervention("late".into());
+            s.expect.must_not = vec![Occurrence {
+                what,
+                after_s: None,
+                after_fault: None,
+                after_event: None,
+                within_s: None,
+            }];
+        });
+        made.goal(0.0);
+        made.drive(0.0, 1.0, 0.0, &[]);
+        for i in 0..timeline::EVENT_LIMIT + more {
+            let rule = if i < timeline::EVENT_LIMIT { "early" } else { "late" };
+            let record = ours::Intervention { rule: rule.into(), ..Default::default() };
+            made.see(0.5, &topics::assurance_event(), "assurance", &record);
+        }
+        let (measures, verdict) = made.verdict();
+        assert_eq!(measures.interventions, (timeline::EVENT_LIMIT + more) as u64);
+        assert_eq!(verdict.failures.iter().map(|f| f.check.as_str()).collect::<Vec<_>>(), expected);
     }
 }
 

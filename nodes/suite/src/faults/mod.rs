@@ -114,7 +114,7 @@ pub enum FaultKind {
     },
     /// Messages are lost.
     Drop(#[garde(dive)] Drop),
-    /// Messages are late; they stay in order unless they are late by differing times.
+    /// Messages are late; where all are late by the same time they stay in order, also when it is over.
     Delay(#[garde(dive)] Delay),
     /// The last message before comes again in the place of every one.
     Freeze(#[garde(dive)] Freeze),

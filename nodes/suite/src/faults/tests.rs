@@ -234,3 +234,23 @@ fn faults_of_one_wire_strike_one_after_the_other() {
     let told: Vec<(f64, f64)> = copies.iter().map(|(by, bytes)| (by.as_s(), speed(bytes))).collect();
     assert_eq!(told, [(0.4, 0.6), (0.45, 0.6)]);
 }
+
+/// As over DDS: what is published when the delay is over comes behind what is under way.
+#[test]
+fn what_comes_after_a_delay_does_not_overtake_it() {
+    let arrivals = |fault: &str| {
+        let mut wire = wire(&[fault]);
+        let mut arrives = |at_s: f64, ends: (&str, &str)| match carry(&mut wire, at_s, ends, &odometry(0.5)) {
+            Delivery::Pass => at_s,
+            Delivery::Instead(copies) => at_s + copies[0].0.as_s(),
+        };
+        [(0.5, ENDS), (1.9, ENDS), (2.1, ENDS), (2.2, ("sim", "assurance")), (2.39, ENDS), (2.5, ENDS)]
+            .map(|(at_s, ends)| (1000.0 * arrives(at_s, ends)).round() as i64)
+    };
+    let late = "{at_s: 1.0, for_s: 1.0, what: {delay: {topic: odom, to: world_model, by_s: 0.5}}}";
+    assert_eq!(arrivals(late), [500, 2400, 2400, 2200, 2400, 2500]);
+    let some = late.replace("by_s: 0.5", "by_s: 0.5, probability: 0.999999");
+    assert_eq!(arrivals(&some), [500, 2400, 2100, 2200, 2390, 2500], "others overtake it anyhow");
+    let jitter = late.replace("by_s: 0.5", "by_s: 0.5, jitter_s: 0.1");
+    assert_eq!(arrivals(&jitter)[2..], [2100, 2200, 2390, 2500]);
+}

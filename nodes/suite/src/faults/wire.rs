@@ -6,9 +6,9 @@ use crate::bindings::topics;
 use crate::lockstep::START;
 use crate::wire::{Delivery, Passage, Wire};
 use garde::Validate;
-use outrider_foundation::Span;
 use outrider_foundation::rng::Rng;
 use outrider_foundation::validate::{count_within, within};
+use outrider_foundation::{Instant, Span};
 use outrider_msgs::{Schema, definition_of};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -110,6 +110,13 @@ on_the_wire! {
         #[garde(custom(within(0.0, 60.0)))]
         #[schemars(range(min = 0.0, max = 60.0))]
         within_s: f64,
+    }
+}
+
+impl Delay {
+    /// Whether all are late by the same time; as with DDS, none of those that come afterwards overtakes them.
+    fn keeps_order(&self) -> bool {
+        self.jitter_s <= 0.0 && self.probability >= 1.0
     }
 }
 
@@ -237,11 +244,18 @@ struct Struck {
     schema: Option<Schema>,
     /// The last message before, by topic and listener.
     kept: BTreeMap<(String, String), Vec<u8>>,
+    /// When the last one arrives that is late and keeps its place, by sender, topic and listener.
+    under_way: BTreeMap<[String; 3], Instant>,
 }
 
 /// By topic and listener.
 fn place(passage: &Passage) -> (String, String) {
     (passage.topic.to_owned(), passage.to.to_owned())
+}
+
+/// By sender, topic and listener: what passes here stays in order.
+fn route(passage: &Passage) -> [String; 3] {
+    [passage.from, passage.topic, passage.to].map(str::to_owned)
 }
 
 /// A message under way, as often as it arrives: how much later, and its bytes.
@@ -263,6 +277,7 @@ impl FaultyWire {
                 rng: Rng::new(seed, STREAM, index as u64),
                 schema: type_name.and_then(schema),
                 kept: BTreeMap::new(),
+                under_way: BTreeMap::new(),
             })
         };
         Self { faults: faults.iter().enumerate().filter_map(of).collect() }
@@ -279,14 +294,19 @@ impl Wire for FaultyWire {
             if matches!(struck.fault.what, FaultKind::Freeze(_)) {
                 struck.remember(at_s, passage, copies.as_ref());
             }
+            let whole = || Copies::from([(Span::ZERO, passage.bytes.to_vec())]);
             if strikes {
-                let copies =
-                    copies.get_or_insert_with(|| Copies::from([(Span::ZERO, passage.bytes.to_vec())]));
-                struck.strike(passage, copies);
+                struck.strike(passage, copies.get_or_insert_with(whole));
+            } else if let Some(by) = struck.behind(passage) {
+                later(copies.get_or_insert_with(whole), by);
             }
         }
         copies.map_or(Delivery::Pass, Delivery::Instead)
     }
+}
+
+fn later(copies: &mut Copies, by: Span) {
+    copies.iter_mut().for_each(|(late, _)| *late = *late + by);
 }
 
 impl Struck {
@@ -319,17 +339,32 @@ impl Struck {
         }
     }
 
+    /// How long a message that is not late itself waits for those before it that are.
+    fn behind(&mut self, passage: &Passage) -> Option<Span> {
+        if self.under_way.is_empty() || !Link::of(&self.fault.what).is_some_and(|link| link.takes(passage)) {
+            return None;
+        }
+        let route = route(passage);
+        let by = self.under_way.get(&route)?.since(passage.now.mono);
+        if by <= Span::ZERO {
+            self.under_way.remove(&route);
+            return None;
+        }
+        Some(by)
+    }
+
     fn strike(&mut self, passage: &Passage, copies: &mut Copies) {
-        let late = |copies: &mut Copies, by_s: f64| {
-            copies.iter_mut().for_each(|(late, _)| *late = *late + Span::from_s(by_s));
-        };
         match &self.fault.what {
             FaultKind::Drop(_) | FaultKind::Partition(_) => copies.clear(),
             FaultKind::Delay(delay) => {
                 let more_s = if delay.jitter_s > 0.0 { delay.jitter_s * self.rng.uniform() } else { 0.0 };
-                late(copies, delay.by_s + more_s);
+                later(copies, Span::from_s(delay.by_s + more_s));
+                if delay.keeps_order() {
+                    let arrives = passage.now.mono + Span::from_s(delay.by_s);
+                    self.under_way.insert(route(passage), arrives);
+                }
             }
-            FaultKind::Reorder(reorder) => late(copies, reorder.within_s * self.rng.uniform()),
+            FaultKind::Reorder(reorder) => later(copies, Span::from_s(reorder.within_s * self.rng.uniform())),
             FaultKind::Freeze(_) => {
                 if let Some(kept) = self.kept.get(&place(passage)) {
                     copies.iter_mut().for_each(|(_, bytes)| bytes.clone_from(kept));

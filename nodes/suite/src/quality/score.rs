@@ -58,7 +58,8 @@ impl Estimate {
 /// How well it did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Score {
-    /// Multiple object tracking accuracy: one less missed, invented and switched for everybody at every time.
+    /// Multiple object tracking accuracy: one less missed, invented and switched for everybody at every time; not a number where
+    /// there was nobody.
     pub mota: f64,
     /// Everybody at every time,
     pub people: u64,
@@ -75,6 +76,13 @@ pub struct Score {
     /// and of those who are met beyond doubt: nobody else, and no other estimate, within 1 m for two seconds. Of the others it
     /// tells how well they are told apart rather than whether the filter's covariances are true.
     pub nees_apart: Nees,
+}
+
+impl Score {
+    /// MOTA as it stands in tables.
+    pub fn mota_shown(&self) -> String {
+        if self.mota.is_nan() { "–".to_owned() } else { format!("{:.1} %", 100.0 * self.mota) }
+    }
 }
 
 /// Normalised estimation errors squared: four on average when covariances are true.
@@ -266,9 +274,9 @@ impl Scorer {
 
     /// All of it.
     pub fn score(&self) -> Score {
-        let people = self.people.max(1) as f64;
+        let mistakes = (self.missed + self.invented + self.switches) as f64;
         Score {
-            mota: 1.0 - (self.missed + self.invented + self.switches) as f64 / people,
+            mota: if self.people == 0 { f64::NAN } else { 1.0 - mistakes / self.people as f64 },
             people: self.people,
             missed: self.missed,
             invented: self.invented,
@@ -280,7 +288,7 @@ impl Scorer {
     }
 }
 
-/// Error of position and velocity by its stated covariance; infinite where that is singular.
+/// Error of position and velocity by its stated covariance; infinite where that is none: singular, or negative in any direction.
 pub fn nees(person: &Target, estimate: &Estimate) -> f64 {
     let error = Vector4::new(
         estimate.position.x_m - person.position.x_m,
@@ -288,8 +296,8 @@ pub fn nees(person: &Target, estimate: &Estimate) -> f64 {
         estimate.velocity.x_m - person.velocity.x_m,
         estimate.velocity.y_m - person.velocity.y_m,
     );
-    let inverse = Matrix4::from_row_slice(&estimate.covariance).try_inverse();
-    inverse.map_or(f64::INFINITY, |inverse| error.dot(&(inverse * error)))
+    let factors = Matrix4::from_row_slice(&estimate.covariance).cholesky();
+    factors.map_or(f64::INFINITY, |factors| error.dot(&factors.solve(&error)))
 }
 
 /// Whether nobody else and no second estimate is near somebody.
@@ -353,6 +361,31 @@ mod tests {
         scorer.take(&truth, &[estimate(7, 0.1), estimate(8, 5.0)]);
         assert_eq!(scorer.score().switches, 1);
         assert!((scorer.score().mota - 0.25).abs() < 1e-12);
+    }
+
+    /// With nobody there is nothing of which a share is missed or invented.
+    #[test]
+    fn without_people_there_is_no_accuracy() {
+        let mut scorer = Scorer::default();
+        scorer.begin();
+        scorer.take(&[], &[estimate(1, 0.0), estimate(2, 3.0)]);
+        let score = scorer.score();
+        assert!(score.mota.is_nan() && score.invented == 2, "{score:?}");
+        assert_eq!(score.mota_shown(), "–");
+        assert_eq!(Score { mota: 0.954, ..score }.mota_shown(), "95.4 %");
+    }
+
+    /// Whoever says less than nothing of an error is not right by it.
+    #[test]
+    fn errors_by_a_covariance_that_is_none_are_infinite() {
+        let of = |diagonal: [f64; 4]| {
+            let covariance = std::array::from_fn(|i| if i % 5 == 0 { diagonal[i / 5] } else { 0.0 });
+            nees(&Target::default(), &Estimate { covariance, ..estimate(1, 2.0) })
+        };
+        assert!((of([1.0; 4]) - 4.0).abs() < 1e-12 && (of([4.0, 1.0, 1.0, 1.0]) - 1.0).abs() < 1e-12);
+        for none in [[-1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 1.0], [1.0, 1.0, 1.0, f64::NAN]] {
+            assert!(of(none).is_infinite() && of(none) > 0.0, "{none:?}");
+        }
     }
 
     /// Who was out of sight may have met anybody there.

@@ -13,7 +13,11 @@ pub const RUN_SIGNALS: [(&str, &str, &str); 19] = [
     ("turn_rate_radps", "rad/s", "true turn rate"),
     ("acceleration_mps2", "m/s²", "true forward acceleration, over one sample"),
     ("clearance_m", "m", "from the outline to the nearest thing, capped at 100"),
-    ("person_gap_m", "m", "from the outline to the nearest moving object's disc, capped at 100"),
+    (
+        "person_gap_m",
+        "m",
+        "from the outline to the nearest moving object, a person's disc or a vehicle's rectangle or forks, capped at 100",
+    ),
     ("time_to_collision_s", "s", "until the outline meets a moving object if all go on as now, capped at 10"),
     ("goal_distance_m", "m", "from the goal"),
     (
@@ -245,7 +249,7 @@ pub struct Criteria {
     #[schemars(range(min = 0.0, max = 10.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_clearance_m: Option<f64>,
-    /// From the outline to anybody's disc while the robot moves, never less, m.
+    /// From the outline to anybody's disc, or a vehicle's rectangle or forks, while the robot moves, never less, m.
     #[garde(inner(custom(within(0.0, 10.0))))]
     #[schemars(range(min = 0.0, max = 10.0))]
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -247,7 +247,7 @@ pub enum Arming {
     Always,
     /// Arms it at the start, and nobody is there afterwards.
     Once,
-    /// Nobody arms it.
+    /// Nobody arms it; goal and mission are given all the same.
     Never,
 }
 

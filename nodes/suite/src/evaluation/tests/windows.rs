@@ -91,3 +91,49 @@ fn what_begins_after_the_end_is_told() {
         }
     }
 }
+
+/// What is asked of the drive cannot be said of a run that had none.
+#[test]
+fn without_a_goal_nothing_holds_that_begins_with_it() {
+    let checks = |goal: bool| {
+        let mut made = Made::new(|s| {
+            let what = |after_s| occurrence(Happening::Moving, after_s, None, None);
+            s.expect = Expect {
+                outcome: Outcome::Any,
+                must_not: vec![what(None), what(Some(0.0))],
+                ..Expect::default()
+            };
+            s.criteria = Criteria {
+                least_clearance_m: Some(0.1),
+                least_person_gap_m: Some(0.1),
+                drive_time_max_s: Some(10.0),
+                stops_max: Some(3),
+                near_misses_max: Some(3),
+                speed_max_mps: Some(0.5),
+                modes_allowed: vec![AssuranceMode::SafeStop],
+                ..Criteria::default()
+            };
+        });
+        if goal {
+            made.goal(0.0);
+        }
+        made.mode(0.0, ours::Permit::SAFE_STOP);
+        made.drive(0.0, 2.0, 0.0, &[]);
+        made.verdict().1.failures.into_iter().map(|f| format!("{}: {}", f.check, f.text)).collect::<Vec<_>>()
+    };
+    assert_eq!(checks(true), [""; 0]);
+    let told = |check: &str| format!("criteria.{check}: the goal was never given");
+    let of_the_drive = [
+        "least_person_gap_m",
+        "drive_time_max_s",
+        "speed_max_mps",
+        "stops_max",
+        "near_misses_max",
+        "modes_allowed",
+    ];
+    let expected: Vec<String> =
+        std::iter::once("expect.must_not[0]: \"moving\": the goal was never given".into())
+            .chain(of_the_drive.iter().map(|check| told(check)))
+            .collect();
+    assert_eq!(checks(false), expected);
+}
