@@ -286,3 +286,26 @@ fn latched_topics_are_bounded() {
         assert_eq!(feed.overflowed(), 0);
     }
 }
+
+/// As of an emergency stop, which a shell hears from publishers of either kind.
+#[test]
+fn a_message_that_was_recorded_once_may_be_consumed_twice() {
+    let mut feed = Feed::new(Interest::default());
+    add(&mut feed, "/world_model/info", NodeInfo::TYPE_NAME, &outrider_msgs::encode(&info()).unwrap(), 0);
+    let pressed = [0, 1, 0, 0, 1];
+    add(&mut feed, "/scan", "sensor_msgs/msg/LaserScan", &pressed, PERIOD_NS);
+    let input = || TickInput { input: 0, digest: payload_digest(&pressed), ..TickInput::default() };
+    for (tick, inputs) in [(1, vec![input(), input()]), (2, vec![input()])] {
+        let monotonic = (tick * PERIOD_NS) as i64;
+        let record = Tick { node: NODE.into(), boot_id: 1, tick, monotonic, inputs, ..Tick::default() };
+        let bytes = outrider_msgs::encode(&record).unwrap();
+        add(&mut feed, "/world_model/journal", Tick::TYPE_NAME, &bytes, tick * PERIOD_NS);
+    }
+    feed.finish();
+    let taken = std::iter::from_fn(|| feed.ready()).filter_map(|ready| match ready {
+        Ready::Step { step, .. } => Some(step.inputs.len()),
+        Ready::Start { .. } => None,
+    });
+    assert_eq!(taken.collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(feed.summaries()[0].stopped, "");
+}
