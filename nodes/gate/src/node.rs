@@ -161,6 +161,11 @@ impl GateNode {
         [("commands passed over", self.passed_over)]
     }
 
+    /// Whether the robot was told last to stand.
+    pub fn stands(&self) -> bool {
+        self.state.twist == Twist2::ZERO
+    }
+
     fn take(&mut self, now: Now, received: Instant, input: &Input, out: &mut Outbox<Output>) {
         match input {
             Input::Command(command) => self.on_command(now, command),

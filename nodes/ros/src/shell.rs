@@ -34,6 +34,9 @@ const RECORDER_SETTLES: Span = Span::from_millis(400);
 /// So long a node stays in the graph when it has said its last: what is still on the way from one that is gone is thrown
 /// away by whoever hears first that it is gone, and a bag then lacks a message that another node has acted on.
 const FAREWELL: Duration = Duration::from_millis(150);
+/// So long a node that may not end yet is stepped on at most: more than braking from full speed takes, less than supervisors wait
+/// before they kill (`ros2 launch` and the demo: 5 s).
+const WIND_DOWN_LIMIT: Span = Span::from_millis(4000);
 
 pub(crate) type Bytes = Box<dyn Stream<Item = Vec<u8>> + Unpin>;
 
@@ -84,6 +87,7 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
         shell.turn(&mut ros)?;
     }
     tracing::info!("{name}: stopping");
+    shell.wind_down(&mut ros)?;
     std::thread::sleep(FAREWELL);
     leave_soon();
     Ok(())
@@ -220,6 +224,27 @@ impl Shell {
         Ok(())
     }
 
+    /// A node that may not end yet goes on without being told anything more. Its steps are in the journal as all others are.
+    fn wind_down(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
+        let begun = monotonic();
+        while !self.core.may_end() {
+            let name = &self.core.spec().name;
+            if monotonic().since(begun) > WIND_DOWN_LIMIT {
+                tracing::warn!("{name}: not at rest {} s after it was told to end", WIND_DOWN_LIMIT.as_s());
+                break;
+            }
+            let wait = wait(self.clocks.now(), self.core.next_wakeup());
+            ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
+            self.receive_clock();
+            self.inputs.iter_mut().for_each(|stream| while next(stream).is_some() {});
+            let Some(now) = self.clocks.now() else { break };
+            if self.core.next_wakeup().is_some_and(|at| at <= now.mono) {
+                self.step(now)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Without a time there is no step: that is said, or nobody would know why nothing happens.
     fn wait_for_clock(&mut self) -> anyhow::Result<()> {
         if monotonic() < self.next_complaint {
@@ -236,7 +261,7 @@ impl Shell {
         Ok(())
     }
 
-    fn receive(&mut self, ros: &r2r::Node) {
+    fn receive_clock(&mut self) {
         if let Some(stream) = &mut self.clock {
             while let Some(bytes) = next(stream) {
                 if let Ok(message) = outrider_msgs::decode::<Clock>(&bytes) {
@@ -245,6 +270,10 @@ impl Shell {
                 }
             }
         }
+    }
+
+    fn receive(&mut self, ros: &r2r::Node) {
+        self.receive_clock();
         let received = monotonic();
         for (index, stream) in self.inputs.iter_mut().enumerate() {
             while let Some(bytes) = next(stream) {

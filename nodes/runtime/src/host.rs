@@ -92,6 +92,11 @@ pub trait Binding {
 
     /// Health of the core.
     fn diagnose(&self, core: &Self::Core) -> Diagnosis;
+
+    /// As [`HostedNode::may_end`].
+    fn may_end(&self, _core: &Self::Core) -> bool {
+        true
+    }
 }
 
 /// What a node is called and was started with.
@@ -128,6 +133,9 @@ pub trait HostedNode {
     fn next_wakeup(&self) -> Option<Instant>;
     /// Health of the node, losses and refusals included.
     fn diagnose(&self) -> Diagnosis;
+    /// Whether its process may end now. A node that may not yet is to be stepped on with nothing more delivered: what it holds
+    /// then runs out.
+    fn may_end(&self) -> bool;
 }
 
 /// A node around another one, which does everything that is not said here.
@@ -175,6 +183,10 @@ impl<A: Around> HostedNode for A {
 
     fn diagnose(&self) -> Diagnosis {
         self.inner().diagnose()
+    }
+
+    fn may_end(&self) -> bool {
+        self.inner().may_end()
     }
 }
 
@@ -319,6 +331,10 @@ impl<B: Binding> HostedNode for Host<B> {
             diagnosis.level = diagnosis.level.max(DiagnosticStatus::WARN);
         }
         diagnosis
+    }
+
+    fn may_end(&self) -> bool {
+        self.binding.may_end(&self.core)
     }
 }
 

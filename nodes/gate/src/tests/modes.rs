@@ -144,6 +144,33 @@ fn silence_stops_the_robot_down_the_ramp() {
     assert!(took_s < 0.07 + 0.8 / 1.2 + 0.02, "{took_s}");
 }
 
+/// What its shell relies on when it is told to end: with nothing more taken in it stands soon, whatever it was doing.
+#[test]
+fn left_alone_it_stands_and_says_so() {
+    let by_hand = || {
+        let mut rig = Rig::armed();
+        for _ in 0..60 {
+            rig.send(vec![teleop(0.4, 0.8)]);
+            rig.period();
+        }
+        rig
+    };
+    for (mut rig, limit_ms) in [(Rig::driving(FAST), 60 + 667), (by_hand(), 250 + 400)] {
+        assert!(!rig.gate.stands());
+        let since = rig.now.mono;
+        while !rig.gate.stands() {
+            let moved = rig.state().twist != Twist2::ZERO;
+            assert!(moved, "it does not stand, and says zero");
+            rig.period();
+        }
+        assert_eq!(rig.state().twist, Twist2::ZERO);
+        let took = rig.now.mono.since(since);
+        assert!(took <= Span::from_millis(limit_ms + 20), "{took:?}");
+        assert!((0..100).all(|_| rig.period().twist == Twist2::ZERO), "it moved again");
+    }
+    assert!(Rig::new().gate.stands());
+}
+
 #[test]
 fn the_stop_ramp_makes_up_for_a_stalled_gate() {
     let mut rig = Rig::driving(FAST);
