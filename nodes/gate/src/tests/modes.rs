@@ -213,6 +213,47 @@ fn an_emergency_stop_needs_release_reset_and_arming() {
     }
 }
 
+/// Who does not even see the gate's own publisher looks at another topic, and would not see a second one.
+#[test]
+fn a_count_without_the_gates_own_publisher_is_an_emergency_stop_after_a_second() {
+    let mut rig = Rig::armed();
+    let counted = |rig: &mut Rig, count| {
+        rig.send(vec![Input::VelocityPublishers(count)]);
+        rig.permitted(FAST);
+        rig.period()
+    };
+    // Found a little later, as anybody else's might be: nothing follows.
+    for _ in 0..90 {
+        assert_eq!(counted(&mut rig, 0).mode, GateMode::Forwarding);
+    }
+    for _ in 0..50 {
+        assert_eq!(counted(&mut rig, 1).mode, GateMode::Forwarding);
+    }
+    let before = rig.state().twist.v_mps;
+    let state = counted(&mut rig, 0);
+    assert_eq!((state.mode, &*state.reason), (GateMode::EStop, "own publisher not found"));
+    assert!(state.twist.v_mps < before);
+    for action in [OperatorAction::Reset, OperatorAction::Arm] {
+        let reply = rig.operator(action);
+        assert!(!reply.success && reply.message.contains("own publisher"), "{reply:?}");
+    }
+    assert_eq!(counted(&mut rig, 1).mode, GateMode::EStop, "until it is reset");
+    assert!(rig.operator(OperatorAction::Reset).success);
+    rig.permitted(Twist2::ZERO);
+    assert!(rig.operator(OperatorAction::Arm).success);
+    assert_eq!(counted(&mut rig, 1).mode, GateMode::Forwarding);
+}
+
+/// In a simulation, where there is nobody who counts.
+#[test]
+fn no_count_at_all_is_no_fault() {
+    let mut rig = Rig::armed();
+    for _ in 0..300 {
+        rig.permitted(FAST);
+        assert_ne!(rig.period().mode, GateMode::EStop);
+    }
+}
+
 #[test]
 fn a_restart_of_assurance_disarms() {
     let mut rig = Rig::driving(FAST);
