@@ -20,6 +20,7 @@ use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
 use outrider_runtime::{HostedNode, Topic, diagnostics, node_info};
 use outrider_suite::{Files, assemble, left_out_of_world, read_resources, topics};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -169,25 +170,21 @@ impl Shell {
         if limit_s <= 0.0 {
             return;
         }
-        let deadline = monotonic() + Span::from_s(limit_s);
-        let mut heard = false;
-        while !heard && monotonic() < deadline && !stop.load(Ordering::Relaxed) {
+        let mut deadline = monotonic() + Span::from_s(limit_s);
+        let (mut heard, mut last_words) = (false, BTreeMap::new());
+        while monotonic() < deadline && !stop.load(Ordering::Relaxed) {
             ros.spin_once(Duration::from_millis(10));
-            heard = self.journal.get_inter_process_subscription_count().is_ok_and(|count| count > 0);
+            pass_over(self.core.inputs(), &mut self.inputs, &mut last_words);
+            if !heard && self.journal.get_inter_process_subscription_count().is_ok_and(|count| count > 0) {
+                heard = true;
+                deadline = monotonic() + RECORDER_SETTLES;
+            }
         }
         if !heard {
             tracing::warn!("no recorder within {limit_s} s: going on without");
-            return;
         }
-        let settled = monotonic() + RECORDER_SETTLES;
-        while monotonic() < settled && !stop.load(Ordering::Relaxed) {
-            ros.spin_once(Duration::from_millis(10));
-            // What arrives before the first step is not consumed: the recorder may have missed it. What is kept for late
-            // comers (map, fixed transforms) reaches the recorder whenever it comes, and is sent only once.
-            let passing = self.core.inputs().iter().map(|topic| !topic.qos.transient_local);
-            for (stream, _) in self.inputs.iter_mut().zip(passing).filter(|(_, passing)| *passing) {
-                while next(stream).is_some() {}
-            }
+        for (index, bytes) in last_words {
+            self.core.deliver(index, monotonic(), &bytes);
         }
     }
 
@@ -321,6 +318,23 @@ impl Shell {
     }
 }
 
+/// What arrives before the first step is not consumed: it is old by then, and the recorder may have missed it. What is kept
+/// for late comers (map, fixed transforms) reaches the recorder whenever it comes, and is sent only once. An emergency
+/// stop may be said only once too: its last word counts, even if the bag should lack it.
+fn pass_over(inputs: &[Topic], streams: &mut [Bytes], last_words: &mut BTreeMap<usize, Vec<u8>>) {
+    let e_stop = topics::e_stop().name;
+    for (index, (topic, stream)) in inputs.iter().zip(streams).enumerate() {
+        if topic.qos.transient_local {
+            continue;
+        }
+        while let Some(bytes) = next(stream) {
+            if topic.name == e_stop {
+                last_words.insert(index, bytes);
+            }
+        }
+    }
+}
+
 /// How long to wait for a message. Without a time yet nothing can be stepped, however long it has been due: only `/clock`
 /// is waited for. (A node of real-time priority that did not wait would keep whoever is to publish it from running.)
 fn wait(now: Option<Now>, wakeup: Option<Instant>) -> Span {
@@ -397,6 +411,19 @@ pub(crate) fn resolved(namespace: &str, topic: &Topic) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_before_the_first_step_is_passed_over_but_for_what_is_said_once() {
+        let inputs = [topics::scan(), topics::map(), topics::e_stop()];
+        let said =
+            |bytes: [u8; 3]| -> Bytes { Box::new(futures::stream::iter(bytes.map(|byte| vec![byte]))) };
+        let mut streams = [said([1, 2, 3]), said([4, 5, 6]), said([7, 8, 9])];
+        let mut last_words = BTreeMap::new();
+        pass_over(&inputs, &mut streams, &mut last_words);
+        assert_eq!(last_words, BTreeMap::from([(2, vec![9])]));
+        let left = streams.each_mut().map(next);
+        assert_eq!(left, [None, Some(vec![4]), None]);
+    }
 
     #[test]
     fn a_node_without_a_clock_waits_however_long_it_has_been_due() {
