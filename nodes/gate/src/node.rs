@@ -20,7 +20,7 @@ const STANDSTILL: f64 = 1e-9;
 /// wait for their permits anyway.
 const COMMANDS_PER_STEP: usize = PENDING_LIMIT;
 /// Requests of operators that are heeded in one step.
-const REPLIES_PER_STEP: usize = 8;
+pub const REPLIES_PER_STEP: usize = 8;
 /// What assurance said longer ago explains nothing any more: it speaks ten times a second at least.
 const EXPLAINS_FOR: Span = Span::from_millis(500);
 

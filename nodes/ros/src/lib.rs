@@ -21,8 +21,10 @@ mod process;
 mod qos;
 mod rcl;
 pub mod recorder;
+mod services;
 mod shell;
 mod transport;
+mod waiting;
 
 pub use clock::Clocks;
 pub use params::Parameters;

@@ -30,6 +30,7 @@ const SPIN_LIMIT: Span = Span::from_millis(50);
 const DIAGNOSTICS_PERIOD: Span = Span::from_millis(1000);
 /// So long a node waits for `/clock` before it says so, each time.
 const CLOCK_PATIENCE: Span = Span::from_millis(3000);
+const NO_CLOCK: &str = "waits for /clock (use_sim_time)";
 /// Once the recorder has found the journal it needs this long to find the other topics.
 const RECORDER_SETTLES: Span = Span::from_millis(400);
 /// So long a node stays in the graph when it has said its last: what is still on the way from one that is gone is thrown
@@ -175,6 +176,7 @@ impl Shell {
         while monotonic() < deadline && !stop.load(Ordering::Relaxed) {
             ros.spin_once(Duration::from_millis(10));
             pass_over(self.core.inputs(), &mut self.inputs, &mut last_words);
+            self.refuse_calls("still starting: waits for a recorder");
             if !heard && self.journal.get_inter_process_subscription_count().is_ok_and(|count| count > 0) {
                 heard = true;
                 deadline = monotonic() + RECORDER_SETTLES;
@@ -185,6 +187,16 @@ impl Shell {
         }
         for (index, bytes) in last_words {
             self.core.deliver(index, monotonic(), &bytes);
+        }
+    }
+
+    /// Answers the calls that have come, with why nothing is done.
+    fn refuse_calls(&mut self, why: &str) {
+        if let Some(extras) = &mut self.gate {
+            extras.refuse(why);
+        }
+        if let Some(extras) = &mut self.missions {
+            extras.refuse(why);
         }
     }
 
@@ -215,6 +227,13 @@ impl Shell {
                 let pairs = of_shell.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
                 status.values.extend(pairs.map(|(key, value)| KeyValue { key, value }));
             }
+            let of_gate = self.gate.as_ref().map(GateExtras::counts);
+            let of_services = of_gate.or_else(|| self.missions.as_ref().map(MissionExtras::counts));
+            for status in &mut health.status {
+                let pairs =
+                    of_services.iter().flatten().map(|(key, count)| ((*key).to_owned(), count.to_string()));
+                status.values.extend(pairs.map(|(key, value)| KeyValue { key, value }));
+            }
             let bytes = outrider_msgs::encode(&health)?;
             publish(&self.health, &bytes, &mut self.publish_errors);
         }
@@ -234,6 +253,7 @@ impl Shell {
             ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
             self.receive_clock();
             self.inputs.iter_mut().for_each(|stream| while next(stream).is_some() {});
+            self.refuse_calls("stopping");
             let Some(now) = self.clocks.now() else { break };
             if self.core.next_wakeup().is_some_and(|at| at <= now.mono) {
                 self.step(now)?;
@@ -248,11 +268,10 @@ impl Shell {
             return Ok(());
         }
         self.next_complaint = monotonic() + CLOCK_PATIENCE;
-        let text = "waits for /clock (use_sim_time)";
-        tracing::warn!("{}: {text}", self.core.spec().name);
+        tracing::warn!("{}: {NO_CLOCK}", self.core.spec().name);
         let mut health = diagnostics(self.core.as_ref(), crate::clock::realtime());
         for status in &mut health.status {
-            (status.level, status.message) = (DiagnosticStatus::WARN, text.to_owned());
+            (status.level, status.message) = (DiagnosticStatus::WARN, NO_CLOCK.to_owned());
         }
         publish(&self.health, &outrider_msgs::encode(&health)?, &mut self.publish_errors);
         Ok(())
@@ -279,10 +298,11 @@ impl Shell {
                 self.taking_in = self.taking_in + monotonic().since(before);
             }
         }
-        if let (Some(extras), Some(now)) = (&mut self.gate, self.clocks.now()) {
+        let Some(now) = self.clocks.now() else { return self.refuse_calls(NO_CLOCK) };
+        if let Some(extras) = &mut self.gate {
             extras.receive(ros, now, self.core.as_mut());
         }
-        if let (Some(extras), Some(now)) = (&mut self.missions, self.clocks.now()) {
+        if let Some(extras) = &mut self.missions {
             extras.receive(now, self.core.as_mut());
         }
     }
