@@ -3,7 +3,6 @@
 //! An answer waits up to 100 ms for the reader of a client that was not found yet (`rmw_send_response`), and meanwhile holds the
 //! lock of its service, which `spin_once` takes. Whoever served beside other work would stand still as long.
 
-use crate::priority::be_ordinary;
 use anyhow::Context as _;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use r2r::{ServiceRequest, WrappedServiceTypeSupport};
@@ -15,6 +14,8 @@ use std::time::Duration;
 
 /// Longest wait for a call: how soon an answer is sent at the latest.
 const TURN: Duration = Duration::from_millis(5);
+/// After every turn, so that whoever calls without end leaves the processor to others.
+const PAUSE: Duration = Duration::from_millis(1);
 /// Answers that wait to be sent; one more is lost, and counted.
 const ANSWER_LIMIT: usize = 64;
 
@@ -116,9 +117,9 @@ impl Offered {
         Ok(Served { counts, ended, thread: Some(thread) })
     }
 
+    /// With the priority of the thread that starts it. Both take the same locks, the context's at every wait and those of DDS at
+    /// every send: held by one who has to wait for the processor himself, they would hold up a gate of real-time priority.
     fn run(mut self, ended: &AtomicBool) {
-        // It may be started by a thread of real-time priority.
-        be_ordinary();
         let refused = &self.answers.counts.refused;
         while !ended.load(Ordering::Relaxed) {
             self.node.spin_once(TURN);
@@ -128,13 +129,14 @@ impl Offered {
                     tracing::warn!("service calls are refused: too many at once");
                 }
             }
-            self.jobs.try_iter().for_each(|job| job());
+            // Each may take 100 ms: who waits for the end does not wait for all of them.
+            self.jobs.try_iter().take_while(|_| !ended.load(Ordering::Relaxed)).for_each(|job| job());
+            std::thread::sleep(PAUSE);
         }
-        self.jobs.try_iter().for_each(|job| job());
     }
 }
 
-/// Services that are served; dropped, they end with what was answered.
+/// Services that are served, until it is dropped.
 pub(crate) struct Served {
     counts: Arc<Counts>,
     ended: Arc<AtomicBool>,
