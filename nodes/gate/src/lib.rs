@@ -15,7 +15,7 @@ mod slew;
 mod tests;
 
 pub use config::{Config, Teleop};
-pub use node::GateNode;
+pub use node::{GateNode, REPLIES_PER_STEP};
 
 use outrider_foundation::data::{
     Challenge, Command, CommandVelocity, GateState, Mode, OperatorReply, OperatorRequest, Permit,

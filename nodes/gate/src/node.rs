@@ -20,7 +20,7 @@ const STANDSTILL: f64 = 1e-9;
 /// wait for their permits anyway.
 const COMMANDS_PER_STEP: usize = PENDING_LIMIT;
 /// Requests of operators that are heeded in one step.
-const REPLIES_PER_STEP: usize = 8;
+pub const REPLIES_PER_STEP: usize = 8;
 /// What assurance said longer ago explains nothing any more: it speaks ten times a second at least.
 const EXPLAINS_FOR: Span = Span::from_millis(500);
 
@@ -34,6 +34,10 @@ const TAKEN_OVER: &str = "manual take-over: arm to continue";
 const PRESSED: &str = "emergency stop pressed";
 const UNREADABLE_E_STOP: &str = "emergency stop message could not be read";
 const SECOND_PUBLISHER: &str = "second publisher of the velocity topic";
+const UNSEEN: &str = "own publisher not found";
+/// Whoever counts the publishers of the velocity topic must see at least the gate's own after so long. One who does not looks
+/// elsewhere, and would not see a second one either.
+const SEEN_WITHIN: Span = Span::from_millis(1000);
 
 #[derive(Clone, Copy, Debug)]
 struct TeleopCommand {
@@ -78,6 +82,8 @@ pub struct GateNode {
     /// Reason of the emergency stop that waits for its reset.
     latched: Option<&'static str>,
     second_publisher: bool,
+    /// The count of publishers lacks even the gate's own.
+    unseen: bool,
     in_force: Option<Leave>,
     /// Newest leave that was given, in force or not: what arming takes its hashes from.
     newest_leave: Option<Leave>,
@@ -98,6 +104,8 @@ pub struct GateNode {
     /// stop comes.
     hurried: bool,
     published_at: Option<Instant>,
+    /// Its first velocity.
+    began_at: Option<Instant>,
     state: GateState,
 }
 
@@ -133,6 +141,7 @@ impl GateNode {
             e_stop_pressed: false,
             latched: None,
             second_publisher: false,
+            unseen: false,
             in_force: None,
             newest_leave: None,
             teleop: None,
@@ -145,6 +154,7 @@ impl GateNode {
             urgent: false,
             hurried: false,
             published_at: None,
+            began_at: None,
             state: GateState { boot_id, ..GateState::default() },
         })
     }
@@ -159,6 +169,11 @@ impl GateNode {
     /// Counts that are in no message, for `/diagnostics`.
     pub fn diagnostics(&self) -> [(&'static str, u64); 1] {
         [("commands passed over", self.passed_over)]
+    }
+
+    /// Whether the robot was told last to stand.
+    pub fn stands(&self) -> bool {
+        self.state.twist == Twist2::ZERO
     }
 
     fn take(&mut self, now: Now, received: Instant, input: &Input, out: &mut Outbox<Output>) {
@@ -180,12 +195,7 @@ impl GateNode {
                 let reply = self.on_operator(now, request);
                 out.push(Output::Reply(reply));
             }
-            Input::VelocityPublishers(count) => {
-                self.second_publisher = *count > 1;
-                if self.second_publisher {
-                    self.emergency_stop(SECOND_PUBLISHER);
-                }
-            }
+            Input::VelocityPublishers(count) => self.on_count(now.mono, *count),
             Input::Assurance { mode, limiting } => {
                 let received = received.min(now.mono);
                 self.assurance = Some(AssuranceSaid { mode: *mode, limiting: *limiting, received });
@@ -196,6 +206,16 @@ impl GateNode {
                     self.emergency_stop(UNREADABLE_E_STOP);
                 }
             }
+        }
+    }
+
+    fn on_count(&mut self, now: Instant, publishers: u32) {
+        self.second_publisher = publishers > 1;
+        self.unseen = publishers == 0 && self.began_at.is_some_and(|at| now.since(at) >= SEEN_WITHIN);
+        if self.second_publisher {
+            self.emergency_stop(SECOND_PUBLISHER);
+        } else if self.unseen {
+            self.emergency_stop(UNSEEN);
         }
     }
 
@@ -304,6 +324,8 @@ impl GateNode {
             Some("not armed: emergency stop pressed")
         } else if self.second_publisher {
             Some("not armed: another node publishes the velocity topic")
+        } else if self.unseen {
+            Some("not armed: own publisher of the velocity topic not found")
         } else if self.latched.is_some() {
             Some("not armed: emergency stop latched, reset first")
         } else if self.teleop.is_some() {
@@ -335,6 +357,9 @@ impl GateNode {
         }
         if self.second_publisher {
             return Err("not reset: another node publishes the velocity topic");
+        }
+        if self.unseen {
+            return Err("not reset: own publisher of the velocity topic not found");
         }
         self.latched = None;
         self.disarm(RESET);
@@ -435,6 +460,7 @@ impl GateNode {
         state.permit_age_s = leave.map_or(f64::INFINITY, |l| now.mono.since(l.challenged_at).as_s());
         state.data_stamp = leave.map(|l| l.data_stamp).unwrap_or_default();
         self.published_at = Some(now.mono);
+        self.began_at.get_or_insert(now.mono);
         if let Some(leave) = leave {
             self.forwarded_scan = leave.data_stamp;
         }

@@ -2,26 +2,31 @@
 //!
 //! Both reach the core as messages that are published too, so that the bag has every input of the gate.
 
+use crate::services::{Answers, Calls, Offered, Served};
 use crate::shell::{advertise, publish, resolved};
-use futures::{FutureExt as _, Stream, StreamExt as _};
+use crate::waiting::{PATIENCE, Waiting};
 use outrider_foundation::data::{OperatorAction, OperatorRequest};
 use outrider_foundation::{Instant, Now, Span};
 use outrider_msgs::outrider_msgs::{OperatorReply, VelocityPublishers};
 use outrider_runtime::{HostedNode, Topic, header};
-use outrider_suite::{convert, topics};
+use outrider_suite::{GATE_REPLIES_PER_STEP, convert, topics};
 use r2r::ServiceRequest;
 use r2r::std_srvs::srv::Trigger;
-use std::collections::BTreeMap;
 
 const PUBLISHERS_PERIOD: Span = Span::from_millis(100);
-/// Calls that wait for an answer; beyond it they are refused.
-const CALL_LIMIT: usize = 16;
+/// Calls that wait for an answer; beyond it they are refused. What waits is at most what one step answers.
+const CALL_LIMIT: usize = GATE_REPLIES_PER_STEP;
+/// Has the services, beside the node `gate`.
+const NODE: &str = "gate_services";
+const TOO_MANY: &str = "too many calls at once";
 
-type Calls = Box<dyn Stream<Item = ServiceRequest<Trigger::Service>> + Unpin>;
+type Call = ServiceRequest<Trigger::Service>;
 
 pub(crate) struct GateExtras {
-    calls: Vec<(OperatorAction, Calls)>,
-    waiting: BTreeMap<u64, ServiceRequest<Trigger::Service>>,
+    calls: Vec<(OperatorAction, Calls<Trigger::Service>)>,
+    waiting: Waiting<Call>,
+    answers: Answers,
+    services: Served,
     requests: r2r::PublisherUntyped,
     publishers: r2r::PublisherUntyped,
     request_input: usize,
@@ -35,17 +40,19 @@ pub(crate) struct GateExtras {
 
 impl GateExtras {
     pub(crate) fn connect(ros: &mut r2r::Node, core: &dyn HostedNode) -> anyhow::Result<Self> {
-        let mut calls: Vec<(OperatorAction, Calls)> = Vec::new();
+        let mut offered = Offered::on_node(NODE)?;
+        let mut calls = Vec::new();
         for (action, name) in [(OperatorAction::Arm, "gate/arm"), (OperatorAction::Reset, "gate/reset")] {
-            let stream = ros.create_service::<Trigger::Service>(name, r2r::QosProfile::services_default())?;
-            calls.push((action, Box::new(stream)));
+            calls.push((action, offered.offer(name, CALL_LIMIT, || refusal(TOO_MANY))?));
         }
         let index = |list: &[Topic], topic: &Topic| list.iter().position(|t| t.name == topic.name);
         let unbound = || anyhow::anyhow!("the gate's binding has no operator topics");
         let command = core.outputs().iter().find(|t| t.name == topics::cmd_vel(true).name).cloned();
         Ok(Self {
             calls,
-            waiting: BTreeMap::new(),
+            waiting: Waiting::at_most(CALL_LIMIT),
+            answers: offered.answers(),
+            services: offered.serve()?,
             requests: advertise(ros, &topics::operator_request())?,
             publishers: advertise(ros, &topics::velocity_publishers())?,
             request_input: index(core.inputs(), &topics::operator_request()).ok_or_else(unbound)?,
@@ -60,10 +67,13 @@ impl GateExtras {
 
     /// Hands service calls and the number of command publishers to the core.
     pub(crate) fn receive(&mut self, ros: &r2r::Node, now: Now, core: &mut dyn HostedNode) {
-        for (action, stream) in &mut self.calls {
-            while let Some(call) = stream.next().now_or_never().flatten() {
-                if self.waiting.len() >= CALL_LIMIT {
-                    refuse(call, "too many calls wait for an answer");
+        for (_, call) in self.waiting.overdue(now.mono) {
+            self.answers.answer(call, refusal(&format!("no answer within {} s", PATIENCE.as_s())));
+        }
+        for (action, calls) in &self.calls {
+            for call in calls.try_iter() {
+                if self.waiting.is_full() {
+                    self.answers.answer(call, refusal(TOO_MANY));
                     continue;
                 }
                 self.last_request += 1;
@@ -72,7 +82,7 @@ impl GateExtras {
                 if let Ok(bytes) = outrider_msgs::encode(&convert::operator_request_to_message(&request)) {
                     publish(&self.requests, &bytes, &mut self.errors);
                     core.deliver(self.request_input, now.mono, &bytes);
-                    self.waiting.insert(request.sequence, call);
+                    self.waiting.insert(request.sequence, now.mono, call);
                 }
             }
         }
@@ -99,17 +109,25 @@ impl GateExtras {
             return;
         }
         let Ok(reply) = outrider_msgs::decode::<OperatorReply>(bytes) else { return };
-        if let Some(call) = self.waiting.remove(&reply.request_sequence) {
+        if let Some(call) = self.waiting.answered(reply.request_sequence) {
             let response = Trigger::Response { success: reply.success, message: reply.message };
-            if let Err(error) = call.respond(response) {
-                tracing::warn!("answering a service call: {error}");
-            }
+            self.answers.answer(call, response);
         }
+    }
+
+    /// Answers every call that has come, with why nothing is done.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        for call in self.calls.iter().flat_map(|(_, calls)| calls.try_iter()) {
+            self.answers.answer(call, refusal(why));
+        }
+    }
+
+    /// For `/diagnostics`.
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 2] {
+        self.services.counts()
     }
 }
 
-fn refuse(call: ServiceRequest<Trigger::Service>, why: &str) {
-    if let Err(error) = call.respond(Trigger::Response { success: false, message: why.to_owned() }) {
-        tracing::warn!("refusing a service call: {error}");
-    }
+fn refusal(why: &str) -> Trigger::Response {
+    Trigger::Response { success: false, message: why.to_owned() }
 }

@@ -21,9 +21,11 @@ mod process;
 mod qos;
 mod rcl;
 pub mod recorder;
+mod services;
 mod shell;
 mod transport;
 mod unheard;
+mod waiting;
 
 pub use clock::Clocks;
 pub use params::Parameters;

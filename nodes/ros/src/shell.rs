@@ -22,6 +22,7 @@ use outrider_msgs::outrider_msgs::Tick;
 use outrider_msgs::rosgraph_msgs::Clock;
 use outrider_runtime::{HostedNode, Qos, Topic, diagnostics, node_info};
 use outrider_suite::{Files, assemble, left_out_of_world, read_resources, topics};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,11 +32,15 @@ const SPIN_LIMIT: Span = Span::from_millis(50);
 const DIAGNOSTICS_PERIOD: Span = Span::from_millis(1000);
 /// So long a node waits for `/clock` before it says so, each time.
 const CLOCK_PATIENCE: Span = Span::from_millis(3000);
+const NO_CLOCK: &str = "waits for /clock (use_sim_time)";
 /// Once the recorder has found the journal it needs this long to find the other topics.
 const RECORDER_SETTLES: Span = Span::from_millis(400);
 /// So long a node stays in the graph when it has said its last: what is still on the way from one that is gone is thrown
 /// away by whoever hears first that it is gone, and a bag then lacks a message that another node has acted on.
 const FAREWELL: Duration = Duration::from_millis(150);
+/// So long a node that may not end yet is stepped on at most: more than braking from full speed takes, less than supervisors wait
+/// before they kill (`ros2 launch` and the demo: 5 s).
+const WIND_DOWN_LIMIT: Span = Span::from_millis(4000);
 
 pub(crate) type Bytes = Box<dyn Stream<Item = Vec<u8>> + Unpin>;
 
@@ -92,6 +97,7 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
         shell.turn(&mut ros)?;
     }
     tracing::info!("{name}: stopping");
+    shell.wind_down(&mut ros)?;
     std::thread::sleep(FAREWELL);
     leave_soon();
     Ok(())
@@ -179,25 +185,32 @@ impl Shell {
         if limit_s <= 0.0 {
             return;
         }
-        let deadline = monotonic() + Span::from_s(limit_s);
-        let mut heard = false;
-        while !heard && monotonic() < deadline && !stop.load(Ordering::Relaxed) {
+        let mut deadline = monotonic() + Span::from_s(limit_s);
+        let (mut heard, mut last_words) = (false, BTreeMap::new());
+        while monotonic() < deadline && !stop.load(Ordering::Relaxed) {
             ros.spin_once(Duration::from_millis(10));
-            heard = self.journal.get_inter_process_subscription_count().is_ok_and(|count| count > 0);
+            pass_over(self.core.inputs(), &mut self.inputs, &mut last_words);
+            self.refuse_calls("still starting: waits for a recorder");
+            if !heard && self.journal.get_inter_process_subscription_count().is_ok_and(|count| count > 0) {
+                heard = true;
+                deadline = monotonic() + RECORDER_SETTLES;
+            }
         }
         if !heard {
             tracing::warn!("no recorder within {limit_s} s: going on without");
-            return;
         }
-        let settled = monotonic() + RECORDER_SETTLES;
-        while monotonic() < settled && !stop.load(Ordering::Relaxed) {
-            ros.spin_once(Duration::from_millis(10));
-            // What arrives before the first step is not consumed: the recorder may have missed it. What is kept for late
-            // comers (map, fixed transforms) reaches the recorder whenever it comes, and is sent only once.
-            let passing = self.core.inputs().iter().map(|topic| !topic.qos.transient_local);
-            for (stream, _) in self.inputs.iter_mut().zip(passing).filter(|(_, passing)| *passing) {
-                while next(stream).is_some() {}
-            }
+        for (index, bytes) in last_words {
+            self.core.deliver(index, monotonic(), &bytes);
+        }
+    }
+
+    /// Answers the calls that have come, with why nothing is done.
+    fn refuse_calls(&mut self, why: &str) {
+        if let Some(extras) = &mut self.gate {
+            extras.refuse(why);
+        }
+        if let Some(extras) = &mut self.missions {
+            extras.refuse(why);
         }
     }
 
@@ -233,10 +246,39 @@ impl Shell {
                 let pairs = of_shell.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
                 status.values.extend(pairs.map(|(key, value)| KeyValue { key, value }));
             }
+            let of_gate = self.gate.as_ref().map(GateExtras::counts);
+            let of_services = of_gate.or_else(|| self.missions.as_ref().map(MissionExtras::counts));
+            for status in &mut health.status {
+                let pairs =
+                    of_services.iter().flatten().map(|(key, count)| ((*key).to_owned(), count.to_string()));
+                status.values.extend(pairs.map(|(key, value)| KeyValue { key, value }));
+            }
             let bytes = outrider_msgs::encode(&health)?;
             publish(&self.health, &bytes, &mut self.publish_errors);
         }
         self.unheard.look(ros, now.mono);
+        Ok(())
+    }
+
+    /// A node that may not end yet goes on without being told anything more. Its steps are in the journal as all others are.
+    fn wind_down(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
+        let begun = monotonic();
+        while !self.core.may_end() {
+            let name = &self.core.spec().name;
+            if monotonic().since(begun) > WIND_DOWN_LIMIT {
+                tracing::warn!("{name}: not at rest {} s after it was told to end", WIND_DOWN_LIMIT.as_s());
+                break;
+            }
+            let wait = wait(self.clocks.now(), self.core.next_wakeup());
+            ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
+            self.receive_clock();
+            self.inputs.iter_mut().for_each(|stream| while next(stream).is_some() {});
+            self.refuse_calls("stopping");
+            let Some(now) = self.clocks.now() else { break };
+            if self.core.next_wakeup().is_some_and(|at| at <= now.mono) {
+                self.step(now)?;
+            }
+        }
         Ok(())
     }
 
@@ -246,17 +288,16 @@ impl Shell {
             return Ok(());
         }
         self.next_complaint = monotonic() + CLOCK_PATIENCE;
-        let text = "waits for /clock (use_sim_time)";
-        tracing::warn!("{}: {text}", self.core.spec().name);
+        tracing::warn!("{}: {NO_CLOCK}", self.core.spec().name);
         let mut health = diagnostics(self.core.as_ref(), &self.namespace, crate::clock::realtime());
         for status in &mut health.status {
-            (status.level, status.message) = (DiagnosticStatus::WARN, text.to_owned());
+            (status.level, status.message) = (DiagnosticStatus::WARN, NO_CLOCK.to_owned());
         }
         publish(&self.health, &outrider_msgs::encode(&health)?, &mut self.publish_errors);
         Ok(())
     }
 
-    fn receive(&mut self, ros: &r2r::Node) {
+    fn receive_clock(&mut self) {
         if let Some(stream) = &mut self.clock {
             while let Some(bytes) = next(stream) {
                 if let Ok(message) = outrider_msgs::decode::<Clock>(&bytes) {
@@ -265,6 +306,10 @@ impl Shell {
                 }
             }
         }
+    }
+
+    fn receive(&mut self, ros: &r2r::Node) {
+        self.receive_clock();
         let received = monotonic();
         for (index, stream) in self.inputs.iter_mut().enumerate() {
             while let Some(bytes) = next(stream) {
@@ -273,10 +318,11 @@ impl Shell {
                 self.taking_in = self.taking_in + monotonic().since(before);
             }
         }
-        if let (Some(extras), Some(now)) = (&mut self.gate, self.clocks.now()) {
+        let Some(now) = self.clocks.now() else { return self.refuse_calls(NO_CLOCK) };
+        if let Some(extras) = &mut self.gate {
             extras.receive(ros, now, self.core.as_mut());
         }
-        if let (Some(extras), Some(now)) = (&mut self.missions, self.clocks.now()) {
+        if let Some(extras) = &mut self.missions {
             extras.receive(now, self.core.as_mut());
         }
     }
@@ -309,6 +355,23 @@ impl Shell {
         tick.duration = u32::try_from(took.nanos()).unwrap_or(u32::MAX);
         publish(&self.journal, &outrider_msgs::encode(tick)?, &mut self.publish_errors);
         Ok(())
+    }
+}
+
+/// What arrives before the first step is not consumed: it is old by then, and the recorder may have missed it. What is kept
+/// for late comers (map, fixed transforms) reaches the recorder whenever it comes, and is sent only once. An emergency
+/// stop may be said only once too: its last word counts, even if the bag should lack it.
+fn pass_over(inputs: &[Topic], streams: &mut [Bytes], last_words: &mut BTreeMap<usize, Vec<u8>>) {
+    let e_stop = topics::e_stop().name;
+    for (index, (topic, stream)) in inputs.iter().zip(streams).enumerate() {
+        if topic.qos.transient_local {
+            continue;
+        }
+        while let Some(bytes) = next(stream) {
+            if topic.name == e_stop {
+                last_words.insert(index, bytes);
+            }
+        }
     }
 }
 
@@ -404,6 +467,19 @@ fn within(namespace: &str, topic: &Topic) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_before_the_first_step_is_passed_over_but_for_what_is_said_once() {
+        let inputs = [topics::scan(), topics::map(), topics::e_stop()];
+        let said =
+            |bytes: [u8; 3]| -> Bytes { Box::new(futures::stream::iter(bytes.map(|byte| vec![byte]))) };
+        let mut streams = [said([1, 2, 3]), said([4, 5, 6]), said([7, 8, 9])];
+        let mut last_words = BTreeMap::new();
+        pass_over(&inputs, &mut streams, &mut last_words);
+        assert_eq!(last_words, BTreeMap::from([(2, vec![9])]));
+        let left = streams.each_mut().map(next);
+        assert_eq!(left, [None, Some(vec![4]), None]);
+    }
 
     #[test]
     fn a_node_without_a_clock_waits_however_long_it_has_been_due() {

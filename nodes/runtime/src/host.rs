@@ -94,6 +94,11 @@ pub trait Binding {
 
     /// Health of the core.
     fn diagnose(&self, core: &Self::Core) -> Diagnosis;
+
+    /// As [`HostedNode::may_end`].
+    fn may_end(&self, _core: &Self::Core) -> bool {
+        true
+    }
 }
 
 /// What a node is called and was started with.
@@ -130,6 +135,9 @@ pub trait HostedNode {
     fn next_wakeup(&self) -> Option<Instant>;
     /// Health of the node, losses and refusals included.
     fn diagnose(&self) -> Diagnosis;
+    /// Whether its process may end now. A node that may not yet is to be stepped on with nothing more delivered: what it holds
+    /// then runs out.
+    fn may_end(&self) -> bool;
 }
 
 /// A node around another one, which does everything that is not said here.
@@ -177,6 +185,10 @@ impl<A: Around> HostedNode for A {
 
     fn diagnose(&self) -> Diagnosis {
         self.inner().diagnose()
+    }
+
+    fn may_end(&self) -> bool {
+        self.inner().may_end()
     }
 }
 
@@ -294,6 +306,10 @@ impl<B: Binding> HostedNode for Host<B> {
         diagnosis.values.push(("steps".to_owned(), self.record.tick.to_string()));
         self.tallies.tell(&self.inputs, Instant::from_nanos(self.record.monotonic), &mut diagnosis);
         diagnosis
+    }
+
+    fn may_end(&self) -> bool {
+        self.binding.may_end(&self.core)
     }
 }
 

@@ -21,4 +21,5 @@ pub use assemble::{
     read_scenario, robot_and_zones,
 };
 pub use bindings::topics;
+pub use outrider_gate::REPLIES_PER_STEP as GATE_REPLIES_PER_STEP;
 pub use scenario::Scenario;

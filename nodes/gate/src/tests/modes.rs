@@ -144,6 +144,33 @@ fn silence_stops_the_robot_down_the_ramp() {
     assert!(took_s < 0.07 + 0.8 / 1.2 + 0.02, "{took_s}");
 }
 
+/// What its shell relies on when it is told to end: with nothing more taken in it stands soon, whatever it was doing.
+#[test]
+fn left_alone_it_stands_and_says_so() {
+    let by_hand = || {
+        let mut rig = Rig::armed();
+        for _ in 0..60 {
+            rig.send(vec![teleop(0.4, 0.8)]);
+            rig.period();
+        }
+        rig
+    };
+    for (mut rig, limit_ms) in [(Rig::driving(FAST), 60 + 667), (by_hand(), 250 + 400)] {
+        assert!(!rig.gate.stands());
+        let since = rig.now.mono;
+        while !rig.gate.stands() {
+            let moved = rig.state().twist != Twist2::ZERO;
+            assert!(moved, "it does not stand, and says zero");
+            rig.period();
+        }
+        assert_eq!(rig.state().twist, Twist2::ZERO);
+        let took = rig.now.mono.since(since);
+        assert!(took <= Span::from_millis(limit_ms + 20), "{took:?}");
+        assert!((0..100).all(|_| rig.period().twist == Twist2::ZERO), "it moved again");
+    }
+    assert!(Rig::new().gate.stands());
+}
+
 #[test]
 fn the_stop_ramp_makes_up_for_a_stalled_gate() {
     let mut rig = Rig::driving(FAST);
@@ -183,6 +210,47 @@ fn an_emergency_stop_needs_release_reset_and_arming() {
         assert!(rig.operator(OperatorAction::Arm).success);
         rig.permitted(FAST);
         assert_eq!(rig.period().mode, GateMode::Forwarding);
+    }
+}
+
+/// Who does not even see the gate's own publisher looks at another topic, and would not see a second one.
+#[test]
+fn a_count_without_the_gates_own_publisher_is_an_emergency_stop_after_a_second() {
+    let mut rig = Rig::armed();
+    let counted = |rig: &mut Rig, count| {
+        rig.send(vec![Input::VelocityPublishers(count)]);
+        rig.permitted(FAST);
+        rig.period()
+    };
+    // Found a little later, as anybody else's might be: nothing follows.
+    for _ in 0..90 {
+        assert_eq!(counted(&mut rig, 0).mode, GateMode::Forwarding);
+    }
+    for _ in 0..50 {
+        assert_eq!(counted(&mut rig, 1).mode, GateMode::Forwarding);
+    }
+    let before = rig.state().twist.v_mps;
+    let state = counted(&mut rig, 0);
+    assert_eq!((state.mode, &*state.reason), (GateMode::EStop, "own publisher not found"));
+    assert!(state.twist.v_mps < before);
+    for action in [OperatorAction::Reset, OperatorAction::Arm] {
+        let reply = rig.operator(action);
+        assert!(!reply.success && reply.message.contains("own publisher"), "{reply:?}");
+    }
+    assert_eq!(counted(&mut rig, 1).mode, GateMode::EStop, "until it is reset");
+    assert!(rig.operator(OperatorAction::Reset).success);
+    rig.permitted(Twist2::ZERO);
+    assert!(rig.operator(OperatorAction::Arm).success);
+    assert_eq!(counted(&mut rig, 1).mode, GateMode::Forwarding);
+}
+
+/// In a simulation, where there is nobody who counts.
+#[test]
+fn no_count_at_all_is_no_fault() {
+    let mut rig = Rig::armed();
+    for _ in 0..300 {
+        rig.permitted(FAST);
+        assert_ne!(rig.period().mode, GateMode::EStop);
     }
 }
 

@@ -11,7 +11,8 @@ use std::collections::VecDeque;
 
 /// Ended goals whose results are kept.
 pub(super) const RESULT_LIMIT: usize = 32;
-/// Calls that wait for the result of one goal; beyond it they are answered that it is not known.
+/// Calls that wait for the result of one goal; for one more the oldest is answered that it is not known. Whoever asked and went
+/// away since must not keep those out that are still there.
 pub(super) const WAIT_LIMIT: usize = 16;
 
 /// A status of `action_msgs/GoalStatus`.
@@ -41,7 +42,7 @@ pub(super) struct Entry<G, C> {
     pub status: i8,
     /// The last state, once it has ended.
     pub end: Option<MissionState>,
-    waiting: Vec<C>,
+    waiting: VecDeque<C>,
 }
 
 /// The goals of one action, the oldest first.
@@ -55,7 +56,7 @@ pub(super) enum Answer<'a, G, C> {
     Later,
     /// It is answered with the end of this goal.
     Now(C, &'a Entry<G, C>),
-    /// Nothing is known of it.
+    /// This one, which may be an earlier one, is answered that nothing is known of it.
     Unknown(C),
 }
 
@@ -91,16 +92,16 @@ impl<G, C> Book<G, C> {
             self.entries.remove(oldest);
         }
         let status = status::EXECUTING;
-        self.entries.push_back(Entry { id, stamp, goal, status, end: None, waiting: Vec::new() });
+        self.entries.push_back(Entry { id, stamp, goal, status, end: None, waiting: VecDeque::new() });
     }
 
     /// How a goal stands. Gives its entry, whether the status has changed, and the calls that are to be answered now.
-    pub(super) fn note(&mut self, state: &MissionState) -> Option<(&Entry<G, C>, bool, Vec<C>)> {
+    pub(super) fn note(&mut self, state: &MissionState) -> Option<(&Entry<G, C>, bool, VecDeque<C>)> {
         let open = |entry: &&mut Entry<G, C>| entry.id == state.mission_id && entry.end.is_none();
         let entry = self.entries.iter_mut().find(open)?;
         let status = status_of(state);
         let changed = std::mem::replace(&mut entry.status, status) != status;
-        let mut answered = Vec::new();
+        let mut answered = VecDeque::new();
         if status >= status::SUCCEEDED {
             entry.end = Some(state.clone());
             answered = std::mem::take(&mut entry.waiting);
@@ -116,11 +117,9 @@ impl<G, C> Book<G, C> {
         if entry.end.is_some() {
             return Answer::Now(call, entry);
         }
-        if entry.waiting.len() >= WAIT_LIMIT {
-            return Answer::Unknown(call);
-        }
-        entry.waiting.push(call);
-        Answer::Later
+        let oldest = if entry.waiting.len() >= WAIT_LIMIT { entry.waiting.pop_front() } else { None };
+        entry.waiting.push_back(call);
+        oldest.map_or(Answer::Later, Answer::Unknown)
     }
 
     /// The goals that a call to cancel means: that of the id, those accepted until the time, both; all when neither is given.
@@ -170,11 +169,11 @@ mod tests {
         assert!(matches!(book.result(&[1; 16], 10), Answer::Later));
         assert!(matches!(book.result(&[9; 16], 11), Answer::Unknown(11)));
         let (entry, changed, answered) = book.note(&state(1, MissionState::DRIVING)).unwrap();
-        assert_eq!((entry.status, changed, answered), (status::EXECUTING, false, vec![]));
+        assert_eq!((entry.status, changed, answered), (status::EXECUTING, false, [].into()));
         let (_, changed, _) = book.note(&state(1, MissionState::STOPPING)).unwrap();
         assert!(changed);
         let (entry, changed, answered) = book.note(&state(1, MissionState::CANCELED)).unwrap();
-        assert_eq!((entry.status, changed, answered), (status::CANCELED, true, vec![10]));
+        assert_eq!((entry.status, changed, answered), (status::CANCELED, true, [10].into()));
         assert!(
             matches!(book.result(&[1; 16], 12), Answer::Now(12, entry) if entry.status == status::CANCELED)
         );
@@ -189,7 +188,9 @@ mod tests {
         for call in 0..WAIT_LIMIT as u32 {
             assert!(matches!(book.result(&[0xff; 16], call), Answer::Later));
         }
-        assert!(matches!(book.result(&[0xff; 16], 99), Answer::Unknown(99)));
+        // Those that asked first may be gone: the new one waits in the place of the oldest.
+        assert!(matches!(book.result(&[0xff; 16], 99), Answer::Unknown(0)));
+        assert!(matches!(book.result(&[0xff; 16], 100), Answer::Unknown(1)));
         for id in 1..=RESULT_LIMIT as u8 + 1 {
             book.accept([id; 16], at(1), ());
             book.note(&state(id, MissionState::SUCCEEDED)).unwrap();
@@ -197,6 +198,9 @@ mod tests {
         // The one under way stays, the oldest that has ended is gone.
         assert!(book.has(&[0xff; 16]) && !book.has(&[1; 16]) && book.has(&[2; 16]));
         assert_eq!(book.entries().count(), RESULT_LIMIT + 1);
+        let (_, _, answered) = book.note(&state(0xff, MissionState::SUCCEEDED)).unwrap();
+        assert_eq!(answered.len(), WAIT_LIMIT);
+        assert!(answered.contains(&99) && answered.contains(&100) && !answered.contains(&1));
     }
 
     #[test]

@@ -7,7 +7,9 @@ mod book;
 mod kinds;
 mod server;
 
-use crate::shell::{advertise, next_of, publish};
+use crate::services::{Answers, Calls, Offered, Served};
+use crate::shell::{advertise, publish};
+use crate::waiting::{PATIENCE, Waiting};
 use kinds::{ThroughPoses, ToPose, Waypoints};
 use outrider_foundation::Now;
 use outrider_msgs::outrider_msgs::{MissionReply, MissionRequest, MissionState};
@@ -15,14 +17,16 @@ use outrider_runtime::{HostedNode, Topic, header};
 use outrider_suite::topics;
 use r2r::ServiceRequest;
 use r2r::std_srvs::srv::Trigger;
-use server::{Calls, Serve, Server, respond};
-use std::collections::BTreeMap;
+use server::{Serve, Server};
 
 /// Calls that wait for the planner; beyond it they are refused.
 const CALL_LIMIT: usize = 16;
+/// Has the services and those of the actions, beside the node `planner`.
+const NODE: &str = "planner_services";
+const TOO_MANY: &str = "too many calls at once";
 
 /// Who waits for the planner's answer.
-enum Waiting {
+enum Who {
     /// A goal of this action.
     Goal(usize),
     /// A cancellation at this action.
@@ -36,27 +40,27 @@ struct Desk {
     requests: r2r::PublisherUntyped,
     input: usize,
     last: u64,
-    waiting: BTreeMap<u64, Waiting>,
+    waiting: Waiting<Who>,
     errors: u64,
 }
 
 impl Desk {
     fn is_full(&self) -> bool {
-        self.waiting.len() >= CALL_LIMIT
+        self.waiting.is_full()
     }
 
     /// Gives the number of the request.
-    fn ask(&mut self, request: MissionRequest, who: Waiting, now: Now, core: &mut dyn HostedNode) -> u64 {
+    fn ask(&mut self, request: MissionRequest, who: Who, now: Now, core: &mut dyn HostedNode) -> u64 {
         self.last += 1;
         let request = MissionRequest { header: header(now.ros, ""), sequence: self.last, ..request };
         match outrider_msgs::encode(&request) {
             Ok(bytes) => {
                 publish(&self.requests, &bytes, &mut self.errors);
                 core.deliver(self.input, now.mono, &bytes);
-                self.waiting.insert(self.last, who);
             }
             Err(error) => tracing::error!("encoding a mission request: {error}"),
         }
+        self.waiting.insert(self.last, now.mono, who);
         self.last
     }
 }
@@ -65,34 +69,38 @@ pub(crate) struct MissionExtras {
     actions: Vec<Box<dyn Serve>>,
     services: Vec<(u8, Calls<Trigger::Service>)>,
     desk: Desk,
+    answers: Answers,
+    served: Served,
     reply_output: usize,
     state_output: usize,
 }
 
 impl MissionExtras {
     pub(crate) fn connect(ros: &mut r2r::Node, core: &dyn HostedNode) -> anyhow::Result<Self> {
-        let mut services: Vec<(u8, Calls<Trigger::Service>)> = Vec::new();
+        let mut offered = Offered::on_node(NODE)?;
+        let mut services = Vec::new();
         let named = [(MissionRequest::PAUSE, "planner/pause"), (MissionRequest::RESUME, "planner/resume")];
         for (action, name) in named {
-            let stream = ros.create_service::<Trigger::Service>(name, r2r::QosProfile::services_default())?;
-            services.push((action, Box::new(stream)));
+            services.push((action, offered.offer(name, CALL_LIMIT, || refusal(TOO_MANY))?));
         }
         let index = |list: &[Topic], topic: &Topic| list.iter().position(|t| t.name == topic.name);
         let unbound = || anyhow::anyhow!("the planner's binding has no mission topics");
         Ok(Self {
             actions: vec![
-                Box::new(Server::<ToPose>::connect(ros)?),
-                Box::new(Server::<ThroughPoses>::connect(ros)?),
-                Box::new(Server::<Waypoints>::connect(ros)?),
+                Box::new(Server::<ToPose>::connect(ros, &mut offered)?),
+                Box::new(Server::<ThroughPoses>::connect(ros, &mut offered)?),
+                Box::new(Server::<Waypoints>::connect(ros, &mut offered)?),
             ],
             services,
             desk: Desk {
                 requests: advertise(ros, &topics::mission_request())?,
                 input: index(core.inputs(), &topics::mission_request()).ok_or_else(unbound)?,
                 last: 0,
-                waiting: BTreeMap::new(),
+                waiting: Waiting::at_most(CALL_LIMIT),
                 errors: 0,
             },
+            answers: offered.answers(),
+            served: offered.serve()?,
             reply_output: index(core.outputs(), &topics::mission_reply()).ok_or_else(unbound)?,
             state_output: index(core.outputs(), &topics::mission_state()).ok_or_else(unbound)?,
         })
@@ -100,18 +108,22 @@ impl MissionExtras {
 
     /// Hands calls to the core.
     pub(crate) fn receive(&mut self, now: Now, core: &mut dyn HostedNode) {
+        for (number, who) in self.desk.waiting.overdue(now.mono) {
+            let message = format!("no answer within {} s", PATIENCE.as_s());
+            let reply = MissionReply { request_sequence: number, message, ..MissionReply::default() };
+            self.answer(who, &reply);
+        }
         for (index, action) in self.actions.iter_mut().enumerate() {
             action.receive(index, &mut self.desk, now, core);
         }
-        for (action, calls) in &mut self.services {
-            while let Some(call) = next_of(calls) {
+        for (action, calls) in &self.services {
+            for call in calls.try_iter() {
                 if self.desk.is_full() {
-                    let message = "too many calls wait for an answer".to_owned();
-                    respond(call, Trigger::Response { success: false, message });
+                    self.answers.answer(call, refusal(TOO_MANY));
                     continue;
                 }
                 let request = MissionRequest { action: *action, ..MissionRequest::default() };
-                self.desk.ask(request, Waiting::Service(call), now, core);
+                self.desk.ask(request, Who::Service(call), now, core);
             }
         }
     }
@@ -121,7 +133,9 @@ impl MissionExtras {
         if output == self.reply_output
             && let Ok(reply) = outrider_msgs::decode::<MissionReply>(bytes)
         {
-            self.answer(&reply);
+            if let Some(who) = self.desk.waiting.answered(reply.request_sequence) {
+                self.answer(who, &reply);
+            }
         } else if output == self.state_output
             && let Ok(state) = outrider_msgs::decode::<MissionState>(bytes)
         {
@@ -129,23 +143,40 @@ impl MissionExtras {
         }
     }
 
-    fn answer(&mut self, reply: &MissionReply) {
+    /// Answers every call that has come, with why nothing is done.
+    pub(crate) fn refuse(&mut self, why: &str) {
+        self.actions.iter_mut().for_each(|action| action.refuse(why));
+        for call in self.services.iter().flat_map(|(_, calls)| calls.try_iter()) {
+            self.answers.answer(call, refusal(why));
+        }
+    }
+
+    /// For `/diagnostics`.
+    pub(crate) fn counts(&self) -> [(&'static str, u64); 2] {
+        self.served.counts()
+    }
+
+    fn answer(&mut self, who: Who, reply: &MissionReply) {
         let number = reply.request_sequence;
-        match self.desk.waiting.remove(&number) {
-            None => {}
-            Some(Waiting::Service(call)) => {
-                respond(call, Trigger::Response { success: reply.accepted, message: reply.message.clone() });
+        match who {
+            Who::Service(call) => {
+                let message = reply.message.clone();
+                self.answers.answer(call, Trigger::Response { success: reply.accepted, message });
             }
-            Some(Waiting::Goal(index)) => {
+            Who::Goal(index) => {
                 if let Some(action) = self.actions.get_mut(index) {
                     action.answer_goal(number, reply);
                 }
             }
-            Some(Waiting::Cancel(index)) => {
+            Who::Cancel(index) => {
                 if let Some(action) = self.actions.get_mut(index) {
                     action.answer_cancel(number, reply);
                 }
             }
         }
     }
+}
+
+fn refusal(why: &str) -> Trigger::Response {
+    Trigger::Response { success: false, message: why.to_owned() }
 }

@@ -2,11 +2,10 @@
 
 use super::book::{Answer, Book, cancel, status};
 use super::kinds::{Goal, Kind};
-use super::{Desk, Waiting};
+use super::{Desk, Who};
 use crate::qos::profile;
-use crate::shell::next_of;
+use crate::services::{Answers, Calls, Offered};
 use anyhow::Context as _;
-use futures::Stream;
 use outrider_foundation::data::MissionId;
 use outrider_foundation::{Now, Stamp};
 use outrider_msgs::outrider_msgs::{MissionReply, MissionRequest, MissionState};
@@ -21,12 +20,15 @@ type Action<K> = <K as Kind>::Action;
 type SendGoal<K> = <Action<K> as WrappedActionTypeSupport>::SendGoal;
 type GetResult<K> = <Action<K> as WrappedActionTypeSupport>::GetResult;
 type FeedbackMessage<K> = <Action<K> as WrappedActionTypeSupport>::FeedbackMessage;
-pub(super) type Calls<S> = Box<dyn Stream<Item = ServiceRequest<S>> + Unpin>;
+/// Calls of one service that wait to be taken.
+const CALL_LIMIT: usize = 16;
 
 /// What the planner's shell does with an action, whatever its types.
 pub(super) trait Serve {
     /// Hands new calls to the planner.
     fn receive(&mut self, index: usize, desk: &mut Desk, now: Now, core: &mut dyn HostedNode);
+    /// Refuses new calls.
+    fn refuse(&mut self, why: &str);
     /// The planner has answered a goal.
     fn answer_goal(&mut self, call: u64, reply: &MissionReply);
     /// The planner has answered a cancellation.
@@ -39,6 +41,7 @@ pub(super) struct Server<K: Kind> {
     goals: Calls<SendGoal<K>>,
     results: Calls<GetResult<K>>,
     cancels: Calls<CancelGoal::Service>,
+    answers: Answers,
     feedback: r2r::Publisher<FeedbackMessage<K>>,
     status: r2r::Publisher<GoalStatusArray>,
     book: Book<Goal<K>, ServiceRequest<GetResult<K>>>,
@@ -58,19 +61,16 @@ struct Cancelling {
 }
 
 impl<K: Kind> Server<K> {
-    pub(super) fn connect(ros: &mut r2r::Node) -> anyhow::Result<Self> {
+    pub(super) fn connect(ros: &mut r2r::Node, services: &mut Offered) -> anyhow::Result<Self> {
         let name = |part: &str| format!("{}/_action/{part}", K::NAME);
-        let services = r2r::QosProfile::services_default;
         let why = || format!("serving the action {}", K::NAME);
-        let goals = ros.create_service::<SendGoal<K>>(&name("send_goal"), services()).with_context(why)?;
-        let results =
-            ros.create_service::<GetResult<K>>(&name("get_result"), services()).with_context(why)?;
-        let cancels =
-            ros.create_service::<CancelGoal::Service>(&name("cancel_goal"), services()).with_context(why)?;
+        let no_goal = || Action::<K>::make_goal_response_msg(false, time(Stamp::default()));
+        let no_result = || Action::<K>::make_result_response_msg(status::UNKNOWN, K::result(None));
         Ok(Self {
-            goals: Box::new(goals),
-            results: Box::new(results),
-            cancels: Box::new(cancels),
+            goals: services.offer(&name("send_goal"), CALL_LIMIT, no_goal)?,
+            results: services.offer(&name("get_result"), CALL_LIMIT, no_result)?,
+            cancels: services.offer(&name("cancel_goal"), CALL_LIMIT, rejected)?,
+            answers: services.answers(),
             feedback: ros.create_publisher(&name("feedback"), profile(Qos::RELIABLE)).with_context(why)?,
             status: ros.create_publisher(&name("status"), profile(Qos::LATCHED)).with_context(why)?,
             book: Book::new(),
@@ -80,23 +80,23 @@ impl<K: Kind> Server<K> {
     }
 
     fn take_goals(&mut self, index: usize, desk: &mut Desk, now: Now, core: &mut dyn HostedNode) {
-        while let Some(call) = next_of(&mut self.goals) {
+        for call in self.goals.try_iter() {
             let (uuid, goal) = Action::<K>::destructure_goal_request_msg(call.message.clone());
             let id = id_of(&uuid);
             let known = self.book.has(&id) || self.asked.iter().any(|(_, other, _, _)| *other == id);
             if known || id == MissionId::default() || desk.is_full() {
                 tracing::warn!("{}: a goal is rejected: its id is known or none, or too many wait", K::NAME);
-                respond(call, Action::<K>::make_goal_response_msg(false, time(now.ros)));
+                self.answers.answer(call, Action::<K>::make_goal_response_msg(false, time(now.ros)));
                 continue;
             }
             let request = MissionRequest { mission_id: id, ..K::request(&goal) };
-            let number = desk.ask(request, Waiting::Goal(index), now, core);
+            let number = desk.ask(request, Who::Goal(index), now, core);
             self.asked.push((number, id, goal, call));
         }
     }
 
     fn take_cancels(&mut self, index: usize, desk: &mut Desk, now: Now, core: &mut dyn HostedNode) {
-        while let Some(call) = next_of(&mut self.cancels) {
+        for call in self.cancels.try_iter() {
             let info = &call.message.goal_info;
             let until =
                 Stamp::from_nanos(i64::from(info.stamp.sec) * 1_000_000_000 + i64::from(info.stamp.nanosec));
@@ -104,14 +104,15 @@ impl<K: Kind> Server<K> {
                 Ok(meant) if !desk.is_full() => meant,
                 refused => {
                     let return_code = refused.err().unwrap_or(cancel::REJECTED);
-                    respond(call, CancelGoal::Response { return_code, goals_canceling: Vec::new() });
+                    let none = CancelGoal::Response { return_code, goals_canceling: Vec::new() };
+                    self.answers.answer(call, none);
                     continue;
                 }
             };
             let action = MissionRequest::CANCEL;
             let ask = |mission_id| {
                 let request = MissionRequest { action, mission_id, ..MissionRequest::default() };
-                desk.ask(request, Waiting::Cancel(index), now, core)
+                desk.ask(request, Who::Cancel(index), now, core)
             };
             let open = meant.into_iter().map(ask).collect();
             self.cancelling.push(Cancelling { call, open, done: Vec::new() });
@@ -119,14 +120,16 @@ impl<K: Kind> Server<K> {
     }
 
     fn take_results(&mut self) {
-        while let Some(call) = next_of(&mut self.results) {
+        for call in self.results.try_iter() {
             let id = id_of(&Action::<K>::destructure_result_request_msg(call.message.clone()));
             match self.book.result(&id, call) {
                 Answer::Later => {}
-                Answer::Unknown(call) => respond_result::<K>(call, status::UNKNOWN, None),
+                Answer::Unknown(call) => {
+                    self.answers.answer(call, result_of::<K>(status::UNKNOWN, None));
+                }
                 Answer::Now(call, entry) => {
                     let end = entry.end.as_ref().map(|end| (end, &entry.goal));
-                    respond_result::<K>(call, entry.status, end);
+                    self.answers.answer(call, result_of::<K>(entry.status, end));
                 }
             }
         }
@@ -149,11 +152,20 @@ impl<K: Kind> Serve for Server<K> {
         self.take_results();
     }
 
+    fn refuse(&mut self, why: &str) {
+        for call in self.goals.try_iter() {
+            tracing::warn!("{}: a goal is rejected: {why}", K::NAME);
+            self.answers.answer(call, Action::<K>::make_goal_response_msg(false, time(Stamp::default())));
+        }
+        self.cancels.try_iter().for_each(|call| self.answers.answer(call, rejected()));
+        self.take_results();
+    }
+
     fn answer_goal(&mut self, number: u64, reply: &MissionReply) {
         let Some(at) = self.asked.iter().position(|(other, ..)| *other == number) else { return };
         let (_, id, goal, call) = self.asked.remove(at);
         let stamp = stamp_of(reply);
-        respond(call, Action::<K>::make_goal_response_msg(reply.accepted, time(stamp)));
+        self.answers.answer(call, Action::<K>::make_goal_response_msg(reply.accepted, time(stamp)));
         if reply.accepted {
             self.book.accept(id, stamp, goal);
             self.tell_status();
@@ -175,7 +187,7 @@ impl<K: Kind> Serve for Server<K> {
         if cancelling.open.is_empty() {
             let Cancelling { call, done, .. } = self.cancelling.remove(at);
             let return_code = if done.is_empty() { cancel::REJECTED } else { cancel::NONE };
-            respond(call, CancelGoal::Response { return_code, goals_canceling: done });
+            self.answers.answer(call, CancelGoal::Response { return_code, goals_canceling: done });
         }
     }
 
@@ -183,7 +195,7 @@ impl<K: Kind> Serve for Server<K> {
         let Some((entry, changed, answered)) = self.book.note(state) else { return };
         let end = entry.end.as_ref().map(|end| (end, &entry.goal));
         for call in answered {
-            respond_result::<K>(call, entry.status, end);
+            self.answers.answer(call, result_of::<K>(entry.status, end));
         }
         if end.is_none() {
             let message = Action::<K>::make_feedback_msg(uuid(&state.mission_id), K::feedback(state));
@@ -195,19 +207,15 @@ impl<K: Kind> Serve for Server<K> {
     }
 }
 
-fn respond_result<K: Kind>(
-    call: ServiceRequest<GetResult<K>>,
+fn result_of<K: Kind>(
     status: i8,
     end: Option<(&MissionState, &Goal<K>)>,
-) {
-    respond(call, Action::<K>::make_result_response_msg(status, K::result(end)));
+) -> <GetResult<K> as WrappedServiceTypeSupport>::Response {
+    Action::<K>::make_result_response_msg(status, K::result(end))
 }
 
-pub(super) fn respond<S: WrappedServiceTypeSupport + 'static>(
-    call: ServiceRequest<S>,
-    response: S::Response,
-) {
-    warn(call.respond(response), "an answer");
+const fn rejected() -> CancelGoal::Response {
+    CancelGoal::Response { return_code: cancel::REJECTED, goals_canceling: Vec::new() }
 }
 
 fn warn(done: r2r::Result<()>, what: &str) {

@@ -112,4 +112,8 @@ impl Binding for GateBinding {
         let values = core.diagnostics().map(|(key, value)| (key.to_owned(), value.to_string()));
         healthy("running", values.to_vec())
     }
+    /// A driver may go on with what it was told last.
+    fn may_end(&self, core: &GateNode) -> bool {
+        core.stands()
+    }
 }
