@@ -237,27 +237,27 @@ impl Shell {
         if now.mono >= self.next_health {
             self.next_health = now.mono + DIAGNOSTICS_PERIOD;
             let mut health = diagnostics(self.core.as_ref(), &self.namespace, now.ros);
-            let of_shell = [
-                ("scheduling", self.scheduling.clone()),
-                ("publish_errors", self.publish_errors.to_string()),
-            ];
             for status in &mut health.status {
                 self.unheard.tell(status);
-                let pairs = of_shell.iter().map(|(key, value)| ((*key).to_owned(), value.clone()));
-                status.values.extend(pairs.map(|(key, value)| KeyValue { key, value }));
-            }
-            let of_gate = self.gate.as_ref().map(GateExtras::counts);
-            let of_services = of_gate.or_else(|| self.missions.as_ref().map(MissionExtras::counts));
-            for status in &mut health.status {
-                let pairs =
-                    of_services.iter().flatten().map(|(key, count)| ((*key).to_owned(), count.to_string()));
-                status.values.extend(pairs.map(|(key, value)| KeyValue { key, value }));
+                status.values.extend(self.own_values());
             }
             let bytes = outrider_msgs::encode(&health)?;
             publish(&self.health, &bytes, &mut self.publish_errors);
         }
         self.unheard.look(ros, now.mono);
         Ok(())
+    }
+
+    /// What the shell itself has to say in `/diagnostics`.
+    fn own_values(&self) -> Vec<KeyValue> {
+        let mut told = vec![
+            ("scheduling", self.scheduling.clone()),
+            ("publish_errors", self.publish_errors.to_string()),
+        ];
+        let of_gate = self.gate.as_ref().map(GateExtras::counts);
+        let of_services = of_gate.or_else(|| self.missions.as_ref().map(MissionExtras::counts));
+        told.extend(of_services.into_iter().flatten().map(|(key, count)| (key, count.to_string())));
+        told.into_iter().map(|(key, value)| KeyValue { key: key.to_owned(), value }).collect()
     }
 
     /// A node that may not end yet goes on without being told anything more. Its steps are in the journal as all others are.
