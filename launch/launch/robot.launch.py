@@ -59,7 +59,7 @@ def start_nodes(context):
     parameters = {name: value(context, name) for name in ("config", "scenario", "tree", "zones", "permit_key")}
     parameters["use_sim_time"] = value(context, "use_sim_time") == "true"
     parameters["wait_for_recorder_s"] = WAIT_FOR_RECORDER_S if value(context, "record") == "true" else 0.0
-    # Without `name`: it would rename every node of a process, and gate and planner have two.
+    # Without `name`: it would rename every node of a process, and the gate's has two.
     return [
         Node(
             package="outrider", executable=name, namespace=namespace(context), parameters=[parameters],

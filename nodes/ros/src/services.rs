@@ -12,10 +12,14 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Longest wait for a call: how soon an answer is sent at the latest.
-const TURN: Duration = Duration::from_millis(5);
+/// Longest wait for a call while one that was handed on waits for its answer: how soon that is sent at the latest.
+const TURN: Duration = Duration::from_millis(2);
+/// The same while there is none.
+const IDLE: Duration = Duration::from_millis(50);
 /// After every turn, so that whoever calls without end leaves the processor to others.
 const PAUSE: Duration = Duration::from_millis(1);
+/// Calls that DDS keeps until a turn takes them, one of each service; by default ten, and of more the oldest get lost.
+const KEPT: usize = 100;
 /// Answers that wait to be sent; one more is lost, and counted.
 const ANSWER_LIMIT: usize = 64;
 
@@ -93,7 +97,7 @@ impl Offered {
     where
         S: WrappedServiceTypeSupport + 'static,
     {
-        let qos = r2r::QosProfile::services_default();
+        let qos = r2r::QosProfile::services_default().keep_last(KEPT);
         let calls = self.node.create_service::<S>(name, qos).with_context(|| format!("serving {name}"))?;
         let (handed_on, taken) = sync_channel(limit);
         let refuse = Box::new(move |call| respond::<S>(call, refusal()));
@@ -121,16 +125,21 @@ impl Offered {
     /// every send: held by one who has to wait for the processor himself, they would hold up a gate of real-time priority.
     fn run(mut self, ended: &AtomicBool) {
         let refused = &self.answers.counts.refused;
+        let mut open: u64 = 0;
         while !ended.load(Ordering::Relaxed) {
-            self.node.spin_once(TURN);
+            self.node.spin_once(if open > 0 { TURN } else { IDLE });
             for door in &mut self.doors {
-                let more = door.hand_on();
+                let (handed_on, more) = door.hand_on();
+                open = open.saturating_add(handed_on);
                 if more > 0 && refused.fetch_add(more, Ordering::Relaxed) == 0 {
                     tracing::warn!("service calls are refused: too many at once");
                 }
             }
             // Each may take 100 ms: who waits for the end does not wait for all of them.
-            self.jobs.try_iter().take_while(|_| !ended.load(Ordering::Relaxed)).for_each(|job| job());
+            for job in self.jobs.try_iter().take_while(|_| !ended.load(Ordering::Relaxed)) {
+                open = open.saturating_sub(1);
+                job();
+            }
             std::thread::sleep(PAUSE);
         }
     }
@@ -162,8 +171,8 @@ impl Drop for Served {
 }
 
 trait HandOn: Send {
-    /// Hands on what has come; gives how many did not fit and were refused.
-    fn hand_on(&mut self) -> u64;
+    /// Hands on what has come; gives how many were, and how many did not fit and were refused.
+    fn hand_on(&mut self) -> (u64, u64);
 }
 
 /// Through which the calls of one service come in.
@@ -174,16 +183,18 @@ struct Door<C> {
 }
 
 impl<C: Send> HandOn for Door<C> {
-    fn hand_on(&mut self) -> u64 {
-        let mut refused = 0;
+    fn hand_on(&mut self) -> (u64, u64) {
+        let (mut handed_on, mut refused) = (0, 0);
         while let Some(call) = self.calls.next().now_or_never().flatten() {
-            if let Err(error) = self.handed_on.try_send(call) {
-                refused += 1;
-                let (TrySendError::Full(call) | TrySendError::Disconnected(call)) = error;
-                (self.refuse)(call);
+            match self.handed_on.try_send(call) {
+                Ok(()) => handed_on += 1,
+                Err(TrySendError::Full(call) | TrySendError::Disconnected(call)) => {
+                    refused += 1;
+                    (self.refuse)(call);
+                }
             }
         }
-        refused
+        (handed_on, refused)
     }
 }
 
@@ -198,15 +209,15 @@ mod tests {
         let calls: Box<dyn Stream<Item = u32> + Unpin + Send> = Box::new(futures::stream::iter(1..=5));
         let refuse = Box::new(move |call| refused.try_send(call).unwrap());
         let mut door = Door { calls, handed_on, refuse };
-        assert_eq!(door.hand_on(), 2);
+        assert_eq!(door.hand_on(), (3, 2));
         assert_eq!(taken.try_iter().collect::<Vec<_>>(), [1, 2, 3]);
         assert_eq!(seen.try_iter().collect::<Vec<_>>(), [4, 5]);
         door.calls = Box::new(futures::stream::iter([6]));
-        assert_eq!(door.hand_on(), 0);
+        assert_eq!(door.hand_on(), (1, 0));
         // Nobody is there any more to take them.
         drop(taken);
         door.calls = Box::new(futures::stream::iter([7]));
-        assert_eq!((door.hand_on(), seen.try_iter().collect::<Vec<_>>()), (1, vec![7]));
+        assert_eq!((door.hand_on(), seen.try_iter().collect::<Vec<_>>()), ((0, 1), vec![7]));
     }
 
     #[test]

@@ -254,8 +254,7 @@ impl Shell {
             ("scheduling", self.scheduling.clone()),
             ("publish_errors", self.publish_errors.to_string()),
         ];
-        let of_gate = self.gate.as_ref().map(GateExtras::counts);
-        let of_services = of_gate.or_else(|| self.missions.as_ref().map(MissionExtras::counts));
+        let of_services = self.gate.as_ref().map(GateExtras::counts);
         told.extend(of_services.into_iter().flatten().map(|(key, count)| (key, count.to_string())));
         told.into_iter().map(|(key, value)| KeyValue { key: key.to_owned(), value }).collect()
     }

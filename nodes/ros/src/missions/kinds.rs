@@ -4,20 +4,17 @@ use outrider_foundation::Span;
 use outrider_foundation::data::MISSION_POSE_LIMIT;
 use outrider_msgs::geometry_msgs as ours_geometry;
 use outrider_msgs::outrider_msgs::{MissionRequest, MissionState};
+use r2r::WrappedActionTypeSupport;
 use r2r::builtin_interfaces::msg::{Duration, Time};
 use r2r::geometry_msgs::msg::{Point, Pose, PoseStamped, Quaternion};
 use r2r::nav2_msgs::action::{FollowWaypoints, NavigateThroughPoses, NavigateToPose};
 use r2r::nav2_msgs::msg::MissedWaypoint;
 use r2r::std_msgs::msg::Header;
-use r2r::{WrappedActionTypeSupport, WrappedServiceTypeSupport};
 
 /// One of Nav2's actions.
 pub(super) trait Kind: Sized + 'static {
     /// Its types.
-    type Action: WrappedActionTypeSupport<
-            SendGoal: WrappedServiceTypeSupport<Response: Send>,
-            GetResult: WrappedServiceTypeSupport<Response: Send>,
-        > + 'static;
+    type Action: WrappedActionTypeSupport + 'static;
     /// Its name.
     const NAME: &'static str;
     /// What is asked of the planner.

@@ -7,8 +7,7 @@ mod book;
 mod kinds;
 mod server;
 
-use crate::services::{Answers, Calls, Offered, Served};
-use crate::shell::{advertise, publish};
+use crate::shell::{advertise, next_of, publish};
 use crate::waiting::{PATIENCE, Waiting};
 use kinds::{ThroughPoses, ToPose, Waypoints};
 use outrider_foundation::Now;
@@ -17,12 +16,10 @@ use outrider_runtime::{HostedNode, Topic, header};
 use outrider_suite::topics;
 use r2r::ServiceRequest;
 use r2r::std_srvs::srv::Trigger;
-use server::{Serve, Server};
+use server::{Calls, Serve, Server, respond};
 
 /// Calls that wait for the planner; beyond it they are refused.
 const CALL_LIMIT: usize = 16;
-/// Has the services and those of the actions, beside the node `planner`.
-const NODE: &str = "planner_services";
 const TOO_MANY: &str = "too many calls at once";
 
 /// Who waits for the planner's answer.
@@ -69,27 +66,25 @@ pub(crate) struct MissionExtras {
     actions: Vec<Box<dyn Serve>>,
     services: Vec<(u8, Calls<Trigger::Service>)>,
     desk: Desk,
-    answers: Answers,
-    served: Served,
     reply_output: usize,
     state_output: usize,
 }
 
 impl MissionExtras {
     pub(crate) fn connect(ros: &mut r2r::Node, core: &dyn HostedNode) -> anyhow::Result<Self> {
-        let mut offered = Offered::on_node(NODE)?;
-        let mut services = Vec::new();
+        let mut services: Vec<(u8, Calls<Trigger::Service>)> = Vec::new();
         let named = [(MissionRequest::PAUSE, "planner/pause"), (MissionRequest::RESUME, "planner/resume")];
         for (action, name) in named {
-            services.push((action, offered.offer(name, CALL_LIMIT, || refusal(TOO_MANY))?));
+            let stream = ros.create_service::<Trigger::Service>(name, r2r::QosProfile::services_default())?;
+            services.push((action, Box::new(stream)));
         }
         let index = |list: &[Topic], topic: &Topic| list.iter().position(|t| t.name == topic.name);
         let unbound = || anyhow::anyhow!("the planner's binding has no mission topics");
         Ok(Self {
             actions: vec![
-                Box::new(Server::<ToPose>::connect(ros, &mut offered)?),
-                Box::new(Server::<ThroughPoses>::connect(ros, &mut offered)?),
-                Box::new(Server::<Waypoints>::connect(ros, &mut offered)?),
+                Box::new(Server::<ToPose>::connect(ros)?),
+                Box::new(Server::<ThroughPoses>::connect(ros)?),
+                Box::new(Server::<Waypoints>::connect(ros)?),
             ],
             services,
             desk: Desk {
@@ -99,8 +94,6 @@ impl MissionExtras {
                 waiting: Waiting::at_most(CALL_LIMIT),
                 errors: 0,
             },
-            answers: offered.answers(),
-            served: offered.serve()?,
             reply_output: index(core.outputs(), &topics::mission_reply()).ok_or_else(unbound)?,
             state_output: index(core.outputs(), &topics::mission_state()).ok_or_else(unbound)?,
         })
@@ -116,10 +109,10 @@ impl MissionExtras {
         for (index, action) in self.actions.iter_mut().enumerate() {
             action.receive(index, &mut self.desk, now, core);
         }
-        for (action, calls) in &self.services {
-            for call in calls.try_iter() {
+        for (action, calls) in &mut self.services {
+            while let Some(call) = next_of(calls) {
                 if self.desk.is_full() {
-                    self.answers.answer(call, refusal(TOO_MANY));
+                    respond(call, refusal(TOO_MANY));
                     continue;
                 }
                 let request = MissionRequest { action: *action, ..MissionRequest::default() };
@@ -146,22 +139,18 @@ impl MissionExtras {
     /// Answers every call that has come, with why nothing is done.
     pub(crate) fn refuse(&mut self, why: &str) {
         self.actions.iter_mut().for_each(|action| action.refuse(why));
-        for call in self.services.iter().flat_map(|(_, calls)| calls.try_iter()) {
-            self.answers.answer(call, refusal(why));
+        for (_, calls) in &mut self.services {
+            while let Some(call) = next_of(calls) {
+                respond(call, refusal(why));
+            }
         }
-    }
-
-    /// For `/diagnostics`.
-    pub(crate) fn counts(&self) -> [(&'static str, u64); 2] {
-        self.served.counts()
     }
 
     fn answer(&mut self, who: Who, reply: &MissionReply) {
         let number = reply.request_sequence;
         match who {
             Who::Service(call) => {
-                let message = reply.message.clone();
-                self.answers.answer(call, Trigger::Response { success: reply.accepted, message });
+                respond(call, Trigger::Response { success: reply.accepted, message: reply.message.clone() });
             }
             Who::Goal(index) => {
                 if let Some(action) = self.actions.get_mut(index) {

@@ -4,8 +4,9 @@ use super::book::{Answer, Book, cancel, status};
 use super::kinds::{Goal, Kind};
 use super::{Desk, Who};
 use crate::qos::profile;
-use crate::services::{Answers, Calls, Offered};
+use crate::shell::next_of;
 use anyhow::Context as _;
+use futures::Stream;
 use outrider_foundation::data::MissionId;
 use outrider_foundation::{Now, Stamp};
 use outrider_msgs::outrider_msgs::{MissionReply, MissionRequest, MissionState};
@@ -20,8 +21,7 @@ type Action<K> = <K as Kind>::Action;
 type SendGoal<K> = <Action<K> as WrappedActionTypeSupport>::SendGoal;
 type GetResult<K> = <Action<K> as WrappedActionTypeSupport>::GetResult;
 type FeedbackMessage<K> = <Action<K> as WrappedActionTypeSupport>::FeedbackMessage;
-/// Calls of one service that wait to be taken.
-const CALL_LIMIT: usize = 16;
+pub(super) type Calls<S> = Box<dyn Stream<Item = ServiceRequest<S>> + Unpin>;
 
 /// What the planner's shell does with an action, whatever its types.
 pub(super) trait Serve {
@@ -41,7 +41,6 @@ pub(super) struct Server<K: Kind> {
     goals: Calls<SendGoal<K>>,
     results: Calls<GetResult<K>>,
     cancels: Calls<CancelGoal::Service>,
-    answers: Answers,
     feedback: r2r::Publisher<FeedbackMessage<K>>,
     status: r2r::Publisher<GoalStatusArray>,
     book: Book<Goal<K>, ServiceRequest<GetResult<K>>>,
@@ -61,16 +60,19 @@ struct Cancelling {
 }
 
 impl<K: Kind> Server<K> {
-    pub(super) fn connect(ros: &mut r2r::Node, services: &mut Offered) -> anyhow::Result<Self> {
+    pub(super) fn connect(ros: &mut r2r::Node) -> anyhow::Result<Self> {
         let name = |part: &str| format!("{}/_action/{part}", K::NAME);
+        let services = r2r::QosProfile::services_default;
         let why = || format!("serving the action {}", K::NAME);
-        let no_goal = || Action::<K>::make_goal_response_msg(false, time(Stamp::default()));
-        let no_result = || Action::<K>::make_result_response_msg(status::UNKNOWN, K::result(None));
+        let goals = ros.create_service::<SendGoal<K>>(&name("send_goal"), services()).with_context(why)?;
+        let results =
+            ros.create_service::<GetResult<K>>(&name("get_result"), services()).with_context(why)?;
+        let cancels =
+            ros.create_service::<CancelGoal::Service>(&name("cancel_goal"), services()).with_context(why)?;
         Ok(Self {
-            goals: services.offer(&name("send_goal"), CALL_LIMIT, no_goal)?,
-            results: services.offer(&name("get_result"), CALL_LIMIT, no_result)?,
-            cancels: services.offer(&name("cancel_goal"), CALL_LIMIT, rejected)?,
-            answers: services.answers(),
+            goals: Box::new(goals),
+            results: Box::new(results),
+            cancels: Box::new(cancels),
             feedback: ros.create_publisher(&name("feedback"), profile(Qos::RELIABLE)).with_context(why)?,
             status: ros.create_publisher(&name("status"), profile(Qos::LATCHED)).with_context(why)?,
             book: Book::new(),
@@ -80,13 +82,13 @@ impl<K: Kind> Server<K> {
     }
 
     fn take_goals(&mut self, index: usize, desk: &mut Desk, now: Now, core: &mut dyn HostedNode) {
-        for call in self.goals.try_iter() {
+        while let Some(call) = next_of(&mut self.goals) {
             let (uuid, goal) = Action::<K>::destructure_goal_request_msg(call.message.clone());
             let id = id_of(&uuid);
             let known = self.book.has(&id) || self.asked.iter().any(|(_, other, _, _)| *other == id);
             if known || id == MissionId::default() || desk.is_full() {
                 tracing::warn!("{}: a goal is rejected: its id is known or none, or too many wait", K::NAME);
-                self.answers.answer(call, Action::<K>::make_goal_response_msg(false, time(now.ros)));
+                respond(call, Action::<K>::make_goal_response_msg(false, time(now.ros)));
                 continue;
             }
             let request = MissionRequest { mission_id: id, ..K::request(&goal) };
@@ -96,7 +98,7 @@ impl<K: Kind> Server<K> {
     }
 
     fn take_cancels(&mut self, index: usize, desk: &mut Desk, now: Now, core: &mut dyn HostedNode) {
-        for call in self.cancels.try_iter() {
+        while let Some(call) = next_of(&mut self.cancels) {
             let info = &call.message.goal_info;
             let until =
                 Stamp::from_nanos(i64::from(info.stamp.sec) * 1_000_000_000 + i64::from(info.stamp.nanosec));
@@ -104,8 +106,7 @@ impl<K: Kind> Server<K> {
                 Ok(meant) if !desk.is_full() => meant,
                 refused => {
                     let return_code = refused.err().unwrap_or(cancel::REJECTED);
-                    let none = CancelGoal::Response { return_code, goals_canceling: Vec::new() };
-                    self.answers.answer(call, none);
+                    respond(call, CancelGoal::Response { return_code, goals_canceling: Vec::new() });
                     continue;
                 }
             };
@@ -120,16 +121,14 @@ impl<K: Kind> Server<K> {
     }
 
     fn take_results(&mut self) {
-        for call in self.results.try_iter() {
+        while let Some(call) = next_of(&mut self.results) {
             let id = id_of(&Action::<K>::destructure_result_request_msg(call.message.clone()));
             match self.book.result(&id, call) {
                 Answer::Later => {}
-                Answer::Unknown(call) => {
-                    self.answers.answer(call, result_of::<K>(status::UNKNOWN, None));
-                }
+                Answer::Unknown(call) => respond_result::<K>(call, status::UNKNOWN, None),
                 Answer::Now(call, entry) => {
                     let end = entry.end.as_ref().map(|end| (end, &entry.goal));
-                    self.answers.answer(call, result_of::<K>(entry.status, end));
+                    respond_result::<K>(call, entry.status, end);
                 }
             }
         }
@@ -153,11 +152,14 @@ impl<K: Kind> Serve for Server<K> {
     }
 
     fn refuse(&mut self, why: &str) {
-        for call in self.goals.try_iter() {
+        while let Some(call) = next_of(&mut self.goals) {
             tracing::warn!("{}: a goal is rejected: {why}", K::NAME);
-            self.answers.answer(call, Action::<K>::make_goal_response_msg(false, time(Stamp::default())));
+            respond(call, Action::<K>::make_goal_response_msg(false, time(Stamp::default())));
         }
-        self.cancels.try_iter().for_each(|call| self.answers.answer(call, rejected()));
+        while let Some(call) = next_of(&mut self.cancels) {
+            let return_code = cancel::REJECTED;
+            respond(call, CancelGoal::Response { return_code, goals_canceling: Vec::new() });
+        }
         self.take_results();
     }
 
@@ -165,7 +167,7 @@ impl<K: Kind> Serve for Server<K> {
         let Some(at) = self.asked.iter().position(|(other, ..)| *other == number) else { return };
         let (_, id, goal, call) = self.asked.remove(at);
         let stamp = stamp_of(reply);
-        self.answers.answer(call, Action::<K>::make_goal_response_msg(reply.accepted, time(stamp)));
+        respond(call, Action::<K>::make_goal_response_msg(reply.accepted, time(stamp)));
         if reply.accepted {
             self.book.accept(id, stamp, goal);
             self.tell_status();
@@ -187,7 +189,7 @@ impl<K: Kind> Serve for Server<K> {
         if cancelling.open.is_empty() {
             let Cancelling { call, done, .. } = self.cancelling.remove(at);
             let return_code = if done.is_empty() { cancel::REJECTED } else { cancel::NONE };
-            self.answers.answer(call, CancelGoal::Response { return_code, goals_canceling: done });
+            respond(call, CancelGoal::Response { return_code, goals_canceling: done });
         }
     }
 
@@ -195,7 +197,7 @@ impl<K: Kind> Serve for Server<K> {
         let Some((entry, changed, answered)) = self.book.note(state) else { return };
         let end = entry.end.as_ref().map(|end| (end, &entry.goal));
         for call in answered {
-            self.answers.answer(call, result_of::<K>(entry.status, end));
+            respond_result::<K>(call, entry.status, end);
         }
         if end.is_none() {
             let message = Action::<K>::make_feedback_msg(uuid(&state.mission_id), K::feedback(state));
@@ -207,15 +209,19 @@ impl<K: Kind> Serve for Server<K> {
     }
 }
 
-fn result_of<K: Kind>(
+fn respond_result<K: Kind>(
+    call: ServiceRequest<GetResult<K>>,
     status: i8,
     end: Option<(&MissionState, &Goal<K>)>,
-) -> <GetResult<K> as WrappedServiceTypeSupport>::Response {
-    Action::<K>::make_result_response_msg(status, K::result(end))
+) {
+    respond(call, Action::<K>::make_result_response_msg(status, K::result(end)));
 }
 
-const fn rejected() -> CancelGoal::Response {
-    CancelGoal::Response { return_code: cancel::REJECTED, goals_canceling: Vec::new() }
+pub(super) fn respond<S: WrappedServiceTypeSupport + 'static>(
+    call: ServiceRequest<S>,
+    response: S::Response,
+) {
+    warn(call.respond(response), "an answer");
 }
 
 fn warn(done: r2r::Result<()>, what: &str) {
