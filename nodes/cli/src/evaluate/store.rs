@@ -320,9 +320,11 @@ impl Store {
         let timings: BTreeMap<String, RunTiming> = timings.into_iter().map(|t| (t.key.clone(), t)).collect();
         for world in fs::read_dir(other.join("worlds")).with_context(|| other.display().to_string())? {
             let world = world?;
-            let to = self.folder.join("worlds").join(world.file_name());
-            if !to.is_file() {
-                copy_whole(&world.path(), &to)?;
+            let (from, to) = (world.path(), self.folder.join("worlds").join(world.file_name()));
+            // What is half written, and folders, are no worlds.
+            let is_world = from.extension().is_some_and(|e| e == "json") && from.is_file();
+            if is_world && !to.is_file() {
+                copy_whole(&from, &to)?;
             }
         }
         let mut taken = 0;
@@ -503,7 +505,7 @@ fn append(file: &mut File, line: &impl Serialize) -> anyhow::Result<()> {
     Ok(written?)
 }
 
-/// All at once or not at all.
+/// All at once or not at all; nothing is left of what cannot be written.
 fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
     let beside = path.with_extension("part");
     let write = || -> std::io::Result<()> {
@@ -512,7 +514,10 @@ fn write_whole(path: &Path, text: &str) -> anyhow::Result<()> {
         file.sync_data()?;
         fs::rename(&beside, path)
     };
-    write().with_context(|| path.display().to_string())
+    let written = write().inspect_err(|_| drop(fs::remove_file(&beside)));
+    // That it has its name is on the disk with its folder.
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    written.and_then(|()| File::open(folder)?.sync_all()).with_context(|| path.display().to_string())
 }
 
 /// A copy, all at once or not at all.

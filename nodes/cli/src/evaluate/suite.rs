@@ -3,6 +3,7 @@
 use anyhow::{Context as _, bail, ensure};
 use outrider_foundation::validate::key_within;
 use outrider_runtime::{Resources, config};
+use outrider_sim::{Config as SimConfig, EventSpec, Timing};
 use outrider_suite::drive::check;
 use outrider_suite::evaluation::TRUTH_HZ;
 use outrider_suite::files::sim_config;
@@ -210,11 +211,8 @@ pub fn try_values(
         }
         let values = || serde_json::to_string(&case.parameters).unwrap_or_default();
         let scenario = template.scenario(&case.parameters).with_context(|| format!("with {}", values()))?;
-        let of_truth = scenario.events.iter().flat_map(|e| e.set.keys()).find(|key| key_within(key, "truth"));
-        if let Some(key) = of_truth {
-            let path = member.path.display();
-            bail!("{path}: events: `{key}`: an evaluation rests on the truth, which no event may change");
-        }
+        refuse_changed_truth("events", &scenario.events)
+            .with_context(|| member.path.display().to_string())?;
         if Some(case.seed) == seed {
             check(&setup.files(member, case), &scenario).map_err(|error| match values() {
                 none if none == "{}" => anyhow::anyhow!("{error}"),
@@ -394,16 +392,32 @@ impl Hashes {
         for (_, resources) in read.iter().filter(|(node, _)| *node == "sim") {
             self.left_out.extend(left_out_of_world(resources)?);
             let (text, origin) = resources.get("sim", "config")?;
-            let rate_hz = sim_config(origin, text)?.truth.rate_hz;
-            ensure!(
-                (rate_hz - TRUTH_HZ).abs() < 1e-9,
-                "{}: sim.truth.rate_hz: {rate_hz}, an evaluation measures at {TRUTH_HZ} Hz",
-                member.path.display()
-            );
+            sees_all(&sim_config(origin, text)?).with_context(|| member.path.display().to_string())?;
         }
         let hash = config_hash(&read);
         self.known.insert(same, hash.clone());
         Ok(hash)
+    }
+}
+
+/// Whether the simulator tells the truth as often as an evaluation looks, and from the beginning on.
+fn sees_all(config: &SimConfig) -> anyhow::Result<()> {
+    let Timing { rate_hz, phase_s } = config.truth;
+    ensure!(
+        (rate_hz - TRUTH_HZ).abs() < 1e-9,
+        "sim.truth.rate_hz: {rate_hz}, an evaluation measures at {TRUTH_HZ} Hz"
+    );
+    ensure!(
+        phase_s <= 1e-9,
+        "sim.truth.phase_s: {phase_s}, an evaluation sees a run from its beginning, at 0 s"
+    );
+    refuse_changed_truth("sim.events", &config.events)
+}
+
+fn refuse_changed_truth(origin: &str, events: &[EventSpec]) -> anyhow::Result<()> {
+    match events.iter().flat_map(|e| e.set.keys()).find(|key| key_within(key, "truth")) {
+        Some(key) => bail!("{origin}: `{key}`: an evaluation rests on the truth, which no event may change"),
+        None => Ok(()),
     }
 }
 

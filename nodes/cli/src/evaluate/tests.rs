@@ -142,7 +142,21 @@ fn what_cannot_be_run_is_told_when_it_is_planned() {
     }
     for (more, settings, why) in [
         ("", &["sim.truth.rate_hz=3.0"][..], "sim.truth.rate_hz: 3, an evaluation measures at 20 Hz"),
-        ("events: [{at_s: 0, set: {truth.rate_hz: 3.0}}]\n", &[], "an evaluation rests on the truth"),
+        (
+            "",
+            &["sim.truth.phase_s=9.9"],
+            "sim.truth.phase_s: 9.9, an evaluation sees a run from its beginning, at 0 s",
+        ),
+        (
+            "events: [{at_s: 0, set: {truth.rate_hz: 3.0}}]\n",
+            &[],
+            "events: `truth.rate_hz`: an evaluation rests",
+        ),
+        (
+            "",
+            &["sim.events=[{at_s: 0, set: {truth: {rate_hz: 20.0, phase_s: 9.9}}}]"],
+            "sim.events: `truth`: an evaluation rests on the truth",
+        ),
     ] {
         let error = format!("{:#}", told(more, settings).unwrap_err());
         assert!(error.contains("short.yaml: ") && error.contains(why), "{error}");

@@ -16,6 +16,9 @@ const BOOTSTRAP: (u32, u64) = (2000, 1);
 /// So many names are told in a reason.
 const NAMED: usize = 5;
 
+/// Settings that begin so are of the simulator and of what the robot truly is, not of what ships.
+const WORLD: [&str; 2] = ["sim.", "real_robot."];
+
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -129,6 +132,10 @@ pub fn judge(
             checks.extend(regressions(policy, &pairs));
         }
     }
+    // What is worse in a world of its own is stopped for what it did there.
+    if checks.iter().all(|check| check.finding == Finding::Good) {
+        checks.extend(same_world(baseline, candidate));
+    }
     Verdict {
         candidate: candidate.of(),
         evidence: candidate.digest.clone(),
@@ -167,6 +174,23 @@ fn whole(candidate: &Evidence) -> Option<Check> {
             "missing: only a part of {} was run, {}; what a release needs stands in a suite file",
             candidate.manifest.suite,
             part.join(" ")
+        ),
+    })
+}
+
+/// Settings of the simulator or of the true robot that the baseline was not made with make other tests, and perhaps easier ones.
+fn same_world(baseline: Option<&Evidence>, candidate: &Evidence) -> Option<Check> {
+    let of_the_world = |set: &&String| WORLD.iter().any(|file| set.starts_with(file));
+    let known = |set: &&String| baseline.is_some_and(|b| b.manifest.settings.contains(set));
+    let own = candidate.manifest.settings.iter().filter(of_the_world).filter(|set| !known(set));
+    let own: Vec<String> = own.cloned().collect();
+    (!own.is_empty()).then(|| Check {
+        name: "evidence.settings".to_owned(),
+        finding: Finding::Unknown,
+        reason: format!(
+            "another test: made with --set {}, which {}; a release is judged in the world as it is",
+            some(&own),
+            if baseline.is_some() { "the baseline was not" } else { "no baseline was" }
         ),
     })
 }

@@ -20,6 +20,8 @@ use outrider_msgs::{Message, decode, decode_without_cells, decode_without_record
 const STILL: (f64, f64) = (0.02, 0.05);
 /// The most samples that are kept: an hour of them at 20 Hz, and some.
 const SAMPLE_LIMIT: usize = 80_000;
+/// The most contacts that begin between two samples and are told apart.
+const MET_AT_ONCE: u32 = 100;
 /// The most ages of data that are kept.
 const AGE_LIMIT: usize = 500_000;
 
@@ -87,7 +89,7 @@ pub struct Eyes {
     pub map: Option<OccupancyGrid>,
     /// Messages published.
     pub messages: u64,
-    /// Messages that could not be decoded, and what did not fit.
+    /// Messages that could not be decoded, what did not fit, and contacts before the first sample.
     pub dropped: u64,
     chain: Chain,
     goal: Point2,
@@ -221,9 +223,12 @@ impl Eyes {
         let moves = twist.v_mps.abs() > STILL.0 || twist.w_radps.abs() > STILL.1;
         note(&mut self.timeline.moving, t_s, moves);
         let before = self.samples.last().map_or(0, |s| s.collisions);
-        if truth.collisions > before {
+        // Of contacts before anybody looked nothing is known.
+        self.dropped += u64::from(self.samples.is_empty() && truth.collisions > 0);
+        for contact in before..truth.collisions.min(before.saturating_add(MET_AT_ONCE)) {
+            let touched = if contact == before { &truth.nearest } else { "something else as well" };
             self.timeline.contacts.push(t_s);
-            self.timeline.touched.push(truth.nearest.clone());
+            self.timeline.touched.push(touched.to_owned());
         }
         if self.least_clearance_m.is_none_or(|least| truth.clearance < least) {
             self.least_clearance_m = Some(truth.clearance);

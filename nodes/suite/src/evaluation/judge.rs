@@ -91,8 +91,10 @@ pub fn judge(
         failures.push(Failure { check: "expect.outcome".to_owned(), text });
     }
     if measures.not_seen > 0 {
-        let text =
-            format!("{} messages could not be read or kept: nothing is known of them", measures.not_seen);
+        let text = format!(
+            "{} messages or contacts could not be read, kept or seen: nothing is known of them",
+            measures.not_seen
+        );
         failures.push(Failure { check: "not_seen".to_owned(), text });
     }
     occurrences(scenario, eyes, &mut failures);

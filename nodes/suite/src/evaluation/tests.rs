@@ -202,13 +202,22 @@ fn a_contact_in_motion_is_a_violation_and_one_at_rest_is_not() {
         (made.collisions, made.nearest) = (count, nearest);
         made.drive(f64::from(count) + 1.0, f64::from(count) + 2.0, 0.5, &[]);
     }
+    made.collisions += 2;
+    made.drive(4.0, 5.0, 0.5, &[]);
     let told: Vec<String> = made.verdict().1.violations.into_iter().map(|v| v.text).collect();
-    assert_eq!(told, ["the moving robot touched anna", "the moving robot touched shelf"]);
-    let mut made = Made::new(|_| {});
-    made.goal(0.0);
-    made.collisions = 1;
-    made.drive(0.0, 1.0, 0.0, &[]);
-    assert_eq!(made.verdict().1.failures[0].check, "criteria.collisions_max");
+    let touched = ["anna", "shelf", "shelf", "something else as well"];
+    assert_eq!(told, touched.map(|what| format!("the moving robot touched {what}")));
+    for (before_s, expected) in
+        [(0.5, vec!["criteria.collisions_max"]), (0.0, vec!["not_seen", "criteria.collisions_max"])]
+    {
+        let mut made = Made::new(|_| {});
+        made.goal(0.0);
+        made.drive(0.0, before_s, 0.0, &[]);
+        made.collisions = 1;
+        made.drive(before_s, 1.0, 0.0, &[]);
+        let checks: Vec<String> = made.verdict().1.failures.into_iter().map(|f| f.check).collect();
+        assert_eq!(checks, expected, "from {before_s} s on");
+    }
 }
 
 #[test]

@@ -260,3 +260,33 @@ fn after_a_line_that_could_not_be_written_there_is_no_other() {
     let (_, found) = Store::open(out.path(), &manifest, false).unwrap();
     assert_eq!((found.kept, found.torn), (0, 0));
 }
+
+/// What somebody put beside the worlds, or an interruption left there, is none.
+#[test]
+fn worlds_alone_are_taken_over() {
+    let (plan, manifest) = short();
+    let out = tempfile::tempdir().unwrap();
+    let [own, other] = ["own", "other"].map(|n| out.path().join(n));
+    let (mut there, _) = Store::open(&other, &manifest, false).unwrap();
+    there.add(&result(&plan.runs[0], plan.member(&plan.runs[0]).unwrap())).unwrap();
+    fs::write(other.join("worlds/x.part"), "half").unwrap();
+    fs::create_dir_all(other.join("worlds/old.json")).unwrap();
+    let (mut store, _) = Store::open(&own, &manifest, false).unwrap();
+    assert_eq!(store.take_from(&other, &manifest).unwrap(), 1);
+    let worlds = fs::read_dir(own.join("worlds")).unwrap().map(|e| e.unwrap().file_name());
+    assert_eq!(worlds.collect::<Vec<_>>(), ["w.json"]);
+}
+
+#[test]
+fn what_cannot_be_written_leaves_nothing_behind() {
+    let (plan, manifest) = short();
+    let out = tempfile::tempdir().unwrap();
+    let (mut store, _) = Store::open(out.path(), &manifest, false).unwrap();
+    let run = &plan.runs[0];
+    // A folder in the record's place: it is written, and cannot get its name.
+    fs::create_dir(out.path().join(format!("runs/{}.json", run.key))).unwrap();
+    let error = store.add(&result(run, plan.member(run).unwrap())).unwrap_err();
+    assert!(format!("{error:#}").contains(&run.key), "{error:#}");
+    let left = fs::read_dir(out.path().join("runs")).unwrap().map(|e| e.unwrap().file_name());
+    assert_eq!(left.collect::<Vec<_>>(), [format!("{}.json", run.key).as_str()]);
+}
