@@ -24,8 +24,10 @@ pub mod stl;
 pub mod tracking;
 pub mod tree;
 
+use anyhow::ensure;
 use clap::{Parser, Subcommand};
 use std::io::{ErrorKind, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// A robot's autonomy from sensor messages to safe motion, looked at from the command line.
@@ -96,6 +98,17 @@ impl Cli {
             Command::Tree(args) => tree::run(args),
         }
     }
+}
+
+/// What an option's default leads to is there in the repository's folder alone: elsewhere the option is named.
+pub(crate) fn need(path: &Path, what: &str, option: &str) -> anyhow::Result<()> {
+    ensure!(path.exists(), "{}: it is not there; {option} names the {what}", path.display());
+    Ok(())
+}
+
+/// The configuration folder is there.
+pub(crate) fn need_configuration(folder: &Path) -> anyhow::Result<()> {
+    need(folder, "configuration folder", "--config")
 }
 
 /// Exit code when whoever read the output has gone (`outrider ... | head -1`): that of a program that the signal SIGPIPE has

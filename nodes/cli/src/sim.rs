@@ -41,6 +41,7 @@ pub struct Args {
 /// # Errors
 /// When a file is missing or not sound, or the bag cannot be written.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    crate::need_configuration(&args.config)?;
     let files = Files {
         scenario: Some(args.scenario.clone()),
         tree: args.tree.clone(),

@@ -1,11 +1,13 @@
 //! `outrider bag extract`: a scenario of a stretch of a bag, which runs in the simulator.
 
+mod goals;
+
 use super::events::{self, Event};
 use super::faults::{Found, Watch};
 use super::survey::{Survey, open};
 use super::times::Stretch;
 use super::walls::walls;
-use crate::report::{GoalGiven, Recording, Trail};
+use crate::report::{Recording, Trail};
 use anyhow::{Context, bail, ensure};
 use outrider_foundation::{Point2, Pose2};
 use outrider_msgs::outrider_msgs::NodeInfo;
@@ -56,8 +58,12 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
         println!("note: {note}");
     }
     let people = made.scenario.people.as_ref().map_or(0, Vec::len);
-    let (faults, goal_at_s) = (made.scenario.faults.len(), made.scenario.goal_at_s);
-    println!("{people} people, {faults} faults; goal given {goal_at_s} s after the start");
+    let (faults, asked) = (made.scenario.faults.len(), made.scenario.mission.len());
+    let goal = match asked {
+        0 => format!("goal given {} s after the start", made.scenario.goal_at_s),
+        asked => format!("{asked} requests to the planner"),
+    };
+    println!("{people} people, {faults} faults; {goal}");
     println!("to drive it: outrider sim {}", args.out.display());
     Ok(())
 }
@@ -102,7 +108,13 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
         .to_owned();
     let (world_name, world) = maker.world(&stem)?;
     let zones = maker.zones(&stem);
-    let (goal, goal_at_s) = maker.goal()?;
+    let time_limit_s = ((maker.to_s - maker.from_s) * TIME_FACTOR).clamp(30.0, 3600.0);
+    let mission = maker.mission(time_limit_s);
+    // Where a mission ends is where the run does.
+    let (goal, goal_at_s) = match mission.iter().rev().find_map(|step| step.poses.last()) {
+        Some(last) => (*last, 0.0),
+        None => maker.goal()?,
+    };
     let (faults, notes) = watch.found(stretch);
     maker.notes.extend(notes);
     let scenario = Scenario {
@@ -119,8 +131,9 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
         goal,
         goal_tolerance_m: maker.of_scenario(|s| s.goal_tolerance_m).unwrap_or(0.3),
         seed: maker.of_scenario(|s| s.seed).unwrap_or(1),
-        time_limit_s: ((maker.to_s - maker.from_s) * TIME_FACTOR).clamp(30.0, 3600.0),
+        time_limit_s,
         goal_at_s,
+        mission,
         people: Some(maker.people()),
         faults: faults.iter().map(|found| found.fault.clone()).collect(),
         ..Scenario::blank()
@@ -213,44 +226,6 @@ impl Maker<'_> {
             ));
         }
         Ok(pose_of(pose))
-    }
-
-    /// The goal in force, and when it was given.
-    fn goal(&mut self) -> anyhow::Result<(ScenarioPose, f64)> {
-        let in_map = |g: &&GoalGiven| g.frame == "map" && g.pose.is_finite();
-        let given: Vec<&GoalGiven> =
-            self.recording.goals.iter().filter(in_map).filter(|g| g.t_s <= self.to_s).collect();
-        let within: Vec<&&GoalGiven> = given.iter().filter(|g| g.t_s >= self.from_s).collect();
-        let before = given.iter().rev().find(|g| g.t_s < self.from_s);
-        if within.len() > 1 {
-            let others: Vec<String> = within
-                .iter()
-                .take(within.len() - 1)
-                .map(|g| format!("({:.2}, {:.2}) at {:.3} s", g.pose.x_m, g.pose.y_m, g.t_s - self.from_s))
-                .collect();
-            self.notes.push(format!("goal: a scenario has one, the last; left out: {}", others.join(", ")));
-        }
-        if let Some(goal) = within.last() {
-            if before.is_some() {
-                self.notes.push("goal: an earlier one was in force until it was given".to_owned());
-            }
-            // To the microsecond, and never a step later than it was.
-            let at_s = ((goal.t_s - self.from_s) * 1e6).floor() / 1e6;
-            return Ok((pose_of(goal.pose), at_s));
-        }
-        if let Some(goal) = before {
-            return Ok((pose_of(goal.pose), 0.0));
-        }
-        let last = self.recording.truth.iter().rev().find(|t| t.t_s <= self.to_s).map(|t| t.pose);
-        let believed = || {
-            let on_map = |b: &&crate::report::Belief| b.t_s <= self.to_s && b.frame == "map";
-            self.recording.beliefs.iter().rev().find(on_map).map(|b| b.pose)
-        };
-        let pose = last
-            .or_else(believed)
-            .context("no /goal_pose in the map frame, and nothing tells where the robot went")?;
-        self.notes.push("goal: none was given; where the robot was at the end is used".to_owned());
-        Ok((pose_of(pose), 0.0))
     }
 
     fn people(&mut self) -> Vec<RecordedTrack> {
@@ -382,6 +357,12 @@ fn render(s: &Scenario, maker: &Maker<'_>, faults: &[Found], happened: &[Event])
         }
     }
     faults_as_text(&mut out, faults);
+    if !s.mission.is_empty() {
+        let _ = writeln!(out, "mission:   # in place of the goal, which is where it ends");
+    }
+    for step in &s.mission {
+        let _ = writeln!(out, "  - {}", serde_json::to_string(step).unwrap_or_default());
+    }
     let _ = writeln!(
         out,
         "\n# What happened, for comparison. Of all this only what stands under `faults` is made to happen again."
@@ -454,7 +435,7 @@ mod tests {
         assert!(part.windows(2).all(|w| w[0].0 < w[1].0));
     }
 
-    fn drive(scenario: &Path, bag: &Path) -> Recording {
+    pub(super) fn drive(scenario: &Path, bag: &Path) -> Recording {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let config = root.join("config");
         let args = [

@@ -8,6 +8,9 @@ use outrider_suite::convert::mission_status_text;
 #[derive(Default)]
 pub(super) struct MissionWatch {
     id: [u8; 16],
+    /// Which run of the planner told of it.
+    boot_id: u64,
+    /// `None` when there is no mission that has not ended.
     status: Option<u8>,
     waypoint: u32,
     blocked: u8,
@@ -59,15 +62,17 @@ pub(super) fn reply(m: &ours::MissionReply) -> String {
 impl MissionWatch {
     /// What is new in a state. What blocks it, and what it tries, is told when that is over.
     pub(super) fn see(&mut self, at_ns: u64, m: &ours::MissionState, news: &mut Vec<Told>) {
+        if m.status == ours::MissionState::NONE || self.boot_id != m.boot_id {
+            self.lose(at_ns, m.boot_id, news);
+        }
         if m.status == ours::MissionState::NONE {
-            self.forget(news);
             return;
         }
         let who = name(&m.mission_id);
         if self.id != m.mission_id {
             self.forget(news);
-            self.id = m.mission_id;
         }
+        (self.id, self.boot_id) = (m.mission_id, m.boot_id);
         let begins = self.status.is_none();
         if m.recoveries > self.recoveries {
             let tried: Vec<String> = m.tried.iter().map(attempt).collect();
@@ -100,6 +105,18 @@ impl MissionWatch {
             // The topic's missions all have the same id.
             self.forget(news);
         }
+    }
+
+    /// There is no mission, or it is another planner's: one that has not ended never will.
+    fn lose(&mut self, at_ns: u64, boot_id: u64, news: &mut Vec<Told>) {
+        if self.status.is_some() {
+            let why = match self.boot_id == boot_id {
+                true => "its end is not in the bag",
+                false => "lost: the planner started anew",
+            };
+            news.push((at_ns, "mission", format!("{}: {why}", name(&self.id))));
+        }
+        self.forget(news);
     }
 
     /// Tells what is open, and forgets the mission.
@@ -165,6 +182,29 @@ mod tests {
         ];
         let wanted = wanted.map(|(s, kind, text): (u64, _, _)| (s * 1_000_000_000, kind, text.to_owned()));
         assert_eq!(told, wanted);
+    }
+
+    #[test]
+    fn a_mission_that_a_restart_of_the_planner_has_swallowed_is_told_as_lost() {
+        let of = |boot_id, status| ours::MissionState { boot_id, ..state(status) };
+        let after = |last: &ours::MissionState| {
+            let (mut watch, mut told) = (MissionWatch::default(), Vec::new());
+            watch.see(0, &of(1, ours::MissionState::DRIVING), &mut told);
+            watch.see(1, last, &mut told);
+            watch.see(2, last, &mut told);
+            told.into_iter().skip(1).map(|(at_ns, _, text)| format!("{at_ns} {text}")).collect::<Vec<_>>()
+        };
+        let lost = "1 mission abababab: lost: the planner started anew";
+        assert_eq!(after(&of(2, ours::MissionState::NONE)), [lost]);
+        // The topic's missions all have one id, and a fleet manager may ask with its own again.
+        let again = of(2, ours::MissionState::DRIVING);
+        assert_eq!(after(&again), [lost, "1 mission abababab: driving"]);
+        assert_eq!(
+            after(&of(1, ours::MissionState::NONE)),
+            ["1 mission abababab: its end is not in the bag"]
+        );
+        let ended = after(&of(1, ours::MissionState::SUCCEEDED));
+        assert!(ended.iter().all(|text| text.ends_with("succeeded")), "{ended:?}");
     }
 
     #[test]

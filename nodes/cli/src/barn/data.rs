@@ -1,7 +1,7 @@
 //! The data set: worlds of cylinders, optimal times, moving cylinders.
 
 use super::motion::{KeyFrame, sample};
-use super::robot::Machine;
+use super::robot::{DYNABARN_GOAL_RADIUS_M, Machine};
 use super::table;
 use anyhow::{Context as _, bail, ensure};
 use outrider_foundation::Pose2;
@@ -72,6 +72,10 @@ pub fn worlds(folder: &Path, machine: &Machine) -> anyhow::Result<BTreeMap<u32, 
         cylinders.entry(world).or_default().push(at);
         Ok(())
     })?;
+    // Without cylinders it would be driven as an empty world, and counted.
+    if let Some(world) = times.keys().find(|world| !cylinders.contains_key(*world)) {
+        bail!("{}: world {world} of {} has no row", path.display(), meta.display());
+    }
     let barn =
         machine.barn().with_context(|| format!("{}: no `barn`", folder.join("robot.json").display()))?;
     let task = |(world, time_s): (u32, f64)| {
@@ -136,7 +140,7 @@ pub fn moving_worlds(folder: &Path, machine: &Machine) -> anyhow::Result<BTreeMa
             world,
             start: Pose2::new(x, y, yaw),
             goal: Pose2::new(gx, gy, yaw),
-            goal_radius_m: 1.0,
+            goal_radius_m: DYNABARN_GOAL_RADIUS_M,
             time_limit_s: 100.0,
             optimal_time_s: course.path_length_m / machine.optimal_speed_mps(),
             sdf: sdf(world, &[]),

@@ -122,6 +122,7 @@ fn report(args: &Args) -> anyhow::Result<Report> {
         ensure!(args.tree.is_none(), "--tree: the baseline (--planner dwa) has no behaviour tree");
         ensure!(args.bag.is_none(), "--bag: of the baseline (--planner dwa) no bags are written");
     }
+    crate::need_configuration(&args.config)?;
     let machine = Machine::read(&args.folder)?;
     let all = if args.dynabarn {
         data::moving_worlds(&args.folder, &machine)?

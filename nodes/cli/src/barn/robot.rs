@@ -1,9 +1,9 @@
 //! `robot.json` of the data set, and what the suite and the simulator make of it.
 
 use anyhow::{Context as _, ensure};
-use outrider_foundation::RobotDescription;
 use outrider_foundation::data::BEAM_LIMIT;
 use outrider_foundation::robot::{DriveLimits, Mount};
+use outrider_foundation::{Point2, RobotDescription};
 use serde::Deserialize;
 use std::f64::consts::TAU;
 use std::path::Path;
@@ -27,6 +27,8 @@ const SLOWEST_MPS: f64 = 0.5;
 const EXTENT_M: f64 = 1_000.0;
 /// The longest a run may take: half of the steps that the baseline's simulator makes, s.
 const LONGEST_S: f64 = 500.0;
+/// So near to the goal is there in the DynaBARN worlds, m.
+pub const DYNABARN_GOAL_RADIUS_M: f64 = 1.0;
 /// Greatest jerk, m/s³.
 const JERK_MPS3: f64 = 100.0;
 
@@ -111,7 +113,22 @@ impl Machine {
             let sound = (least..=most).contains(&value);
             ensure!(sound, "{name}: {key}: {value} is not within [{least}, {most}]");
         }
+        for (key, way_m, radius_m) in machine.ways() {
+            ensure!(
+                way_m > radius_m,
+                "{name}: {key}: it is {way_m:.3} m from the start, within the {radius_m} m that count as there"
+            );
+        }
         Ok(machine)
+    }
+
+    /// The goal's key, its distance from the start, and how near to it is there: a run that begins there would be a success after 0 s.
+    fn ways(&self) -> impl Iterator<Item = (&'static str, f64, f64)> {
+        let way_m =
+            |[x, y, _]: [f64; 3], [gx, gy]: [f64; 2]| Point2::new(x, y).distance_m(Point2::new(gx, gy));
+        let barn = self.barn.map(|c| ("barn.goal", way_m(c.start, c.goal), c.goal_radius));
+        let moving = self.dynabarn.map(|c| ("dynabarn.goal", way_m(c.start, c.goal), DYNABARN_GOAL_RADIUS_M));
+        barn.into_iter().chain(moving)
     }
 
     /// Key, value, least and greatest value of what becomes part of generated files: whoever wrote `robot.json` has not seen these.

@@ -151,6 +151,9 @@ fn what_is_wrong_is_named() {
     says(refusal(&["--worlds", "4..6"]), "there is none of them");
     std::fs::write(folder.path().join("worlds.csv"), "world,x_m,y_m\n7,2.5,0.0\n9,2.5,0.0\n").unwrap();
     says(refusal(&[]), "worlds.csv, line 3: world 9 is not in");
+    std::fs::write(folder.path().join("worlds.csv"), "world,x_m,y_m\n7,2.5,0.0\n").unwrap();
+    let said = refusal(&[]);
+    assert!(said.contains("worlds.csv: world 3 of ") && said.ends_with("meta.csv has no row"), "{said}");
     std::fs::write(folder.path().join("robot.json"), ROBOT.replace("\"v_max\": 2.0", "\"v_max\": -2.0"))
         .unwrap();
     says(refusal(&[]), "robot.json: v_max: -2 is not within [0.5, 1000]");
@@ -185,6 +188,16 @@ fn what_is_wrong_with_the_robot_is_not_laid_on_files_that_are_made_of_it() {
             "\"barn\": {\"start\": [0.0",
             "\"barn\": {\"start\": [-2000.0",
             "barn.start[0]: -2000 is not within",
+        ),
+        (
+            "\"goal\": [5.0, 0.0], \"goal_radius",
+            "\"goal\": [0.6, 0.8], \"goal_radius",
+            "barn.goal: it is 1.000 m from the start, within the 1 m that count as there",
+        ),
+        (
+            "\"goal\": [5.0, 0.0], \"path",
+            "\"goal\": [0.5, 0.0], \"path",
+            "dynabarn.goal: it is 0.500 m from the start, within the 1 m",
         ),
         (
             "\"path_length_m\": 5.0",

@@ -41,6 +41,8 @@ pub struct Args {
 /// # Errors
 /// When a file cannot be read or is not sound.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    crate::need_configuration(&args.config)?;
+    crate::need(&args.policy, "release policy", "--policy")?;
     let library = Library::read(&args.library, &args.policy)?;
     let mut problems = library.problems();
     problems.extend(library.unreadable(&args.library, &args.config));

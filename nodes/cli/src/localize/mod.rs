@@ -93,6 +93,7 @@ fn localize(args: &Args) -> anyhow::Result<(Verdict, Outcome)> {
     let reference =
         read_tum(&read(&args.reference)?).with_context(|| format!("{}", args.reference.display()))?;
     ensure!(reference.len() >= 2, "{}: fewer than two poses", args.reference.display());
+    crate::need_configuration(&args.config)?;
     let robot_file = args.config.join("robot.yaml");
     let robot =
         Robot::new(robot_description(&robot_file.display().to_string(), &config::read(&robot_file)?)?)?;

@@ -88,7 +88,12 @@ fn last_goal(recording: &Recording, notes: &mut Vec<String>) -> Option<GoalGiven
     let (_, points) = recording.plans.last()?;
     let (t_s, end) = (recording.plans.first()?.0, points.last()?);
     notes.push("no goal in the bag: the end of the last plan is taken for it".into());
-    Some(GoalGiven { t_s, frame: String::new(), pose: Pose2::new(end.x_m, end.y_m, 0.0) })
+    Some(GoalGiven {
+        t_s,
+        frame: String::new(),
+        pose: Pose2::new(end.x_m, end.y_m, 0.0),
+        ..GoalGiven::default()
+    })
 }
 
 fn stood_at_end_s(way: &Way) -> f64 {

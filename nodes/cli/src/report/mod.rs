@@ -9,6 +9,7 @@ mod example;
 mod glimpses;
 mod goal;
 mod labels;
+mod missions;
 mod page;
 mod plots;
 mod png;
@@ -26,6 +27,7 @@ mod tree;
 mod way;
 
 pub use goal::GoalResult;
+pub use missions::Asked;
 pub use recording::{Belief, GoalGiven, Map, Recording, Trail};
 pub use stats::Percentiles;
 pub use stops::{Stop, StopKind};

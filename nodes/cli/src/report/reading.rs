@@ -63,6 +63,8 @@ impl Recording {
                 Err(_) => {}
             }
         }
+        recording.goals.extend(recording.missions.goals());
+        recording.goals.sort_by(|a, b| a.t_s.total_cmp(&b.t_s));
         recording.add_notes();
         Ok(recording)
     }
@@ -117,6 +119,19 @@ impl Recording {
                     self.tree.take(t_s, m);
                 }
                 number
+            }
+            ours::MissionRequest::TYPE_NAME => {
+                self.missions.take_request(t_s, decode(data)?);
+                return Ok(None);
+            }
+            ours::MissionReply::TYPE_NAME => {
+                self.missions.take_reply(&decode(data)?);
+                return Ok(None);
+            }
+            ours::MissionState::TYPE_NAME => {
+                let m: ours::MissionState = decode(data)?;
+                self.missions.take_state(t_s, &m);
+                (m.boot_id, m.sequence)
             }
             ours::ClearCostmap::TYPE_NAME => {
                 let m: ours::ClearCostmap = decode(data)?;
@@ -181,7 +196,8 @@ impl Recording {
             ("/goal_pose", PoseStamped::TYPE_NAME) => {
                 let goal: PoseStamped = decode(data)?;
                 let pose = pose2(&goal.pose);
-                push(&mut self.goals, GoalGiven { t_s, frame: goal.header.frame_id, pose });
+                let frame = goal.header.frame_id;
+                push(&mut self.goals, GoalGiven { t_s, frame, pose, of_mission: false });
             }
             ("/odom", Odometry::TYPE_NAME) => {
                 let m: Odometry = decode(data)?;
@@ -368,6 +384,8 @@ impl Recording {
                 Some(t) if t.count > 0 => {}
                 // A run without an intervention is a good run.
                 _ if name == "/assurance/event" && !self.assurance.is_empty() => {}
+                // Goals that come by actions are in the requests to the planner.
+                _ if name == "/goal_pose" && !self.goals.is_empty() => {}
                 _ => self.notes.push(format!("no {name} in the bag: {what} cannot be shown")),
             }
         }
@@ -409,7 +427,7 @@ pub(super) fn time_ns(time: &Time) -> i64 {
     i64::from(time.sec) * 1_000_000_000 + i64::from(time.nanosec)
 }
 
-fn pose2(pose: &Pose) -> Pose2 {
+pub(super) fn pose2(pose: &Pose) -> Pose2 {
     let q = &pose.orientation;
     let yaw = (2.0 * (q.w * q.z + q.x * q.y)).atan2(1.0 - 2.0 * (q.y * q.y + q.z * q.z));
     Pose2::new(pose.position.x, pose.position.y, yaw)

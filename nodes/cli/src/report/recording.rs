@@ -2,6 +2,7 @@
 
 use super::computing::Computing;
 use super::glimpses::Glimpses;
+use super::missions::MissionRecord;
 use super::tree::TreeRecord;
 use outrider_foundation::{Point2, Pose2, Twist2};
 use std::collections::BTreeMap;
@@ -135,6 +136,8 @@ pub struct GoalGiven {
     pub frame: String,
     /// Where to.
     pub pose: Pose2,
+    /// It came by an action, not by the topic.
+    pub of_mission: bool,
 }
 
 /// A map.
@@ -236,8 +239,10 @@ pub struct Recording {
     pub decisions: Vec<Decided>,
     /// `/tree_transitions`
     pub tree: TreeRecord,
-    /// `/goal_pose`
+    /// `/goal_pose`, and the last poses of missions that were accepted, in the order of time.
     pub goals: Vec<GoalGiven>,
+    /// What actions and services asked.
+    pub missions: MissionRecord,
     /// The moments at which belief and truth are shown beside each other.
     pub glimpses: Glimpses,
     /// Outline of the robot, from what its nodes were started with; empty when not known.

@@ -33,6 +33,7 @@ pub struct Args {
 /// # Errors
 /// When a file cannot be read or is not sound.
 pub fn run(args: Args) -> anyhow::Result<ExitCode> {
+    crate::need(&args.root.join("docs/requirements.yaml"), "repository", "--root")?;
     let trace = Trace::read(&args.root)?;
     let problems = trace.problems(&args.root);
     for problem in &problems {

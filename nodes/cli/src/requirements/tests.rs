@@ -22,6 +22,28 @@ fn every_requirement_is_shown_by_what_is_there() {
     assert_eq!(told(|_| ()), Vec::<String>::new());
 }
 
+/// With the options whose defaults lead nowhere outside of the repository.
+#[test]
+fn what_is_not_there_is_told_with_the_option_that_names_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, nowhere) = (folder.path().to_str().unwrap(), folder.path().join("config"));
+    let nowhere = nowhere.to_str().unwrap();
+    let scenario = repository().join("tests/scenarios/missions.yaml");
+    let scenario = scenario.to_str().unwrap();
+    for (words, wanted) in [
+        (["requirements", "--root", root].as_slice(), "--root names the repository"),
+        (&["sim", scenario, "--config", nowhere], "--config names the configuration folder"),
+        (&["tracking", scenario, "--config", nowhere], "--config names the configuration folder"),
+        (&["barn", root, "--config", nowhere], "--config names the configuration folder"),
+        (&["scenarios", root, "--config", nowhere], "--config names the configuration folder"),
+        (&["scenarios", root, "--config", root, "--policy", nowhere], "--policy names the release policy"),
+    ] {
+        let line = ["outrider"].iter().chain(words);
+        let said = <crate::Cli as clap::Parser>::parse_from(line).run().unwrap_err().to_string();
+        assert!(said.contains("it is not there; ") && said.ends_with(wanted), "{said}");
+    }
+}
+
 #[test]
 fn the_matrix_is_what_would_be_written() {
     let page = fs::read_to_string(repository().join("docs/traceability.md")).unwrap();

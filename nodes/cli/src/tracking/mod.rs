@@ -87,6 +87,7 @@ fn evaluate(args: &Args) -> anyhow::Result<Verdict> {
     ensure!(args.within > 0.0 && args.within <= 1000.0, "--within: {} is not within (0, 1000]", args.within);
     let mut run = Run { within_m: args.within, hidden: args.hidden, ..Run::default() };
     if args.source.extension().is_some_and(|e| e == "yaml" || e == "yml") {
+        crate::need_configuration(&args.config)?;
         run.scenario(&args.source, &args.config)?;
     } else {
         run.bag(&args.source)?;
