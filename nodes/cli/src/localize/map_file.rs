@@ -180,12 +180,12 @@ mod tests {
         for (old, new, wanted) in [
             ("resolution: 0.1", "resolution: 0", "m.yaml: resolution: 0 is not within [0.005, 1]"),
             ("resolution: 0.1", "resolution: -0.1", "resolution: -0.1 is not"),
-            ("resolution: 0.1", "resolution: .nan", "resolution: NaN is not"),
+            ("resolution: 0.1", "resolution: .nan", "2 | resolution: .nan"),
             ("[-1.0", "[1e300", "origin: 1000"),
-            ("0.65", ".nan", "occupied_thresh: NaN is not within [0, 1]"),
+            ("0.65", ".nan", "line 5 column 18: NaN is not a finite number"),
             ("0.65", "1.5", "occupied_thresh: 1.5 is not"),
             ("0.19", "9", "free_thresh: 9 is not within [0, 0.65), below occupied_thresh"),
-            ("0.19", ".nan", "free_thresh: NaN is not"),
+            ("0.19", ".nan", "line 6 column 14: NaN is not a finite number"),
             ("0.19", "0.65", "free_thresh: 0.65 is not"),
             ("trinary", "raw", "mode: `raw` is not read here, only `trinary`"),
         ] {

@@ -1,6 +1,6 @@
 //! Any sequence of inputs, valid or not, at any delays: what is published stays within limits, slew and ramp.
 
-use super::support::{GATE_BOOT, Rig, TTL, limits};
+use super::support::{BEGINNING, GATE_BOOT, Rig, TTL, limits};
 use crate::{Input, Output};
 use outrider_foundation::data::{Challenge, CommandSource, GateMode, OperatorAction, OperatorRequest};
 use outrider_foundation::{Instant, Span, Stamp, Twist2};
@@ -251,9 +251,11 @@ impl Watch {
                 self.send(vec![Input::EStop(*pressed)])
             }
             Event::Publishers(count) => {
-                self.new_stops += u32::from(*count > 1 && !self.stopped);
-                self.stopped |= *count > 1;
-                self.armed_since_stop &= *count <= 1;
+                let blind = *count == 0 && self.rig.now.mono.since(BEGINNING) >= Span::from_millis(1000);
+                let stops = *count > 1 || blind;
+                self.new_stops += u32::from(stops && !self.stopped);
+                self.stopped |= stops;
+                self.armed_since_stop &= !stops;
                 self.send(vec![Input::VelocityPublishers(*count)])
             }
             Event::Arm => {

@@ -84,6 +84,9 @@ pub fn envelope() -> Envelope {
     }
 }
 
+/// When a gate of these tests takes its first step and publishes its first velocity.
+pub const BEGINNING: Instant = Instant::from_nanos(1_000_000_000);
+
 pub struct Rig {
     pub gate: GateNode,
     pub now: Now,
@@ -97,7 +100,7 @@ impl Rig {
     /// A gate after its first period.
     pub fn new() -> Self {
         let gate = GateNode::new(config(), &robot(), digest, GATE_BOOT).unwrap();
-        let now = Now { mono: Instant::from_nanos(1_000_000_000), ros: Stamp::from_nanos(5_000_000_000) };
+        let now = Now { mono: BEGINNING, ros: Stamp::from_nanos(5_000_000_000) };
         let mut rig = Self {
             gate,
             now,
