@@ -19,7 +19,7 @@ pub(crate) struct Tallies {
     outputs_dropped: u64,
     encode_errors: u64,
     last_encode_error: String,
-    /// Sum of all at the last step, and the last step at which it had grown.
+    /// Sum of what raises the level at the last step, and the last step at which it had grown.
     seen: u64,
     grown_at: Option<Instant>,
 }
@@ -81,11 +81,9 @@ impl Tallies {
         self.losses.iter().fold(0, |all, counter| all.saturating_add(counter.lost))
     }
 
-    /// A step at `now` is over.
+    /// A step at `now` is over. Losses are told and raise no level: a detector may number its pictures, and leave some out.
     pub(crate) fn step_over(&mut self, now: Instant) {
-        let disorder = self.losses.iter().fold(0_u64, |all, c| all.saturating_add(c.out_of_order));
-        let parts =
-            [self.lost(), disorder, self.refused, self.overflowed, self.outputs_dropped, self.encode_errors];
+        let parts = [self.refused, self.overflowed, self.outputs_dropped, self.encode_errors];
         let sum = parts.into_iter().fold(0, u64::saturating_add);
         if sum != self.seen {
             (self.seen, self.grown_at) = (sum, Some(now));
@@ -125,7 +123,6 @@ impl Tallies {
     fn warn(&self, diagnosis: &mut Diagnosis) {
         diagnosis.level = diagnosis.level.max(DiagnosticStatus::WARN);
         let told = [
-            (self.lost(), "messages lost"),
             (self.refused, "refused"),
             (self.overflowed, "beyond what a step takes in"),
             (self.outputs_dropped, "outputs dropped"),
@@ -161,25 +158,23 @@ mod tests {
         assert_eq!(told(&tallies, at(1)).level, DiagnosticStatus::OK);
         tallies.numbered(0, 0, 7);
         tallies.numbered(0, 0, 9);
+        tallies.numbered(0, 0, 1);
+        tallies.step_over(at(1));
+        let diagnosis = told(&tallies, at(1));
+        assert_eq!(diagnosis.level, DiagnosticStatus::OK, "losses are only told");
+        for told in [("messages_lost/detections", "1"), ("out_of_order/detections", "1")] {
+            assert!(diagnosis.values.contains(&(told.0.to_owned(), told.1.to_owned())), "{diagnosis:?}");
+        }
+        tallies.overflow(0);
         tallies.step_over(at(2));
         let diagnosis = told(&tallies, at(62));
-        assert_eq!(
-            (diagnosis.level, diagnosis.message.as_str()),
-            (DiagnosticStatus::WARN, "running; messages lost: 1")
-        );
+        let warned = (DiagnosticStatus::WARN, "running; beyond what a step takes in: 1");
+        assert_eq!((diagnosis.level, diagnosis.message.as_str()), warned);
         tallies.step_over(at(63));
         let diagnosis = told(&tallies, at(63));
         assert_eq!((diagnosis.level, diagnosis.message.as_str()), (DiagnosticStatus::OK, "running"));
         assert!(
-            diagnosis.values.contains(&("messages_lost/detections".to_owned(), "1".to_owned())),
-            "{diagnosis:?}"
-        );
-        tallies.numbered(0, 0, 1);
-        tallies.step_over(at(64));
-        let diagnosis = told(&tallies, at(64));
-        assert_eq!(diagnosis.level, DiagnosticStatus::WARN);
-        assert!(
-            diagnosis.values.contains(&("out_of_order/detections".to_owned(), "1".to_owned())),
+            diagnosis.values.contains(&("inputs_overflowed".to_owned(), "1".to_owned())),
             "{diagnosis:?}"
         );
     }

@@ -405,9 +405,10 @@ mod tests {
             detections_from_message(m).unwrap_err()
         };
         let (far, wide) = (refused(|d| d.body_length = 41.0), refused(|d| d.body_width = f64::NAN));
-        assert_eq!(far, "detections[0].body_length: 41 is not within [0, 40]");
-        assert_eq!(wide, "detections[0].body_width: NaN is not within [0, 40]");
-        assert_eq!(refused(|d| d.body_width = 0.0), "detections[0].body_width: 0 with a length of 3.5");
+        assert_eq!(far, "detections[0].body_length: 41 is not within [0.001, 40]");
+        assert_eq!(wide, "detections[0].body_width: NaN is not within [0.001, 40]");
+        let thin = refused(|d| d.body_width = 1e-17);
+        assert_eq!(thin, "detections[0].body_width: 0.00000000000000001 is not within [0.001, 40]");
         assert!(refused(|d| d.body_yaw = f64::INFINITY).starts_with("detections[0].body[2]: "));
         let mut m = detections_to_message(&set);
         m.detections[0].body_length = 0.0;
