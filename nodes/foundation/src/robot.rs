@@ -160,7 +160,7 @@ impl Robot {
             ("lidar.y_m", lidar.y_m, OUTLINE_LIMIT_M, "[-20, 20]"),
             ("lidar.yaw_rad", lidar.yaw_rad, YAW_LIMIT_RAD, "[-3.15, 3.15]"),
         ] {
-            if !(value.abs() <= most) {
+            if !(-most..=most).contains(&value) {
                 return Err(RobotError::Range { key, value, range });
             }
         }

@@ -54,7 +54,7 @@ impl BodyBox {
 
     /// Every number finite, and sides of a millimetre ([`Self::LENGTH_LEAST_M`]) to [`Self::LENGTH_LIMIT_M`].
     pub fn is_sound(&self) -> bool {
-        let side = |m: f64| m >= Self::LENGTH_LEAST_M && m <= Self::LENGTH_LIMIT_M;
+        let side = |m: f64| (Self::LENGTH_LEAST_M..=Self::LENGTH_LIMIT_M).contains(&m);
         self.pose.is_finite() && side(self.length_m) && side(self.width_m)
     }
 }
