@@ -20,9 +20,8 @@ struct Given {
 impl Maker<'_> {
     /// The goal in force, and when it was given.
     pub(super) fn goal(&mut self) -> anyhow::Result<(ScenarioPose, f64)> {
-        let in_map = |g: &&GoalGiven| g.frame == "map" && g.pose.is_finite();
         let given: Vec<&GoalGiven> =
-            self.recording.goals.iter().filter(in_map).filter(|g| g.t_s <= self.to_s).collect();
+            self.recording.goals.iter().filter(|g| in_map(g) && g.t_s <= self.to_s).collect();
         let within: Vec<&&GoalGiven> = given.iter().filter(|g| g.t_s >= self.from_s).collect();
         let before = given.iter().rev().find(|g| g.t_s < self.from_s);
         if within.len() > 1 {
@@ -37,16 +36,14 @@ impl Maker<'_> {
             if before.is_some() {
                 self.notes.push("goal: an earlier one was in force until it was given".to_owned());
             }
-            // To the microsecond, and never a step later than it was.
-            let at_s = ((goal.t_s - self.from_s) * 1e6).floor() / 1e6;
-            return Ok((pose_of(goal.pose), at_s));
+            return Ok((pose_of(goal.pose), self.at_s(goal.t_s)));
         }
         if let Some(goal) = before {
             return Ok((pose_of(goal.pose), 0.0));
         }
         let last = self.recording.truth.iter().rev().find(|t| t.t_s <= self.to_s).map(|t| t.pose);
         let believed = || {
-            let on_map = |b: &&crate::report::Belief| b.t_s <= self.to_s && b.frame == "map";
+            let on_map = |b: &&crate::report::Belief| b.t_s <= self.to_s && b.frame == FRAME;
             self.recording.beliefs.iter().rev().find(on_map).map(|b| b.pose)
         };
         let pose = last
@@ -54,6 +51,11 @@ impl Maker<'_> {
             .context("no goal in the map frame, and nothing tells where the robot went")?;
         self.notes.push("goal: none was given; where the robot was at the end is used".to_owned());
         Ok((pose_of(pose), 0.0))
+    }
+
+    /// Time since the begin of the stretch: to the microsecond, and never a step later than it was.
+    fn at_s(&self, t_s: f64) -> f64 {
+        ((t_s - self.from_s) * 1e6).floor() / 1e6
     }
 
     /// The requests of the stretch, and before them the mission that was under way at its begin; none where only the topic
@@ -65,13 +67,12 @@ impl Maker<'_> {
             all.push((asked.t_s, self.given(asked)));
         }
         let of_topic = recording.goals.iter().filter(|g| !g.of_mission && g.t_s <= to_s);
-        all.extend(of_topic.filter(|g| g.frame == FRAME && g.pose.is_finite()).map(|g| (g.t_s, topic(g))));
+        all.extend(of_topic.filter(|g| in_map(g)).map(|g| (g.t_s, topic(g))));
         all.sort_by(|(a, _), (b, _)| a.total_cmp(b));
         let (before, within): (Vec<_>, Vec<_>) = all.into_iter().partition(|(t_s, _)| *t_s < self.from_s);
         let mut steps = self.in_force(before);
         for (t_s, given) in within {
-            // To the microsecond, and never a step later than it was.
-            let at_s = ((t_s - self.from_s) * 1e6).floor() / 1e6;
+            let at_s = self.at_s(t_s);
             steps.extend(given.map(|given| (given.id, MissionStep { at_s, ..given.step })));
         }
         if steps.iter().all(|(id, step)| *id == TOPIC && step.ask == MissionAsk::Navigate) {
@@ -142,6 +143,10 @@ impl Maker<'_> {
         let (tree, loops) = (asked.tree.clone(), asked.loops);
         Some(Given { id: asked.id, step: MissionStep { at_s: 0.0, ask, poses, tree, loops } })
     }
+}
+
+fn in_map(goal: &GoalGiven) -> bool {
+    goal.frame == FRAME && goal.pose.is_finite()
 }
 
 /// Id of the goals of the topic.
