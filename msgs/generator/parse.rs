@@ -80,7 +80,12 @@ pub fn definition(source: &Source) -> Result<Definition, Error> {
         };
         // rosidl reads more than this; what is not read here is refused, not guessed.
         if content.matches(['"', '\'']).count() % 2 == 1 {
-            return Err(fail("a `#` within a text is not read here"));
+            let hash = line.contains('#');
+            return Err(fail(if hash {
+                "a `#` within a text is not read here"
+            } else {
+                "quotes that do not close are not read here"
+            }));
         }
         let (kind, rest) =
             content.split_once(char::is_whitespace).ok_or_else(|| fail("a type and a name"))?;

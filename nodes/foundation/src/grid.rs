@@ -51,6 +51,26 @@ pub struct Cell {
     pub row: i32,
 }
 
+impl Cell {
+    /// The cell of a grid from `origin` on that a point lies in, whether the grid reaches there or not; saturates for far and non-finite
+    /// points.
+    #[inline]
+    pub fn at(p: Point2, origin: Point2, resolution_m: f64) -> Self {
+        // Outside: as an `i32` what is no number would be 0, the first cell.
+        let index = |v: f64| if v.is_nan() { i32::MIN } else { (v / resolution_m).floor() as i32 };
+        Self { col: index(p.x_m - origin.x_m), row: index(p.y_m - origin.y_m) }
+    }
+
+    /// Its centre, in a grid from `origin` on.
+    #[inline]
+    pub fn centre(self, origin: Point2, resolution_m: f64) -> Point2 {
+        Point2::new(
+            origin.x_m + (f64::from(self.col) + 0.5) * resolution_m,
+            origin.y_m + (f64::from(self.row) + 0.5) * resolution_m,
+        )
+    }
+}
+
 /// Costs and exact distances to the nearest obstacle on a regular, axis-aligned grid; rows follow y, row-major.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CostGrid {
@@ -79,17 +99,12 @@ pub struct CostGrid {
 impl CostGrid {
     /// The cell that a point lies in, whether inside the grid or not; saturates for far and non-finite points.
     pub fn cell_of(&self, p: Point2) -> Cell {
-        // Outside: as an `i32` what is no number would be 0, the first cell.
-        let index = |v: f64| if v.is_nan() { i32::MIN } else { (v / self.resolution_m).floor() as i32 };
-        Cell { col: index(p.x_m - self.origin.x_m), row: index(p.y_m - self.origin.y_m) }
+        Cell::at(p, self.origin, self.resolution_m)
     }
 
     /// The centre of a cell.
     pub fn centre_of(&self, cell: Cell) -> Point2 {
-        Point2::new(
-            self.origin.x_m + (f64::from(cell.col) + 0.5) * self.resolution_m,
-            self.origin.y_m + (f64::from(cell.row) + 0.5) * self.resolution_m,
-        )
+        cell.centre(self.origin, self.resolution_m)
     }
 
     /// Index of a cell in the data, `None` outside.

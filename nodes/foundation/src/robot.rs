@@ -176,15 +176,27 @@ impl Robot {
     }
 }
 
+/// The most that a robot on a floor has: what is more is given in another unit, and the gate's own bounds would bind nothing.
+impl DriveLimits {
+    /// Of `v_max_mps`, and of `-v_min_mps`.
+    pub const V_MOST_MPS: f64 = 10.0;
+    /// Of `w_max_radps`.
+    pub const W_MOST_RADPS: f64 = 10.0;
+    /// Of `accel_mps2`, `decel_mps2` and `brake_mps2`.
+    pub const ACCEL_MOST_MPS2: f64 = 20.0;
+    /// Of `alpha_radps2`.
+    pub const ALPHA_MOST_RADPS2: f64 = 100.0;
+}
+
 fn check_limits(limits: &DriveLimits) -> Result<(), RobotError> {
-    // What a robot on a floor can have: what is more is given in another unit, and the gate's own bounds would bind nothing.
+    let accel_most_mps2 = DriveLimits::ACCEL_MOST_MPS2;
     let positive = [
-        ("limits.v_max_mps", limits.v_max_mps, 10.0, "(0, 10]"),
-        ("limits.w_max_radps", limits.w_max_radps, 10.0, "(0, 10]"),
-        ("limits.accel_mps2", limits.accel_mps2, 20.0, "(0, 20]"),
-        ("limits.decel_mps2", limits.decel_mps2, 20.0, "(0, 20]"),
-        ("limits.brake_mps2", limits.brake_mps2, 20.0, "(0, 20]"),
-        ("limits.alpha_radps2", limits.alpha_radps2, 100.0, "(0, 100]"),
+        ("limits.v_max_mps", limits.v_max_mps, DriveLimits::V_MOST_MPS, "(0, 10]"),
+        ("limits.w_max_radps", limits.w_max_radps, DriveLimits::W_MOST_RADPS, "(0, 10]"),
+        ("limits.accel_mps2", limits.accel_mps2, accel_most_mps2, "(0, 20]"),
+        ("limits.decel_mps2", limits.decel_mps2, accel_most_mps2, "(0, 20]"),
+        ("limits.brake_mps2", limits.brake_mps2, accel_most_mps2, "(0, 20]"),
+        ("limits.alpha_radps2", limits.alpha_radps2, DriveLimits::ALPHA_MOST_RADPS2, "(0, 100]"),
         ("limits.jerk_mps3", limits.jerk_mps3, 1000.0, "(0, 1000]"),
     ];
     for (key, value, most, range) in positive {
@@ -192,7 +204,7 @@ fn check_limits(limits: &DriveLimits) -> Result<(), RobotError> {
             return Err(RobotError::Range { key, value, range });
         }
     }
-    if !(limits.v_min_mps <= 0.0 && limits.v_min_mps >= -10.0) {
+    if !(limits.v_min_mps <= 0.0 && limits.v_min_mps >= -DriveLimits::V_MOST_MPS) {
         return Err(RobotError::Range {
             key: "limits.v_min_mps",
             value: limits.v_min_mps,

@@ -119,4 +119,11 @@ fn clearing_a_costmap_is_an_order_to_the_world_model() {
     l.run(0.5);
     assert!(l.changes[0].ended.contains("not between 0 and 1000"), "{}", l.changes[0].ended);
     assert!(l.clears.is_empty());
+    // So is a rate at which nothing would be ticked again; what the first tick does needs none.
+    let mut l = start(&tree(
+        "<Sequence><Script code=\"r := 0.0\"/><SpeedController min_rate=\"{r}\"><Wait wait_duration=\"5\"/></SpeedController></Sequence>",
+    ));
+    l.run(0.5);
+    let ended = l.changes.last().map_or("", |change| &change.ended);
+    assert!(ended.contains("port `min_rate` is 0, not between 0.001 and 1000"), "{ended}");
 }

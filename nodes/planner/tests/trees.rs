@@ -58,7 +58,8 @@ fn rates_and_speeds_that_cannot_be_are_refused() {
         ("max_rate=\"-1\"", "port `max_rate` is -1, not between"),
         ("min_rate=\"2\"", "port `min_rate` is 2, above `max_rate`, which is 1"),
         ("min_speed=\"0.8\"", "port `min_speed` is 0.8, above `max_speed`, which is 0.5"),
-        ("min_speed=\"nan\"", "port `min_speed` is NaN, above"),
+        ("min_speed=\"nan\"", "port `min_speed` is NaN, not between -100 and 100"),
+        ("min_speed=\"-inf\" max_speed=\"inf\"", "port `min_speed` is -inf, not between"),
     ] {
         let said = speed_controller(numbers);
         assert!(said.contains("line 3") && said.contains(wanted), "{numbers}: {said}");

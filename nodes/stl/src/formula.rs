@@ -166,6 +166,12 @@ impl Formula {
         self.nodes.iter().any(|node| matches!(node.expression, Expression::Signal(_)))
     }
 
+    /// Whether its value rests on this signal.
+    pub fn reads(&self, signal: &str) -> bool {
+        let Some(at) = self.signals.iter().position(|name| name == signal) else { return false };
+        self.nodes.iter().any(|node| node.expression == Expression::Signal(at))
+    }
+
     /// What is written for a node.
     pub fn text_of(&self, node: NodeId) -> &str {
         self.node(node).and_then(|n| self.text.get(n.start..n.end)).unwrap_or("")

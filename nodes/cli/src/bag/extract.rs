@@ -109,12 +109,7 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
     let (world_name, world) = maker.world(&stem)?;
     let zones = maker.zones(&stem);
     let time_limit_s = ((maker.to_s - maker.from_s) * TIME_FACTOR).clamp(30.0, 3600.0);
-    let mission = maker.mission(time_limit_s);
-    // Where a mission ends is where the run does.
-    let (goal, goal_at_s) = match mission.iter().rev().find_map(|step| step.poses.last()) {
-        Some(last) => (*last, 0.0),
-        None => maker.goal()?,
-    };
+    let goals::Purpose { mission, goal, goal_at_s } = maker.purpose(time_limit_s)?;
     let (faults, notes) = watch.found(stretch);
     maker.notes.extend(notes);
     let scenario = Scenario {
@@ -147,12 +142,19 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
     for (path, _) in &files {
         ensure!(!path.exists(), "{}: exists already", path.display());
     }
-    for (path, text) in &files {
-        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    // What is written has to be what a run reads; what is not does not stay.
+    let written = write(&files).and_then(|()| Ok(outrider_suite::read_scenario(&args.out).map(drop)?));
+    if let Err(error) = written {
+        files.iter().for_each(|(path, _)| drop(fs::remove_file(path)));
+        return Err(error);
     }
-    // What is written has to be what a run reads.
-    outrider_suite::read_scenario(&args.out)?;
     Ok(Made { scenario, files: files.into_iter().map(|f| f.0).collect(), notes: maker.notes })
+}
+
+fn write(files: &[(PathBuf, String)]) -> anyhow::Result<()> {
+    files.iter().try_for_each(|(path, text)| {
+        fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    })
 }
 
 struct Maker<'a> {

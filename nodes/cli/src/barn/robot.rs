@@ -101,13 +101,13 @@ impl Machine {
         let text = std::fs::read_to_string(&path).with_context(|| format!("{name}: cannot be read"))?;
         let machine: Self = serde_json::from_str(&text).with_context(|| name.to_string())?;
         let positive = [
-            ("a_max", machine.a_max),
-            ("w_max", machine.w_max),
-            ("alpha_max", machine.alpha_max),
-            ("barn.v_for_optimal_time", machine.optimal_speed_mps()),
+            ("a_max", machine.a_max, DriveLimits::ACCEL_MOST_MPS2),
+            ("w_max", machine.w_max, DriveLimits::W_MOST_RADPS),
+            ("alpha_max", machine.alpha_max, DriveLimits::ALPHA_MOST_RADPS2),
+            ("barn.v_for_optimal_time", machine.optimal_speed_mps(), 1000.0),
         ];
-        for (key, value) in positive {
-            ensure!(value > 0.0 && value <= 1000.0, "{name}: {key}: {value} is not within (0, 1000]");
+        for (key, value, most) in positive {
+            ensure!(value > 0.0 && value <= most, "{name}: {key}: {value} is not within (0, {most}]");
         }
         for (key, value, least, most) in machine.bounds() {
             let sound = (least..=most).contains(&value);
@@ -136,7 +136,7 @@ impl Machine {
         let lidar = &self.lidar_ros1;
         let [nearest_m, farthest_m] = lidar.range;
         let mut bounds = vec![
-            ("v_max", self.v_max, SLOWEST_MPS, 1000.0),
+            ("v_max", self.v_max, SLOWEST_MPS, DriveLimits::V_MOST_MPS),
             ("odom_hz", self.odom_hz, 0.1, 1000.0),
             ("lidar_ros1.fov_deg", lidar.fov_deg, 1.0, 360.0),
             ("lidar_ros1.hz", lidar.hz, 0.1, 1000.0),

@@ -156,7 +156,7 @@ fn what_is_wrong_is_named() {
     assert!(said.contains("worlds.csv: world 3 of ") && said.ends_with("meta.csv has no row"), "{said}");
     std::fs::write(folder.path().join("robot.json"), ROBOT.replace("\"v_max\": 2.0", "\"v_max\": -2.0"))
         .unwrap();
-    says(refusal(&[]), "robot.json: v_max: -2 is not within [0.5, 1000]");
+    says(refusal(&[]), "robot.json: v_max: -2 is not within [0.5, 10]");
     says(refusal(&["--planner", "dwa", "--tree", "t.xml"]), "--tree: the baseline (--planner dwa) has no");
     says(refusal(&["--planner", "dwa", "--bag", "bags"]), "--bag: of the baseline (--planner dwa) no bags");
 }
@@ -171,7 +171,9 @@ fn what_is_wrong_with_the_robot_is_not_laid_on_files_that_are_made_of_it() {
     };
     assert_eq!(refusal("360", "360"), "");
     for (old, new, wanted) in [
-        ("\"v_max\": 2.0", "\"v_max\": 0.001", "v_max: 0.001 is not within [0.5, 1000]"),
+        ("\"v_max\": 2.0", "\"v_max\": 0.001", "v_max: 0.001 is not within [0.5, 10]"),
+        ("\"v_max\": 2.0", "\"v_max\": 12.0", "v_max: 12 is not within [0.5, 10]"),
+        ("\"a_max\": 20.0", "\"a_max\": 25.0", "a_max: 25 is not within (0, 20]"),
         ("[0.1, 30.0]", "[30.0, 0.1]", "lidar_ros1.range[0]: 30 is not within [0, 10]"),
         ("[0.1, 30.0]", "[5.0, 0.1]", "lidar_ros1.range[1]: 0.1 is not within [5.1, 200]"),
         ("360", "1", "lidar_ros1.rays: 1 is not within [2, "),

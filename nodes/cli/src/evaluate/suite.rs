@@ -55,6 +55,8 @@ pub struct Member {
     pub file: String,
     /// Of its text.
     pub hash: String,
+    /// Of what else is true in its runs, as [`world_text`] has it.
+    pub world_hash: String,
     /// With the defaults of its parameters.
     pub scenario: Scenario,
 }
@@ -140,15 +142,18 @@ impl Plan {
         let (mut members, mut runs) = (Vec::new(), Vec::new());
         let mut hashes = Hashes::default();
         let mut patience = Patience::new();
-        for (index, (member, template)) in chosen.into_iter().enumerate() {
+        for (index, (mut member, template)) in chosen.into_iter().enumerate() {
             hashes.left_out.extend(overridden(setup, &member, &template));
             let cases = template.cases(choice.seeds)?;
             try_values(setup, &member, &template, &cases, &mut patience)?;
+            let mut worlds = BTreeSet::new();
             for (nth, case) in cases.into_iter().enumerate() {
-                let config_hash = hashes.of(setup, &member, &template, &case)?;
+                let Hashed { config_hash, world_hash } = hashes.of(setup, &member, &template, &case)?;
+                worlds.insert(world_hash);
                 let key = key(&member.hash, &case, &config_hash)?;
                 runs.push(Planned { key, member: index, case, config_hash, first: nth == 0 });
             }
+            member.world_hash = short_hash(&worlds.iter().map(String::as_str).collect::<Vec<_>>());
             members.push(member);
         }
         let config_hash = short_hash(&[&config_text(setup)?]);
@@ -176,7 +181,8 @@ fn chosen(suite: &Path, choice: &Choice) -> anyhow::Result<Vec<(Member, Template
         let scenario = template.scenario(&Values::new())?;
         let file = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
         let id = scenario.id.clone();
-        let member = Member { file, hash: short_hash(&[template.text()]), scenario, path };
+        let member =
+            Member { file, hash: short_hash(&[template.text()]), world_hash: String::new(), scenario, path };
         if let Some((other, _)) = chosen.get(&id) {
             bail!("{}: the id `{id}` is that of {} as well", member.path.display(), other.path.display());
         }
@@ -361,10 +367,18 @@ fn key(scenario_hash: &str, case: &Case, config_hash: &str) -> anyhow::Result<St
     Ok(short_hash(&[scenario_hash, &parameters, &seed, build(), config_hash]))
 }
 
+/// Of what goes into a run beside the scenario.
+#[derive(Clone, Default)]
+struct Hashed {
+    config_hash: String,
+    /// Of what is true in it alone.
+    world_hash: String,
+}
+
 /// Hashes of what goes into runs beside the scenario, each made once.
 #[derive(Default)]
 struct Hashes {
-    known: BTreeMap<String, String>,
+    known: BTreeMap<String, Hashed>,
     left_out: BTreeSet<String>,
 }
 
@@ -375,7 +389,7 @@ impl Hashes {
         member: &Member,
         template: &Template,
         case: &Case,
-    ) -> anyhow::Result<String> {
+    ) -> anyhow::Result<Hashed> {
         let scenario = template.scenario(&case.parameters)?;
         let folder = member.path.parent().unwrap_or(Path::new("")).display().to_string();
         let same = serde_json::to_string(&(
@@ -385,19 +399,40 @@ impl Hashes {
             &scenario.tree,
             &scenario.configuration,
         ))?;
-        if let Some(hash) = self.known.get(&same) {
-            return Ok(hash.clone());
+        if let Some(known) = self.known.get(&same) {
+            return Ok(known.clone());
         }
         let read = resources(&setup.files(member, case))?;
+        let mut hashed = Hashed { config_hash: config_hash(&read), ..Hashed::default() };
         for (_, resources) in read.iter().filter(|(node, _)| *node == "sim") {
             self.left_out.extend(left_out_of_world(resources)?);
             let (text, origin) = resources.get("sim", "config")?;
             sees_all(&sim_config(origin, text)?).with_context(|| member.path.display().to_string())?;
+            hashed.world_hash = short_hash(&[&world_text(resources)?]);
         }
-        let hash = config_hash(&read);
-        self.known.insert(same, hash.clone());
-        Ok(hash)
+        self.known.insert(same, hashed.clone());
+        Ok(hashed)
     }
+}
+
+/// Limits that the robot is ordered to keep: they may be set for a release. All others of its file say what it is, in the simulation
+/// as well.
+pub const ORDERED: [&str; 3] = ["v_max_mps", "v_min_mps", "w_max_radps"];
+
+/// All that the simulator reads beside the scenario, without [`ORDERED`]: its configuration, the true robot, the world.
+fn world_text(resources: &Resources) -> anyhow::Result<String> {
+    let mut text = String::new();
+    for (role, content) in resources.iter().filter(|(role, _)| *role != "scenario") {
+        let mut value = match role {
+            "robot" | "config" => config::parse_value::<serde_json::Value>(role, content)?,
+            _ => content.into(),
+        };
+        if let Some(limits) = value.get_mut("limits").and_then(|limits| limits.as_object_mut()) {
+            limits.retain(|key, _| role != "robot" || !ORDERED.contains(&key.as_str()));
+        }
+        text.push_str(&format!("{role}: {value}\n"));
+    }
+    Ok(text)
 }
 
 /// Whether the simulator tells the truth as often as an evaluation looks, and from the beginning on.
@@ -474,6 +509,9 @@ pub struct ScenarioEntry {
     pub id: String,
     pub file: String,
     pub hash: String,
+    /// Of simulator, world and true robot, as its runs had them; empty in folders of before this was told.
+    #[serde(default)]
+    pub world_hash: String,
     pub description: String,
     pub family: Option<Family>,
     pub class: Option<CriticalityClass>,
@@ -499,6 +537,7 @@ impl ScenarioEntry {
             id: s.id.clone(),
             file: member.file.clone(),
             hash: member.hash.clone(),
+            world_hash: member.world_hash.clone(),
             description: s.description.clone(),
             family: s.family,
             class: criticality.map(|c| c.class),

@@ -52,6 +52,37 @@ fn plan(folder: &Path, choice: &Choice) -> anyhow::Result<Plan> {
 }
 
 #[test]
+fn a_plan_tells_the_world_from_what_ships() {
+    let folder = suite(&[("short.yaml", SHORT)]);
+    let world = |setup: &Setup| {
+        let plan = Plan::new(folder.path(), &Choice::default(), setup).unwrap();
+        plan.members[0].world_hash.clone()
+    };
+    let as_it_is = world(&setup(&[]));
+    for ships in [
+        &["planner.follow.cruise_mps=0.5", "robot.limits.v_max_mps=1.1"][..],
+        &["assurance.detections_required=false"],
+    ] {
+        assert_eq!(world(&setup(ships)), as_it_is, "{ships:?}");
+    }
+    for true_too in
+        ["sim.detector.miss_probability=0", "robot.limits.brake_mps2=3", "real_robot.limits.brake_mps2=3"]
+    {
+        assert_ne!(world(&setup(&[true_too])), as_it_is, "{true_too}");
+    }
+    // A folder of configuration of its own: comments are nothing, numbers are.
+    let own = tempfile::tempdir().unwrap();
+    let config = own.path().join("config");
+    copy_tree(&Path::new(ROOT).join("config"), &config);
+    let (file, of_own) = (config.join("sim.yaml"), Setup { config, settings: Vec::new() });
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, format!("# A comment.\n{text}")).unwrap();
+    assert_eq!(world(&of_own), as_it_is);
+    fs::write(&file, text.replace("miss_probability: 0.05", "miss_probability: 0.0")).unwrap();
+    assert_ne!(world(&of_own), as_it_is);
+}
+
+#[test]
 fn a_folder_a_list_and_a_file_are_suites() {
     let other = SHORT.replace("id: short", "id: other").replace("class: critical", "class: minor");
     let folder = suite(&[

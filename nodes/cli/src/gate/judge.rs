@@ -3,7 +3,7 @@
 use super::evidence::{Evidence, left_out, place};
 use super::policy::{Compared, Policy, Worse, value};
 use crate::evaluate::store::{RunResult, Status};
-use crate::evaluate::suite::build;
+use crate::evaluate::suite::{ORDERED, ScenarioEntry, build};
 use crate::evaluate::text::why;
 use outrider_suite::evaluation::statistics::{Share, bootstrap_mean, holm, mcnemar_worse, wilcoxon_greater};
 use outrider_suite::scenario::CriticalityClass;
@@ -16,8 +16,8 @@ const BOOTSTRAP: (u32, u64) = (2000, 1);
 /// So many names are told in a reason.
 const NAMED: usize = 5;
 
-/// Settings that begin so are of the simulator and of what the robot truly is, not of what ships.
-const WORLD: [&str; 2] = ["sim.", "real_robot."];
+/// Settings that begin so are of the simulator and of what the robot truly is, but for the limits that it is ordered to keep.
+const WORLD: [&str; 3] = ["sim.", "real_robot.", "robot."];
 
 /// What a check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -178,21 +178,45 @@ fn whole(candidate: &Evidence) -> Option<Check> {
     })
 }
 
-/// Settings of the simulator or of the true robot that the baseline was not made with make other tests, and perhaps easier ones.
-fn same_world(baseline: Option<&Evidence>, candidate: &Evidence) -> Option<Check> {
-    let of_the_world = |set: &&String| WORLD.iter().any(|file| set.starts_with(file));
-    let known = |set: &&String| baseline.is_some_and(|b| b.manifest.settings.contains(set));
-    let own = candidate.manifest.settings.iter().filter(of_the_world).filter(|set| !known(set));
-    let own: Vec<String> = own.cloned().collect();
-    (!own.is_empty()).then(|| Check {
-        name: "evidence.settings".to_owned(),
-        finding: Finding::Unknown,
-        reason: format!(
-            "another test: made with --set {}, which {}; a release is judged in the world as it is",
-            some(&own),
-            if baseline.is_some() { "the baseline was not" } else { "no baseline was" }
-        ),
-    })
+/// What passes in another world, perhaps an easier one, says nothing about this one.
+fn same_world(baseline: Option<&Evidence>, candidate: &Evidence) -> Vec<Check> {
+    let ordered = |set: &str| {
+        let key = set.strip_prefix("robot.limits.").and_then(|rest| rest.split('=').next());
+        key.is_some_and(|key| ORDERED.contains(&key))
+    };
+    let of_the_world = |set: &&String| WORLD.iter().any(|file| set.starts_with(file)) && !ordered(set);
+    let own: Vec<String> = candidate.manifest.settings.iter().filter(of_the_world).cloned().collect();
+    let changed = baseline.map(|baseline| changed_worlds(baseline, candidate)).unwrap_or_default();
+    let unknown = |name: &str, reason| Check { name: name.to_owned(), finding: Finding::Unknown, reason };
+    let set = (!own.is_empty()).then(|| {
+        let reason = format!(
+            "another test: made with --set {}; a release is judged in the world as it is",
+            some(&own)
+        );
+        unknown("evidence.settings", reason)
+    });
+    let moved = (!changed.is_empty()).then(|| {
+        let reason = format!(
+            "another test: simulator, world or true robot of {} of the baseline's scenarios are not what they were: {}; who changes \
+             them makes the baseline anew",
+            changed.len(),
+            some(&changed)
+        );
+        unknown("evidence.world", reason)
+    });
+    set.into_iter().chain(moved).collect()
+}
+
+/// Scenarios of the same text that both have, in worlds that differ, or of which the baseline does not tell.
+fn changed_worlds(baseline: &Evidence, candidate: &Evidence) -> Vec<String> {
+    let of = |scenario: &ScenarioEntry| {
+        (scenario.id.clone(), (scenario.hash.clone(), scenario.world_hash.clone()))
+    };
+    let before: BTreeMap<_, _> = baseline.manifest.scenarios.iter().map(of).collect();
+    let differs = |(id, (hash, world)): &(String, (String, String))| {
+        before.get(id).is_some_and(|(was, known)| was == hash && (known != world || world.is_empty()))
+    };
+    candidate.manifest.scenarios.iter().map(of).filter(differs).map(|(id, _)| id).collect()
 }
 
 fn nothing_left_out(baseline: &Evidence, candidate: &Evidence) -> Check {

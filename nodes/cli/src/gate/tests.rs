@@ -1,5 +1,7 @@
 //! Verdicts on made-up results: each fault of a candidate is stopped, and for its own reason.
 
+mod worlds;
+
 use super::evidence::Evidence;
 use super::judge::{Finding, Verdict, judge};
 use super::policy::Policy;
@@ -87,6 +89,7 @@ fn evidence(wobble: f64) -> Evidence {
         id: format!("s{s:02}"),
         file: format!("s{s:02}.yaml"),
         hash: format!("h{s}"),
+        world_hash: "w".to_owned(),
         description: String::new(),
         family: None,
         class: Some(CriticalityClass::Critical),
@@ -430,41 +433,6 @@ fn the_verdict_says_of_which_configuration_and_what_the_list_lacks() {
     let told = "configuration c, with assurance.detections_required=false, chosen by --seeds 3)";
     let pages = [text::text(&verdict), text::markdown(&verdict), text::junit(&verdict, &[])];
     assert!(pages.iter().all(|page| page.contains(told)), "{}", pages[0]);
-}
-
-/// Released would be what a simulator that sees everything, and brakes that never fail, let pass.
-#[test]
-fn a_world_that_the_baseline_was_not_made_in_is_no_evidence() {
-    let easier = ["real_robot.limits.brake_mps2=3", "sim.detector.miss_probability=0"].map(str::to_owned);
-    let (verdict, names) = stopped_by(|e| e.manifest.settings = easier.to_vec());
-    assert_eq!((verdict.finding(), names), (Finding::Unknown, vec!["evidence.settings".to_owned()]));
-    let words = "another test: made with --set real_robot.limits.brake_mps2=3, sim.detector.miss_probability=0, which the baseline was not";
-    assert!(reason(&verdict, "evidence.settings").starts_with(words), "{}", text::text(&verdict));
-    // What ships may be set, and a world that both were made in compares them.
-    assert_eq!(
-        stopped_by(|e| e.manifest.settings = vec!["robot.limits.v_max_mps=0.8".to_owned()]).1,
-        [""; 0]
-    );
-    let made = |folder: &str, settings: &[String]| {
-        let mut evidence = Evidence { digest: folder.to_owned(), ..evidence(0.01) };
-        evidence.manifest.settings = settings.to_vec();
-        evidence
-    };
-    let judged = |baseline: Option<&[String]>, candidate: &[String]| {
-        let baseline = baseline.map(|settings| made("b", settings));
-        judge((&policy(), "policy.yaml"), baseline.as_ref(), &made("c", candidate)).finding()
-    };
-    assert_eq!(judged(Some(&easier), &easier), Finding::Good);
-    assert_eq!(judged(Some(&easier), &easier[1..]), Finding::Good);
-    assert_eq!(judged(Some(&easier[1..]), &easier), Finding::Unknown);
-    assert_eq!(judged(None, &easier), Finding::Unknown);
-    // Who is worse there is stopped for that.
-    let (verdict, names) = stopped_by(|e| {
-        e.manifest.settings = vec!["sim.lidar.latency_s=0.06".to_owned()];
-        e.results.iter_mut().for_each(|r| metrics(r).data_age_s.p95 = Some(0.062));
-    });
-    assert_eq!(verdict.finding(), Finding::Bad);
-    assert_eq!(names, ["latency.data_age", "regression.data_age_s.p95"]);
 }
 
 #[test]

@@ -45,6 +45,10 @@ pub struct MissionRecord {
     pub asked: Vec<Asked>,
     /// When a mission was over, and which.
     pub ended: Vec<(f64, [u8; 16])>,
+    /// When the planner was first heard after it had begun anew: what was under way before is lost.
+    pub began_anew_s: Vec<f64>,
+    /// Which run of the planner it is.
+    boot_id: Option<u64>,
     /// Not answered yet, by the number that the answer names.
     open: Vec<(u64, Asked)>,
 }
@@ -77,15 +81,23 @@ impl MissionRecord {
     }
 
     pub(super) fn take_state(&mut self, t_s: f64, m: &MissionState) {
+        let before = self.boot_id.replace(m.boot_id);
+        if before.is_some_and(|boot_id| boot_id != m.boot_id) && self.began_anew_s.len() < LIMIT {
+            self.began_anew_s.push(t_s);
+        }
         if m.status == MissionState::ABORTED && m.error_code == NO_SUCH_TREE {
-            self.asked.retain(|asked| !(asked.drives() && asked.id == m.mission_id));
+            // The last: a client may ask again with an id that it had.
+            if let Some(at) = self.asked.iter().rposition(|asked| asked.drives() && asked.id == m.mission_id)
+            {
+                self.asked.remove(at);
+            }
         } else if m.status >= MissionState::SUCCEEDED && self.ended.len() < LIMIT {
             self.ended.push((t_s, m.mission_id));
         }
     }
 
     /// The goals of the missions, each the last of its poses.
-    pub(super) fn goals(&self) -> impl Iterator<Item = GoalGiven> + '_ {
+    pub fn goals(&self) -> impl Iterator<Item = GoalGiven> + '_ {
         let goal = |asked: &Asked| {
             let (t_s, frame, pose) = (asked.t_s, asked.frame.clone(), *asked.poses.last()?);
             Some(GoalGiven { t_s, frame, pose, of_mission: true })

@@ -1,7 +1,6 @@
 use crate::navigator::Navigator;
 use outrider_bt::{BtError, Class, Decorator, Fault, Io, Kind, Manifest, Port, Registry, Status, Step};
 use outrider_foundation::Instant;
-use std::cmp::Ordering;
 
 /// Ticks the child the more often the faster the robot is.
 struct SpeedController {
@@ -24,28 +23,41 @@ fn manifest() -> Manifest {
     .ports([
         Port::input("min_rate", Kind::Double, "rate at the least speed, 1/s: 0.001 to 1000").or("0.1"),
         Port::input("max_rate", Kind::Double, "rate at the greatest speed, 1/s: 0.001 to 1000").or("1.0"),
-        Port::input("min_speed", Kind::Double, "the least speed, m/s").or("0.0"),
-        Port::input("max_speed", Kind::Double, "the greatest speed, m/s").or("0.5"),
+        Port::input("min_speed", Kind::Double, "the least speed, m/s: -100 to 100").or("0.0"),
+        Port::input("max_speed", Kind::Double, "the greatest speed, m/s: -100 to 100").or("0.5"),
     ])
 }
 
-/// Makes one.
+/// Makes one; what stands in the tree is looked at, what is in the blackboard when it is used.
 fn make(io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
-    for rate in ["min_rate", "max_rate"] {
+    for rate in RATES {
         super::checked(io, rate, LEAST_PER_S, MOST_PER_S)?;
     }
-    for (least, most) in [("min_rate", "max_rate"), ("min_speed", "max_speed")] {
+    for speed in SPEEDS {
+        super::checked(io, speed, -MOST_MPS, MOST_MPS)?;
+    }
+    for [least, most] in [RATES, SPEEDS] {
         if io.is_constant(least) && io.is_constant(most) {
-            let (low, high) = (io.number(least)?, io.number(most)?);
-            if matches!(low.partial_cmp(&high), None | Some(Ordering::Greater)) {
-                let why = format!("port `{least}` is {low}, above `{most}`, which is {high}");
-                return Err(Box::new(BtError::Value(why)));
-            }
+            in_order(io, [least, most])?;
         }
     }
     Ok(Box::new(SpeedController { since: None }))
 }
 
+/// The least and the most of something.
+fn in_order(io: &mut Io<'_>, [least, most]: [&str; 2]) -> Result<(f64, f64), Fault> {
+    let (low, high) = (io.number(least)?, io.number(most)?);
+    if low > high {
+        let why = format!("port `{least}` is {low}, above `{most}`, which is {high}");
+        return Err(Box::new(BtError::Value(why)));
+    }
+    Ok((low, high))
+}
+
+const RATES: [&str; 2] = ["min_rate", "max_rate"];
+const SPEEDS: [&str; 2] = ["min_speed", "max_speed"];
+/// Beyond that no robot drives.
+const MOST_MPS: f64 = 100.0;
 const LEAST_PER_S: f64 = 1e-3;
 const MOST_PER_S: f64 = 1e3;
 
@@ -55,10 +67,15 @@ impl Decorator<Navigator> for SpeedController {
             self.since = Some(io.now);
             return Ok(Step::Child);
         }
-        let (low, high) = (io.number("min_speed")?, io.number("max_speed")?);
-        let (slow, fast) = (io.number("min_rate")?, io.number("max_rate")?);
+        for (ports, least, most) in [(RATES, LEAST_PER_S, MOST_PER_S), (SPEEDS, -MOST_MPS, MOST_MPS)] {
+            for port in ports {
+                io.number_in(port, least, most)?;
+            }
+        }
+        let (low, high) = in_order(io, SPEEDS)?;
+        let (slow, fast) = in_order(io, RATES)?;
         let share = ((navigator.speed_mps() - low) / (high - low).max(1e-6)).clamp(0.0, 1.0);
-        let period_s = 1.0 / (slow + share * (fast - slow)).max(1e-3);
+        let period_s = 1.0 / (slow + share * (fast - slow));
         let waited_s = self.since.map_or(f64::INFINITY, |since| io.now.since(since).as_s());
         let due = child == Status::Running || waited_s >= period_s;
         Ok(if due { Step::Child } else { Step::Return(Status::Running) })

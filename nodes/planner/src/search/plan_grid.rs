@@ -168,16 +168,12 @@ impl PlanGrid {
 
     /// The cell that a point lies in, whether inside or not.
     pub fn cell_of(&self, p: Point2) -> Cell {
-        let index = |v: f64| if v.is_nan() { i32::MIN } else { (v / self.resolution_m).floor() as i32 };
-        Cell { col: index(p.x_m - self.origin.x_m), row: index(p.y_m - self.origin.y_m) }
+        Cell::at(p, self.origin, self.resolution_m)
     }
 
     /// The centre of a cell.
     pub fn centre_of(&self, cell: Cell) -> Point2 {
-        Point2::new(
-            self.origin.x_m + (f64::from(cell.col) + 0.5) * self.resolution_m,
-            self.origin.y_m + (f64::from(cell.row) + 0.5) * self.resolution_m,
-        )
+        cell.centre(self.origin, self.resolution_m)
     }
 
     /// Index of a cell in [`Self::travel`], `None` outside.

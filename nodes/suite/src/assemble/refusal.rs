@@ -98,6 +98,19 @@ mod tests {
         );
     }
 
+    /// The line of another section would send its reader there.
+    #[test]
+    fn a_key_that_is_left_out_is_told_with_the_line_of_its_own_section() {
+        let text = "a:\n  y: 1\n\n  # x: 0\n  c: {x: 5}\nb:\n  x: 2\nlist:\n- path: 3\n  x: 4\n";
+        let template = Template::parse("f.yaml", text.to_owned()).unwrap();
+        let line = |keys: &[&str]| template.refusal(keys, None, "wrong").to_string();
+        assert_eq!(line(&["a", "x", "z"]), "f.yaml: line 5: wrong");
+        assert_eq!(line(&["a", "n"]), "f.yaml: line 1: wrong");
+        assert_eq!(line(&["b", "x"]), "f.yaml: line 7: wrong");
+        assert_eq!(line(&["b", "path"]), "f.yaml: line 6: wrong");
+        assert_eq!(line(&["list", "x"]), "f.yaml: line 10: wrong");
+    }
+
     #[test]
     fn what_is_wrong_with_a_tree_is_told_with_that_tree() {
         for (role, file) in [("tree", "navigate_to_pose.xml"), ("tree/patrol.xml", "patrol.xml")] {

@@ -30,6 +30,8 @@ const JUST_BROKEN_S: f64 = 0.6;
 const STANDS_AFTER_S: f64 = 3.0;
 /// What begins with the goal has no beginning.
 const NO_GOAL: &str = "the goal was never given";
+/// The signal of what begins with it: without it a formula about the drive holds of nothing.
+const DRIVING: &str = "driving";
 /// Faults of one kind that are told one by one.
 const TOLD: usize = 20;
 
@@ -301,6 +303,10 @@ fn formulas(scenario: &Scenario, eyes: &Eyes, failures: &mut Vec<Failure>) -> BT
         let mut fail = |text: String| {
             failures.push(Failure { check: format!("criteria.stl.{name}"), text });
         };
+        if eyes.timeline.goal_s.is_none() && formula.reads(DRIVING) {
+            fail(NO_GOAL.to_owned());
+            continue;
+        }
         let places: Vec<usize> = formula
             .signals()
             .iter()

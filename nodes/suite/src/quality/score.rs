@@ -288,7 +288,8 @@ impl Scorer {
     }
 }
 
-/// Error of position and velocity by its stated covariance; infinite where that is none: singular, or negative in any direction.
+/// Error of position and velocity by its stated covariance; infinite where that is none: singular, negative in any direction, or not
+/// symmetric.
 pub fn nees(person: &Target, estimate: &Estimate) -> f64 {
     let error = Vector4::new(
         estimate.position.x_m - person.position.x_m,
@@ -296,7 +297,11 @@ pub fn nees(person: &Target, estimate: &Estimate) -> f64 {
         estimate.velocity.x_m - person.velocity.x_m,
         estimate.velocity.y_m - person.velocity.y_m,
     );
-    let factors = Matrix4::from_row_slice(&estimate.covariance).cholesky();
+    let covariance = Matrix4::from_row_slice(&estimate.covariance);
+    // The factors are those of the lower half alone. What is no number is not equal.
+    let tolerance = 1e-9 * covariance.amax();
+    let symmetric = (covariance - covariance.transpose()).iter().all(|apart| apart.abs() <= tolerance);
+    let factors = covariance.cholesky().filter(|_| symmetric);
     factors.map_or(f64::INFINITY, |factors| error.dot(&factors.solve(&error)))
 }
 
@@ -385,6 +390,13 @@ mod tests {
         assert!((of([1.0; 4]) - 4.0).abs() < 1e-12 && (of([4.0, 1.0, 1.0, 1.0]) - 1.0).abs() < 1e-12);
         for none in [[-1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.0, 1.0], [1.0, 1.0, 1.0, f64::NAN]] {
             assert!(of(none).is_infinite() && of(none) > 0.0, "{none:?}");
+        }
+        // One that is not symmetric is none either, whichever half is meant.
+        for (at, value) in [(1, f64::NAN), (4, f64::NAN), (1, 0.5), (8, 0.5)] {
+            let mut covariance = std::array::from_fn(|i| if i % 5 == 0 { 1.0 } else { 0.0 });
+            covariance[at] = value;
+            let estimate = Estimate { covariance, ..estimate(1, 2.0) };
+            assert!(nees(&Target::default(), &estimate).is_infinite(), "{at}: {value}");
         }
     }
 

@@ -180,16 +180,19 @@ impl Template {
         self.line_from(keys, 1, usize::MAX)
     }
 
-    /// As [`Self::line_of`], from one line on and before another.
+    /// As [`Self::line_of`], from one line on and before another; of a section that leaves out what it may, its own.
     fn line_from(&self, keys: &[&str], first: usize, end: usize) -> Option<usize> {
         let numbered = (1..).zip(self.text.lines());
         let mut lines = numbered.filter(|(number, _)| (first..end).contains(number)).peekable();
-        let mut found = None;
+        let (mut found, mut section) = (None, None);
         for key in keys {
             // The next key may stand on the line of the last.
             while let Some((number, line)) = lines.peek().copied() {
+                if found != Some(number) && section.is_some_and(|section| ends(section, line)) {
+                    return found;
+                }
                 if (found != Some(number) && begins_with(line, key)) || holds_inline(line, key) {
-                    found = Some(number);
+                    (found, section) = (Some(number), Some(line));
                     break;
                 }
                 lines.next();
@@ -276,6 +279,16 @@ fn begins_with(line: &str, key: &str) -> bool {
     let plain = line.trim_start_matches([' ', '-', '{', '"', '\'']);
     let rest = plain.strip_prefix(key);
     rest.is_some_and(|rest| rest.trim_start_matches(['"', '\'']).trim_start().starts_with(':'))
+}
+
+/// Whether a line is behind the section that another begins.
+fn ends(section: &str, line: &str) -> bool {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let is_entry = |line: &str| line.trim_start().starts_with("- ");
+    let said = !line.trim_start().is_empty() && !line.trim_start().starts_with('#');
+    // Entries of a list may stand as far left as its key.
+    let own_entry = is_entry(line) && !is_entry(section);
+    said && (depth(line) < depth(section) || depth(line) == depth(section) && !own_entry)
 }
 
 fn holds_inline(line: &str, key: &str) -> bool {

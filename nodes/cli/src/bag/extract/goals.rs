@@ -1,8 +1,9 @@
 //! Where the robot was to go: the goal of the topic, or what actions and services asked of the planner as the `mission` of a scenario.
 
 use super::{Maker, pose_of};
-use crate::report::{Asked, GoalGiven};
+use crate::report::Asked;
 use anyhow::Context;
+use outrider_foundation::Pose2;
 use outrider_msgs::outrider_msgs::MissionRequest;
 use outrider_suite::scenario::{MissionAsk, MissionStep, ScenarioPose};
 
@@ -11,35 +12,186 @@ const STEP_LIMIT: usize = 64;
 /// Frame of a scenario's poses.
 const FRAME: &str = "map";
 
-/// A mission, or a goal of the topic.
+/// The farthest position of a scenario along either axis.
+const REACH_M: f64 = 1000.0;
+
+/// Where the robot was to go, as a scenario says it.
+pub(super) struct Purpose {
+    /// Requests to the planner; none where the goal is all.
+    pub mission: Vec<MissionStep>,
+    /// Where the run ends.
+    pub goal: ScenarioPose,
+    /// When it is given, where there is no mission.
+    pub goal_at_s: f64,
+}
+
+/// A request, or a goal of the topic: the step that it becomes at 0 s, or none where a scenario cannot have it.
+#[derive(Clone)]
 struct Given {
     id: [u8; 16],
-    step: MissionStep,
+    step: Option<MissionStep>,
+}
+
+/// What happened to missions.
+enum Event {
+    Asked(Given),
+    Over([u8; 16]),
+    /// The planner began anew: nothing is under way any more.
+    Anew,
+}
+
+/// What is under way at a time.
+#[derive(Default)]
+struct InForce {
+    mission: Option<Given>,
+    pause: Option<Given>,
+    /// Missions of which another, or a cancel, was the end: the planner says so only after it has taken that, and all goals of
+    /// the topic have the same id.
+    replaced: Vec<[u8; 16]>,
+}
+
+impl InForce {
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Asked(given) => match given.step.as_ref().map(|step| step.ask) {
+                Some(MissionAsk::Pause) => self.pause = Some(given),
+                Some(MissionAsk::Resume) => self.pause = None,
+                Some(MissionAsk::Cancel) => self.replace(None),
+                // One that cannot be taken over has replaced the one before all the same.
+                _ => self.replace(Some(given)),
+            },
+            Event::Over(id) => match self.replaced.iter().position(|replaced| *replaced == id) {
+                Some(at) => drop(self.replaced.remove(at)),
+                None => self.mission = self.mission.take().filter(|given| given.id != id),
+            },
+            Event::Anew => *self = Self::default(),
+        }
+    }
+
+    fn replace(&mut self, by: Option<Given>) {
+        self.replaced.extend(self.mission.take().map(|given| given.id));
+        self.mission = by;
+    }
 }
 
 impl Maker<'_> {
-    /// The goal in force, and when it was given.
-    pub(super) fn goal(&mut self) -> anyhow::Result<(ScenarioPose, f64)> {
-        let given: Vec<&GoalGiven> =
-            self.recording.goals.iter().filter(|g| in_map(g) && g.t_s <= self.to_s).collect();
-        let within: Vec<&&GoalGiven> = given.iter().filter(|g| g.t_s >= self.from_s).collect();
-        let before = given.iter().rev().find(|g| g.t_s < self.from_s);
-        if within.len() > 1 {
-            let others: Vec<String> = within
-                .iter()
-                .take(within.len() - 1)
-                .map(|g| format!("({:.2}, {:.2}) at {:.3} s", g.pose.x_m, g.pose.y_m, g.t_s - self.from_s))
-                .collect();
-            self.notes.push(format!("goal: a scenario has one, the last; left out: {}", others.join(", ")));
+    /// The requests of the stretch, and before them the mission that was under way at its begin; or the goal, where only the
+    /// topic `/goal_pose` was used. What would come at `limit_s` or later never comes.
+    ///
+    /// # Errors
+    /// Nothing tells where the robot was to go, or went.
+    pub(super) fn purpose(&mut self, limit_s: f64) -> anyhow::Result<Purpose> {
+        let (in_force, within) = self.asked();
+        let all =
+            || in_force.mission.iter().chain(&in_force.pause).chain(within.iter().map(|(_, given)| given));
+        let drives = |given: &Given| {
+            let ask = given.step.as_ref().map(|step| step.ask);
+            matches!(ask, Some(MissionAsk::Navigate | MissionAsk::Waypoints))
+        };
+        if all().any(drives) && all().any(|given| given.id != TOPIC || !drives(given)) {
+            return self.mission(in_force, within, limit_s);
         }
-        if let Some(goal) = within.last() {
+        let requests = all().filter(|given| !drives(given) && given.step.is_some()).count();
+        if requests > 0 {
+            self.notes.push(format!(
+                "mission: {requests} requests are left out: there is nothing that they are about"
+            ));
+        }
+        let goals = |given: &Given| Some(*given.step.as_ref()?.poses.last()?);
+        let before = in_force.mission.as_ref().and_then(goals);
+        self.goal(before, within.iter().filter_map(|(t_s, given)| Some((*t_s, goals(given)?))).collect())
+    }
+
+    /// What was in force at the begin of the stretch, and what was asked in it.
+    fn asked(&mut self) -> (InForce, Vec<(f64, Given)>) {
+        let (recording, from_s, to_s) = (self.recording, self.from_s, self.to_s);
+        let missions = &recording.missions;
+        let mut all: Vec<(f64, Event)> = Vec::new();
+        all.extend(missions.began_anew_s.iter().map(|t_s| (*t_s, Event::Anew)));
+        for asked in missions.asked.iter().filter(|asked| asked.t_s <= to_s) {
+            all.push((asked.t_s, Event::Asked(self.given(asked))));
+        }
+        for goal in recording.goals.iter().filter(|g| !g.of_mission && g.pose.is_finite() && g.t_s <= to_s) {
+            let asked = Asked {
+                t_s: goal.t_s,
+                id: TOPIC,
+                action: MissionRequest::NAVIGATE,
+                frame: goal.frame.clone(),
+                poses: vec![goal.pose],
+                ..Asked::default()
+            };
+            all.push((goal.t_s, Event::Asked(self.given(&asked))));
+        }
+        all.extend(missions.ended.iter().map(|(t_s, id)| (*t_s, Event::Over(*id))));
+        all.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+        let (mut in_force, mut within) = (InForce::default(), Vec::new());
+        for (t_s, event) in all {
+            match event {
+                event if t_s < from_s => in_force.take(event),
+                Event::Asked(given) => within.push((t_s, given)),
+                Event::Over(_) | Event::Anew => {}
+            }
+        }
+        (in_force, within)
+    }
+
+    /// A mission of all that can be taken over.
+    fn mission(
+        &mut self,
+        in_force: InForce,
+        within: Vec<(f64, Given)>,
+        limit_s: f64,
+    ) -> anyhow::Result<Purpose> {
+        if in_force.mission.as_ref().is_some_and(|given| given.step.is_some()) {
+            self.notes
+                .push("mission: the one that was under way begins anew, with its first pose".to_owned());
+        }
+        let mut steps: Vec<MissionStep> =
+            in_force.mission.into_iter().chain(in_force.pause).filter_map(|given| given.step).collect();
+        for (t_s, given) in within {
+            let at_s = self.at_s(t_s);
+            steps.extend(given.step.map(|step| MissionStep { at_s, ..step }));
+        }
+        let count = steps.len();
+        steps.retain(|step| step.at_s < limit_s);
+        steps.truncate(STEP_LIMIT);
+        if steps.len() < count {
+            self.notes.push(format!(
+                "mission: {} of {count} requests are left out: a scenario has {STEP_LIMIT}, before {limit_s} s",
+                count - steps.len()
+            ));
+        }
+        // Where a mission ends is where the run does.
+        match steps.iter().rev().find_map(|step| step.poses.last()) {
+            Some(last) => Ok(Purpose { goal: *last, goal_at_s: 0.0, mission: steps }),
+            None => self.goal(None, Vec::new()),
+        }
+    }
+
+    /// A scenario's one goal: the last that was given in the stretch, else the one in force at its begin, else where the robot was at
+    /// its end.
+    fn goal(
+        &mut self,
+        before: Option<ScenarioPose>,
+        mut within: Vec<(f64, ScenarioPose)>,
+    ) -> anyhow::Result<Purpose> {
+        let only = |goal, goal_at_s| Purpose { mission: Vec::new(), goal, goal_at_s };
+        if let Some((t_s, goal)) = within.pop() {
+            let told = |(t_s, pose): &(f64, ScenarioPose)| {
+                format!("({:.2}, {:.2}) at {:.3} s", pose.x_m, pose.y_m, t_s - self.from_s)
+            };
+            let others: Vec<String> = within.iter().map(told).collect();
+            if !others.is_empty() {
+                self.notes
+                    .push(format!("goal: a scenario has one, the last; left out: {}", others.join(", ")));
+            }
             if before.is_some() {
                 self.notes.push("goal: an earlier one was in force until it was given".to_owned());
             }
-            return Ok((pose_of(goal.pose), self.at_s(goal.t_s)));
+            return Ok(only(goal, self.at_s(t_s)));
         }
         if let Some(goal) = before {
-            return Ok((pose_of(goal.pose), 0.0));
+            return Ok(only(goal, 0.0));
         }
         let last = self.recording.truth.iter().rev().find(|t| t.t_s <= self.to_s).map(|t| t.pose);
         let believed = || {
@@ -49,8 +201,8 @@ impl Maker<'_> {
         let pose = last
             .or_else(believed)
             .context("no goal in the map frame, and nothing tells where the robot went")?;
-        self.notes.push("goal: none was given; where the robot was at the end is used".to_owned());
-        Ok((pose_of(pose), 0.0))
+        self.notes.push("goal: none was in force; where the robot was at the end is used".to_owned());
+        Ok(only(pose_of(pose), 0.0))
     }
 
     /// Time since the begin of the stretch: to the microsecond, and never a step later than it was.
@@ -58,64 +210,8 @@ impl Maker<'_> {
         ((t_s - self.from_s) * 1e6).floor() / 1e6
     }
 
-    /// The requests of the stretch, and before them the mission that was under way at its begin; none where only the topic
-    /// `/goal_pose` was used: that is the scenario's goal. What would come at `limit_s` or later never comes.
-    pub(super) fn mission(&mut self, limit_s: f64) -> Vec<MissionStep> {
-        let (recording, to_s) = (self.recording, self.to_s);
-        let mut all: Vec<(f64, Option<Given>)> = Vec::new();
-        for asked in recording.missions.asked.iter().filter(|asked| asked.t_s <= to_s) {
-            all.push((asked.t_s, self.given(asked)));
-        }
-        let of_topic = recording.goals.iter().filter(|g| !g.of_mission && g.t_s <= to_s);
-        all.extend(of_topic.filter(|g| in_map(g)).map(|g| (g.t_s, topic(g))));
-        all.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-        let (before, within): (Vec<_>, Vec<_>) = all.into_iter().partition(|(t_s, _)| *t_s < self.from_s);
-        let mut steps = self.in_force(before);
-        for (t_s, given) in within {
-            let at_s = self.at_s(t_s);
-            steps.extend(given.map(|given| (given.id, MissionStep { at_s, ..given.step })));
-        }
-        if steps.iter().all(|(id, step)| *id == TOPIC && step.ask == MissionAsk::Navigate) {
-            return Vec::new();
-        }
-        let fits = |step: &MissionStep| step.at_s < limit_s;
-        let taken: Vec<_> = steps.iter().map(|s| s.1.clone()).filter(fits).take(STEP_LIMIT).collect();
-        if taken.len() < steps.len() {
-            self.notes.push(format!(
-                "mission: {} of {} requests are left out: a scenario has {STEP_LIMIT}, before {limit_s} s",
-                steps.len() - taken.len(),
-                steps.len()
-            ));
-        }
-        taken
-    }
-
-    /// What was under way at the begin of the stretch, and whether it was paused.
-    fn in_force(&mut self, before: Vec<(f64, Option<Given>)>) -> Vec<([u8; 16], MissionStep)> {
-        let (mut under_way, mut pause) = (None, None);
-        for (t_s, given) in before {
-            match given {
-                Some(given) if given.step.ask == MissionAsk::Pause => pause = Some(given),
-                Some(given) if given.step.ask == MissionAsk::Resume => pause = None,
-                Some(given) if given.step.ask == MissionAsk::Cancel => under_way = None,
-                // A mission that cannot be taken over has replaced the one before all the same.
-                given => under_way = given.map(|given| (t_s, given)),
-            }
-        }
-        let ended = &self.recording.missions.ended;
-        let under_way = under_way.filter(|(t_s, given)| {
-            !ended.iter().any(|(at_s, id)| *id == given.id && (*t_s..self.from_s).contains(at_s))
-        });
-        if under_way.is_some() {
-            self.notes
-                .push("mission: the one that was under way begins anew, with its first pose".to_owned());
-        }
-        let steps = under_way.map(|(_, given)| given).into_iter().chain(pause);
-        steps.map(|given| (given.id, given.step)).collect()
-    }
-
-    /// A request as a step at 0 s; `None` when a scenario cannot have it, which is told.
-    fn given(&mut self, asked: &Asked) -> Option<Given> {
+    /// A request as a step at 0 s; without a step when a scenario cannot have it, which is told.
+    fn given(&mut self, asked: &Asked) -> Given {
         let ask = match asked.action {
             MissionRequest::NAVIGATE => MissionAsk::Navigate,
             MissionRequest::FOLLOW_WAYPOINTS => MissionAsk::Waypoints,
@@ -124,12 +220,17 @@ impl Maker<'_> {
             _ => MissionAsk::Resume,
         };
         let at_s = asked.t_s - self.from_s;
-        if asked.drives() && asked.frame != FRAME {
-            self.notes.push(format!(
-                "mission: the request at {at_s:.3} s is left out: its poses are in {}, a scenario's in {FRAME}",
-                asked.frame
-            ));
-            return None;
+        let far = |pose: &&Pose2| !(pose.x_m.abs() <= REACH_M && pose.y_m.abs() <= REACH_M);
+        let not_taken = if asked.drives() && asked.frame != FRAME {
+            Some(format!("its poses are in {}, a scenario's in {FRAME}", asked.frame))
+        } else {
+            asked.poses.iter().find(far).map(|pose| {
+                format!("({:.0}, {:.0}) is farther than the {REACH_M} m of a scenario", pose.x_m, pose.y_m)
+            })
+        };
+        if let Some(why) = not_taken {
+            self.notes.push(format!("mission: the request at {at_s:.3} s is left out: {why}"));
+            return Given { id: asked.id, step: None };
         }
         let mut poses: Vec<_> = asked.poses.iter().copied().map(pose_of).collect();
         match usize::try_from(asked.first) {
@@ -141,29 +242,18 @@ impl Maker<'_> {
             )),
         }
         let (tree, loops) = (asked.tree.clone(), asked.loops);
-        Some(Given { id: asked.id, step: MissionStep { at_s: 0.0, ask, poses, tree, loops } })
+        Given { id: asked.id, step: Some(MissionStep { at_s: 0.0, ask, poses, tree, loops }) }
     }
-}
-
-fn in_map(goal: &GoalGiven) -> bool {
-    goal.frame == FRAME && goal.pose.is_finite()
 }
 
 /// Id of the goals of the topic.
 const TOPIC: [u8; 16] = [0; 16];
 
-fn topic(goal: &GoalGiven) -> Option<Given> {
-    let (ask, poses) = (MissionAsk::Navigate, vec![pose_of(goal.pose)]);
-    let step = MissionStep { at_s: 0.0, ask, poses, tree: String::new(), loops: 0 };
-    Some(Given { id: TOPIC, step })
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Args, extract, tests::drive};
     use super::*;
-    use crate::report::Recording;
-    use outrider_foundation::Pose2;
+    use crate::report::{GoalGiven, Recording};
     use std::path::Path;
 
     fn asked(t_s: f64, id: u8, action: u8, to: &[f64]) -> Asked {
@@ -178,7 +268,78 @@ mod tests {
             let x_m = step.poses.first().map_or(String::new(), |pose| format!(" {}", pose.x_m));
             format!("{} {:?}{x_m}", step.at_s, step.ask)
         };
-        (maker.mission(200.0).into_iter().map(word).collect(), maker.notes)
+        let steps = match maker.purpose(200.0) {
+            Ok(Purpose { mission, goal, goal_at_s }) if mission.is_empty() => {
+                vec![format!("goal {} at {goal_at_s}", goal.x_m)]
+            }
+            Ok(purpose) => purpose.mission.into_iter().map(word).collect(),
+            Err(_) => Vec::new(),
+        };
+        (steps, maker.notes)
+    }
+
+    fn goal(t_s: f64, x_m: f64) -> GoalGiven {
+        GoalGiven { t_s, frame: FRAME.into(), pose: Pose2::new(x_m, 0.0, 0.0), of_mission: false }
+    }
+
+    /// With the goals of its missions, as a bag's has them.
+    fn recording(asked: Vec<Asked>, ended: Vec<(f64, [u8; 16])>, topic: &[GoalGiven]) -> Recording {
+        let mut recording = Recording { goals: topic.to_vec(), ..Recording::default() };
+        (recording.missions.asked, recording.missions.ended) = (asked, ended);
+        let of_missions: Vec<_> = recording.missions.goals().collect();
+        recording.goals.extend(of_missions);
+        recording.truth.resize_with(1, Default::default);
+        recording.truth[0].pose = Pose2::new(77.0, 0.0, 0.0);
+        recording
+    }
+
+    #[test]
+    fn what_was_given_up_or_lost_is_not_driven_to() {
+        let mut one = vec![asked(1.0, 1, MissionRequest::NAVIGATE, &[8.5])];
+        let ended = vec![(3.1, [1; 16])];
+        let (told, notes) = steps(&recording(one.clone(), ended.clone(), &[]), 5.0);
+        assert_eq!(told, ["goal 77 at 0"], "aborted");
+        assert!(notes.iter().any(|note| note.contains("none was in force")), "{notes:?}");
+        one.push(asked(3.0, 0, MissionRequest::CANCEL, &[]));
+        assert_eq!(steps(&recording(one.clone(), ended.clone(), &[]), 5.0).0, ["goal 77 at 0"], "cancelled");
+        // A pause without anything to be driven: a mission of it alone would be a run without a goal.
+        one.push(asked(6.0, 0, MissionRequest::PAUSE, &[]));
+        let (told, notes) = steps(&recording(one.clone(), ended, &[]), 5.0);
+        assert_eq!(told, ["goal 77 at 0"], "paused");
+        assert!(notes.iter().any(|note| note.contains("1 requests are left out")), "{notes:?}");
+        // The same of the topic.
+        let of_topic = [goal(1.0, 4.0)];
+        assert_eq!(steps(&recording(vec![], vec![(2.0, TOPIC)], &of_topic), 5.0).0, ["goal 77 at 0"]);
+        assert_eq!(steps(&recording(vec![], vec![], &of_topic), 5.0).0, ["goal 4 at 0"]);
+        // The planner began anew: its mission is lost, and the pause with it.
+        let asked =
+            vec![asked(1.0, 1, MissionRequest::NAVIGATE, &[8.5]), asked(2.0, 0, MissionRequest::PAUSE, &[])];
+        let mut lost = recording(asked, vec![], &[goal(6.0, 4.0)]);
+        assert_eq!(steps(&lost, 5.0).0, ["0 Navigate 8.5", "0 Pause", "1 Navigate 4"]);
+        lost.missions.began_anew_s.push(3.0);
+        assert_eq!(steps(&lost, 5.0).0, ["goal 4 at 1"]);
+    }
+
+    #[test]
+    fn the_end_of_a_goal_that_was_replaced_is_not_the_end_of_the_one_after_it() {
+        let topic = [goal(1.0, 1.0), goal(4.0, 2.0)];
+        let of = |ended: &[(f64, [u8; 16])]| recording(vec![], ended.to_vec(), &topic);
+        assert_eq!(steps(&of(&[(4.02, TOPIC)]), 5.0).0, ["goal 2 at 0"]);
+        assert_eq!(steps(&of(&[(4.02, TOPIC), (4.5, TOPIC)]), 5.0).0, ["goal 77 at 0"]);
+        assert_eq!(steps(&of(&[(3.0, TOPIC)]), 5.0).0, ["goal 2 at 0"], "reached, then the next");
+        assert_eq!(steps(&of(&[(3.0, TOPIC), (4.5, TOPIC)]), 5.0).0, ["goal 77 at 0"]);
+        // A pause in the stretch is about the one that is under way.
+        let mut paused = of(&[(4.02, TOPIC)]);
+        paused.missions.asked.push(asked(6.0, 0, MissionRequest::PAUSE, &[]));
+        assert_eq!(steps(&paused, 5.0).0, ["0 Navigate 2", "1 Pause"]);
+    }
+
+    #[test]
+    fn what_a_scenario_has_no_room_for_is_left_out_and_told() {
+        let far = vec![asked(6.0, 1, MissionRequest::NAVIGATE, &[5000.0])];
+        let (told, notes) = steps(&recording(far, vec![], &[]), 5.0);
+        assert_eq!(told, ["goal 77 at 0"]);
+        assert!(notes.iter().any(|note| note.contains("(5000, 0) is farther than the 1000 m")), "{notes:?}");
     }
 
     #[test]
@@ -201,11 +362,10 @@ mod tests {
         recording.missions.ended[0].0 = 6.5;
         assert_eq!(steps(&recording, 7.0).0, ["0 Pause", "1 Resume", "3 Waypoints 4", "23 Cancel"]);
         // A goal of the topic between them is a step as well, and alone it is the scenario's goal.
-        let pose = Pose2::new(9.0, 0.0, 0.0);
-        recording.goals = vec![GoalGiven { t_s: 35.0, frame: FRAME.into(), pose, of_mission: false }];
+        recording.goals = vec![goal(35.0, 9.0)];
         assert_eq!(steps(&recording, 20.0).0, ["0 Waypoints 4", "10 Cancel", "15 Navigate 9"]);
         recording.missions.asked.clear();
-        assert!(steps(&recording, 20.0).0.is_empty());
+        assert_eq!(steps(&recording, 20.0).0, ["goal 9 at 15"]);
     }
 
     #[test]

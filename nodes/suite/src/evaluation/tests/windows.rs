@@ -92,6 +92,10 @@ fn what_begins_after_the_end_is_told() {
     }
 }
 
+fn stl(name: &str, formula: &str) -> NamedFormula {
+    NamedFormula { name: name.into(), formula: formula.into() }
+}
+
 /// What is asked of the drive cannot be said of a run that had none.
 #[test]
 fn without_a_goal_nothing_holds_that_begins_with_it() {
@@ -111,6 +115,10 @@ fn without_a_goal_nothing_holds_that_begins_with_it() {
                 near_misses_max: Some(3),
                 speed_max_mps: Some(0.5),
                 modes_allowed: vec![AssuranceMode::SafeStop],
+                stl: vec![
+                    stl("calm", "driving > 0.5 -> velocity_mps < 1.0"),
+                    stl("whenever", "velocity_mps < 1.0"),
+                ],
                 ..Criteria::default()
             };
         });
@@ -134,6 +142,7 @@ fn without_a_goal_nothing_holds_that_begins_with_it() {
     let expected: Vec<String> =
         std::iter::once("expect.must_not[0]: \"moving\": the goal was never given".into())
             .chain(of_the_drive.iter().map(|check| told(check)))
+            .chain([told("stl.calm")])
             .collect();
     assert_eq!(checks(false), expected);
 }
