@@ -6,20 +6,20 @@ import signal
 import subprocess
 import time
 
-import rclpy
 from harness import NODES, ROOT, Suite, bin_dir, mark_of, reserve_domain, wait_for
 from listener import Listener
 from measure_stop import SPEED_MPS
 from outsider import Outsider
-from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import Trigger
 from test_told_to_end import PERIOD_S, commands_of
 
-# The gate begins no period later than this after the one before.
+# No velocity comes later than this after the one before.
 GAP_LIMIT_S = 2 * PERIOD_S
-# A client keeps ten that are under way; of more it loses the oldest itself.
-CALLS_OF_A_CLIENT = 8
-CALLING_S = 6.0
+# So long DDS waits for the reader of an answer.
+WAITED_S = 0.1
+CALLS = 15
+BETWEEN_CALLS_S = 0.2
 
 
 @contextlib.contextmanager
@@ -72,42 +72,30 @@ def test_what_is_said_to_the_gate_renames_its_services_too(tmp_path):
         assert_both_nodes_are_in(looker, "/robot1")
 
 
-def fresh_clients_call(domain, seconds):
-    """One client after the other, each unknown to the gate until it calls; the answers."""
-    context = rclpy.Context()
-    rclpy.init(context=context, domain_id=domain)
-    said, until = [], time.monotonic() + seconds
-    while time.monotonic() < until:
-        node = rclpy.create_node("caller", context=context)
-        executor = SingleThreadedExecutor(context=context)
-        executor.add_node(node)
-        client = node.create_client(Trigger, "/gate/arm")
-        assert client.wait_for_service(5.0)
-        futures = [client.call_async(Trigger.Request()) for _ in range(CALLS_OF_A_CLIENT)]
-        limit = time.monotonic() + 5.0
-        while not all(f.done() for f in futures) and time.monotonic() < limit:
-            executor.spin_once(timeout_sec=0.05)
-        said += [f.result().message if f.done() else None for f in futures]
-        executor.shutdown()
-        node.destroy_node()
-    rclpy.shutdown(context=context)
-    return said
-
-
-def test_clients_that_are_new_hold_up_no_velocity(tmp_path):
-    """By the stamps of the gate: what a listener in Python is late with is not the gate's."""
+def test_a_client_that_is_not_found_holds_up_no_velocity(tmp_path):
+    """DDS waits a tenth of a second for the reader of an answer before it gives up. One that asks for more than services offer is
+    never found; of an ordinary client it is found some time after its first call. By the stamps of the gate: what a listener in
+    Python is late with is not the gate's."""
+    unfound = QoSProfile(depth=10, durability=DurabilityPolicy.TRANSIENT_LOCAL)
     with Suite(tmp_path) as suite, Outsider(suite.domain, light=True) as outsider:
         outsider.hear_from([*NODES, "recorder"])
         outsider.drive(SPEED_MPS)
-        began_s = time.time()
-        said = fresh_clients_call(suite.domain, CALLING_S)
+        client = outsider.node.create_client(Trigger, "/gate/arm", qos_profile=unfound)
+        time.sleep(1.0)
+        began_s, said, lost = time.time(), [], []
+        for _ in range(CALLS):
+            lost.append(client.call_async(Trigger.Request()))
+            said.append(outsider.call("/gate/arm", 2.0))
+            time.sleep(BETWEEN_CALLS_S)
         ended_s = time.time()
-    assert len(said) >= 3 * CALLS_OF_A_CLIENT and said.count(None) == 0, f"{said.count(None)} of {len(said)} not answered"
-    assert set(said) <= {"armed already", "too many calls at once"}, set(said)
+        assert not any(call.done() for call in lost), "it is found after all: nothing is tried here"
+    assert said == [(True, "armed already")] * CALLS
     stamps = [c[0] for c in commands_of(suite.bag, began_s) if c[0] <= ended_s]
     gaps = [round(1e3 * (b - a), 1) for a, b in zip(stamps, stamps[1:], strict=False)]
-    assert len(gaps) > 0.9 * CALLING_S / PERIOD_S
-    assert max(gaps) <= 1e3 * GAP_LIMIT_S, f"{sorted(gaps)[-10:]} ms, of {len(gaps)}, with {len(said)} calls"
+    assert len(gaps) > 0.9 * CALLS * BETWEEN_CALLS_S / PERIOD_S
+    late = sorted(gap for gap in gaps if gap > 1e3 * GAP_LIMIT_S)
+    # A busy machine is late now and then, but neither with every call nor by what DDS waits.
+    assert len(late) <= CALLS // 5 and max(gaps) <= 1e3 * WAITED_S / 2, f"{late} ms, of {len(gaps)}, with {CALLS} calls"
 
 
 def test_calls_at_the_end_are_answered(tmp_path):
