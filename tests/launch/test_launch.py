@@ -170,6 +170,18 @@ def test_every_node_but_the_recorder_is_started_again():
     assert not any(isinstance(n, ast.keyword) and n.arg == "respawn" for n in ast.walk(body))
 
 
+def test_no_node_of_two_is_given_a_name():
+    """It would be both nodes' of the gate's process."""
+    body = next(node for node in tree("robot").body if getattr(node, "name", "") == "start_nodes")
+    calls = [n for n in ast.walk(body) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "Node"]
+    assert "gate" in constant("robot", "NODES") and calls
+    for call in calls:
+        words = {word.arg: word.value for word in call.keywords}
+        assert "name" not in words and None not in words, ast.unparse(call)
+        others = " ".join(ast.unparse(words[key]) for key in ("ros_arguments", "arguments", "remappings") if key in words)
+        assert "__node" not in others and "__name" not in others, others
+
+
 def test_gazebo_has_the_robot_of_the_configuration():
     yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
     robot = yaml.safe_load((ROOT / "config/robot.yaml").read_text(encoding="utf-8"))

@@ -44,6 +44,8 @@ MUTATIONS = [
     ("permits.rs", "self.grants.retain(|g| g.sequence > grant.sequence);", "", "an overtaken permit still lets its command through"),
     ("permits.rs", "self.proposals.clear();\n        self.grants.clear();", "", "what waited before a stop moves the robot after it"),
     # Arming, stops, take-over.
+    ("node.rs", "self.disarm(TOLD_TO_END);", "", "a gate that is told to end drives on until what is in force runs out"),
+    ("node.rs", "self.ending = true;", "", "a gate that is told to end can be armed"),
     ("node.rs", "self.latched = None;\n        self.disarm(RESET);", "self.latched = None;", "a reset leaves the gate armed"),
     ("node.rs", "self.latched = None;\n        self.disarm(RESET);",
      "self.latched = None;\n        self.armed = self.newest_leave.map(|l| Pinned { hashes: l.hashes, assurance_boot_id: l.assurance_boot_id });",

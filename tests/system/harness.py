@@ -14,6 +14,8 @@ NODES = ("sim", "world_model", "planner", "assurance", "gate")
 PROGRAMS = (*NODES, "recorder", "player", "demo", "outrider")
 SCENARIO = ROOT / "tests/scenarios/warehouse_crossing.yaml"
 DOMAINS = range(1, 102)
+# As supervisors do, and the demo.
+END_LIMIT_S = 10.0
 
 
 def bin_dir():
@@ -151,7 +153,7 @@ class Suite:
                     process.send_signal(signal.SIGCONT)
             for process in chosen:
                 try:
-                    process.wait(6.0)
+                    process.wait(END_LIMIT_S)
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()

@@ -31,6 +31,7 @@ const LEAST_GAP_PARTS: i64 = 10;
 const NEVER_ARMED: &str = "arm to start";
 const RESET: &str = "reset: arm to continue";
 const TAKEN_OVER: &str = "manual take-over: arm to continue";
+const TOLD_TO_END: &str = "told to end";
 const PRESSED: &str = "emergency stop pressed";
 const UNREADABLE_E_STOP: &str = "emergency stop message could not be read";
 const SECOND_PUBLISHER: &str = "second publisher of the velocity topic";
@@ -38,6 +39,8 @@ const UNSEEN: &str = "own publisher not found";
 /// Whoever counts the publishers of the velocity topic must see at least the gate's own after so long. One who does not looks
 /// elsewhere, and would not see a second one either.
 const SEEN_WITHIN: Span = Span::from_millis(1000);
+/// From when it was told to end to its first step down the ramp, and the last one, each at most one late period.
+const PERIODS_BESIDE_THE_RAMP: i64 = 4;
 
 #[derive(Clone, Copy, Debug)]
 struct TeleopCommand {
@@ -82,6 +85,8 @@ pub struct GateNode {
     /// Reason of the emergency stop that waits for its reset.
     latched: Option<&'static str>,
     second_publisher: bool,
+    /// Its process was told to end: nothing arms it any more.
+    ending: bool,
     /// The count of publishers lacks even the gate's own.
     unseen: bool,
     in_force: Option<Leave>,
@@ -141,6 +146,7 @@ impl GateNode {
             e_stop_pressed: false,
             latched: None,
             second_publisher: false,
+            ending: false,
             unseen: false,
             in_force: None,
             newest_leave: None,
@@ -174,6 +180,14 @@ impl GateNode {
     /// Whether the robot was told last to stand.
     pub fn stands(&self) -> bool {
         self.state.twist == Twist2::ZERO
+    }
+
+    /// How long it takes at most until it [stands](Self::stands) from when it is told to end, whatever it was doing.
+    pub fn way_down(&self) -> Span {
+        let l = &self.limits;
+        let speed_mps = l.v_max_mps.abs().max(l.v_min_mps.abs());
+        let ramp_s = (speed_mps / self.stop_decel_mps2).max(l.w_max_radps / l.alpha_radps2);
+        Span::from_s(ramp_s) + Span::from_nanos(self.period.nanos().saturating_mul(PERIODS_BESIDE_THE_RAMP))
     }
 
     fn take(&mut self, now: Now, received: Instant, input: &Input, out: &mut Outbox<Output>) {
@@ -289,6 +303,7 @@ impl GateNode {
         let result = match request.action {
             OperatorAction::Arm => self.arm(now.mono),
             OperatorAction::Reset => self.reset().map_err(NotDone::Because),
+            OperatorAction::End => Ok(self.end()),
         };
         let (success, message) = match result {
             Ok(message) => (true, Label::from(message)),
@@ -318,9 +333,17 @@ impl GateNode {
         Ok("armed")
     }
 
+    fn end(&mut self) -> &'static str {
+        self.ending = true;
+        self.disarm(TOLD_TO_END);
+        "disarmed for good: told to end"
+    }
+
     /// What keeps the gate from being armed whatever assurance says.
     fn obstacle(&self) -> Option<&'static str> {
-        if self.e_stop_pressed {
+        if self.ending {
+            Some("not armed: told to end")
+        } else if self.e_stop_pressed {
             Some("not armed: emergency stop pressed")
         } else if self.second_publisher {
             Some("not armed: another node publishes the velocity topic")

@@ -3,7 +3,7 @@
 //! Both reach the core as messages that are published too, so that the bag has every input of the gate.
 
 use crate::services::{Answers, Calls, Offered, Served};
-use crate::shell::{advertise, publish, resolved};
+use crate::shell::{advertise, publish, resolved, resolved_service};
 use crate::waiting::{PATIENCE, Waiting};
 use outrider_foundation::data::{OperatorAction, OperatorRequest};
 use outrider_foundation::{Instant, Now, Span};
@@ -16,7 +16,7 @@ use r2r::std_srvs::srv::Trigger;
 const PUBLISHERS_PERIOD: Span = Span::from_millis(100);
 /// Calls that wait for an answer; beyond it they are refused. What waits is at most what one step answers.
 const CALL_LIMIT: usize = GATE_REPLIES_PER_STEP;
-/// Has the services, beside the node `gate`.
+/// Has the services, beside the node `gate`: in the same namespace, and by the names that they would have there.
 const NODE: &str = "gate_services";
 const TOO_MANY: &str = "too many calls at once";
 
@@ -27,23 +27,41 @@ pub(crate) struct GateExtras {
     waiting: Waiting<Call>,
     answers: Answers,
     services: Served,
-    requests: r2r::PublisherUntyped,
+    desk: Desk,
     publishers: r2r::PublisherUntyped,
-    request_input: usize,
     publishers_input: usize,
     reply_output: usize,
     command: Topic,
-    last_request: u64,
     next_count: Instant,
+}
+
+/// Asks the gate.
+struct Desk {
+    requests: r2r::PublisherUntyped,
+    input: usize,
+    last: u64,
     errors: u64,
+}
+
+impl Desk {
+    /// Gives the number of the request.
+    fn ask(&mut self, action: OperatorAction, now: Now, core: &mut dyn HostedNode) -> Option<u64> {
+        self.last += 1;
+        let request = OperatorRequest { stamp: now.ros, sequence: self.last, action };
+        let bytes = outrider_msgs::encode(&convert::operator_request_to_message(&request)).ok()?;
+        publish(&self.requests, &bytes, &mut self.errors);
+        core.deliver(self.input, now.mono, &bytes);
+        Some(request.sequence)
+    }
 }
 
 impl GateExtras {
     pub(crate) fn connect(ros: &mut r2r::Node, core: &dyn HostedNode) -> anyhow::Result<Self> {
-        let mut offered = Offered::on_node(NODE)?;
+        let mut offered = Offered::on_node(NODE, &ros.namespace()?)?;
         let mut calls = Vec::new();
         for (action, name) in [(OperatorAction::Arm, "gate/arm"), (OperatorAction::Reset, "gate/reset")] {
-            calls.push((action, offered.offer(name, CALL_LIMIT, || refusal(TOO_MANY))?));
+            let name = resolved_service(ros, name);
+            calls.push((action, offered.offer(&name, CALL_LIMIT, || refusal(TOO_MANY))?));
         }
         let index = |list: &[Topic], topic: &Topic| list.iter().position(|t| t.name == topic.name);
         let unbound = || anyhow::anyhow!("the gate's binding has no operator topics");
@@ -53,15 +71,17 @@ impl GateExtras {
             waiting: Waiting::at_most(CALL_LIMIT),
             answers: offered.answers(),
             services: offered.serve()?,
-            requests: advertise(ros, &topics::operator_request())?,
+            desk: Desk {
+                requests: advertise(ros, &topics::operator_request())?,
+                input: index(core.inputs(), &topics::operator_request()).ok_or_else(unbound)?,
+                last: 0,
+                errors: 0,
+            },
             publishers: advertise(ros, &topics::velocity_publishers())?,
-            request_input: index(core.inputs(), &topics::operator_request()).ok_or_else(unbound)?,
             publishers_input: index(core.inputs(), &topics::velocity_publishers()).ok_or_else(unbound)?,
             reply_output: index(core.outputs(), &topics::operator_reply()).ok_or_else(unbound)?,
             command: command.ok_or_else(unbound)?,
-            last_request: 0,
             next_count: Instant::default(),
-            errors: 0,
         })
     }
 
@@ -76,13 +96,8 @@ impl GateExtras {
                     self.answers.answer(call, refusal(TOO_MANY));
                     continue;
                 }
-                self.last_request += 1;
-                let request =
-                    OperatorRequest { stamp: now.ros, sequence: self.last_request, action: *action };
-                if let Ok(bytes) = outrider_msgs::encode(&convert::operator_request_to_message(&request)) {
-                    publish(&self.requests, &bytes, &mut self.errors);
-                    core.deliver(self.request_input, now.mono, &bytes);
-                    self.waiting.insert(request.sequence, now.mono, call);
+                if let Some(sequence) = self.desk.ask(*action, now, core) {
+                    self.waiting.insert(sequence, now.mono, call);
                 }
             }
         }
@@ -92,13 +107,18 @@ impl GateExtras {
         }
     }
 
+    /// Tells the core that the process is to end.
+    pub(crate) fn tell_to_end(&mut self, now: Now, core: &mut dyn HostedNode) {
+        self.desk.ask(OperatorAction::End, now, core);
+    }
+
     fn count_publishers(&mut self, ros: &r2r::Node, now: Now, core: &mut dyn HostedNode) {
         let name = resolved(ros, &self.command);
         let Ok(found) = ros.get_publishers_info_by_topic(&name, false) else { return };
         let count = u32::try_from(found.len()).unwrap_or(u32::MAX);
         let message = VelocityPublishers { header: header(now.ros, ""), count };
         if let Ok(bytes) = outrider_msgs::encode(&message) {
-            publish(&self.publishers, &bytes, &mut self.errors);
+            publish(&self.publishers, &bytes, &mut self.desk.errors);
             core.deliver(self.publishers_input, now.mono, &bytes);
         }
     }

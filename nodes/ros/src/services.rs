@@ -3,6 +3,7 @@
 //! An answer waits up to 100 ms for the reader of a client that was not found yet (`rmw_send_response`), and meanwhile holds the
 //! lock of its service, which `spin_once` takes. Whoever served beside other work would stand still as long.
 
+use crate::priority::be_ordinary;
 use anyhow::Context as _;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use r2r::{ServiceRequest, WrappedServiceTypeSupport};
@@ -71,14 +72,14 @@ pub(crate) struct Offered {
 }
 
 impl Offered {
-    /// A node for them, in the context that the process has.
+    /// A node for them in this namespace, in the context that the process has.
     ///
     /// # Errors
     /// When ROS cannot.
-    pub(crate) fn on_node(name: &str) -> anyhow::Result<Self> {
+    pub(crate) fn on_node(name: &str, namespace: &str) -> anyhow::Result<Self> {
         let context = r2r::Context::create().context("starting ROS")?;
-        let node =
-            r2r::Node::create(context, name, "").with_context(|| format!("creating the node {name}"))?;
+        let node = r2r::Node::create(context, name, namespace)
+            .with_context(|| format!("creating the node {name}"))?;
         let (jobs, handed_in) = sync_channel(ANSWER_LIMIT);
         let answers = Answers { jobs, counts: Arc::default() };
         Ok(Self { node, doors: Vec::new(), answers, jobs: handed_in })
@@ -117,13 +118,14 @@ impl Offered {
         let ended = Arc::new(AtomicBool::new(false));
         let (counts, end) = (Arc::clone(&self.answers.counts), Arc::clone(&ended));
         let thread = std::thread::Builder::new().name("services".to_owned());
-        let thread = thread.spawn(move || self.run(&end)).context("a thread for services")?;
+        let work = move || ordinary_after(self, |offered| offered.run(&end));
+        let thread = thread.spawn(work).context("a thread for services")?;
         Ok(Served { counts, ended, thread: Some(thread) })
     }
 
     /// With the priority of the thread that starts it. Both take the same locks, the context's at every wait and those of DDS at
     /// every send: held by one who has to wait for the processor himself, they would hold up a gate of real-time priority.
-    fn run(mut self, ended: &AtomicBool) {
+    fn run(&mut self, ended: &AtomicBool) {
         let refused = &self.answers.counts.refused;
         let mut open: u64 = 0;
         while !ended.load(Ordering::Relaxed) {
@@ -143,6 +145,13 @@ impl Offered {
             std::thread::sleep(PAUSE);
         }
     }
+}
+
+/// Works at the priority of this thread, and drops what it has worked with at an ordinary one: Fast DDS may wait for ever as it takes
+/// a node down, with all of a processor.
+fn ordinary_after<T>(mut with: T, work: impl FnOnce(&mut T)) {
+    work(&mut with);
+    be_ordinary();
 }
 
 /// Services that are served, until it is dropped.
@@ -218,6 +227,34 @@ mod tests {
         drop(taken);
         door.calls = Box::new(futures::stream::iter([7]));
         assert_eq!((door.hand_on(), seen.try_iter().collect::<Vec<_>>()), ((0, 1), vec![7]));
+    }
+
+    #[allow(unsafe_code, reason = "rustix has no sched_getscheduler")]
+    fn policy() -> i32 {
+        // SAFETY: asks about the calling thread.
+        unsafe { libc::sched_getscheduler(0) }
+    }
+
+    struct TellsAtItsEnd(SyncSender<i32>);
+
+    impl Drop for TellsAtItsEnd {
+        fn drop(&mut self) {
+            self.0.try_send(policy()).unwrap();
+        }
+    }
+
+    /// With another policy than the ordinary one that anybody may have.
+    #[test]
+    fn what_is_worked_with_is_dropped_at_an_ordinary_priority() {
+        let (told, seen) = sync_channel(1);
+        let work = || {
+            crate::priority::make_way(0);
+            ordinary_after(TellsAtItsEnd(told), |_| assert_eq!(policy(), libc::SCHED_BATCH));
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(work);
+        });
+        assert_eq!(seen.try_recv(), Ok(libc::SCHED_OTHER));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! One thread because it was measured to be the fastest and because the order in which messages are consumed is then
 //! the order in the journal.
 
+mod ending;
+
 use crate::clock::{Clocks, monotonic};
 use crate::gate_extras::GateExtras;
 use crate::memory::give_back_code_of_the_start;
@@ -11,10 +13,11 @@ use crate::params::Parameters;
 use crate::priority::{ask_for_priority, stops_the_robot};
 use crate::process::{fail_soon, leave_soon, main_of};
 use crate::qos::{kept, offered, profile};
-use crate::rcl::remapped;
+use crate::rcl::{Kind, remapped};
 use crate::transport::start_ros;
 use crate::unheard::Unheard;
 use anyhow::Context as _;
+use ending::until_told;
 use futures::{FutureExt as _, Stream, StreamExt as _};
 use outrider_foundation::{Instant, Now, Span, Stamp};
 use outrider_msgs::diagnostic_msgs::{DiagnosticStatus, KeyValue};
@@ -35,12 +38,6 @@ const CLOCK_PATIENCE: Span = Span::from_millis(3000);
 const NO_CLOCK: &str = "waits for /clock (use_sim_time)";
 /// Once the recorder has found the journal it needs this long to find the other topics.
 const RECORDER_SETTLES: Span = Span::from_millis(400);
-/// So long a node stays in the graph when it has said its last: what is still on the way from one that is gone is thrown
-/// away by whoever hears first that it is gone, and a bag then lacks a message that another node has acted on.
-const FAREWELL: Duration = Duration::from_millis(150);
-/// So long a node that may not end yet is stepped on at most: more than braking from full speed takes, less than supervisors wait
-/// before they kill (`ros2 launch` and the demo: 5 s).
-const WIND_DOWN_LIMIT: Span = Span::from_millis(4000);
 
 pub(crate) type Bytes = Box<dyn Stream<Item = Vec<u8>> + Unpin>;
 
@@ -93,12 +90,20 @@ pub fn run_node(name: &str, scheduling: String, stop: &AtomicBool) -> anyhow::Re
     if !stops_the_robot(name) {
         give_back_code_of_the_start();
     }
-    while !stop.load(Ordering::Relaxed) {
-        shell.turn(&mut ros)?;
-    }
-    tracing::info!("{name}: stopping");
-    shell.wind_down(&mut ros)?;
-    std::thread::sleep(FAREWELL);
+    shell.tell_supervisors();
+    let mut node = (shell, ros);
+    let ended = until_told(
+        &mut node,
+        stop,
+        |(shell, ros)| shell.turn(ros),
+        |(shell, ros)| {
+            tracing::info!("{name}: stopping");
+            let ended = shell.wind_down(ros);
+            shell.farewell(ros);
+            ended
+        },
+    );
+    ended.inspect_err(fail_soon)?;
     leave_soon();
     Ok(())
 }
@@ -214,13 +219,8 @@ impl Shell {
         }
     }
 
-    /// [`Self::take_turn`]; an error ends the node.
-    fn turn(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
-        self.take_turn(ros).inspect_err(fail_soon)
-    }
-
     /// Waits for a message or the next timer, then does what is due.
-    fn take_turn(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
+    fn turn(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
         let wait = wait(self.clocks.now(), self.core.next_wakeup());
         ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
         self.receive(ros);
@@ -257,28 +257,6 @@ impl Shell {
         let of_services = self.gate.as_ref().map(GateExtras::counts);
         told.extend(of_services.into_iter().flatten().map(|(key, count)| (key, count.to_string())));
         told.into_iter().map(|(key, value)| KeyValue { key: key.to_owned(), value }).collect()
-    }
-
-    /// A node that may not end yet goes on without being told anything more. Its steps are in the journal as all others are.
-    fn wind_down(&mut self, ros: &mut r2r::Node) -> anyhow::Result<()> {
-        let begun = monotonic();
-        while !self.core.may_end() {
-            let name = &self.core.spec().name;
-            if monotonic().since(begun) > WIND_DOWN_LIMIT {
-                tracing::warn!("{name}: not at rest {} s after it was told to end", WIND_DOWN_LIMIT.as_s());
-                break;
-            }
-            let wait = wait(self.clocks.now(), self.core.next_wakeup());
-            ros.spin_once(Duration::from_nanos(wait.nanos().unsigned_abs()));
-            self.receive_clock();
-            self.inputs.iter_mut().for_each(|stream| while next(stream).is_some() {});
-            self.refuse_calls("stopping");
-            let Some(now) = self.clocks.now() else { break };
-            if self.core.next_wakeup().is_some_and(|at| at <= now.mono) {
-                self.step(now)?;
-            }
-        }
-        Ok(())
     }
 
     /// Without a time there is no step: that is said, or nobody would know why nothing happens.
@@ -421,7 +399,10 @@ pub(crate) fn subscribe(ros: &mut r2r::Node, topic: &Topic) -> anyhow::Result<By
     if !topics::is_heard_from_all(topic) {
         return Ok(Box::new(stream));
     }
-    // One subscription cannot do both: that by best effort hears everybody, but nothing again that was lost on the way.
+    // One subscription cannot do both: that by best effort hears everybody, but nothing again that was lost on the way. What was lost
+    // comes late by the reliable one, with all that followed it, in the order in which it was said; r2r gives no numbers by which it
+    // could be told from what is new. So what was said before is heard once more, and then what was said last: a `true` may stop the
+    // robot anew after a reset, a `false` lift no stop (only a reset does that), and the last word is right in the end.
     let of_anybody = listen(Qos { reliable: false, ..topic.qos })?;
     Ok(Box::new(futures::stream::select(stream, of_anybody)))
 }
@@ -448,19 +429,28 @@ pub(crate) fn publish(publisher: &r2r::PublisherUntyped, bytes: &[u8], errors: &
 
 /// A topic's name in the graph: within the node's namespace, and as the command line remaps it.
 pub(crate) fn resolved(ros: &r2r::Node, topic: &Topic) -> String {
+    name_in_graph(ros, Kind::Topic, topic.name.as_ref())
+}
+
+/// A service's name in the graph, as it is for this node, whichever offers it.
+pub(crate) fn resolved_service(ros: &r2r::Node, service: &str) -> String {
+    name_in_graph(ros, Kind::Service, service)
+}
+
+fn name_in_graph(ros: &r2r::Node, kind: Kind, name: &str) -> String {
     let (namespace, node) = (ros.namespace().unwrap_or_default(), ros.name().unwrap_or_default());
-    let name = within(&namespace, topic);
-    remapped(&name, &node, &namespace).unwrap_or_else(|error| {
+    let name = within(&namespace, name);
+    remapped(kind, &name, &node, &namespace).unwrap_or_else(|error| {
         tracing::warn!("{name}: taken as not remapped: {error:#}");
         name
     })
 }
 
-fn within(namespace: &str, topic: &Topic) -> String {
-    if topic.name.starts_with('/') || namespace == "/" || namespace.is_empty() {
-        return topic.absolute_name();
+fn within(namespace: &str, name: &str) -> String {
+    if name.starts_with('/') {
+        return name.to_owned();
     }
-    format!("{}/{}", namespace.trim_end_matches('/'), topic.name)
+    format!("{}/{name}", namespace.trim_end_matches('/'))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use crate::config::Resources;
 use crate::journal::{OutputDigest, payload_digest};
 use crate::tallies::Tallies;
 use crate::topic::Topic;
-use outrider_foundation::{Instant, Node, Now, Outbox, Stamp, Stamped};
+use outrider_foundation::{Instant, Node, Now, Outbox, Span, Stamp, Stamped};
 use outrider_msgs::builtin_interfaces::Time;
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
 use outrider_msgs::outrider_msgs::{NodeInfo, Tick, TickInput};
@@ -99,6 +99,11 @@ pub trait Binding {
     fn may_end(&self, _core: &Self::Core) -> bool {
         true
     }
+
+    /// As [`HostedNode::way_down`].
+    fn way_down(&self, _core: &Self::Core) -> Span {
+        Span::ZERO
+    }
 }
 
 /// What a node is called and was started with.
@@ -135,9 +140,10 @@ pub trait HostedNode {
     fn next_wakeup(&self) -> Option<Instant>;
     /// Health of the node, losses and refusals included.
     fn diagnose(&self) -> Diagnosis;
-    /// Whether its process may end now. A node that may not yet is to be stepped on with nothing more delivered: what it holds
-    /// then runs out.
+    /// Whether its process may end now. A node that may not yet is to be told that it is to end, and to be stepped on.
     fn may_end(&self) -> bool;
+    /// How long that takes at most, stepped whenever it wants to be.
+    fn way_down(&self) -> Span;
 }
 
 /// A node around another one, which does everything that is not said here.
@@ -189,6 +195,10 @@ impl<A: Around> HostedNode for A {
 
     fn may_end(&self) -> bool {
         self.inner().may_end()
+    }
+
+    fn way_down(&self) -> Span {
+        self.inner().way_down()
     }
 }
 
@@ -310,6 +320,10 @@ impl<B: Binding> HostedNode for Host<B> {
 
     fn may_end(&self) -> bool {
         self.binding.may_end(&self.core)
+    }
+
+    fn way_down(&self) -> Span {
+        self.binding.way_down(&self.core)
     }
 }
 

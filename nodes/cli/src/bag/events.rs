@@ -190,6 +190,7 @@ impl Watch {
                     let what = match m.action {
                         ours::OperatorRequest::ARM => "arm",
                         ours::OperatorRequest::RESET => "reset",
+                        ours::OperatorRequest::END => "end",
                         _ => "an unknown action",
                     };
                     w.tell(t, "operator", format!("asks the gate: {what} (request {})", m.sequence));

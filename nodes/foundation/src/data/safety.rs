@@ -324,9 +324,11 @@ pub enum OperatorAction {
     Arm,
     /// Clear a released emergency stop; leaves the gate disarmed.
     Reset,
+    /// Bring the robot to a stand for good: the gate's process was told to end.
+    End,
 }
 
-/// A service call to the gate, as an input of its core.
+/// A service call to the gate, or the end of its process, as an input of its core.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct OperatorRequest {
     /// When.

@@ -48,6 +48,7 @@ enum Event {
     Release,
     Arm,
     Reset,
+    End,
     SecondPublisher,
     OnePublisher,
     Moment,
@@ -55,7 +56,7 @@ enum Event {
     PastTimeToLive,
 }
 
-const ALPHABET: [Event; 26] = [
+const ALPHABET: [Event; 27] = [
     Event::Pair,
     Event::OtherDigest,
     Event::WideEnvelope,
@@ -77,6 +78,7 @@ const ALPHABET: [Event; 26] = [
     Event::Release,
     Event::Arm,
     Event::Reset,
+    Event::End,
     Event::SecondPublisher,
     Event::OnePublisher,
     Event::Moment,
@@ -94,6 +96,8 @@ struct Known {
     armed: bool,
     pressed: bool,
     second_publisher: bool,
+    /// It was told to end.
+    ended: bool,
     /// An emergency stop that nobody has reset.
     latched: bool,
     /// The newest good pair since the last stop: zones, run of assurance, end.
@@ -361,6 +365,11 @@ impl World {
             }
             Event::Arm => self.arm(seen),
             Event::Reset => self.reset(seen),
+            Event::End => {
+                k.ended = true;
+                k.disarm();
+                assert!(self.operator(OperatorAction::End, seen));
+            }
             Event::Moment => self.moment(seen),
             Event::Period => self.period(seen),
             Event::PastTimeToLive => (0..7).for_each(|_| self.period(seen)),
@@ -381,6 +390,7 @@ impl World {
             return;
         }
         assert!(!k.pressed && !k.second_publisher && !k.latched, "armed in an emergency stop");
+        assert!(!k.ended, "armed although it was told to end");
         if k.armed {
             return;
         }

@@ -3,6 +3,7 @@
 use super::support::{GATE_BOOT, PERIOD, Rig, TTL, config, digest, limits, robot};
 use crate::{Config, GateNode, Input, Output};
 use outrider_foundation::data::{GateMode, OperatorAction};
+use outrider_foundation::robot::{Robot, example};
 use outrider_foundation::{Node, Span, Stamp, Twist2};
 
 const FAST: Twist2 = Twist2::new(0.8, 0.4);
@@ -144,31 +145,89 @@ fn silence_stops_the_robot_down_the_ramp() {
     assert!(took_s < 0.07 + 0.8 / 1.2 + 0.02, "{took_s}");
 }
 
-/// What its shell relies on when it is told to end: with nothing more taken in it stands soon, whatever it was doing.
+fn driving_by_hand() -> Rig {
+    let mut rig = Rig::armed();
+    for _ in 0..60 {
+        rig.send(vec![teleop(0.4, 0.8)]);
+        rig.period();
+    }
+    rig
+}
+
+/// What its shell relies on when it is told to end: it goes down its ramp from there, waits for nothing that is in force to run
+/// out, and no hand, permit or operator keeps it from standing within the time that it names.
 #[test]
-fn left_alone_it_stands_and_says_so() {
-    let by_hand = || {
-        let mut rig = Rig::armed();
-        for _ in 0..60 {
-            rig.send(vec![teleop(0.4, 0.8)]);
-            rig.period();
-        }
-        rig
-    };
-    for (mut rig, limit_ms) in [(Rig::driving(FAST), 60 + 667), (by_hand(), 250 + 400)] {
+fn told_to_end_it_goes_down_its_ramp_at_once_and_stands_for_good() {
+    for (mut rig, most_ms) in [(Rig::driving(FAST), 667), (driving_by_hand(), 400)] {
         assert!(!rig.gate.stands());
-        let since = rig.now.mono;
+        let (since, mut before) = (rig.now.mono, rig.state().twist);
+        let reply = rig.operator(OperatorAction::End);
+        assert!(reply.success, "{reply:?}");
         while !rig.gate.stands() {
-            let moved = rig.state().twist != Twist2::ZERO;
-            assert!(moved, "it does not stand, and says zero");
-            rig.period();
+            rig.send(vec![teleop(0.4, 0.8)]);
+            rig.permitted(FAST);
+            assert!(!rig.operator(OperatorAction::Arm).success);
+            let state = rig.period();
+            assert!(state.twist.v_mps < before.v_mps, "from {before:?} to {:?}", state.twist);
+            assert_eq!((state.mode, &*state.reason), (GateMode::Disarmed, "told to end"));
+            before = state.twist;
         }
         assert_eq!(rig.state().twist, Twist2::ZERO);
         let took = rig.now.mono.since(since);
-        assert!(took <= Span::from_millis(limit_ms + 20), "{took:?}");
+        assert!(took <= Span::from_millis(most_ms + 20) && took <= rig.gate.way_down(), "{took:?}");
         assert!((0..100).all(|_| rig.period().twist == Twist2::ZERO), "it moved again");
+        assert!(rig.operator(OperatorAction::Reset).success);
+        rig.permitted(FAST);
+        assert_eq!(&*rig.operator(OperatorAction::Arm).message, "not armed: told to end");
     }
     assert!(Rig::new().gate.stands());
+}
+
+#[test]
+fn an_emergency_stop_is_heard_on_the_way_down() {
+    let mut rig = driving_by_hand();
+    rig.operator(OperatorAction::End);
+    let v_mps = rig.period().twist.v_mps;
+    rig.wait(Span::from_millis(2));
+    rig.send(vec![Input::EStop(true)]);
+    let state = rig.state();
+    assert_eq!((state.mode, &*state.reason), (GateMode::EStop, "emergency stop pressed"), "at once");
+    assert!(state.twist.v_mps < v_mps && state.twist.v_mps > 0.0, "down the same ramp");
+    while !rig.gate.stands() {
+        assert_eq!(rig.period().mode, GateMode::EStop);
+    }
+}
+
+/// The time that it names follows from the robot and the ramp, not from a number of its own.
+#[test]
+fn the_way_down_takes_no_longer_than_it_says() {
+    for (brake_mps2, alpha_radps2) in [(1.2, 2.0), (0.15, 2.0), (1.2, 0.2)] {
+        let mut description = example::amr();
+        (description.limits.brake_mps2, description.limits.alpha_radps2) = (brake_mps2, alpha_radps2);
+        let robot = Robot::new(description).unwrap();
+        let mut c = config();
+        (c.stop_decel_mps2, c.teleop.v_max_mps, c.teleop.w_max_radps) = (brake_mps2, 2.0, 4.0);
+        let mut rig = Rig::new();
+        rig.gate = GateNode::new(c, &robot, digest, GATE_BOOT).unwrap();
+        rig.send(vec![]);
+        let command = rig.command(Twist2::ZERO);
+        let mut permit = rig.permit(&command);
+        (permit.envelope.decel_mps2, permit.envelope.alpha_radps2) = (brake_mps2, alpha_radps2);
+        rig.send(vec![Input::Command(command), Input::Permit(permit)]);
+        assert!(rig.operator(OperatorAction::Arm).success);
+        let fastest = Twist2::new(robot.limits.v_max_mps, robot.limits.w_max_radps);
+        while rig.state().twist != fastest {
+            rig.send(vec![teleop(2.0, 4.0)]);
+            rig.period();
+        }
+        let (since, most) = (rig.now.mono, rig.gate.way_down());
+        rig.operator(OperatorAction::End);
+        while !rig.gate.stands() {
+            rig.period();
+        }
+        let took = rig.now.mono.since(since);
+        assert!(took <= most && most <= took + PERIOD + PERIOD + PERIOD + PERIOD, "{took:?} of {most:?}");
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ enum Event {
     EStop(bool),
     Arm,
     Reset,
+    End,
     Publishers(u32),
     Wait(i64),
 }
@@ -75,6 +76,7 @@ fn event() -> impl Strategy<Value = Event> {
         1 => any::<bool>().prop_map(Event::EStop),
         3 => Just(Event::Arm),
         1 => Just(Event::Reset),
+        1 => prop_oneof![1 => Just(Event::End), 19 => Just(Event::Arm)],
         1 => (0..3u32).prop_map(Event::Publishers),
         12 => (0..25i64).prop_map(Event::Wait),
         6 => (0..3000i64).prop_map(Event::Moment),
@@ -90,6 +92,8 @@ struct Watch {
     teleop_until: Option<Instant>,
     /// An emergency stop that nobody has reset and armed since.
     stopped: bool,
+    /// It was told to end.
+    ended: bool,
     armed_since_stop: bool,
     published_at: Instant,
     /// Velocities since the last challenge, its own included.
@@ -109,6 +113,7 @@ impl Watch {
             leaves: vec![],
             teleop_until: None,
             stopped: false,
+            ended: false,
             armed_since_stop: true,
             published_at: now,
             in_this_period: 1,
@@ -266,6 +271,10 @@ impl Watch {
                 let request = OperatorRequest { action: OperatorAction::Reset, ..OperatorRequest::default() };
                 self.operator(request)
             }
+            Event::End => {
+                let request = OperatorRequest { action: OperatorAction::End, ..OperatorRequest::default() };
+                self.operator(request)
+            }
             Event::Wait(ms) => {
                 self.rig.wait(Span::from_millis(*ms));
                 self.send(vec![])
@@ -291,7 +300,14 @@ impl Watch {
                     }
                     OperatorAction::Arm => {
                         prop_assert!(!self.stopped, "armed although an emergency stop was not reset");
+                        prop_assert!(!self.ended, "armed although it was told to end");
                         self.armed_since_stop = true;
+                    }
+                    OperatorAction::End => {
+                        self.ended = true;
+                        self.armed_since_stop = false;
+                        self.leaves.clear();
+                        self.teleop_until = None;
                     }
                 },
                 Output::Challenge(c) => self.challenged(c, now)?,

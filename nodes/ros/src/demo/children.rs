@@ -9,8 +9,9 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use tokio::process::{Child, Command};
 
-/// How long a node has to end after SIGTERM before SIGKILL.
-const END_LIMIT: Duration = Duration::from_secs(5);
+/// How long a node has to end after SIGTERM before SIGKILL: more than a gate needs that drives at full speed (two seconds with the
+/// shipped configuration; one that brakes for longer says so), and leaving ROS may take two more.
+const END_LIMIT: Duration = Duration::from_secs(10);
 const END_POLL: Duration = Duration::from_millis(10);
 /// The end of a log that is shown when its node died.
 const TAIL_LINES: usize = 5;

@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 
 /// Ended goals whose results are kept.
 pub(super) const RESULT_LIMIT: usize = 32;
-/// Calls that wait for the result of one goal; for one more the oldest is answered that it is not known. Whoever asked and went
-/// away since must not keep those out that are still there.
+/// Calls that wait for the result of one goal. One more is answered that the goal is not known, which clients take for its end: a
+/// call that waits was taken, and is never answered so.
 pub(super) const WAIT_LIMIT: usize = 16;
 
 /// A status of `action_msgs/GoalStatus`.
@@ -56,8 +56,10 @@ pub(super) enum Answer<'a, G, C> {
     Later,
     /// It is answered with the end of this goal.
     Now(C, &'a Entry<G, C>),
-    /// This one, which may be an earlier one, is answered that nothing is known of it.
+    /// Nothing is known of it.
     Unknown(C),
+    /// As [`Self::Unknown`]: too many wait already.
+    TooMany(C),
 }
 
 const fn status_of(state: &MissionState) -> i8 {
@@ -117,9 +119,11 @@ impl<G, C> Book<G, C> {
         if entry.end.is_some() {
             return Answer::Now(call, entry);
         }
-        let oldest = if entry.waiting.len() >= WAIT_LIMIT { entry.waiting.pop_front() } else { None };
+        if entry.waiting.len() >= WAIT_LIMIT {
+            return Answer::TooMany(call);
+        }
         entry.waiting.push_back(call);
-        oldest.map_or(Answer::Later, Answer::Unknown)
+        Answer::Later
     }
 
     /// The goals that a call to cancel means: that of the id, those accepted until the time, both; all when neither is given.
@@ -188,9 +192,8 @@ mod tests {
         for call in 0..WAIT_LIMIT as u32 {
             assert!(matches!(book.result(&[0xff; 16], call), Answer::Later));
         }
-        // Those that asked first may be gone: the new one waits in the place of the oldest.
-        assert!(matches!(book.result(&[0xff; 16], 99), Answer::Unknown(0)));
-        assert!(matches!(book.result(&[0xff; 16], 100), Answer::Unknown(1)));
+        // Whoever was told to wait is not told before the end that there is nothing.
+        assert!(matches!(book.result(&[0xff; 16], 99), Answer::TooMany(99)));
         for id in 1..=RESULT_LIMIT as u8 + 1 {
             book.accept([id; 16], at(1), ());
             book.note(&state(id, MissionState::SUCCEEDED)).unwrap();
@@ -199,8 +202,7 @@ mod tests {
         assert!(book.has(&[0xff; 16]) && !book.has(&[1; 16]) && book.has(&[2; 16]));
         assert_eq!(book.entries().count(), RESULT_LIMIT + 1);
         let (_, _, answered) = book.note(&state(0xff, MissionState::SUCCEEDED)).unwrap();
-        assert_eq!(answered.len(), WAIT_LIMIT);
-        assert!(answered.contains(&99) && answered.contains(&100) && !answered.contains(&1));
+        assert_eq!(answered, (0..WAIT_LIMIT as u32).collect::<VecDeque<u32>>());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! One action on ROS: its three services and two topics.
 
-use super::book::{Answer, Book, cancel, status};
+use super::book::{Answer, Book, WAIT_LIMIT, cancel, status};
 use super::kinds::{Goal, Kind};
 use super::{Desk, Who};
 use crate::qos::profile;
@@ -126,6 +126,13 @@ impl<K: Kind> Server<K> {
             match self.book.result(&id, call) {
                 Answer::Later => {}
                 Answer::Unknown(call) => respond_result::<K>(call, status::UNKNOWN, None),
+                Answer::TooMany(call) => {
+                    tracing::warn!(
+                        "{}: a call for a result is refused: {WAIT_LIMIT} wait for that goal",
+                        K::NAME
+                    );
+                    respond_result::<K>(call, status::UNKNOWN, None);
+                }
                 Answer::Now(call, entry) => {
                     let end = entry.end.as_ref().map(|end| (end, &entry.goal));
                     respond_result::<K>(call, entry.status, end);

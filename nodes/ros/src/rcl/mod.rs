@@ -11,7 +11,7 @@ mod outputs;
 mod types;
 
 pub(crate) use inputs::{Inputs, Origin};
-pub(crate) use names::remapped;
+pub(crate) use names::{Kind, remapped};
 pub(crate) use outputs::Outputs;
 
 use anyhow::{Context as _, bail};

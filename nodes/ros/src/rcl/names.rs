@@ -1,4 +1,4 @@
-//! The names that topics get from the arguments of a command line.
+//! The names that topics and services get from the arguments of a command line.
 
 use super::{Words, check};
 use r2r_rcl as rcl;
@@ -6,8 +6,8 @@ use std::ffi::{CStr, CString, c_char};
 use std::ptr;
 use std::sync::OnceLock;
 
+// `rcl/remap.h`, which the bindings leave out.
 unsafe extern "C" {
-    /// `rcl/remap.h`, which the bindings leave out.
     fn rcl_remap_topic_name(
         local_arguments: *const rcl::rcl_arguments_t,
         global_arguments: *const rcl::rcl_arguments_t,
@@ -17,6 +17,22 @@ unsafe extern "C" {
         allocator: rcl::rcl_allocator_t,
         output_name: *mut *mut c_char,
     ) -> rcl::rcl_ret_t;
+    fn rcl_remap_service_name(
+        local_arguments: *const rcl::rcl_arguments_t,
+        global_arguments: *const rcl::rcl_arguments_t,
+        service_name: *const c_char,
+        node_name: *const c_char,
+        node_namespace: *const c_char,
+        allocator: rcl::rcl_allocator_t,
+        output_name: *mut *mut c_char,
+    ) -> rcl::rcl_ret_t;
+}
+
+/// Of what a name is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    Topic,
+    Service,
 }
 
 /// Those of this process, once they were checked.
@@ -47,13 +63,18 @@ impl Arguments {
         let _ = GIVEN.set(self);
     }
 
-    fn remapped(&self, topic: &str, node: &str, namespace: &str) -> anyhow::Result<String> {
-        let (name, node, namespace) = (CString::new(topic)?, CString::new(node)?, CString::new(namespace)?);
+    fn remapped(&self, kind: Kind, name: &str, node: &str, namespace: &str) -> anyhow::Result<String> {
+        let remap = match kind {
+            Kind::Topic => rcl_remap_topic_name,
+            Kind::Service => rcl_remap_service_name,
+        };
+        let given = name;
+        let (name, node, namespace) = (CString::new(name)?, CString::new(node)?, CString::new(namespace)?);
         // SAFETY: all texts outlive the call; what it has allocated is copied and given back with the same allocator.
         unsafe {
             let allocator = rcl::rcutils_get_default_allocator();
             let mut output: *mut c_char = ptr::null_mut();
-            check(rcl_remap_topic_name(
+            check(remap(
                 ptr::null(),
                 &raw const self.0,
                 name.as_ptr(),
@@ -63,7 +84,7 @@ impl Arguments {
                 &raw mut output,
             ))?;
             if output.is_null() {
-                return Ok(topic.to_owned());
+                return Ok(given.to_owned());
             }
             let remapped = CStr::from_ptr(output).to_string_lossy().into_owned();
             if let Some(deallocate) = allocator.deallocate {
@@ -86,14 +107,14 @@ impl Drop for Arguments {
     }
 }
 
-/// What this process calls the topic of this full name, in a node of this name and namespace.
+/// What this process calls the topic or service of this full name, in a node of this name and namespace.
 ///
 /// # Errors
 /// Says what rcl says.
-pub(crate) fn remapped(topic: &str, node: &str, namespace: &str) -> anyhow::Result<String> {
+pub(crate) fn remapped(kind: Kind, name: &str, node: &str, namespace: &str) -> anyhow::Result<String> {
     match GIVEN.get() {
-        Some(arguments) => arguments.remapped(topic, node, namespace),
-        None => Ok(topic.to_owned()),
+        Some(arguments) => arguments.remapped(kind, name, node, namespace),
+        None => Ok(name.to_owned()),
     }
 }
 
@@ -102,7 +123,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn topics_have_the_names_that_the_command_line_gives_them() {
+    fn topics_and_services_have_the_names_that_the_command_line_gives_them() {
         let line =
             "gate --ros-args -r cmd_vel:=/base/cmd_vel -r gate:scan:=front/scan -r planner:map:=/other";
         let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
@@ -114,10 +135,15 @@ mod tests {
             ("/map", "/", "/map"),
             ("/gate/cmd_vel", "/", "/gate/cmd_vel"),
         ] {
-            assert_eq!(arguments.remapped(topic, "gate", namespace).unwrap(), name, "{topic} in {namespace}");
+            let of = |kind| arguments.remapped(kind, topic, "gate", namespace).unwrap();
+            assert_eq!(
+                (of(Kind::Topic).as_str(), of(Kind::Service).as_str()),
+                (name, name),
+                "{topic} in {namespace}"
+            );
         }
         assert_eq!(
-            remapped("/cmd_vel", "gate", "/").unwrap(),
+            remapped(Kind::Topic, "/cmd_vel", "gate", "/").unwrap(),
             "/cmd_vel",
             "nothing was given to this process"
         );

@@ -5,6 +5,7 @@
 
 mod config;
 mod definitions;
+mod ending;
 mod numbers;
 mod provenance;
 mod services;
@@ -17,10 +18,10 @@ use crate::rcl::{Inputs, Origin};
 use crate::shell::{advertise, publish, resolved};
 use crate::transport::start_ros;
 use config::{Choice, RecorderConfig};
+use ending::{OnTheWayDown, Role};
 use numbers::Numbers;
 use outrider_bags::{ChannelId, Definition, Pipeline, PipelineOptions, PipelineStatus};
 use outrider_foundation::{Instant, Span};
-use outrider_msgs::Message as _;
 use outrider_msgs::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus, KeyValue};
 use outrider_msgs::outrider_msgs::NodeInfo;
 use outrider_runtime::{BUILD, Qos, header, health_name};
@@ -40,8 +41,6 @@ const DISCOVERY_PERIOD: Span = Span::from_millis(500);
 const HEALTH_PERIOD: Span = Span::from_millis(1000);
 /// So often the bag is told what was lost until then, for the case that it has no end.
 const LOSSES_PERIOD: Span = Span::from_millis(5000);
-/// After a stop signal, what is under way is still taken for so long.
-const LINGER: Span = Span::from_millis(150);
 /// So long it may then take to write everything.
 const FINISH_LIMIT: Duration = Duration::from_millis(2500);
 /// More topics than this are not recorded, and said.
@@ -59,7 +58,7 @@ struct Recorded {
     numbers: Numbers,
     /// Of topics that are listened to in both ways.
     twice: Option<Twice>,
-    is_info: bool,
+    role: Role,
     is_trigger: bool,
 }
 
@@ -83,6 +82,7 @@ struct Recorder {
     snapshot_at: Option<Instant>,
     errors: u64,
     said_stalled: bool,
+    ending: OnTheWayDown,
 }
 
 /// `main` of the recorder.
@@ -118,6 +118,7 @@ fn record(ros: &mut r2r::Node, inputs: &mut Inputs, stop: &AtomicBool) -> anyhow
         snapshot_at: None,
         errors: 0,
         said_stalled: false,
+        ending: OnTheWayDown::default(),
     };
     recorder.pipeline.metadata("outrider", BTreeMap::from([("build".to_owned(), BUILD.to_owned())]), true);
     let mut services = Services::offer(ros)?;
@@ -290,7 +291,7 @@ impl Recorder {
             count: 0,
             numbers: Numbers::default(),
             twice: (ways.len() > 1).then(Twice::default),
-            is_info: type_name == NodeInfo::TYPE_NAME,
+            role: Role::of(type_name),
             is_trigger: self.triggers.iter().any(|trigger| trigger == name),
         });
         Ok(())
@@ -309,7 +310,8 @@ impl Recorder {
         }
         let now = realtime();
         recorded.numbers.note(&recorded.type_name, origin, bytes);
-        if recorded.is_info
+        self.ending.note(recorded.role, &recorded.topic, bytes, monotonic());
+        if recorded.role == Role::Info
             && let Ok(info) = outrider_msgs::decode::<NodeInfo>(bytes)
         {
             let (name, entries) = provenance::record(&info);
@@ -423,12 +425,17 @@ impl Recorder {
 
     /// Takes what is still under way, then closes the bag.
     fn finish(mut self, inputs: &mut Inputs, services: &Services) -> anyhow::Result<()> {
-        let until = monotonic() + LINGER;
-        while monotonic() < until {
+        let told = monotonic();
+        let mut next_flush = told + FLUSH_PERIOD;
+        while monotonic() < self.ending.until(told) {
             let paused = services.paused;
             inputs.turn(Duration::from_millis(10), |index, origin, bytes| {
                 self.take(index, origin, bytes, paused)
             })?;
+            if monotonic() >= next_flush {
+                next_flush = monotonic() + FLUSH_PERIOD;
+                self.pipeline.flush();
+            }
         }
         let summary = self.summary();
         self.pipeline.metadata("outrider.summary", summary, true);

@@ -1,6 +1,7 @@
 //! The gate between everything and the robot.
 
 use super::{convert, healthy, no_such_input, sim, take, topics};
+use outrider_foundation::Span;
 use outrider_foundation::data::{Command, CommandSource, CommandVelocity};
 use outrider_gate::{GateNode, Input, Output};
 use outrider_msgs::std_msgs::Bool;
@@ -112,8 +113,13 @@ impl Binding for GateBinding {
         let values = core.diagnostics().map(|(key, value)| (key.to_owned(), value.to_string()));
         healthy("running", values.to_vec())
     }
+
     /// A driver may go on with what it was told last.
     fn may_end(&self, core: &GateNode) -> bool {
         core.stands()
+    }
+
+    fn way_down(&self, core: &GateNode) -> Span {
+        core.way_down()
     }
 }

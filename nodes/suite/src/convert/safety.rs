@@ -35,9 +35,10 @@ const GATE_MODES: [(GateMode, u8); 5] = [
     (GateMode::EStop, ours::GateState::E_STOP),
 ];
 
-const ACTIONS: [(OperatorAction, u8); 2] = [
+const ACTIONS: [(OperatorAction, u8); 3] = [
     (OperatorAction::Arm, ours::OperatorRequest::ARM),
     (OperatorAction::Reset, ours::OperatorRequest::RESET),
+    (OperatorAction::End, ours::OperatorRequest::END),
 ];
 
 /// A challenge.
@@ -416,7 +417,10 @@ mod tests {
                 state
             );
         }
-        let request = OperatorRequest { action: OperatorAction::Reset, sequence: 2, ..Default::default() };
-        assert_eq!(operator_request_from_message(operator_request_to_message(&request)).unwrap(), request);
+        for action in [OperatorAction::Arm, OperatorAction::Reset, OperatorAction::End] {
+            let request = OperatorRequest { action, sequence: 2, ..Default::default() };
+            let message = operator_request_to_message(&request);
+            assert_eq!(operator_request_from_message(message).unwrap(), request);
+        }
     }
 }
