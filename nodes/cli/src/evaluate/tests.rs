@@ -66,9 +66,9 @@ fn a_plan_tells_the_world_from_what_ships() {
         assert_eq!(world(&setup(ships)), as_it_is, "{ships:?}");
     }
     for true_too in
-        ["sim.detector.miss_probability=0", "robot.limits.brake_mps2=3", "real_robot.limits.brake_mps2=3"]
+        ["sim.detector.miss_probability=0", "robot.limits.brake_mps2=2", "real_robot.limits.brake_mps2=2"]
     {
-        assert_ne!(world(&setup(&[true_too])), as_it_is, "{true_too}");
+        assert_ne!(world(&setup(&["gate.stop_decel_mps2=2", true_too])), as_it_is, "{true_too}");
     }
     // A folder of configuration of its own: comments are nothing, numbers are.
     let own = tempfile::tempdir().unwrap();
