@@ -59,7 +59,7 @@ def main():
     rows.append(("better than too early", code == 0, code, bad))
     for name, right, code, bad in rows:
         verdict = "released" if code == 0 else "stopped"
-        print(f"{'ok   ' if right else 'WRONG'} {name:18} {verdict}: {', '.join(bad) or 'nothing'}")
+        print(f"{'ok   ' if right else 'WRONG'} {name:21} {verdict}: {', '.join(bad) or 'nothing'}")
         wrong += not right
     return 1 if wrong else 0
 

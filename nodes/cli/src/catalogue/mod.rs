@@ -247,7 +247,7 @@ impl Library {
             let path = library.join(&entry.file);
             let template = Template::read(&path)?;
             let (file, scenario) = (entry.file.clone(), entry.scenario.clone());
-            let member = Member { file, hash: String::new(), world_hash: String::new(), scenario, path };
+            let member = Member { file, hash: String::new(), scenario, path };
             try_values(&setup, &member, &template, &template.cases(Some(1))?, &mut patience)
         };
         let missing = |entry| tried(entry).err().map(|error| format!("{error:#}"));

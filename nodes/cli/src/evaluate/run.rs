@@ -93,6 +93,7 @@ fn blank(member: &Member, planned: &Planned, status: Status, message: Option<Str
         seed: planned.case.seed,
         build: build().to_owned(),
         config_hash: planned.config_hash.clone(),
+        world_hash: planned.world_hash.clone(),
         status,
         message,
         outcome: None::<Outcome>,

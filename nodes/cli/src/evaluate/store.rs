@@ -62,6 +62,9 @@ pub struct RunResult {
     pub seed: u64,
     pub build: String,
     pub config_hash: String,
+    /// Empty in folders of before this was told.
+    #[serde(default)]
+    pub world_hash: String,
     pub status: Status,
     pub message: Option<String>,
     pub outcome: Option<Outcome>,

@@ -55,8 +55,6 @@ pub struct Member {
     pub file: String,
     /// Of its text.
     pub hash: String,
-    /// Of what else is true in its runs, as [`world_text`] has it.
-    pub world_hash: String,
     /// With the defaults of its parameters.
     pub scenario: Scenario,
 }
@@ -72,6 +70,8 @@ pub struct Planned {
     pub case: Case,
     /// Of every other file that goes into it, with the settings.
     pub config_hash: String,
+    /// Of those of them that say what is true in it, as [`world_text`] has them.
+    pub world_hash: String,
     /// The first of its scenario.
     pub first: bool,
 }
@@ -142,18 +142,15 @@ impl Plan {
         let (mut members, mut runs) = (Vec::new(), Vec::new());
         let mut hashes = Hashes::default();
         let mut patience = Patience::new();
-        for (index, (mut member, template)) in chosen.into_iter().enumerate() {
+        for (index, (member, template)) in chosen.into_iter().enumerate() {
             hashes.left_out.extend(overridden(setup, &member, &template));
             let cases = template.cases(choice.seeds)?;
             try_values(setup, &member, &template, &cases, &mut patience)?;
-            let mut worlds = BTreeSet::new();
             for (nth, case) in cases.into_iter().enumerate() {
                 let Hashed { config_hash, world_hash } = hashes.of(setup, &member, &template, &case)?;
-                worlds.insert(world_hash);
                 let key = key(&member.hash, &case, &config_hash)?;
-                runs.push(Planned { key, member: index, case, config_hash, first: nth == 0 });
+                runs.push(Planned { key, member: index, case, config_hash, world_hash, first: nth == 0 });
             }
-            member.world_hash = short_hash(&worlds.iter().map(String::as_str).collect::<Vec<_>>());
             members.push(member);
         }
         let config_hash = short_hash(&[&config_text(setup)?]);
@@ -181,8 +178,7 @@ fn chosen(suite: &Path, choice: &Choice) -> anyhow::Result<Vec<(Member, Template
         let scenario = template.scenario(&Values::new())?;
         let file = path.strip_prefix(&root).unwrap_or(&path).to_string_lossy().into_owned();
         let id = scenario.id.clone();
-        let member =
-            Member { file, hash: short_hash(&[template.text()]), world_hash: String::new(), scenario, path };
+        let member = Member { file, hash: short_hash(&[template.text()]), scenario, path };
         if let Some((other, _)) = chosen.get(&id) {
             bail!("{}: the id `{id}` is that of {} as well", member.path.display(), other.path.display());
         }
@@ -408,8 +404,8 @@ impl Hashes {
             self.left_out.extend(left_out_of_world(resources)?);
             let (text, origin) = resources.get("sim", "config")?;
             sees_all(&sim_config(origin, text)?).with_context(|| member.path.display().to_string())?;
-            hashed.world_hash = short_hash(&[&world_text(resources)?]);
         }
+        hashed.world_hash = short_hash(&[&world_text(&read)?]);
         self.known.insert(same, hashed.clone());
         Ok(hashed)
     }
@@ -419,12 +415,15 @@ impl Hashes {
 /// as well.
 pub const ORDERED: [&str; 3] = ["v_max_mps", "v_min_mps", "w_max_radps"];
 
-/// All that the simulator reads beside the scenario, without [`ORDERED`]: its configuration, the true robot, the world.
-fn world_text(resources: &Resources) -> anyhow::Result<String> {
+/// What is true in a run beside the scenario: all that the simulator reads (its configuration, the true robot without [`ORDERED`], the
+/// world), and the zones, by which a run is judged.
+fn world_text(all: &[(&'static str, Resources)]) -> anyhow::Result<String> {
     let mut text = String::new();
-    for (role, content) in resources.iter().filter(|(role, _)| *role != "scenario") {
+    let of = |wanted| all.iter().filter(move |(node, _)| *node == wanted).flat_map(|(_, files)| files.iter());
+    let true_files = of("sim").filter(|(role, _)| *role != "scenario");
+    for (role, content) in true_files.chain(of("assurance").filter(|(role, _)| *role == "zones")) {
         let mut value = match role {
-            "robot" | "config" => config::parse_value::<serde_json::Value>(role, content)?,
+            "robot" | "config" | "zones" => config::parse_value::<serde_json::Value>(role, content)?,
             _ => content.into(),
         };
         if let Some(limits) = value.get_mut("limits").and_then(|limits| limits.as_object_mut()) {
@@ -509,9 +508,6 @@ pub struct ScenarioEntry {
     pub id: String,
     pub file: String,
     pub hash: String,
-    /// Of simulator, world and true robot, as its runs had them; empty in folders of before this was told.
-    #[serde(default)]
-    pub world_hash: String,
     pub description: String,
     pub family: Option<Family>,
     pub class: Option<CriticalityClass>,
@@ -537,7 +533,6 @@ impl ScenarioEntry {
             id: s.id.clone(),
             file: member.file.clone(),
             hash: member.hash.clone(),
-            world_hash: member.world_hash.clone(),
             description: s.description.clone(),
             family: s.family,
             class: criticality.map(|c| c.class),

@@ -56,7 +56,8 @@ fn a_plan_tells_the_world_from_what_ships() {
     let folder = suite(&[("short.yaml", SHORT)]);
     let world = |setup: &Setup| {
         let plan = Plan::new(folder.path(), &Choice::default(), setup).unwrap();
-        plan.members[0].world_hash.clone()
+        assert!(plan.runs.iter().all(|run| run.world_hash == plan.runs[0].world_hash));
+        plan.runs[0].world_hash.clone()
     };
     let as_it_is = world(&setup(&[]));
     for ships in [
@@ -79,6 +80,13 @@ fn a_plan_tells_the_world_from_what_ships() {
     fs::write(&file, format!("# A comment.\n{text}")).unwrap();
     assert_eq!(world(&of_own), as_it_is);
     fs::write(&file, text.replace("miss_probability: 0.05", "miss_probability: 0.0")).unwrap();
+    assert_ne!(world(&of_own), as_it_is);
+    fs::write(&file, text).unwrap();
+    assert_eq!(world(&of_own), as_it_is);
+    // A run is judged by the zones.
+    let zones = of_own.config.join("zones/warehouse.yaml");
+    fs::write(&zones, fs::read_to_string(&zones).unwrap().replace("v_max_mps: 0.6", "v_max_mps: 0.9"))
+        .unwrap();
     assert_ne!(world(&of_own), as_it_is);
 }
 

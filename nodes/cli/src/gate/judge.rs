@@ -3,7 +3,7 @@
 use super::evidence::{Evidence, left_out, place};
 use super::policy::{Compared, Policy, Worse, value};
 use crate::evaluate::store::{RunResult, Status};
-use crate::evaluate::suite::{ORDERED, ScenarioEntry, build};
+use crate::evaluate::suite::{ORDERED, build};
 use crate::evaluate::text::why;
 use outrider_suite::evaluation::statistics::{Share, bootstrap_mean, holm, mcnemar_worse, wilcoxon_greater};
 use outrider_suite::scenario::CriticalityClass;
@@ -101,7 +101,7 @@ pub fn judge(
     checks.push(completeness(policy, candidate));
     checks.extend(latency(policy, candidate));
     checks.extend(whole(candidate));
-    let mut compared = 0;
+    let mut compared = Vec::new();
     if let Some(baseline) = baseline {
         checks.push(match baseline.digest == candidate.digest {
             false => evidence("evidence.baseline", baseline),
@@ -115,26 +115,26 @@ pub fn judge(
             },
         });
         checks.push(nothing_left_out(baseline, candidate));
-        let pairs = pairs(baseline, candidate);
-        compared = pairs.len();
-        let share = compared as f64 / candidate.results.len().max(1) as f64;
-        let enough = share >= policy.evidence.paired_min && compared > 0;
+        compared = pairs(baseline, candidate);
+        let count = compared.len();
+        let share = count as f64 / candidate.results.len().max(1) as f64;
+        let enough = share >= policy.evidence.paired_min && count > 0;
         let least = 100.0 * policy.evidence.paired_min;
         let reason = format!(
-            "{compared} of the candidate's {} runs have one of the same scenario text, parameters and seed, to its end, in the baseline \
+            "{count} of the candidate's {} runs have one of the same scenario text, parameters and seed, to its end, in the baseline \
              ({:.0} %, the least is {least:.0} %)",
             candidate.results.len(),
             100.0 * share
         );
         let reason = if enough { reason } else { format!("stale: {reason}") };
         checks.push(Check { name: "evidence.pairs".to_owned(), finding: good_or_unknown(enough), reason });
-        if compared > 0 {
-            checks.extend(regressions(policy, &pairs));
+        if count > 0 {
+            checks.extend(regressions(policy, &compared));
         }
     }
     // What is worse in a world of its own is stopped for what it did there.
     if checks.iter().all(|check| check.finding == Finding::Good) {
-        checks.extend(same_world(baseline, candidate));
+        checks.extend(same_world(candidate, &compared));
     }
     Verdict {
         candidate: candidate.of(),
@@ -142,7 +142,7 @@ pub fn judge(
         policy: policy_file.to_owned(),
         baseline: baseline.map(Evidence::of),
         runs: candidate.results.len(),
-        pairs: compared,
+        pairs: compared.len(),
         checks,
     }
 }
@@ -179,14 +179,16 @@ fn whole(candidate: &Evidence) -> Option<Check> {
 }
 
 /// What passes in another world, perhaps an easier one, says nothing about this one.
-fn same_world(baseline: Option<&Evidence>, candidate: &Evidence) -> Vec<Check> {
+fn same_world(candidate: &Evidence, pairs: &[Pair]) -> Vec<Check> {
     let ordered = |set: &str| {
         let key = set.strip_prefix("robot.limits.").and_then(|rest| rest.split('=').next());
         key.is_some_and(|key| ORDERED.contains(&key))
     };
     let of_the_world = |set: &&String| WORLD.iter().any(|file| set.starts_with(file)) && !ordered(set);
     let own: Vec<String> = candidate.manifest.settings.iter().filter(of_the_world).cloned().collect();
-    let changed = baseline.map(|baseline| changed_worlds(baseline, candidate)).unwrap_or_default();
+    let changed = pairs.iter().filter(|(b, c)| b.world_hash != c.world_hash || c.world_hash.is_empty());
+    let changed: BTreeSet<String> = changed.map(|(_, c)| c.scenario.clone()).collect();
+    let changed: Vec<String> = changed.into_iter().collect();
     let unknown = |name: &str, reason| Check { name: name.to_owned(), finding: Finding::Unknown, reason };
     let set = (!own.is_empty()).then(|| {
         let reason = format!(
@@ -197,26 +199,14 @@ fn same_world(baseline: Option<&Evidence>, candidate: &Evidence) -> Vec<Check> {
     });
     let moved = (!changed.is_empty()).then(|| {
         let reason = format!(
-            "another test: simulator, world or true robot of {} of the baseline's scenarios are not what they were: {}; who changes \
-             them makes the baseline anew",
+            "another test: simulator, world, zones or true robot of {} of the baseline's scenarios are not what they were, or it does \
+             not tell: {}; who changes them makes the baseline anew",
             changed.len(),
             some(&changed)
         );
         unknown("evidence.world", reason)
     });
     set.into_iter().chain(moved).collect()
-}
-
-/// Scenarios of the same text that both have, in worlds that differ, or of which the baseline does not tell.
-fn changed_worlds(baseline: &Evidence, candidate: &Evidence) -> Vec<String> {
-    let of = |scenario: &ScenarioEntry| {
-        (scenario.id.clone(), (scenario.hash.clone(), scenario.world_hash.clone()))
-    };
-    let before: BTreeMap<_, _> = baseline.manifest.scenarios.iter().map(of).collect();
-    let differs = |(id, (hash, world)): &(String, (String, String))| {
-        before.get(id).is_some_and(|(was, known)| was == hash && (known != world || world.is_empty()))
-    };
-    candidate.manifest.scenarios.iter().map(of).filter(differs).map(|(id, _)| id).collect()
 }
 
 fn nothing_left_out(baseline: &Evidence, candidate: &Evidence) -> Check {

@@ -1,16 +1,18 @@
 //! Where the robot was to go: the goal of the topic, or what actions and services asked of the planner as the `mission` of a scenario.
 
 use super::{Maker, pose_of};
-use crate::report::Asked;
+use crate::report::{Asked, GoalGiven};
 use anyhow::Context;
 use outrider_foundation::Pose2;
+use outrider_foundation::robot::{BASE_FRAME, MAP_FRAME, ODOM_FRAME};
 use outrider_msgs::outrider_msgs::MissionRequest;
+use outrider_planner::mission::FARTHEST_M;
 use outrider_suite::scenario::{MissionAsk, MissionStep, ScenarioPose};
 
 /// The most steps of a scenario.
 const STEP_LIMIT: usize = 64;
 /// Frame of a scenario's poses.
-const FRAME: &str = "map";
+const FRAME: &str = MAP_FRAME;
 
 /// The farthest position of a scenario along either axis.
 const REACH_M: f64 = 1000.0;
@@ -88,7 +90,8 @@ impl Maker<'_> {
             let ask = given.step.as_ref().map(|step| step.ask);
             matches!(ask, Some(MissionAsk::Navigate | MissionAsk::Waypoints))
         };
-        if all().any(drives) && all().any(|given| given.id != TOPIC || !drives(given)) {
+        let is_goal = |given: &Given| given.id == TOPIC && (drives(given) || given.step.is_none());
+        if all().any(drives) && !all().all(is_goal) {
             return self.mission(in_force, within, limit_s);
         }
         let requests = all().filter(|given| !drives(given) && given.step.is_some()).count();
@@ -111,7 +114,7 @@ impl Maker<'_> {
         for asked in missions.asked.iter().filter(|asked| asked.t_s <= to_s) {
             all.push((asked.t_s, Event::Asked(self.given(asked))));
         }
-        for goal in recording.goals.iter().filter(|g| !g.of_mission && g.pose.is_finite() && g.t_s <= to_s) {
+        for goal in recording.goals.iter().filter(|g| was_taken(g) && g.t_s <= to_s) {
             let asked = Asked {
                 t_s: goal.t_s,
                 id: TOPIC,
@@ -221,7 +224,7 @@ impl Maker<'_> {
         };
         let at_s = asked.t_s - self.from_s;
         let far = |pose: &&Pose2| !(pose.x_m.abs() <= REACH_M && pose.y_m.abs() <= REACH_M);
-        let not_taken = if asked.drives() && asked.frame != FRAME {
+        let not_taken = if asked.drives() && asked.frame.trim_start_matches('/') != FRAME {
             Some(format!("its poses are in {}, a scenario's in {FRAME}", asked.frame))
         } else {
             asked.poses.iter().find(far).map(|pose| {
@@ -246,6 +249,13 @@ impl Maker<'_> {
     }
 }
 
+/// Whether it is a goal of the topic that the planner can have taken: one that it refuses replaces nothing.
+fn was_taken(goal: &GoalGiven) -> bool {
+    let known = [MAP_FRAME, ODOM_FRAME, BASE_FRAME].contains(&goal.frame.trim_start_matches('/'));
+    let near = goal.pose.x_m.abs() <= FARTHEST_M && goal.pose.y_m.abs() <= FARTHEST_M;
+    !goal.of_mission && known && near && goal.pose.is_finite()
+}
+
 /// Id of the goals of the topic.
 const TOPIC: [u8; 16] = [0; 16];
 
@@ -253,7 +263,7 @@ const TOPIC: [u8; 16] = [0; 16];
 mod tests {
     use super::super::{Args, extract, tests::drive};
     use super::*;
-    use crate::report::{GoalGiven, Recording};
+    use crate::report::Recording;
     use std::path::Path;
 
     fn asked(t_s: f64, id: u8, action: u8, to: &[f64]) -> Asked {
@@ -332,6 +342,28 @@ mod tests {
         let mut paused = of(&[(4.02, TOPIC)]);
         paused.missions.asked.push(asked(6.0, 0, MissionRequest::PAUSE, &[]));
         assert_eq!(steps(&paused, 5.0).0, ["0 Navigate 2", "1 Pause"]);
+    }
+
+    #[test]
+    fn a_goal_of_the_topic_that_the_planner_refuses_replaces_nothing() {
+        let other = |frame: &str| GoalGiven { frame: frame.into(), ..goal(3.0, 2.0) };
+        let of = |second: GoalGiven| recording(vec![], vec![], &[goal(1.0, 1.0), second, goal(6.0, 9.0)]);
+        assert_eq!(
+            steps(&recording(vec![], vec![], &[goal(1.0, 1.0), other("laser")]), 5.0).0,
+            ["goal 1 at 0"]
+        );
+        assert_eq!(
+            steps(&recording(vec![], vec![], &[goal(1.0, 1.0), goal(3.0, 1e6)]), 5.0).0,
+            ["goal 1 at 0"]
+        );
+        // One in the frame of the odometry is driven to, and cannot be taken over.
+        assert_eq!(
+            steps(&recording(vec![], vec![], &[goal(1.0, 1.0), other("odom")]), 5.0).0,
+            ["goal 77 at 0"]
+        );
+        assert_eq!(steps(&of(other("odom")), 5.0).0, ["goal 9 at 1"]);
+        assert_eq!(steps(&of(other("/map")), 5.0).0, ["goal 9 at 1"]);
+        assert_eq!(steps(&recording(vec![], vec![], &[other("/map")]), 5.0).0, ["goal 2 at 0"]);
     }
 
     #[test]

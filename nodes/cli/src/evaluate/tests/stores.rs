@@ -27,6 +27,7 @@ fn result(planned: &Planned, member: &suite::Member) -> Finished {
         seed: planned.case.seed,
         build: suite::build().to_owned(),
         config_hash: planned.config_hash.clone(),
+        world_hash: planned.world_hash.clone(),
         status: Status::Done,
         message: None,
         outcome: None,
