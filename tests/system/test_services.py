@@ -103,6 +103,15 @@ def test_calls_at_the_end_are_answered(tmp_path):
     with gate_alone(tmp_path) as (gate, looker):
         client = looker.node.create_client(Trigger, "/gate/arm")
         wait_for(client.service_is_ready, 20.0, "the service is there")
+        first = []
+
+        def is_answered():
+            first.append(client.call_async(Trigger.Request()))
+            time.sleep(0.1)
+            return any(call.done() for call in first)
+
+        # The gate may not have found it yet, and what it answers then nobody hears.
+        wait_for(is_answered, 20.0, "the gate has found who asks")
         calls = []
         told = time.monotonic() + 0.3
         is_told = False
