@@ -364,7 +364,7 @@ fn key(scenario_hash: &str, case: &Case, config_hash: &str) -> anyhow::Result<St
 }
 
 /// Of what goes into a run beside the scenario.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 struct Hashed {
     config_hash: String,
     /// Of what is true in it alone.
@@ -399,13 +399,13 @@ impl Hashes {
             return Ok(known.clone());
         }
         let read = resources(&setup.files(member, case))?;
-        let mut hashed = Hashed { config_hash: config_hash(&read), ..Hashed::default() };
         for (_, resources) in read.iter().filter(|(node, _)| *node == "sim") {
             self.left_out.extend(left_out_of_world(resources)?);
             let (text, origin) = resources.get("sim", "config")?;
             sees_all(&sim_config(origin, text)?).with_context(|| member.path.display().to_string())?;
         }
-        hashed.world_hash = short_hash(&[&world_text(&read)?]);
+        let hashed =
+            Hashed { config_hash: config_hash(&read), world_hash: short_hash(&[&world_text(&read)?]) };
         self.known.insert(same, hashed.clone());
         Ok(hashed)
     }
@@ -426,8 +426,10 @@ fn world_text(all: &[(&'static str, Resources)]) -> anyhow::Result<String> {
             "robot" | "config" | "zones" => config::parse_value::<serde_json::Value>(role, content)?,
             _ => content.into(),
         };
-        if let Some(limits) = value.get_mut("limits").and_then(|limits| limits.as_object_mut()) {
-            limits.retain(|key, _| role != "robot" || !ORDERED.contains(&key.as_str()));
+        if role == "robot"
+            && let Some(limits) = value.get_mut("limits").and_then(|limits| limits.as_object_mut())
+        {
+            limits.retain(|key, _| !ORDERED.contains(&key.as_str()));
         }
         text.push_str(&format!("{role}: {value}\n"));
     }

@@ -28,7 +28,6 @@ pub(super) struct Purpose {
 }
 
 /// A request, or a goal of the topic: the step that it becomes at 0 s, or none where a scenario cannot have it.
-#[derive(Clone)]
 struct Given {
     id: [u8; 16],
     step: Option<MissionStep>,

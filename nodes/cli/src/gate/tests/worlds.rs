@@ -27,6 +27,8 @@ fn a_world_that_the_baseline_was_not_made_in_is_no_evidence() {
         judge((&policy(), "policy.yaml"), baseline.as_ref(), &made("c", candidate)).finding()
     };
     assert_eq!(judged(Some(&easier), &easier), Finding::Unknown, "both easier");
+    assert_eq!(judged(Some(&easier), &easier[1..]), Finding::Unknown);
+    assert_eq!(judged(Some(&easier[1..]), &easier), Finding::Unknown);
     assert_eq!(judged(None, &easier), Finding::Unknown);
     // The same of a folder of configuration, where no setting tells of it: of one scenario, and of a baseline of before worlds were told.
     let move_to = |e: &mut Evidence, world: &str| {
