@@ -48,7 +48,7 @@ gate-baseline: build ## Takes what the critical scenarios show now as what later
 	@target/release/outrider evaluate tests/scenarios/critical.yaml --seeds 1 --prune --out $(RUNS)/gate-baseline && \
 		mkdir -p tests/gate/baseline && cp $(RUNS)/gate-baseline/{suite.json,results.jsonl,timings.jsonl} tests/gate/baseline
 
-system: build ## Real processes over real DDS, launch files, and checks against other programs
+system: setup ## Real processes over real DDS, launch files, and checks against other programs
 	@scripts/test system
 
 stop-times: build ## Measured: from a killed or frozen node to the first slower command and to standstill

@@ -528,7 +528,7 @@ fn specification_files(resources: &Resources) -> impl Iterator<Item = (&str, &st
 /// The properties that are watched, in the order of their files' names.
 fn specifications(node: &str, resources: &Resources) -> Result<Vec<Specification>, AssembleError> {
     let read = |(role, text): (&str, &str)| {
-        read_specification(text).map_err(|e| AssembleError::Refused {
+        remembered(text, || read_specification(text)).map_err(|e| AssembleError::Refused {
             origin: resources.get(node, role).map_or(role, |(_, origin)| origin).to_owned(),
             message: e.to_string(),
         })

@@ -30,36 +30,40 @@ fn manifest() -> Manifest {
 
 /// Makes one; what stands in the tree is looked at, what is in the blackboard when it is used.
 fn make(io: &mut Io<'_>) -> Result<Box<dyn Decorator<Navigator>>, Fault> {
-    for rate in RATES {
-        super::checked(io, rate, LEAST_PER_S, MOST_PER_S)?;
-    }
-    for speed in SPEEDS {
-        super::checked(io, speed, -MOST_MPS, MOST_MPS)?;
-    }
-    for [least, most] in [RATES, SPEEDS] {
-        if io.is_constant(least) && io.is_constant(most) {
-            in_order(io, [least, most])?;
+    for pair in [RATES, SPEEDS] {
+        for port in pair.ports {
+            super::checked(io, port, pair.least, pair.most)?;
+        }
+        if pair.ports.iter().all(|port| io.is_constant(port)) {
+            pair.read(io)?;
         }
     }
     Ok(Box::new(SpeedController { since: None }))
 }
 
-/// The least and the most of something.
-fn in_order(io: &mut Io<'_>, [least, most]: [&str; 2]) -> Result<(f64, f64), Fault> {
-    let (low, high) = (io.number(least)?, io.number(most)?);
-    if low > high {
-        let why = format!("port `{least}` is {low}, above `{most}`, which is {high}");
-        return Err(Box::new(BtError::Value(why)));
-    }
-    Ok((low, high))
+/// The least and the most of something, and what both lie between.
+struct Pair {
+    ports: [&'static str; 2],
+    least: f64,
+    most: f64,
 }
 
-const RATES: [&str; 2] = ["min_rate", "max_rate"];
-const SPEEDS: [&str; 2] = ["min_speed", "max_speed"];
-/// Beyond that no robot drives.
-const MOST_MPS: f64 = 100.0;
-const LEAST_PER_S: f64 = 1e-3;
-const MOST_PER_S: f64 = 1e3;
+const RATES: Pair = Pair { ports: ["min_rate", "max_rate"], least: 1e-3, most: 1e3 };
+/// Beyond 100 m/s no robot drives.
+const SPEEDS: Pair = Pair { ports: ["min_speed", "max_speed"], least: -100.0, most: 100.0 };
+
+impl Pair {
+    fn read(&self, io: &mut Io<'_>) -> Result<(f64, f64), Fault> {
+        let [least, most] = self.ports;
+        let low = io.number_in(least, self.least, self.most)?;
+        let high = io.number_in(most, self.least, self.most)?;
+        if low > high {
+            let why = format!("port `{least}` is {low}, above `{most}`, which is {high}");
+            return Err(Box::new(BtError::Value(why)));
+        }
+        Ok((low, high))
+    }
+}
 
 impl Decorator<Navigator> for SpeedController {
     fn before(&mut self, io: &mut Io<'_>, child: Status, navigator: &mut Navigator) -> Result<Step, Fault> {
@@ -67,13 +71,8 @@ impl Decorator<Navigator> for SpeedController {
             self.since = Some(io.now);
             return Ok(Step::Child);
         }
-        for (ports, least, most) in [(RATES, LEAST_PER_S, MOST_PER_S), (SPEEDS, -MOST_MPS, MOST_MPS)] {
-            for port in ports {
-                io.number_in(port, least, most)?;
-            }
-        }
-        let (low, high) = in_order(io, SPEEDS)?;
-        let (slow, fast) = in_order(io, RATES)?;
+        let (low, high) = SPEEDS.read(io)?;
+        let (slow, fast) = RATES.read(io)?;
         let share = ((navigator.speed_mps() - low) / (high - low).max(1e-6)).clamp(0.0, 1.0);
         let period_s = 1.0 / (slow + share * (fast - slow));
         let waited_s = self.since.map_or(f64::INFINITY, |since| io.now.since(since).as_s());

@@ -142,52 +142,150 @@ fn field_m(grid: &CostGrid, p: Point2) -> Option<f64> {
 
 /// `None` when more than [`DISC_LIMIT`] discs are needed.
 fn cover(footprint: &Footprint, step_m: f64, reach_m: f64, excess_m: f64) -> Option<Vec<(Point2, f64)>> {
-    let count = (footprint.circumscribed_m() / step_m).ceil().min(200.0) as i32 + 1;
-    let lattice = || {
-        (-count..=count).flat_map(move |i| {
-            (-count..=count).map(move |j| (i, j, Point2::new(f64::from(i) * step_m, f64::from(j) * step_m)))
-        })
-    };
-    let mut left: Vec<Point2> =
-        lattice().map(|(_, _, p)| p).filter(|p| footprint.reaches(*p, reach_m)).collect();
-    let candidates: Vec<(Point2, f64)> = lattice()
-        .filter(|(i, j, _)| i % 2 == 0 && j % 2 == 0)
-        .map(|(_, _, p)| (p, -footprint.signed_distance_m(p)))
+    let mut left = Lattice::new(step_m, footprint.circumscribed_m());
+    let points: Vec<(i32, i32)> = left.points().collect();
+    for at in &points {
+        if footprint.reaches(left.point(*at), reach_m) {
+            left.put(*at);
+        }
+    }
+    let candidates: Vec<Disc> = points
+        .into_iter()
+        .filter(|(i, j)| i % 2 == 0 && j % 2 == 0)
+        .map(|at| (at, -footprint.signed_distance_m(left.point(at))))
         .filter(|(_, depth_m)| *depth_m >= 0.0)
-        .map(|(p, depth_m)| (p, depth_m + excess_m))
+        .map(|(at, depth_m)| Disc {
+            at,
+            radius_m: depth_m + excess_m,
+            covers_m: depth_m + excess_m - reach_m,
+        })
         .collect();
-    let covers = |(centre, radius_m): &(Point2, f64), p: &Point2| {
-        let (dx, dy, r) = (p.x_m - centre.x_m, p.y_m - centre.y_m, radius_m - reach_m);
-        dx * dx + dy * dy <= r * r
-    };
     let mut discs = Vec::new();
     // What a disc gained when it was last counted: it can only become less, so most need no counting again (Minoux, "Accelerated
     // greedy algorithms for maximizing submodular set functions", 1978). None gains more than there are lattice points in it: the squares
     // about them lie in a disc that is larger by half a diagonal.
-    let holds = |(_, radius_m): &(Point2, f64)| {
-        let steps = ((radius_m - reach_m) / step_m).max(0.0) + std::f64::consts::FRAC_1_SQRT_2;
-        (std::f64::consts::PI * steps * steps) as usize + 1
+    let holds = |disc: &Disc| {
+        let steps = (disc.covers_m / step_m).max(0.0) + std::f64::consts::FRAC_1_SQRT_2;
+        (std::f64::consts::PI * steps * steps) as u32 + 1
     };
-    let mut gains: Vec<usize> = candidates.iter().map(holds).collect();
+    let mut gains: Vec<u32> = candidates.iter().map(holds).collect();
     while !left.is_empty() {
-        let mut best: Option<(usize, (Point2, f64))> = None;
+        let mut best: Option<(u32, &Disc)> = None;
         for (disc, gain) in candidates.iter().zip(&mut gains) {
             if best.is_some_and(|(most, _)| *gain <= most) {
                 continue;
             }
-            *gain = left.iter().filter(|p| covers(disc, p)).count();
+            *gain = left.count_in(disc);
             if best.is_none_or(|(most, _)| *gain > most) {
-                best = Some((*gain, *disc));
+                best = Some((*gain, disc));
             }
         }
         let (gain, disc) = best?;
         if gain == 0 || discs.len() >= DISC_LIMIT {
             return None;
         }
-        left.retain(|p| !covers(&disc, p));
-        discs.push(disc);
+        left.clear_in(disc);
+        discs.push((left.point(disc.at), disc.radius_m));
     }
     Some(discs)
+}
+
+/// A disc about a lattice point.
+struct Disc {
+    at: (i32, i32),
+    radius_m: f64,
+    /// Lattice points within this are covered, with all that is near them.
+    covers_m: f64,
+}
+
+/// Points of a square lattice about the base frame's origin: a bit for each that is still to be covered.
+struct Lattice {
+    step_m: f64,
+    /// Indices go from minus this to this.
+    last: i32,
+    /// Words of a row, which has one x.
+    words: usize,
+    bits: Vec<u64>,
+}
+
+impl Lattice {
+    /// No point is to be covered yet.
+    fn new(step_m: f64, reach_m: f64) -> Self {
+        let last = (reach_m / step_m).ceil().min(200.0) as i32 + 1;
+        let side = 2 * last as usize + 1;
+        let words = side.div_ceil(64);
+        Self { step_m, last, words, bits: vec![0; side * words] }
+    }
+
+    fn points(&self) -> impl Iterator<Item = (i32, i32)> + use<> {
+        let last = self.last;
+        (-last..=last).flat_map(move |i| (-last..=last).map(move |j| (i, j)))
+    }
+
+    fn point(&self, (i, j): (i32, i32)) -> Point2 {
+        Point2::new(f64::from(i) * self.step_m, f64::from(j) * self.step_m)
+    }
+
+    fn put(&mut self, (i, j): (i32, i32)) {
+        self.row(i, j, j).for_each(|(word, mask)| *word |= mask);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.bits.iter().all(|word| *word == 0)
+    }
+
+    /// How many a disc covers.
+    fn count_in(&mut self, disc: &Disc) -> u32 {
+        let mut count = 0;
+        self.each_in(disc, |word, mask| count += (*word & mask).count_ones());
+        count
+    }
+
+    fn clear_in(&mut self, disc: &Disc) {
+        self.each_in(disc, |word, mask| *word &= !mask);
+    }
+
+    /// Words of row `i` with a mask of the points from `low` to `high` in each.
+    fn row(&mut self, i: i32, low: i32, high: i32) -> impl Iterator<Item = (&mut u64, u64)> {
+        let at = |index: i32| (index + self.last) as usize;
+        let (begin, end) = (at(low), at(high) + 1);
+        let row = self.bits.chunks_exact_mut(self.words).nth(at(i)).unwrap_or_default();
+        let below = |bits: usize| if bits < 64 { (1_u64 << bits) - 1 } else { u64::MAX };
+        row.iter_mut().enumerate().map(move |(word, bits)| {
+            let before = 64 * word;
+            (bits, below(end.saturating_sub(before)) & !below(begin.saturating_sub(before)))
+        })
+    }
+
+    /// Every word with points in a disc, and a mask of them. From row to row away from the centre a disc only becomes narrower.
+    fn each_in(&mut self, disc: &Disc, mut each: impl FnMut(&mut u64, u64)) {
+        let centre = self.point(disc.at);
+        let square = disc.covers_m * disc.covers_m;
+        let last = self.last;
+        let step_m = self.step_m;
+        let within = |i: i32, j: i32| {
+            let (dx, dy) = (f64::from(i) * step_m - centre.x_m, f64::from(j) * step_m - centre.y_m);
+            dx * dx + dy * dy <= square
+        };
+        let half = (disc.covers_m.abs() / step_m).ceil() as i32 + 1;
+        for (begin, on) in [(disc.at.0, 1), (disc.at.0 - 1, -1)] {
+            let (mut low, mut high) = ((disc.at.1 - half).max(-last), (disc.at.1 + half).min(last));
+            let mut i = begin;
+            while i.abs() <= last {
+                while low <= high && !within(i, low) {
+                    low += 1;
+                }
+                while low <= high && !within(i, high) {
+                    high -= 1;
+                }
+                if low > high {
+                    break;
+                }
+                self.row(i, low, high).for_each(|(word, mask)| each(word, mask));
+                i += on;
+            }
+        }
+    }
 }
 
 #[cfg(test)]
