@@ -13,7 +13,7 @@ import pytest
 from geometry_msgs.msg import TwistStamped
 from harness import NODES, ROOT, Suite, wait_for
 from measure_stop import SPEED_MPS, descent_of
-from outrider_msgs.msg import GateState
+from outrider_msgs.msg import GateState, OperatorRequest
 from outsider import Outsider
 from rosbags.highlevel import AnyReader
 from test_replay import replay
@@ -29,8 +29,6 @@ ONE_RAMP = 0.5
 AT_ONCE_S = 0.2
 BY_HAND_MPS = 0.35
 HAND_TIMEOUT_S = 1.0
-# Of OperatorRequest.
-END = 2
 
 
 def messages_of(bag, topic):
@@ -150,7 +148,7 @@ def test_a_hand_that_drives_does_not_hold_the_end_up(tmp_path, pressed):
     last = messages_of(suite.bag, "/gate/state")[-1]
     expected = (GateState.E_STOP, "emergency stop pressed") if pressed else (GateState.DISARMED, "told to end")
     assert (last.mode, last.reason) == expected
-    assert messages_of(suite.bag, "/gate/operator_request")[-1].action == END
+    assert messages_of(suite.bag, "/gate/operator_request")[-1].action == OperatorRequest.END
     assert_replays(suite.bag)
 
 
