@@ -142,19 +142,23 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
     for (path, _) in &files {
         ensure!(!path.exists(), "{}: exists already", path.display());
     }
-    // What is written has to be what a run reads; what is not does not stay.
-    let written = write(&files).and_then(|()| Ok(outrider_suite::read_scenario(&args.out).map(drop)?));
-    if let Err(error) = written {
-        files.iter().for_each(|(path, _)| drop(fs::remove_file(path)));
-        return Err(error);
-    }
+    write(&files)?;
     Ok(Made { scenario, files: files.into_iter().map(|f| f.0).collect(), notes: maker.notes })
 }
 
+/// Writes a scenario and what belongs to it. That has to be what a run reads; what is not does not stay.
 fn write(files: &[(PathBuf, String)]) -> anyhow::Result<()> {
-    files.iter().try_for_each(|(path, text)| {
+    let written = files.iter().try_for_each(|(path, text)| {
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
-    })
+    });
+    let read = written.and_then(|()| {
+        let scenario = files.first().context("there is no scenario")?;
+        Ok(outrider_suite::read_scenario(&scenario.0).map(drop)?)
+    });
+    if read.is_err() {
+        files.iter().for_each(|(path, _)| drop(fs::remove_file(path)));
+    }
+    read
 }
 
 struct Maker<'a> {
@@ -426,6 +430,22 @@ mod tests {
             let x = a[1] + (t - a[0]) / (b[0] - a[0]) * (b[1] - a[1]);
             assert!((x - p.x_m).abs() < TRACK_TOLERANCE_M + 1e-4, "{t} s: {x} for {}", p.x_m);
         }
+    }
+
+    #[test]
+    fn what_no_run_reads_does_not_stay() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| (dir.path().join(name), text.to_owned());
+        let left = || fs::read_dir(dir.path()).unwrap().count();
+        let scenario =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios/warehouse_crossing.yaml");
+        let sound = fs::read_to_string(scenario).unwrap();
+        assert!(write(&[file("a.yaml", "id: a\nworld: 7\n"), file("a.world.sdf", "<sdf/>")]).is_err());
+        assert_eq!(left(), 0, "the scenario is none");
+        assert!(write(&[file("a.yaml", &sound), file("no/where.sdf", "<sdf/>")]).is_err());
+        assert_eq!(left(), 0, "not all of it can be written");
+        write(&[file("a.yaml", &sound), file("a.world.sdf", "<sdf/>")]).unwrap();
+        assert_eq!(left(), 2);
     }
 
     #[test]

@@ -138,7 +138,11 @@ pub(crate) fn frame_name(frame: FrameId) -> &'static str {
     }
 }
 
-pub(crate) fn frame_from(name: &str) -> Checked<FrameId> {
+/// The frame of a name, with or without a leading slash.
+///
+/// # Errors
+/// When it is none of the suite's.
+pub fn frame_from(name: &str) -> Checked<FrameId> {
     match name.trim_start_matches('/') {
         MAP => Ok(FrameId::Map),
         ODOM => Ok(FrameId::Odom),

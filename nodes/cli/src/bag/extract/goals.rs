@@ -4,9 +4,10 @@ use super::{Maker, pose_of};
 use crate::report::{Asked, GoalGiven};
 use anyhow::Context;
 use outrider_foundation::Pose2;
-use outrider_foundation::robot::{BASE_FRAME, MAP_FRAME, ODOM_FRAME};
+use outrider_foundation::robot::MAP_FRAME;
 use outrider_msgs::outrider_msgs::MissionRequest;
 use outrider_planner::mission::FARTHEST_M;
+use outrider_suite::convert::frame_from;
 use outrider_suite::scenario::{MissionAsk, MissionStep, ScenarioPose};
 
 /// The most steps of a scenario.
@@ -250,7 +251,7 @@ impl Maker<'_> {
 
 /// Whether it is a goal of the topic that the planner can have taken: one that it refuses replaces nothing.
 fn was_taken(goal: &GoalGiven) -> bool {
-    let known = [MAP_FRAME, ODOM_FRAME, BASE_FRAME].contains(&goal.frame.trim_start_matches('/'));
+    let known = frame_from(&goal.frame).is_ok();
     let near = goal.pose.x_m.abs() <= FARTHEST_M && goal.pose.y_m.abs() <= FARTHEST_M;
     !goal.of_mission && known && near && goal.pose.is_finite()
 }
