@@ -5,8 +5,10 @@ use outrider_foundation::{Footprint, Point2, Pose2};
 
 /// The most discs; only outlines far from any robot's need more, and those end up with fatter discs.
 const DISC_LIMIT: usize = 96;
-/// Lattice points per inscribed radius.
+/// Lattice points per inscribed radius,
 const FINENESS: f64 = 20.0;
+/// but no more than this per circumscribed radius: base_link may lie just inside the edge of a long robot.
+const LATTICE_LIMIT: f64 = 200.0;
 
 /// Discs that together cover the outline and reach over it by at most [`Self::excess_m`].
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +21,7 @@ pub struct FootprintCover {
 impl FootprintCover {
     /// Covers an outline greedily: always the disc that covers most of what is left.
     pub fn new(footprint: &Footprint) -> Self {
-        let step_m = footprint.inscribed_m() / FINENESS;
+        let step_m = (footprint.inscribed_m() / FINENESS).max(footprint.circumscribed_m() / LATTICE_LIMIT);
         // Every point of the outline is within `reach` of a lattice point that has to be covered.
         let reach_m = 0.75 * step_m;
         let mut excess_m = 2.5 * step_m;
@@ -211,7 +213,7 @@ struct Lattice {
 impl Lattice {
     /// No point is to be covered yet.
     fn new(step_m: f64, reach_m: f64) -> Self {
-        let last = (reach_m / step_m).ceil().min(200.0) as i32 + 1;
+        let last = (reach_m / step_m).ceil().min(LATTICE_LIMIT) as i32 + 1;
         let side = 2 * last as usize + 1;
         let words = side.div_ceil(64);
         Self { step_m, last, words, bits: vec![0; side * words] }
@@ -331,7 +333,10 @@ mod tests {
     #[test]
     fn the_discs_cover_the_outline_and_little_more() {
         let triangle = vec![Point2::new(0.6, 0.0), Point2::new(-0.3, 0.4), Point2::new(-0.3, -0.4)];
-        for footprint in [Footprint::rectangle(0.35, 0.35, 0.5).unwrap(), Footprint::new(triangle).unwrap()] {
+        let rectangle = |front_m, rear_m, width_m| Footprint::rectangle(front_m, rear_m, width_m).unwrap();
+        let with_its_axle_behind = [rectangle(1.0, 0.08, 0.6), rectangle(3.0, 0.05, 0.9)];
+        let usual = [rectangle(0.35, 0.35, 0.5), Footprint::new(triangle).unwrap()];
+        for footprint in usual.into_iter().chain(with_its_axle_behind) {
             let cover = FootprintCover::new(&footprint);
             assert!(
                 cover.discs.len() < 60 && cover.excess_m < 0.04,
@@ -341,7 +346,8 @@ mod tests {
             );
             let mut rng = Rng::new(1, 2, 3);
             for _ in 0..20_000 {
-                let p = Point2::new(2.0 * rng.uniform() - 1.0, 2.0 * rng.uniform() - 1.0);
+                let side_m = 2.0 * footprint.circumscribed_m();
+                let p = Point2::new(side_m * (rng.uniform() - 0.5), side_m * (rng.uniform() - 0.5));
                 let covered = cover.discs.iter().any(|(c, r)| c.distance_m(p) <= *r);
                 let signed_m = footprint.signed_distance_m(p);
                 assert!(covered || signed_m > 0.0, "{p:?} is not covered");
