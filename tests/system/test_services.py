@@ -14,6 +14,8 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from std_srvs.srv import Trigger
 from test_told_to_end import PERIOD_S, commands_of
 
+# No velocity comes later than this after the one before.
+GAP_LIMIT_S = 2 * PERIOD_S
 # So long DDS waits for the reader of an answer.
 WAITED_S = 0.1
 CALLS = 15
@@ -91,9 +93,9 @@ def test_a_client_that_is_not_found_holds_up_no_velocity(tmp_path):
     stamps = [c[0] for c in commands_of(suite.bag, began_s) if c[0] <= ended_s]
     gaps = [round(1e3 * (b - a), 1) for a, b in zip(stamps, stamps[1:], strict=False)]
     assert len(gaps) > 0.9 * CALLS * BETWEEN_CALLS_S / PERIOD_S
-    late = sorted(gap for gap in gaps if gap > 1e3 * WAITED_S / 2)
-    # A busy machine is late now and then, but not with every call.
-    assert len(late) <= CALLS // 5, f"{late} ms, of {len(gaps)}, with {CALLS} calls"
+    late = sorted(gap for gap in gaps if gap > 1e3 * GAP_LIMIT_S)
+    # A busy machine is late now and then, but neither with every call nor by what DDS waits.
+    assert len(late) <= CALLS // 5 and max(gaps) <= 1e3 * WAITED_S / 2, f"{late} ms, of {len(gaps)}, with {CALLS} calls"
 
 
 def test_calls_at_the_end_are_answered(tmp_path):
