@@ -142,19 +142,16 @@ pub fn extract(args: &Args) -> anyhow::Result<Made> {
     for (path, _) in &files {
         ensure!(!path.exists(), "{}: exists already", path.display());
     }
-    write(&files)?;
+    write(&args.out, &files)?;
     Ok(Made { scenario, files: files.into_iter().map(|f| f.0).collect(), notes: maker.notes })
 }
 
-/// Writes a scenario and what belongs to it. That has to be what a run reads; what is not does not stay.
-fn write(files: &[(PathBuf, String)]) -> anyhow::Result<()> {
+/// Writes a scenario with the files that belong to it. It has to be what a run reads; what is not does not stay.
+fn write(scenario: &Path, files: &[(PathBuf, String)]) -> anyhow::Result<()> {
     let written = files.iter().try_for_each(|(path, text)| {
         fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
     });
-    let read = written.and_then(|()| {
-        let scenario = files.first().context("there is no scenario")?;
-        Ok(outrider_suite::read_scenario(&scenario.0).map(drop)?)
-    });
+    let read = written.and_then(|()| Ok(outrider_suite::read_scenario(scenario).map(drop)?));
     if read.is_err() {
         files.iter().for_each(|(path, _)| drop(fs::remove_file(path)));
     }
@@ -440,6 +437,7 @@ mod tests {
         let scenario =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/scenarios/warehouse_crossing.yaml");
         let sound = fs::read_to_string(scenario).unwrap();
+        let write = |files: &[(PathBuf, String)]| write(&dir.path().join("a.yaml"), files);
         assert!(write(&[file("a.yaml", "id: a\nworld: 7\n"), file("a.world.sdf", "<sdf/>")]).is_err());
         assert_eq!(left(), 0, "the scenario is none");
         assert!(write(&[file("a.yaml", &sound), file("no/where.sdf", "<sdf/>")]).is_err());

@@ -212,8 +212,8 @@ struct Lattice {
 
 impl Lattice {
     /// No point is to be covered yet.
-    fn new(step_m: f64, reach_m: f64) -> Self {
-        let last = (reach_m / step_m).ceil().min(LATTICE_LIMIT) as i32 + 1;
+    fn new(step_m: f64, radius_m: f64) -> Self {
+        let last = (radius_m / step_m).ceil() as i32 + 1;
         let side = 2 * last as usize + 1;
         let words = side.div_ceil(64);
         Self { step_m, last, words, bits: vec![0; side * words] }
